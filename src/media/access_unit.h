@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One access unit (frame) of one track, as it comes out of a depacketizer and goes into the vault:
+ * the received bytes, unchanged, each NAL unit (H.264, H.265) behind a 4-byte big-endian length; one
+ * raw AAC frame for audio. Borrowed by whoever is handed one, valid during the call.
+ */
+#ifndef CUSTOS_MEDIA_ACCESS_UNIT_H
+#define CUSTOS_MEDIA_ACCESS_UNIT_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+enum media_codec { MEDIA_NONE, MEDIA_H264, MEDIA_H265, MEDIA_AAC };
+
+#define ACCESS_UNIT_MAX (16u << 20) /* bytes; a larger one is a protocol error */
+#define ACCESS_UNIT_NALS_MAX 512
+#define MEDIA_PARAMETERS_MAX 4096
+
+/* What a decoder needs before the first frame. */
+struct media_config {
+        enum media_codec codec;
+        uint32_t clock_rate;   /* of RTP timestamps: 90000 for video, the sample rate for audio */
+        uint32_t width, height; /* video, after cropping */
+        uint32_t sample_rate, channels; /* audio */
+        /* H.264: avcC payload; H.265: hvcC payload (ISO/IEC 14496-15); AAC: AudioSpecificConfig. */
+        uint8_t parameters[MEDIA_PARAMETERS_MAX];
+        size_t parameters_n;
+};
+
+struct access_unit {
+        struct bytes data;
+        int64_t pts;          /* in the track's clock, extended to 64 bits, from the RTP timestamp */
+        bool key;             /* decoding can start here (H.264 IDR; H.265 IRAP) */
+        bool lost_before;     /* packets of this track were lost since the previous unit */
+        uint32_t lost_packets;
+        int64_t arrival_us;   /* wall clock of the first packet's arrival; filled by ingest */
+        int64_t sender_us;    /* wall clock by the camera's sender reports, or INT64_MIN; filled by ingest */
+        /* Set when the parameter sets seen in or before this unit differ from those before: the new ones. */
+        const struct media_config *new_config;
+};
+
+bool media_config_equal(const struct media_config *a, const struct media_config *b);
+static inline bool media_is_video(enum media_codec c)
+{
+        return c == MEDIA_H264 || c == MEDIA_H265;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Hour keys, wrapped (docs/spec/vault.md section 5). The sealer makes the text, the parent writes it, readers open it
+ * with a recipient's private key.
+ */
+#ifndef CUSTOS_VAULT_KEY_STORE_H
+#define CUSTOS_VAULT_KEY_STORE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "crypto/hpke.h"
+#include "seal/head.h"
+
+#define KEY_STORE_RECIPIENTS_MAX 4
+#define KEY_STORE_FILE_MAX 8192
+
+struct key_store_recipient {
+        uint8_t public_key[HPKE_PUBLIC_BYTES];
+        char kind[16]; /* "recorder", "recovery" */
+};
+
+/* The UTC hour of a time: "2026-11-22T17". */
+#define KEY_STORE_HOUR_ROOM 14
+void key_store_hour(int64_t wall_us, char to[static KEY_STORE_HOUR_ROOM]);
+/* Relative path below the vault: keys/<stream>/<date>/<HH>.<key id>.json */
+void key_store_path(const char *stream, const char *hour, const uint8_t key_id[static 16], char *to, size_t room);
+/* The file's text for an hour key. */
+int key_store_wrap(const char *stream, const char *hour, const uint8_t hour_key[static 32],
+        const struct key_store_recipient *recipients, unsigned recipients_n, struct buf *out, struct err *e) MUST_USE;
+/* Finds the wrap for the public half of private_key and opens it; checks stream and key id. */
+int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id[static 16],
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32], struct err *e) MUST_USE;
+/* Looks in a vault for the hour key that a segment's head names (any hour: the directory of the head's time first), and
+ * derives the segment key, checked against the commitment of a seal by the caller. */
+int key_store_segment_key(const char *vault, const struct head *head, int64_t wall_us,
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16], struct err *e) MUST_USE;
+
+#endif

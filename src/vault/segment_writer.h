@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Access units of one stream to sealed fragments in segment files (docs/spec/vault.md sections 2 to 7). Runs in a
+ * worker: opens nothing, holds only its current segment key. Keys, files and seals come from its owner as completions,
+ * like disk writes; until they come, units wait in a bounded queue, and what exceeds it is dropped by whole groups
+ * of pictures and becomes a sealed gap. The encryption is the copy into the fragment's chunks; hashes go along.
+ */
+#ifndef CUSTOS_VAULT_SEGMENT_WRITER_H
+#define CUSTOS_VAULT_SEGMENT_WRITER_H
+
+#include "base/log.h"
+#include "media/fmp4.h"
+#include "os/loop.h"
+#include "seal/seal.h"
+#include "vault/chunk_pool.h"
+
+struct segment_writer;
+
+/* A key and a file for the next segment. */
+struct segment_writer_grant {
+        int fd;                 /* taken */
+        bool direct;            /* O_DIRECT: aligned writes only */
+        char object_key[HEAD_KEY_MAX];
+        uint8_t kid[16], key[16], hour_key_id[16];
+};
+
+/* One fragment is in the file (written, not yet synced). */
+struct segment_writer_report {
+        char object_key[HEAD_KEY_MAX];
+        uint64_t offset, end;
+        int64_t first_arrival_us, last_arrival_us;
+        uint8_t epoch[16];
+        uint64_t sequence;
+        uint32_t fragment;
+        uint32_t samples_video;
+        bool last;              /* the segment is closed after this; end includes mfra */
+};
+
+struct segment_writer_events {
+        /* Answer: segment_writer_granted or segment_writer_denied. Asked ahead of need (about 5 s) when a segment nears its end. */
+        void (*want_segment)(void *owner, struct segment_writer *w);
+        /* request: the worker's part of a seal (docs/spec/seal.md section 2), the rest zero. Answer: segment_writer_sealed or _denied. At most one under way. */
+        void (*want_seal)(void *owner, struct segment_writer *w, const struct seal *request);
+        void (*on_written)(void *owner, struct segment_writer *w, const struct segment_writer_report *r);
+        /* A write failed or a seal was refused: the segment is given up; a new one follows at the next key frame. */
+        void (*on_fault)(void *owner, struct segment_writer *w, const struct err *why);
+        /* After segment_writer_stop: all that could be written is written. */
+        void (*on_stopped)(void *owner, struct segment_writer *w);
+};
+
+struct segment_writer_options {
+        struct loop *loop;
+        struct chunk_pool *pool;
+        const char *stream;     /* stream path; copied */
+        const char *recorder;   /* URI; copied */
+        struct bytes seal_cert, issuer_cert, root_cert; /* copied */
+        int64_t fragment_us;    /* 200000..2000000 */
+        int64_t segment_us;     /* 2000000..60000000 */
+};
+
+struct segment_writer *segment_writer_new(const struct segment_writer_options *o, const struct segment_writer_events *events, void *owner);
+struct segment_writer *segment_writer_free(struct segment_writer *w); /* gives up what was not written */
+
+/* A connection begins: the next key frame opens a segment with these tracks. from_us: end of the last recorded frame before, for
+ * the gap with the given cause (enum seal_gap_cause), SEAL_UNKNOWN_US where nothing is known. */
+struct segment_writer_connection {
+        unsigned tracks_n;
+        struct media_config tracks[FMP4_TRACKS_MAX];
+        uint8_t protection;
+        uint16_t tls_version;
+        uint8_t camera_key[32];
+        int64_t connected_us;
+        char source[HEAD_TEXT_MAX];
+        unsigned gap_cause;
+        int64_t gap_from_us;
+};
+void segment_writer_begin(struct segment_writer *w, const struct segment_writer_connection *c);
+int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *unit, struct err *e) MUST_USE;
+/* The connection ended: seals what is there and closes the segment. Another segment_writer_begin may follow at once. */
+void segment_writer_end(struct segment_writer *w);
+/* As segment_writer_end, then on_stopped. */
+void segment_writer_stop(struct segment_writer *w);
+/* Wall clock of the last frame that was handed to a seal, or SEAL_UNKNOWN_US. */
+int64_t segment_writer_last_us(const struct segment_writer *w);
+
+/* grant is consumed (fd taken, key wiped). */
+void segment_writer_granted(struct segment_writer *w, struct segment_writer_grant *grant);
+void segment_writer_sealed(struct segment_writer *w, struct bytes seal_payload);
+/* Instead of either. The writer gives the segment up and asks again after a second. */
+void segment_writer_denied(struct segment_writer *w, const struct err *why);
+
+#endif
