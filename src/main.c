@@ -1,5 +1,71 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-int main(void)
+/* The table of subcommands. Roles are started by the supervisor, or by hand on a host of their own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "cli/cli_camera.h"
+#include "cli/cli_export.h"
+#include "cli/cli_keys.h"
+#include "cli/cli_settings.h"
+#include "cli/cli_status.h"
+#include "cli/cli_vault.h"
+#include "cli/cli_verify.h"
+#include "cli/cli_version.h"
+#include "edge/cli_edge.h"
+#include "manager/manager.h"
+#include "recorder/parent.h"
+#include "recorder/sealer.h"
+#include "recorder/worker.h"
+#include "run/run.h"
+
+static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *text; /* NULL: started by the supervisor, not by people */
+} main_commands[] = {
+        { "run", run_main, "start Custos here: everything in one, with --demo two cameras too" },
+        { "status", cli_status, "what is recorded, and how it is protected" },
+        { "camera", cli_camera, "add, list, show, remove cameras" },
+        { "export", cli_export, "a clip that plays anywhere and proves itself" },
+        { "verify", cli_verify, "prove an export, a segment or a vault, offline" },
+        { "vault", cli_vault, "check, rebuild, ls: the recordings on disk" },
+        { "keys", cli_keys, "show, recovery-kit: keys of footage" },
+        { "edge", cli_edge, "cameras from files, over RTSPS" },
+        { "settings", cli_settings, "the settings, as help, example file or Markdown" },
+        { "version", cli_version, "version and libraries" },
+        { "manager", manager_main, NULL },
+        { "parent", parent_main, NULL },
+        { "sealer", sealer_main, NULL },
+        { "worker", worker_main, NULL },
+};
+
+static void main_help(FILE *to)
 {
+        fprintf(to, "custos: a video management system that can itself be checked.\n\n");
+        for (size_t i = 0; i < ARRAY_LEN(main_commands); i++) {
+                if (main_commands[i].text)
+                        fprintf(to, "  custos %-10s %s\n", main_commands[i].name, main_commands[i].text);
+        }
+        fprintf(to, "\ncustos COMMAND --help says more.\n");
+}
+
+int main(int argc, char **argv)
+{
+        const char *name = argc > 1 ? argv[1] : "";
+
+        for (size_t i = 0; i < ARRAY_LEN(main_commands); i++) {
+                if (strcmp(name, main_commands[i].name) == 0)
+                        return main_commands[i].run(argc - 1, argv + 1);
+        }
+        if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+                main_help(stdout);
+                return 0;
+        }
+        if (strcmp(name, "--version") == 0)
+                return cli_version(1, argv);
+        if (name[0])
+                fprintf(stderr, "custos: there is no command %s\n\n", name);
+        main_help(stderr);
         return 64;
 }

@@ -7,13 +7,13 @@
 
 void buf_init(struct buf *b, size_t max)
 {
-        *b = (struct buf){ .max = max };
+        *b = (struct buf){.max = max};
 }
 
 void buf_done(struct buf *b)
 {
         free(b->p);
-        *b = (struct buf){ .max = b->max };
+        *b = (struct buf){.max = b->max};
 }
 
 void buf_clear(struct buf *b)
@@ -29,9 +29,9 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
                 return b->p + b->n;
 
         size_t room = b->room ? b->room : 256;
-        while (room < b->n + n)
+        while (room < b->n + n && room <= b->max / 2)
                 room *= 2;
-        if (room > b->max)
+        if (room < b->n + n || room > b->max)
                 room = b->max;
         uint8_t *p = realloc(b->p, room ? room : 1);
         if (!p)

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void err_vformat(struct err *e, const char *fmt, va_list args)
+PRINTF(2, 0) static void err_vformat(struct err *e, const char *fmt, va_list args)
 {
         e->text[0] = '\0';
         vsnprintf(e->text, sizeof e->text, fmt, args);
@@ -59,9 +59,9 @@ int err_wrap(struct err *e, int code, const char *fmt, ...)
 
 const char *err_name(int code)
 {
-        static const char *const names[] = { "ok", "invalid", "protocol", "corrupt", "auth",
+        static const char *const names[] = {"ok", "invalid", "protocol", "corrupt", "auth",
                 "denied", "not_found", "timeout", "unavailable", "exhausted", "io", "cancelled",
-                "again", "state", "internal" };
+                "again", "state", "internal"};
 
         if (code > 0 || -code >= (int)ARRAY_LEN(names))
                 return "unknown";

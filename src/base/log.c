@@ -19,7 +19,7 @@ static struct {
         char last[160];
         long long last_us;
         unsigned repeats;
-} log_sink = { .process = "custos", .lowest = LOG_LEVEL_INFO };
+} log_sink = {.process = "custos", .lowest = LOG_LEVEL_INFO};
 
 void log_open(const char *process, enum log_level lowest, long long (*wall_us)(void))
 {
@@ -35,7 +35,8 @@ static void log_write(char *line, int n)
         if (n > LOG_LINE_BYTES - 1)
                 n = LOG_LINE_BYTES - 1;
         line[n] = '\n';
-        /* One write a line: lines of several processes do not mix. Nothing can be done if it fails. */
+        /* One write a line: lines of several processes do not mix. Nothing can be done if it fails.
+         */
         ssize_t done = write(STDERR_FILENO, line, (size_t)n + 1);
         (void)done;
 }
@@ -72,8 +73,9 @@ static bool log_repeated(const char *key, long long now)
         return false;
 }
 
-static void log_line(
-        const struct log_ctx *c, enum log_level level, const char *event, const char *fmt, va_list args)
+PRINTF(4, 0)
+static void log_line(const struct log_ctx *c, enum log_level level, const char *event,
+        const char *fmt, va_list args)
 {
         static const char letters[] = "DIWE";
         char line[LOG_LINE_BYTES], prefix[256] = "", key[160], body[700], time[STR_TIME_ROOM];
@@ -90,10 +92,9 @@ static void log_line(
                         if ((unsigned char)*b < 0x20 || (unsigned char)*b >= 0x7f)
                                 *b = '?';
                 }
-                log_write(line,
-                        snprintf(line, sizeof line, "%s %c %s %s%s%s%s", str_time(time, now),
-                                letters[level], log_sink.process, prefix, event, body[0] ? " " : "",
-                                body));
+                log_write(line, snprintf(line, sizeof line, "%s %c %s %s%s%s%s",
+                                        str_time(time, now), letters[level], log_sink.process,
+                                        prefix, event, body[0] ? " " : "", body));
         }
         errno = saved;
 }

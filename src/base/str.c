@@ -32,8 +32,8 @@ static int str_nibble(char c)
 int str_unhex(uint8_t *to, size_t n, const char *s, struct err *e)
 {
         if (strlen(s) != 2 * n)
-                return err_set(e, ERR_INVALID, "%zu hex digits expected, %zu given", 2 * n,
-                        strlen(s));
+                return err_set(
+                        e, ERR_INVALID, "%zu hex digits expected, %zu given", 2 * n, strlen(s));
         for (size_t i = 0; i < 2 * n; i++) {
                 if (str_nibble(s[i]) < 0)
                         return err_set(e, ERR_INVALID, "not a hex digit at position %zu", i);
@@ -50,7 +50,7 @@ char *str_base64(char *to, struct bytes b)
         for (size_t i = 0; i < b.n; i += 3) {
                 size_t left = b.n - i;
                 uint32_t v = (uint32_t)b.p[i] << 16 | (left > 1 ? (uint32_t)b.p[i + 1] << 8 : 0) |
-                        (left > 2 ? b.p[i + 2] : 0);
+                             (left > 2 ? b.p[i + 2] : 0);
                 *o++ = str_alphabet[v >> 18];
                 *o++ = str_alphabet[v >> 12 & 63];
                 *o++ = left > 1 ? str_alphabet[v >> 6 & 63] : '=';
@@ -103,9 +103,10 @@ int str_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret, struct er
         for (const char *c = s; *c; c++) {
                 if (*c < '0' || *c > '9')
                         return err_set(e, ERR_INVALID, "not a whole number");
-                if (v > (UINT64_MAX - 9) / 10)
+                uint64_t digit = (uint64_t)(*c - '0');
+                if (v > (UINT64_MAX - digit) / 10)
                         return err_set(e, ERR_INVALID, "number too large");
-                v = v * 10 + (uint64_t)(*c - '0');
+                v = v * 10 + digit;
         }
         if (v < min || v > max)
                 return err_set(e, ERR_INVALID, "%" PRIu64 " is outside %" PRIu64 "..%" PRIu64, v,
@@ -226,7 +227,7 @@ static int str_fraction(const char *s, int64_t *ret_us)
 
 int str_parse_time(const char *s, int64_t *ret_us, struct err *e)
 {
-        static const int month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+        static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
         static const char form[] = "not a time like 2026-11-22T15:40:01Z";
         int64_t fraction;
 
@@ -241,7 +242,7 @@ int str_parse_time(const char *s, int64_t *ret_us, struct err *e)
                 min > 59 || sec < 0 || sec > 59 || str_fraction(s + 19, &fraction) < 0)
                 return err_set(e, ERR_INVALID, form);
         *ret_us = ((str_days(y, m, d) * 24 + h) * 60 + min) * 60000000 + (int64_t)sec * 1000000 +
-                fraction;
+                  fraction;
         return 0;
 }
 

@@ -19,7 +19,8 @@ struct cipher *cipher_free(struct cipher *c); /* wipes the key */
 void cipher_freep(struct cipher **c);
 /* Begins a sample: counter block = iv << 64. */
 void cipher_start(struct cipher *c, uint64_t iv);
-/* n bytes of key stream over in, to out (out == in, or not overlapping). Goes on from the last call. */
+/* n bytes of key stream over in, to out (out == in, or not overlapping). Goes on from the last
+ * call. */
 void cipher_apply(struct cipher *c, const uint8_t *in, uint8_t *out, size_t n);
 
 #endif

@@ -6,8 +6,14 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-/* Extract-and-expand; n at most 8160. */
-void kdf_hkdf_sha256(struct bytes ikm, struct bytes salt, struct bytes info, uint8_t *ret, size_t n);
+#define KDF_HKDF_MAX 8160 /* 255 blocks, RFC 5869 section 2.3 */
+
+/* Extract-and-expand; n at most KDF_HKDF_MAX. */
+void kdf_hkdf_sha256(
+        struct bytes ikm, struct bytes salt, struct bytes info, uint8_t *ret, size_t n);
 void kdf_hmac_sha256(struct bytes key, struct bytes message, uint8_t ret[static 32]);
+/* The message is the parts in a row. */
+void kdf_hmac_sha256_parts(
+        struct bytes key, const struct bytes *parts, size_t parts_n, uint8_t ret[static 32]);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The kernel's random bytes (getrandom(2)). Works inside every sandbox. Cannot fail: aborts if it does. */
+/* The kernel's random bytes (getrandom(2)). Works inside every sandbox. Cannot fail: aborts if it
+ * does. */
 #ifndef CUSTOS_CRYPTO_RANDOM_H
 #define CUSTOS_CRYPTO_RANDOM_H
 

@@ -6,7 +6,11 @@
  * A client session verifies before a byte of the application goes out: chain to the given roots,
  * dates, name (DNS or IP SAN; the common name is never looked at), purpose, key strength; or, where
  * a pin is set, the key (SHA-256 of the SubjectPublicKeyInfo) instead of chain and name. TLS 1.2 or
- * better, AEAD suites only, no renegotiation, no session tickets or cache.
+ * better, AEAD suites with ECDHE only, no renegotiation, no session tickets or cache, no ALPN.
+ *
+ * Nothing here opens a file: OpenSSL's configuration is never read and the machine's roots are
+ * never asked, so sessions can be made behind a sandbox. One thread for a config and all its
+ * sessions.
  */
 #ifndef CUSTOS_CRYPTO_TLS_H
 #define CUSTOS_CRYPTO_TLS_H
@@ -16,14 +20,17 @@
 #include "base/err.h"
 #include "crypto/sign.h"
 
+#define TLS_RECORD_MAX 16384      /* plain bytes in one call of on_data, at most */
+#define TLS_OUTPUT_MAX (8u << 20) /* what tls_output holds at most, before tls_write refuses */
+
 /* Why a peer was refused; each has one sentence and one remedy (tls_refusal_text). */
 enum tls_refusal {
         TLS_OK,
-        TLS_NOT_TLS,         /* the peer answered something that is not TLS */
-        TLS_VERSION,         /* below TLS 1.2 */
-        TLS_NO_CIPHER,       /* no suite in common */
+        TLS_NOT_TLS,   /* the peer answered something that is not TLS */
+        TLS_VERSION,   /* below TLS 1.2 */
+        TLS_NO_CIPHER, /* no suite in common */
         TLS_SELF_SIGNED,
-        TLS_UNKNOWN_ISSUER,  /* no chain to a trusted root */
+        TLS_UNKNOWN_ISSUER, /* no chain to a trusted root */
         TLS_EXPIRED,
         TLS_NOT_YET_VALID,
         TLS_WRONG_NAME,
@@ -32,11 +39,12 @@ enum tls_refusal {
         TLS_REVOKED,
         TLS_PIN_MISMATCH,
         TLS_BAD_SIGNATURE,
-        TLS_PROTOCOL,        /* any other alert or malformed record */
+        TLS_PROTOCOL, /* any other alert or malformed record */
+        TLS_REFUSALS, /* how many there are; no refusal */
 };
 
 /* One sentence on what was wrong, and what to do about it. Static strings. */
-const char *tls_refusal_name(enum tls_refusal r);   /* "self-signed", "wrong-name", ... stable */
+const char *tls_refusal_name(enum tls_refusal r); /* "self-signed", "wrong-name", ... stable */
 const char *tls_refusal_text(enum tls_refusal r);
 const char *tls_refusal_remedy(enum tls_refusal r);
 
@@ -44,34 +52,48 @@ struct tls_client_config; /* owned; shared by many sessions */
 struct tls_server_config; /* owned */
 struct tls;               /* one session, owned */
 
-/* roots_pem: one or more certificates, the only trust (never the OS store). May be empty where only pins are used. */
-int tls_client_config_new(struct bytes roots_pem, struct tls_client_config **ret, struct err *e) MUST_USE;
+/* roots_pem: one or more certificates, at most X509_PEM_MAX bytes, the only trust (never the OS
+ * store). May be empty where only pins are used. */
+int tls_client_config_new(
+        struct bytes roots_pem, struct tls_client_config **ret, struct err *e) MUST_USE;
 struct tls_client_config *tls_client_config_free(struct tls_client_config *c);
+void tls_client_config_freep(struct tls_client_config **c);
+/* From now on only leaves issued directly by this certificate are taken, though it hangs below one
+ * of the roots with other issuers: a node's certificate is none for a camera. Pinned sessions are
+ * not concerned. */
+int tls_client_config_only_issuer(
+        struct tls_client_config *c, struct bytes issuer_der, struct err *e) MUST_USE;
 /* chain_pem: leaf first. key: borrowed during the call. */
-int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key, struct tls_server_config **ret,
-        struct err *e) MUST_USE;
+int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
+        struct tls_server_config **ret, struct err *e) MUST_USE;
 struct tls_server_config *tls_server_config_free(struct tls_server_config *c);
+void tls_server_config_freep(struct tls_server_config **c);
 
-/* host: the name or address that the certificate must carry. pin: 32 bytes or NULL. now_us: wall clock for the
- * validity check (so that tests and an offset clock work). Config is referenced, not copied. */
-int tls_client_new(struct tls_client_config *c, const char *host, const uint8_t *pin, int64_t now_us,
-        struct tls **ret, struct err *e) MUST_USE;
+/* host: the name or address that the certificate must carry. pin: 32 bytes or NULL. now_us: wall
+ * clock for the validity check (so that tests and an offset clock work). Config is referenced, not
+ * copied; it may be freed before its sessions. */
+int tls_client_new(struct tls_client_config *c, const char *host, const uint8_t *pin,
+        int64_t now_us, struct tls **ret, struct err *e) MUST_USE;
 int tls_server_new(struct tls_server_config *c, struct tls **ret, struct err *e) MUST_USE;
 struct tls *tls_free(struct tls *t);
 void tls_freep(struct tls **t);
 
 /*
- * Feeds received bytes (borrowed for the call, wholly consumed) and calls on_data for each decrypted
- * record, in order, borrowed. After it, tls_output holds what is to be sent. Returns 1 when the
- * handshake is complete, 0 when not yet, negative on refusal or failure (tls_refusal says which).
- * ERR_CANCELLED: on_data returned negative. Sets *ret_closed on the peer's close_notify.
+ * Feeds received bytes (borrowed for the call, wholly consumed) and calls on_data for each
+ * decrypted record, in order, borrowed. After it, tls_output holds what is to be sent (on a
+ * refusal, the alert). Returns 1 when the handshake is complete, 0 when not yet, negative on
+ * refusal or failure (tls_refusal says which; e names the reason and the fix); then the session is
+ * over and only to be freed. ERR_CANCELLED: on_data returned negative; e is what it wrote.
+ * *ret_closed: the peer has said close_notify; what it sends after that is dropped. on_data may
+ * call tls_write, but not tls_feed or tls_free.
  */
 typedef int (*tls_on_data)(void *owner, struct bytes plain, struct err *e);
-int tls_feed(struct tls *t, struct bytes received, tls_on_data on_data, void *owner, bool *ret_closed,
-        struct err *e) MUST_USE;
+int tls_feed(struct tls *t, struct bytes received, tls_on_data on_data, void *owner,
+        bool *ret_closed, struct err *e) MUST_USE;
 /* A client's first flight: call once with nothing received. */
 int tls_start(struct tls *t, struct err *e) MUST_USE;
-/* Encrypts; the result is in tls_output. Only after the handshake. */
+/* Encrypts; the result is in tls_output. Only after the handshake. ERR_EXHAUSTED, and nothing is
+ * written, where TLS_OUTPUT_MAX would be passed: the peer does not read. */
 int tls_write(struct tls *t, struct bytes plain, struct err *e) MUST_USE;
 /* Says close_notify. */
 void tls_shutdown(struct tls *t);
@@ -82,8 +104,9 @@ enum tls_refusal tls_refusal(const struct tls *t);
 bool tls_established(const struct tls *t);
 /* 0x0303, 0x0304; 0 before the handshake. */
 uint16_t tls_version(const struct tls *t);
-const char *tls_cipher(const struct tls *t);
-/* SHA-256 of the peer's SubjectPublicKeyInfo, once a certificate was seen (also on refusal); false when none was. */
+const char *tls_cipher(const struct tls *t); /* "" before the handshake */
+/* SHA-256 of the peer's SubjectPublicKeyInfo, once a certificate was seen (also on refusal); false
+ * when none was. */
 bool tls_peer_key(const struct tls *t, uint8_t ret[static 32]);
 /* True when chain and name were verified (not merely pinned). */
 bool tls_chain_verified(const struct tls *t);

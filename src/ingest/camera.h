@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One camera stream from a connected socket to access units (design: section 5). Speaks RTSP over TLS, verifies
- * before any credential goes out, depacketizes, gates on key frames, keeps both clocks. Opens nothing itself: it asks
- * its owner for sockets, and waits with back-off and jitter between tries. One camera's fault ends here.
+ * One camera stream from a connected socket to access units (design: section 5). Speaks RTSP over
+ * TLS, verifies before any credential goes out, depacketizes, gates on key frames, keeps both
+ * clocks. Opens nothing itself: it asks its owner for sockets, and waits with back-off and jitter
+ * between tries. One camera's fault ends here.
+ *
+ * Takes the first video and the first audio track that can be recorded; other tracks are named in
+ * the log and left out. Where there is no video, audio alone is delivered at once. Logs its own
+ * events (camera.start, camera.lost, camera.track, camera.stopped), so the owner does not. Any
+ * callback may call camera_free.
+ *
+ * Not here: making connections, storing units, deciding on segments (recorder/).
  */
 #ifndef CUSTOS_INGEST_CAMERA_H
 #define CUSTOS_INGEST_CAMERA_H
@@ -27,22 +35,37 @@ enum camera_state {
         CAMERA_STOPPED,
 };
 
+/* How long things may take. 0: the default that stands beside it. */
+struct camera_times {
+        unsigned socket_ms;    /* 30 s: until the owner answers need_socket */
+        unsigned handshake_ms; /* 10 s: TLS */
+        unsigned step_ms;      /* 10 s: each RTSP answer */
+        unsigned idle_ms;  /* 10 s: without a packet of the video (of the audio where there is no
+                              video) */
+        unsigned key_ms;   /* 60 s: from PLAY to the first key frame */
+        unsigned quick_ms; /* 250 ms: the first retry after a connection that streamed */
+        unsigned first_ms; /* 1 s: the others, doubling ... */
+        unsigned last_ms;  /* 30 s: ... up to this; all with a quarter of jitter to either side */
+};
+
 struct camera_options {
-        const char *name;      /* stream path; copied */
-        const char *url;       /* rtsps://host[:port]/path, no user or password in it; copied */
-        const char *user;      /* may be NULL; copied */
+        const char *name; /* stream path; copied */
+        const char *url;  /* rtsps://host[:port]/path, no user or password in it; copied */
+        const char *user; /* may be NULL; copied */
         const struct secret *password; /* may be NULL; copied */
         struct tls_client_config *tls; /* borrowed; outlives the camera */
         enum camera_transport transport;
-        const uint8_t *pin;    /* 32 bytes with CAMERA_TLS_PINNED; copied */
+        const uint8_t *pin; /* 32 bytes with CAMERA_TLS_PINNED; copied */
         bool without_audio;
+        uint32_t pace_ms; /* how often a playing stream is read; 0: whenever bytes arrive */
+        struct camera_times times; /* zeros: the defaults */
 };
 
 /* What one connection is, measured on the wire. */
 struct camera_connection {
         unsigned tracks_n;
         struct media_config tracks[CAMERA_TRACKS_MAX];
-        uint8_t protection;    /* enum protection of docs/spec/vault.md, tag 9 */
+        uint8_t protection; /* enum protection of docs/spec/vault.md, tag 9 */
         uint16_t tls_version;
         char tls_cipher[64];
         uint8_t camera_key[32];
@@ -52,25 +75,40 @@ struct camera_connection {
 struct camera;
 
 struct camera_events {
-        /* Wants a TCP connection; the owner answers later with camera_socket or camera_no_socket. */
+        /* Wants a TCP connection; the owner answers later with camera_socket or camera_no_socket.
+         */
         void (*need_socket)(void *owner, struct camera *c, const char *host, uint16_t port);
         /* PLAY was accepted; units follow. */
         void (*on_start)(void *owner, struct camera *c, const struct camera_connection *connection);
-        /* unit is borrowed. Negative stops the camera. The first video unit after on_start is a key frame. */
-        int (*on_unit)(void *owner, struct camera *c, unsigned track, const struct access_unit *unit, struct err *e);
-        /* The connection ended or could not be made; the camera tries again by itself. refusal: TLS_OK when TLS was not the reason. */
-        void (*on_lost)(void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal);
+        /* unit is borrowed. Negative stops the camera. The first video unit after on_start is a key
+         * frame. */
+        int (*on_unit)(void *owner, struct camera *c, unsigned track,
+                const struct access_unit *unit, struct err *e);
+        /* The connection ended or could not be made; the camera tries again by itself, unless
+         * camera_state says CAMERA_STOPPED (a URL that can never work). refusal: TLS_OK when TLS
+         * was not the reason. */
+        void (*on_lost)(
+                void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal);
 };
 
-struct camera *camera_new(struct loop *l, const struct camera_options *o, const struct camera_events *events, void *owner);
+struct camera *camera_new(struct loop *l, const struct camera_options *o,
+        const struct camera_events *events, void *owner);
 struct camera *camera_free(struct camera *c); /* TEARDOWN is sent when that does not wait */
 void camera_start(struct camera *c);
 void camera_socket(struct camera *c, int fd); /* takes fd */
 void camera_no_socket(struct camera *c, const struct err *why);
 enum camera_state camera_state(const struct camera *c);
+/* "idle", "connecting", "negotiating", "streaming", "waiting", "stopped". */
+const char *camera_state_name(enum camera_state s);
+/* Event-driven (0, as a live viewer wants it) or paced reading, from now on. */
+void camera_pace(struct camera *c, unsigned interval_ms);
 
+/* Since camera_new, over all connections. */
 struct camera_counters {
         uint64_t bytes, packets, lost_packets, units, connects;
+        uint64_t bad_packets;   /* damaged, or of payloads that could not be put together */
+        uint64_t skipped_bytes; /* in the stream, neither RTSP nor interleaved */
+        uint64_t gated_units;   /* before the first key frame of a connection; not delivered */
 };
 struct camera_counters camera_counters(const struct camera *c);
 

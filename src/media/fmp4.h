@@ -10,6 +10,14 @@
 #include "media/access_unit.h"
 #include "media/cenc.h"
 
+/* User type of the head box, c5bca1ec-3ea4-42c0-b394-fe626b63c2cb (docs/spec/vault.md section 3).
+ */
+#define FMP4_HEAD_USER_TYPE                                                                        \
+        {                                                                                          \
+                0xc5, 0xbc, 0xa1, 0xec, 0x3e, 0xa4, 0x42, 0xc0, 0xb3, 0x94, 0xfe, 0x62, 0x6b,      \
+                        0x63, 0xc2, 0xcb                                                           \
+        }
+
 #define FMP4_TRACKS_MAX 8
 #define FMP4_FRAGMENT_SAMPLES_MAX 2000 /* of one track in one fragment */
 #define FMP4_INDEX_SPACE 1536          /* bytes behind moov, docs/spec/vault.md section 6 */
@@ -40,18 +48,18 @@ struct fmp4_sample {
         int32_t composition_offset;
         bool key;
         uint64_t iv;
-        uint16_t ranges_n;        /* 0: whole sample encrypted */
-        uint32_t ranges_first;    /* index into fmp4_fragment_track.ranges */
+        uint16_t ranges_n;     /* 0: whole sample encrypted */
+        uint32_t ranges_first; /* index into fmp4_fragment_track.ranges */
 };
 
 struct fmp4_fragment_track {
         uint32_t id;
         uint64_t decode_time;
         unsigned samples_n;
-        struct fmp4_sample *samples;   /* owned by the fragment's owner */
+        struct fmp4_sample *samples; /* owned by the fragment's owner */
         struct cenc_range *ranges;
         unsigned ranges_total;
-        uint64_t bytes;                /* sum of sizes */
+        uint64_t bytes; /* sum of sizes */
 };
 
 struct fmp4_fragment {
@@ -67,15 +75,17 @@ int fmp4_read_moof(struct bytes moof, struct fmp4_fragment *ret, struct err *e) 
 void fmp4_fragment_done(struct fmp4_fragment *f);
 
 struct fmp4_index_entry {
-        uint64_t offset;     /* of the fragment's first byte ('free' or moof) in the file */
+        uint64_t offset; /* of the fragment's first byte ('free' or moof) in the file */
         uint64_t moof_offset;
         uint64_t decode_time; /* of track 1 */
-        uint32_t duration;   /* of track 1 */
+        uint32_t duration;    /* of track 1 */
         bool key;
 };
-/* Exactly FMP4_INDEX_SPACE bytes: sidx and free. index_offset: where they go in the file. end: of the last fragment. */
-int fmp4_write_index_space(const struct fmp4_index_entry *entries, unsigned n, uint32_t timescale, uint64_t index_offset,
-        uint64_t end, struct buf *out, struct err *e) MUST_USE;
-int fmp4_write_mfra(const struct fmp4_index_entry *entries, unsigned n, struct buf *out, struct err *e) MUST_USE;
+/* Exactly FMP4_INDEX_SPACE bytes: sidx and free. index_offset: where they go in the file. end: of
+ * the last fragment. */
+int fmp4_write_index_space(const struct fmp4_index_entry *entries, unsigned n, uint32_t timescale,
+        uint64_t index_offset, uint64_t end, struct buf *out, struct err *e) MUST_USE;
+int fmp4_write_mfra(const struct fmp4_index_entry *entries, unsigned n, struct buf *out,
+        struct err *e) MUST_USE;
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Files. The blocking functions are for start-up, the CLI and tools; the asynchronous ones run in libuv's pool and
- * call back on the loop. Every open is close-on-exec and never follows a link in the last component.
+ * Files. The blocking functions are for start-up, the CLI and tools; the asynchronous ones run in
+ * libuv's pool and call back on the loop. Every open is close-on-exec and never follows a link in
+ * the last component of a file's name.
  */
 #ifndef CUSTOS_OS_FILE_H
 #define CUSTOS_OS_FILE_H
@@ -13,30 +14,41 @@
 #include "base/err.h"
 #include "os/loop.h"
 
-int file_read(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE; /* appends */
-/* A private key or password: refuses one that others may read, naming owner, mode and the fix. */
+/* Appends a regular file of at most max bytes. */
+int file_read(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
+/* A private key or password: refuses one that others may read, naming owner, mode and the fix. An
+ * empty buf gets it in one piece, without copies in freed memory; the caller wipes it
+ * (explicit_bzero) when done. */
 int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
 /* Whole or not at all: temporary name, fsync, rename, fsync of the directory. */
-int file_write_atomic(const char *path, struct bytes content, unsigned mode, struct err *e) MUST_USE;
-int file_make_dirs(const char *path, unsigned mode, struct err *e) MUST_USE; /* as mkdir -p */
-bool file_exists(const char *path);
+int file_write_atomic(
+        const char *path, struct bytes content, unsigned mode, struct err *e) MUST_USE;
+int file_make_dirs(
+        const char *path, unsigned mode, struct err *e) MUST_USE; /* as mkdir -p; syncs nothing */
+bool file_exists(const char *path); /* anything of that name, a dangling link too */
 int file_sync_dir(const char *path, struct err *e) MUST_USE;
 
-/* A whole file mapped read-only. */
+/* A whole file mapped read-only. Whoever shortens it meanwhile ends this process by SIGBUS: for
+ * tools, not for roles. */
 struct file_map {
         struct bytes bytes;
 };
 int file_map_open(const char *path, struct file_map *ret, struct err *e) MUST_USE;
 void file_map_done(struct file_map *m);
 
-/* Writes all of iov at offset in the pool. iov and what it points to must live until on_done (result: 0 or negative). */
-struct file_write;
-void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n, uint64_t offset,
-        void (*on_done)(void *owner, int result, const struct err *e), void *owner);
+/* Writes all of iov at offset in the pool. iov and what it points to must live until on_done
+ * (result: 0 or negative). A full volume is ERR_EXHAUSTED. Writes of one loop may overtake each
+ * other. */
+void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
+        uint64_t offset, void (*on_done)(void *owner, int result, const struct err *e),
+        void *owner);
 /* syncfs of the volume that fd lies on, in the pool. */
-void file_sync_start(struct loop *l, int fd, void (*on_done)(void *owner, int result, const struct err *e), void *owner);
+void file_sync_start(struct loop *l, int fd,
+        void (*on_done)(void *owner, int result, const struct err *e), void *owner);
 
-/* A new file for a segment: O_EXCL, O_DIRECT where the volume can (then *ret_direct), room set aside. */
-int file_create_segment(int dir_fd, const char *name, uint64_t reserve, int *ret_fd, bool *ret_direct, struct err *e) MUST_USE;
+/* A new file for a segment, mode 0600: O_EXCL, O_DIRECT where the volume can (then *ret_direct),
+ * room set aside. */
+int file_create_segment(int dir_fd, const char *name, uint64_t reserve, int *ret_fd,
+        bool *ret_direct, struct err *e) MUST_USE;
 
 #endif

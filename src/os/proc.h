@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Child processes: fork and exec of this very executable with a role, descriptors at fixed numbers, watched by the loop. */
+/*
+ * Child processes: fork and exec of this very executable with a role, descriptors at fixed numbers,
+ * watched by the loop through a pidfd, so that no signal can ever reach another process that was
+ * given the number meanwhile. Needs Linux 5.9 and /proc. Whoever starts processes keeps its
+ * capabilities and is under no seccomp filter.
+ */
 #ifndef CUSTOS_OS_PROC_H
 #define CUSTOS_OS_PROC_H
 
@@ -12,22 +17,27 @@
 struct proc;
 
 struct proc_options {
-        const char *const *args;    /* argv behind the program, NULL-terminated; no secrets */
-        const int *fds;             /* become PROC_FIRST_FD, +1, ...; borrowed */
+        const char *const *args; /* argv behind the program, NULL-terminated; no secrets */
+        const int *fds;          /* become PROC_FIRST_FD, +1, ...; borrowed */
         unsigned fds_n;
-        /* signal: the one that ended it, or 0. Called once; the proc is still the caller's to free. */
+        /* status: the exit status, or -1; signal: the one that ended it, or 0. Called once; the
+         * proc is still the caller's to free. */
         void (*on_exit)(void *owner, struct proc *p, int status, int signal);
         void *owner;
 };
 
-/* The child has PR_SET_PDEATHSIG SIGTERM, no other descriptor than 0..2 and fds, stdin from /dev/null. */
-int proc_start(struct loop *l, const struct proc_options *o, struct proc **ret, struct err *e) MUST_USE;
+/* The child has PR_SET_PDEATHSIG SIGTERM, no other descriptor than 0..2 and fds, stdin from
+ * /dev/null, the environment of this process, and all signals as at a program's start. An exec that
+ * fails is reported here. */
+int proc_start(
+        struct loop *l, const struct proc_options *o, struct proc **ret, struct err *e) MUST_USE;
 int proc_pid(const struct proc *p);
 void proc_signal(struct proc *p, int signal); /* by its id; nothing once it was reaped */
-struct proc *proc_free(struct proc *p); /* forgets a running child without ending it */
+/* Forgets a running child without ending it (it is then reaped by nobody). Allowed in on_exit. */
+struct proc *proc_free(struct proc *p);
 
-/* For the start of every role: not dumpable, no core, no new privileges, umask 077, SIGPIPE ignored; and, where name
- * is given, the kernel's thread name. */
+/* For the start of every role: not dumpable, no core, no new privileges, umask 077, SIGPIPE
+ * ignored; and, where name is given, the kernel's thread name (cut to 15 characters). */
 void proc_harden(const char *name);
 
 #endif

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a process may no longer do (design: section 2). Order in every role: read config, open what is needed, start
- * threads, sandbox_files (Landlock), drop user, sandbox_syscalls (seccomp, all threads), loop.
- * Where the kernel lacks one, that is said once in the log by the caller and in status, and the rest is still done.
+ * What a process may no longer do (design: section 2). Order in every role:
+ *
+ *     read config, open what is needed
+ *     proc_harden         not dumpable, no new privileges
+ *     sandbox_warm_up     libraries read their files now
+ *     sandbox_drop        capabilities and user (looks the user up, so before Landlock)
+ *     sandbox_files       Landlock
+ *     sandbox_syscalls    starts libuv's pool, then seccomp for all threads
+ *     loop_run
+ *
+ * Landlock and capabilities belong to one thread and are inherited by those that it starts later,
+ * so no thread may have been started before sandbox_files and sandbox_drop (no asynchronous file_
+ * or name look-up): they refuse then. Where the kernel lacks one, that is said once in the log by
+ * the caller and in status, and the rest is still done. What a role means is not decided here
+ * beyond these lists; no path is built in but the resolver's.
  */
 #ifndef CUSTOS_OS_SANDBOX_H
 #define CUSTOS_OS_SANDBOX_H
@@ -16,23 +28,40 @@ struct sandbox_path {
         bool write; /* else read only */
 };
 
-/* Landlock: only these trees may be reached by name from now on (n may be 0). Returns the ABI in force, 0 where the kernel has
- * none, negative on failure. */
+/* Landlock: only these files and trees may be reached by name from now on (n may be 0), nothing is
+ * executed, and where the kernel can (ABI 6) no signal and no abstract socket reaches a process
+ * outside. A path must exist; a rule stays with what lies there now: a file that is later replaced
+ * under its name is out of reach, so give the directory where that happens. Returns the ABI in
+ * force, 0 where the kernel has none, negative on failure. */
 int sandbox_files(const struct sandbox_path *paths, unsigned n, struct err *e) MUST_USE;
+
+/* What getaddrinfo reads on this machine: at most SANDBOX_RESOLVER_PATHS_MAX of resolv.conf (its
+ * directory below /run, where it is a link to there), hosts, nsswitch.conf, host.conf, gai.conf,
+ * services and the resolvers' sockets in /run. For SANDBOX_PARENT, to be added to the paths of
+ * sandbox_files. Returns the count. */
+#define SANDBOX_RESOLVER_PATHS_MAX 12
+unsigned sandbox_resolver_paths(struct sandbox_path to[static SANDBOX_RESOLVER_PATHS_MAX]);
 
 enum sandbox_role {
         SANDBOX_WORKER,  /* no open, socket, connect, kill, exec, ptrace: only given descriptors */
         SANDBOX_SEALER,  /* as the worker */
-        SANDBOX_PARENT,  /* opens files and connects sockets; no exec, ptrace, kill */
-        SANDBOX_MANAGER, /* opens files, accepts on given sockets; no exec, ptrace, kill, connect to the network */
-        SANDBOX_EDGE,
+        SANDBOX_PARENT,  /* opens files, makes IP and Unix sockets and connects them; no listen,
+                            exec, ptrace, kill */
+        SANDBOX_MANAGER, /* opens files, accepts on given sockets; no socket, connect, exec, ptrace,
+                            kill */
+        SANDBOX_EDGE,    /* reads files, accepts on given sockets; the rest as the worker */
 };
-/* seccomp with an allow list; a forbidden call fails with EPERM. Kills the process on a foreign architecture. */
+/* seccomp with an allow list; a forbidden call fails with EPERM, for all threads. No new threads or
+ * processes, no executable memory; a signal only to itself (abort). Kills the process on a foreign
+ * architecture. Starts libuv's pool first. */
 int sandbox_syscalls(enum sandbox_role role, struct err *e) MUST_USE;
 
-/* libuv's pool and OpenSSL load things lazily: makes them do it now, before the sandbox. */
+/* OpenSSL and the C library read configuration lazily: makes them do it now, before the sandbox.
+ * Starts no thread. */
 void sandbox_warm_up(void);
-/* Drops all capabilities (and to user, when running as root and user is not NULL). */
+/* Drops all capabilities, bounding set included (and changes to user and its groups, when running
+ * as root and user is not NULL). The death signal of proc_start stays. As root without a user the
+ * process keeps its user id 0, but only as owner of its files. */
 int sandbox_drop(const char *user, struct err *e) MUST_USE;
 
 #endif

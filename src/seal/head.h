@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The head box of a segment (docs/spec/vault.md section 3): who, where, which key, which certificates. */
+/* The head box of a segment (docs/spec/vault.md section 3): who, where, which key, which
+ * certificates. */
 #ifndef CUSTOS_SEAL_HEAD_H
 #define CUSTOS_SEAL_HEAD_H
 
@@ -12,7 +13,12 @@
 
 extern const uint8_t head_user_type[16];
 
-enum protection { PROTECTION_OPEN, PROTECTION_CONTROL_ONLY, PROTECTION_PINNED, PROTECTION_VERIFIED };
+enum protection {
+        PROTECTION_OPEN,
+        PROTECTION_CONTROL_ONLY,
+        PROTECTION_PINNED,
+        PROTECTION_VERIFIED
+};
 /* "open", "control only", "encrypted, pinned", "encrypted and verified". */
 const char *protection_name(enum protection p);
 
@@ -29,6 +35,12 @@ struct head {
         int64_t connected_us;
         char source[HEAD_TEXT_MAX];
 };
+
+/* <camera>-<stream>, and <stream path>/<YYYY-MM-DD>/<HH>/<MM-SS.mmm>Z.<n>.mp4 (docs/spec/vault.md
+ * section 1). A head with anything else is neither written nor read, so that an object key can be
+ * used as a path. */
+bool head_is_stream_path(const char *s);
+bool head_is_object_key(const char *s, const char *stream);
 
 /* The box's payload behind the user type. */
 int head_format(const struct head *h, struct buf *out, struct err *e) MUST_USE;

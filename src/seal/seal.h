@@ -15,8 +15,14 @@
 
 enum seal_flags { SEAL_FIRST = 1, SEAL_LAST = 2 };
 enum seal_gap_cause {
-        SEAL_GAP_START = 1, SEAL_GAP_CAMERA_LOST, SEAL_GAP_FRAMES_DROPPED, SEAL_GAP_UNCLEAN_STOP,
-        SEAL_GAP_CLOCK_STEP, SEAL_GAP_DISK, SEAL_GAP_STOPPED, SEAL_GAP_OVERLOAD,
+        SEAL_GAP_START = 1,
+        SEAL_GAP_CAMERA_LOST,
+        SEAL_GAP_FRAMES_DROPPED,
+        SEAL_GAP_UNCLEAN_STOP,
+        SEAL_GAP_CLOCK_STEP,
+        SEAL_GAP_DISK,
+        SEAL_GAP_STOPPED,
+        SEAL_GAP_OVERLOAD,
 };
 const char *seal_gap_name(unsigned cause); /* "camera lost", ...; "unknown" */
 
@@ -73,10 +79,12 @@ bool seal_signature_ok(struct bytes payload, struct verify_key *key);
 /* SHA-256 over the payload, as the next seal names it. */
 void seal_hash(struct bytes payload, uint8_t ret[static 32]);
 struct seal_link seal_link_of(const struct seal *s, struct bytes payload);
-void seal_commit_key(const uint8_t segment_key[static 16], const uint8_t kid[static 16], const char *stream,
-        uint8_t ret[static 32]);
+void seal_commit_key(const uint8_t segment_key[static 16], const uint8_t kid[static 16],
+        const char *stream, uint8_t ret[static 32]);
 /* docs/spec/vault.md section 5. */
-void seal_segment_key(const uint8_t hour_key[static 32], const uint8_t kid[static 16], uint8_t ret[static 16]);
-void seal_hour_key_id(const uint8_t hour_key[static 32], const char *stream, uint8_t ret[static 16]);
+void seal_segment_key(
+        const uint8_t hour_key[static 32], const uint8_t kid[static 16], uint8_t ret[static 16]);
+void seal_hour_key_id(
+        const uint8_t hour_key[static 32], const char *stream, uint8_t ret[static 16]);
 
 #endif

@@ -39,13 +39,16 @@ struct segment_writer_report {
 struct segment_writer_events {
         /* Answer: segment_writer_granted or segment_writer_denied. Asked ahead of need (about 5 s) when a segment nears its end. */
         void (*want_segment)(void *owner, struct segment_writer *w);
-        /* request: the worker's part of a seal (docs/spec/seal.md section 2), the rest zero. Answer: segment_writer_sealed or _denied. At most one under way. */
+        /* request: the worker's part of a seal (docs/spec/seal.md section 2): kid (which of the granted segments), the
+         * flags FIRST and LAST, header hash, fragment, times, moof, tracks, gaps; the rest zero. Answer: segment_writer_sealed or _denied. At most one under way. */
         void (*want_seal)(void *owner, struct segment_writer *w, const struct seal *request);
         void (*on_written)(void *owner, struct segment_writer *w, const struct segment_writer_report *r);
         /* A write failed or a seal was refused: the segment is given up; a new one follows at the next key frame. */
         void (*on_fault)(void *owner, struct segment_writer *w, const struct err *why);
         /* After segment_writer_stop: all that could be written is written. */
         void (*on_stopped)(void *owner, struct segment_writer *w);
+        /* A granted file was closed with nothing in it: its owner may delete it. May be NULL. */
+        void (*on_unused)(void *owner, struct segment_writer *w, const char *object_key);
 };
 
 struct segment_writer_options {
@@ -58,6 +61,9 @@ struct segment_writer_options {
         int64_t segment_us;     /* 2000000..60000000 */
 };
 
+/* Answers may come from within the want_ callbacks. The writer may be freed from on_stopped and from no other callback. The loop
+ * and the pool outlive it until writes that were under way have ended. The first video track is the main one: key frames of
+ * it begin segments and fragments; a connection without video is refused by segment_writer_push. */
 struct segment_writer *segment_writer_new(const struct segment_writer_options *o, const struct segment_writer_events *events, void *owner);
 struct segment_writer *segment_writer_free(struct segment_writer *w); /* gives up what was not written */
 
@@ -86,7 +92,10 @@ int64_t segment_writer_last_us(const struct segment_writer *w);
 /* grant is consumed (fd taken, key wiped). */
 void segment_writer_granted(struct segment_writer *w, struct segment_writer_grant *grant);
 void segment_writer_sealed(struct segment_writer *w, struct bytes seal_payload);
-/* Instead of either. The writer gives the segment up and asks again after a second. */
+/* Instead of either. A refused seal: the writer gives the segment up (on_fault), and begins another at the next key frame. A refused
+ * segment: it asks again after a second. segment_writer_denied answers whatever is under way. */
+void segment_writer_not_sealed(struct segment_writer *w, const struct err *why);
+void segment_writer_not_granted(struct segment_writer *w, const struct err *why);
 void segment_writer_denied(struct segment_writer *w, const struct err *why);
 
 #endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/settings.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/str.h"
+
+enum settings_type { SETTINGS_NUMBER, SETTINGS_TEXT, SETTINGS_CHOICE };
+
+#define SETTINGS_CHOICES_MAX 5
+#define SETTINGS_NAME_MAX 40
+
+struct settings_row {
+        const char *section, *name;
+        enum settings_type type;
+        const char *unit; /* of a number; NULL where it is a plain count */
+        uint64_t min, max, number;
+        const char *text; /* default of a text or a choice */
+        const char *choices[SETTINGS_CHOICES_MAX];
+        const char *about;
+};
+
+static const struct settings_row settings_table[SETTINGS_COUNT] = {
+        [SETTINGS_SITE_NAME] = {"site", "name", SETTINGS_TEXT, .text = "site",
+                .about = "Name of this site, in certificates and seals: a-z, 0-9 and -, at most 63 "
+                         "characters."},
+        [SETTINGS_WORKERS] = {"recorder", "workers", SETTINGS_NUMBER, NULL, 0, 256, 0,
+                .about = "Processes that receive cameras; 0 is one for each processor core."},
+        [SETTINGS_FRAGMENT_MS] = {"recorder", "fragment_ms", SETTINGS_NUMBER, "milliseconds", 200,
+                2000, 1000,
+                .about =
+                        "A fragment is closed, sealed and written at the first key frame after "
+                        "this time, and by "
+                        "2000 in any case. What is lost when a process is killed is one fragment."},
+        [SETTINGS_SEGMENT_S] = {"recorder", "segment_s", SETTINGS_NUMBER, "seconds", 2, 60, 60,
+                .about = "Length of a segment, which is one file with one key."},
+        [SETTINGS_PACE_MS] = {"recorder", "pace_ms", SETTINGS_NUMBER, "milliseconds", 0, 200, 40,
+                .about = "Cameras' sockets are read once in this time, which costs less than "
+                         "reading at every "
+                         "packet; 0 reads at once."},
+        [SETTINGS_CHUNK_MEMORY_MB] = {"recorder", "chunk_memory_mb", SETTINGS_NUMBER, "MiB", 16,
+                65536, 512,
+                .about = "Memory of each worker for fragments that are not on the disk yet."},
+        [SETTINGS_CONNECT_TIMEOUT_MS] = {"recorder", "connect_timeout_ms", SETTINGS_NUMBER,
+                "milliseconds", 1000, 60000, 10000,
+                .about = "A camera that has not answered in this time is tried again."},
+        [SETTINGS_IDLE_TIMEOUT_MS] = {"recorder", "idle_timeout_ms", SETTINGS_NUMBER,
+                "milliseconds", 1000, 60000, 10000,
+                .about = "A camera that has sent no packet for this time is lost, and connected to "
+                         "anew."},
+        [SETTINGS_BACKOFF_MAX_MS] = {"recorder", "backoff_max_ms", SETTINGS_NUMBER, "milliseconds",
+                1000, 600000, 30000,
+                .about = "The longest wait between two attempts to reach a camera."},
+        [SETTINGS_SYNC_MS] = {"recorder", "sync_ms", SETTINGS_NUMBER, "milliseconds", 100, 3000,
+                1000,
+                .about = "All that was written is made durable once in this time; a power cut "
+                         "costs at most this "
+                         "and the open fragments."},
+        [SETTINGS_LOG_LEVEL] = {"log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
+                .choices = {"debug", "info", "warn", "error"},
+                .about = "The least important lines that are logged."},
+};
+
+void settings_defaults(struct settings *s)
+{
+        memset(s, 0, sizeof *s);
+        for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+                const struct settings_row *row = &settings_table[i];
+                s->values[i].number = row->number;
+                snprintf(s->values[i].text, SETTINGS_TEXT_ROOM, "%s", row->text ? row->text : "");
+        }
+}
+
+uint64_t settings_get(const struct settings *s, enum settings_key key)
+{
+        return s->values[key].number;
+}
+
+const char *settings_text(const struct settings *s, enum settings_key key)
+{
+        return s->values[key].text;
+}
+
+/* --- names --- */
+
+static size_t settings_least(size_t a, size_t b)
+{
+        return a < b ? a : b;
+}
+
+/* Edits from a to b (Levenshtein); both are at most SETTINGS_NAME_MAX long. */
+static size_t settings_distance(const char *a, const char *b)
+{
+        size_t row[SETTINGS_NAME_MAX + 1];
+        size_t n = strlen(b);
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = j;
+        for (size_t i = 1; a[i - 1]; i++) {
+                size_t corner = row[0];
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        size_t change = corner + (a[i - 1] != b[j - 1]);
+                        corner = row[j];
+                        row[j] = settings_least(change, 1 + settings_least(row[j], row[j - 1]));
+                }
+        }
+        return row[n];
+}
+
+/* A name that is right but for its section is nearer than any misspelt one. */
+static const struct settings_row *settings_nearest(const char *section, const char *name)
+{
+        const struct settings_row *best = &settings_table[0];
+        size_t least = SIZE_MAX;
+
+        if (strlen(section) > SETTINGS_NAME_MAX || strlen(name) > SETTINGS_NAME_MAX)
+                return best;
+        for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+                const struct settings_row *row = &settings_table[i];
+                size_t d = 4 * settings_distance(name, row->name) +
+                           settings_least(3, settings_distance(section, row->section));
+                if (d < least) {
+                        least = d;
+                        best = row;
+                }
+        }
+        return best;
+}
+
+int settings_find(const char *section, const char *name, enum settings_key *ret, struct err *e)
+{
+        char in[64], of[64];
+
+        for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+                if (strcmp(settings_table[i].section, section) == 0 &&
+                        strcmp(settings_table[i].name, name) == 0) {
+                        *ret = (enum settings_key)i;
+                        return 0;
+                }
+        }
+        const struct settings_row *near = settings_nearest(section, name);
+        return err_set(e, ERR_INVALID,
+                "there is no setting \"%s\" in [%s]; the nearest is \"%s\" in [%s]",
+                str_escape(of, sizeof of, bytes_str(name)),
+                str_escape(in, sizeof in, bytes_str(section)), near->name, near->section);
+}
+
+/* --- values --- */
+
+static int settings_refuse(
+        const struct settings_row *row, const char *text, const char *why, struct err *e)
+{
+        char shown[100];
+
+        return err_set(e, ERR_INVALID, "%s = %s %s", row->name,
+                str_escape(shown, sizeof shown, bytes_str(text)), why);
+}
+
+static int settings_number(
+        const struct settings_row *row, const char *text, uint64_t *ret, struct err *e)
+{
+        char why[120];
+        uint64_t v = 0;
+        bool digits = *text != '\0' && strspn(text, "0123456789") == strlen(text);
+
+        if (digits && str_uint(text, row->min, row->max, &v, NULL) == 0) {
+                *ret = v;
+                return 0;
+        }
+        snprintf(why, sizeof why, "is %s %" PRIu64 "..%" PRIu64 "%s%s%s",
+                digits ? "outside" : "not a whole number in", row->min, row->max,
+                row->unit ? " (" : "", row->unit ? row->unit : "", row->unit ? ")" : "");
+        return settings_refuse(row, text, why, e);
+}
+
+/* "a, b, c" to `to`. */
+static const char *settings_choices(const struct settings_row *row, char *to, size_t room)
+{
+        size_t n = 0;
+
+        to[0] = '\0';
+        for (size_t i = 0; i < SETTINGS_CHOICES_MAX && row->choices[i] && n < room; i++)
+                n += (size_t)snprintf(to + n, room - n, "%s%s", i ? ", " : "", row->choices[i]);
+        return to;
+}
+
+static int settings_choice(
+        const struct settings_row *row, const char *text, uint64_t *ret, struct err *e)
+{
+        char words[80], why[120];
+
+        for (size_t i = 0; i < SETTINGS_CHOICES_MAX && row->choices[i]; i++) {
+                if (strcmp(text, row->choices[i]) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        }
+        snprintf(why, sizeof why, "is none of %s", settings_choices(row, words, sizeof words));
+        return settings_refuse(row, text, why, e);
+}
+
+int settings_set(struct settings *s, enum settings_key key, const char *text, struct err *e)
+{
+        const struct settings_row *row = &settings_table[key];
+        uint64_t number = 0;
+        int r = 0;
+
+        switch (row->type) {
+        case SETTINGS_NUMBER:
+                r = settings_number(row, text, &number, e);
+                break;
+        case SETTINGS_CHOICE:
+                r = settings_choice(row, text, &number, e);
+                break;
+        case SETTINGS_TEXT:
+                if (!str_is_camera(text)) /* the same rule as for cameras: it becomes part of a URI
+                                             and of paths */
+                        r = settings_refuse(row, text,
+                                "is not a name of a-z, 0-9 and -, at most 63 characters", e);
+                break;
+        }
+        if (r < 0)
+                return r;
+        s->values[key].number = number;
+        if (row->type != SETTINGS_NUMBER)
+                snprintf(s->values[key].text, SETTINGS_TEXT_ROOM, "%s", text);
+        return 0;
+}
+
+/* --- print --- */
+
+static const char *settings_default(const struct settings_row *row, char *to, size_t room)
+{
+        if (row->type == SETTINGS_NUMBER)
+                snprintf(to, room, "%" PRIu64, row->number);
+        else
+                snprintf(to, room, "%s", row->text);
+        return to;
+}
+
+/* "200..2000 milliseconds", "debug, info, warn, error" or "text". */
+static const char *settings_range(const struct settings_row *row, char *to, size_t room)
+{
+        switch (row->type) {
+        case SETTINGS_NUMBER:
+                snprintf(to, room, "%" PRIu64 "..%" PRIu64 "%s%s", row->min, row->max,
+                        row->unit ? " " : "", row->unit ? row->unit : "");
+                break;
+        case SETTINGS_CHOICE:
+                settings_choices(row, to, room);
+                break;
+        case SETTINGS_TEXT:
+                snprintf(to, room, "text");
+                break;
+        }
+        return to;
+}
+
+static bool settings_opens_section(size_t i)
+{
+        return i == 0 || strcmp(settings_table[i].section, settings_table[i - 1].section) != 0;
+}
+
+/* The text in lines of at most 100 columns, each behind `margin`. */
+static int settings_wrap(struct buf *to, const char *margin, const char *text, struct err *e)
+{
+        size_t width = 100 - strlen(margin);
+
+        while (*text) {
+                size_t n = strlen(text);
+                if (n > width) {
+                        for (n = width; n > 0 && text[n] != ' '; n--)
+                                ;
+                        n = n ? n : width;
+                }
+                int r = buf_printf(to, e, "%s%.*s\n", margin, (int)n, text);
+                if (r < 0)
+                        return r;
+                text += n;
+                text += *text == ' ';
+        }
+        return 0;
+}
+
+int settings_print_example(struct buf *to, struct err *e)
+{
+        char range[100], value[SETTINGS_TEXT_ROOM];
+        int r = buf_printf(to, e,
+                "; Settings of Custos. Each line that is commented out shows the default.\n");
+
+        for (size_t i = 0; i < SETTINGS_COUNT && r == 0; i++) {
+                const struct settings_row *row = &settings_table[i];
+                if (settings_opens_section(i))
+                        r = buf_printf(to, e, "\n[%s]\n", row->section);
+                if (r == 0)
+                        r = buf_printf(to, e, "\n");
+                if (r == 0)
+                        r = settings_wrap(to, "; ", row->about, e);
+                if (r == 0)
+                        r = buf_printf(to, e, "; %s\n;%s = %s\n",
+                                settings_range(row, range, sizeof range), row->name,
+                                settings_default(row, value, sizeof value));
+        }
+        return r;
+}
+
+int settings_print_markdown(struct buf *to, struct err *e)
+{
+        char range[100], value[SETTINGS_TEXT_ROOM];
+        int r = 0;
+
+        for (size_t i = 0; i < SETTINGS_COUNT && r == 0; i++) {
+                const struct settings_row *row = &settings_table[i];
+                if (settings_opens_section(i))
+                        r = buf_printf(to, e,
+                                "%s## [%s]\n\n| name | default | range | meaning "
+                                "|\n|---|---|---|---|\n",
+                                i ? "\n" : "", row->section);
+                if (r == 0)
+                        r = buf_printf(to, e, "| `%s` | `%s` | %s | %s |\n", row->name,
+                                settings_default(row, value, sizeof value),
+                                settings_range(row, range, sizeof range), row->about);
+        }
+        return r;
+}
+
+int settings_print_help(struct buf *to, struct err *e)
+{
+        char range[100], value[SETTINGS_TEXT_ROOM];
+        int r = 0;
+
+        for (size_t i = 0; i < SETTINGS_COUNT && r == 0; i++) {
+                const struct settings_row *row = &settings_table[i];
+                if (settings_opens_section(i))
+                        r = buf_printf(to, e, "[%s]\n", row->section);
+                if (r == 0)
+                        r = buf_printf(to, e, "  %-20s %s (default %s)\n", row->name,
+                                settings_range(row, range, sizeof range),
+                                settings_default(row, value, sizeof value));
+                if (r == 0)
+                        r = settings_wrap(to, "      ", row->about, e);
+        }
+        return r;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The settings: one table of names, units, defaults, ranges and texts, from which the INI reader
+ * (os/config), --help, the commented example file and the documentation come. A setting is added by
+ * one line of the enum and one of the table.
+ *
+ * Pure: text in, values out. Reading files is os/config's. No paths and no secrets are settings: a
+ * path is an argument, a secret a file.
+ */
+#ifndef CUSTOS_BASE_SETTINGS_H
+#define CUSTOS_BASE_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum settings_key {
+        SETTINGS_SITE_NAME,
+        SETTINGS_WORKERS, /* 0: one per core */
+        SETTINGS_FRAGMENT_MS,
+        SETTINGS_SEGMENT_S,
+        SETTINGS_PACE_MS,
+        SETTINGS_CHUNK_MEMORY_MB,
+        SETTINGS_CONNECT_TIMEOUT_MS,
+        SETTINGS_IDLE_TIMEOUT_MS,
+        SETTINGS_BACKOFF_MAX_MS,
+        SETTINGS_SYNC_MS,
+        SETTINGS_LOG_LEVEL, /* an enum log_level */
+        SETTINGS_COUNT
+};
+
+#define SETTINGS_TEXT_ROOM 64
+
+struct settings {
+        struct {
+                uint64_t number;
+                char text[SETTINGS_TEXT_ROOM];
+        } values[SETTINGS_COUNT];
+};
+
+void settings_defaults(struct settings *s);
+/* The value of a number or of a choice (its place among the choices). */
+uint64_t settings_get(const struct settings *s, enum settings_key key);
+/* The value of a text, or the word of a choice. Borrowed from s, or static. */
+const char *settings_text(const struct settings *s, enum settings_key key);
+
+/* The key of `name` in [section]; unknown ones are ERR_INVALID, naming the nearest known one. */
+int settings_find(
+        const char *section, const char *name, enum settings_key *ret, struct err *e) MUST_USE;
+/* Sets it from text: "fragment_ms = 5000 is outside 200..2000 (milliseconds)". */
+int settings_set(
+        struct settings *s, enum settings_key key, const char *text, struct err *e) MUST_USE;
+
+/* An INI file with every setting, explained and commented out. */
+int settings_print_example(struct buf *to, struct err *e) MUST_USE;
+/* A Markdown table per section. */
+int settings_print_markdown(struct buf *to, struct err *e) MUST_USE;
+/* For --help, in 100 columns. */
+int settings_print_help(struct buf *to, struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The inside of a TLS session, shared by the files tls*.c and nobody else. */
+#ifndef CUSTOS_CRYPTO_TLS_SESSION_H
+#define CUSTOS_CRYPTO_TLS_SESSION_H
+
+#include "crypto/ossl.h"
+#include "crypto/tls.h"
+#include "crypto/tls_config.h"
+
+#define TLS_HOST_MAX 253
+#define TLS_DETAIL_ROOM 220
+
+struct tls {
+        SSL *ssl;
+        struct tls_config *config;
+        struct bytes
+                in; /* what tls_feed was given and OpenSSL has not taken yet; empty outside of it */
+        struct buf out;
+        bool server, established, over, closed;
+        uint8_t seen; /* bytes of the first record header that were looked at */
+
+        /* Client only. */
+        char host[TLS_HOST_MAX + 1];
+        bool pinned, have_key, chain_verified;
+        uint8_t pin[32], key[32];
+
+        enum tls_refusal refusal;
+        char detail[TLS_DETAIL_ROOM]; /* what exactly was seen, for the error's text; may be empty
+                                       */
+};
+
+/* tls_bio.c: reads from t->in, writes to t->out. */
+BIO_METHOD *tls_bio_method(void); /* owned */
+BIO *tls_bio_new(BIO_METHOD *method, struct tls *t);
+
+/* tls_verify.c: OpenSSL's certificate callback; the session hangs on the SSL as its app data. */
+int tls_verify_peer(X509_STORE_CTX *chain, void *unused);
+
+/* tls_refusal.c */
+enum tls_refusal tls_refusal_of_chain(int x509_error);
+enum tls_refusal tls_refusal_of_reason(unsigned long openssl_error);
+/* Fills e from the session's refusal and detail; returns the code that goes with it. */
+int tls_refusal_err(const struct tls *t, struct err *e);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whether the server's certificate is accepted (RFC 5280 section 6, RFC 9525, or the pin), and if
+ * not, why. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/secret.h"
+#include "base/str.h"
+#include "crypto/tls_session.h"
+
+#define TLS_VERIFY_STRENGTH_BITS 112
+#define TLS_VERIFY_NAMES_SHOWN 4
+
+static void tls_verify_detail(struct tls *t, const char *fmt, ...) PRINTF(2, 3);
+static void tls_verify_detail(struct tls *t, const char *fmt, ...)
+{
+        size_t n = strlen(t->detail);
+        va_list args;
+
+        va_start(args, fmt);
+        vsnprintf(t->detail + n, sizeof t->detail - n, fmt, args);
+        va_end(args);
+}
+
+static void tls_verify_show_date(struct tls *t, const char *what, const ASN1_TIME *time)
+{
+        struct tm tm;
+
+        if (ASN1_TIME_to_tm(time, &tm) == 1)
+                tls_verify_detail(t, "%s %04d-%02d-%02d %02d:%02d UTC", what, tm.tm_year + 1900,
+                        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
+}
+
+static void tls_verify_show_name(struct tls *t, const char *before, const X509_NAME *name)
+{
+        BIO *bio = BIO_new(BIO_s_mem());
+        const uint8_t *text = NULL;
+        char escaped[120];
+
+        ossl_must(bio != NULL, "a memory BIO");
+        if (X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
+                long n = BIO_get_mem_data(bio, (void *)&text);
+                tls_verify_detail(t, "%s%s", before,
+                        str_escape(escaped, sizeof escaped, BYTES(text, (size_t)n)));
+        }
+        BIO_free(bio);
+}
+
+static void tls_verify_show_address(struct tls *t, struct bytes ip)
+{
+        for (size_t i = 0; i < ip.n; i++) {
+                if (ip.n == 4)
+                        tls_verify_detail(t, "%s%u", i ? "." : "", ip.p[i]);
+                else
+                        tls_verify_detail(t, "%s%02x", i && i % 2 == 0 ? ":" : "", ip.p[i]);
+        }
+}
+
+static void tls_verify_show_san(struct tls *t, const GENERAL_NAME *name, const char *between)
+{
+        char text[64];
+        int type = 0;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+
+        if (type != GEN_DNS && type != GEN_IPADD)
+                return;
+        struct bytes b = BYTES(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+        tls_verify_detail(t, "%s%s ", between, type == GEN_DNS ? "DNS" : "IP");
+        if (type == GEN_DNS)
+                tls_verify_detail(t, "%s", str_escape(text, sizeof text, b));
+        else if (b.n == 4 || b.n == 16)
+                tls_verify_show_address(t, b);
+}
+
+static void tls_verify_show_names(struct tls *t, X509 *cert)
+{
+        GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+        int n = names ? sk_GENERAL_NAME_num(names) : 0;
+
+        tls_verify_detail(t, "asked for %s; ", t->host);
+        if (n == 0)
+                tls_verify_detail(t, "it carries no name at all (a common name does not count)");
+        for (int i = 0; i < n && i < TLS_VERIFY_NAMES_SHOWN; i++)
+                tls_verify_show_san(
+                        t, sk_GENERAL_NAME_value(names, i), i == 0 ? "it is for " : ", ");
+        if (n > TLS_VERIFY_NAMES_SHOWN)
+                tls_verify_detail(t, ", ...");
+        GENERAL_NAMES_free(names);
+}
+
+/* What was seen; at is the certificate of the chain that failed. */
+static void tls_verify_explain(struct tls *t, X509 *at, int error)
+{
+        EVP_PKEY *key = X509_get0_pubkey(at);
+
+        switch (t->refusal) {
+        case TLS_EXPIRED:
+                tls_verify_show_date(t, "valid until", X509_get0_notAfter(at));
+                break;
+        case TLS_NOT_YET_VALID:
+                tls_verify_show_date(t, "valid from", X509_get0_notBefore(at));
+                break;
+        case TLS_WRONG_NAME:
+                tls_verify_show_names(t, at);
+                break;
+        case TLS_SELF_SIGNED:
+                tls_verify_show_name(t, "", X509_get_subject_name(at));
+                break;
+        case TLS_UNKNOWN_ISSUER:
+        case TLS_BAD_SIGNATURE:
+                tls_verify_show_name(t, "issuer ", X509_get_issuer_name(at));
+                break;
+        case TLS_WEAK_KEY:
+                if (key)
+                        tls_verify_detail(t, "%s %d bits", EVP_PKEY_get0_type_name(key),
+                                EVP_PKEY_get_bits(key));
+                break;
+        default:
+                tls_verify_detail(t, "%s", X509_verify_cert_error_string(error));
+        }
+}
+
+/*
+ * A pin stands for the key alone. Chain and name are not asked: somebody has compared this key with
+ * the camera itself. Dates are not judged either: a self-signed certificate's dates are the peer's
+ * own word, a camera without a battery dates them 1970, and stopping a recording over them protects
+ * nothing while the key is the same.
+ */
+static bool tls_verify_pin(struct tls *t, X509 *leaf)
+{
+        EVP_PKEY *key = X509_get0_pubkey(leaf);
+        char seen[65], wanted[65];
+
+        if (!secret_equal(BYTES(t->key, 32), BYTES(t->pin, 32))) {
+                t->refusal = TLS_PIN_MISMATCH;
+                tls_verify_detail(t, "key %s, pinned %s", str_hex(seen, BYTES(t->key, 32)),
+                        str_hex(wanted, BYTES(t->pin, 32)));
+                return false;
+        }
+        if (!key || EVP_PKEY_get_security_bits(key) < TLS_VERIFY_STRENGTH_BITS) {
+                t->refusal = TLS_WEAK_KEY;
+                tls_verify_explain(t, leaf, X509_V_ERR_EE_KEY_TOO_SMALL);
+                return false;
+        }
+        return true;
+}
+
+/* The chain is good; is the leaf's issuer the one that this config is for? */
+static bool tls_verify_issuer(struct tls *t, X509_STORE_CTX *chain)
+{
+        STACK_OF(X509) *certs = X509_STORE_CTX_get0_chain(chain);
+        X509 *only = t->config->only_issuer;
+
+        if (!only || (sk_X509_num(certs) > 1 && X509_cmp(sk_X509_value(certs, 1), only) == 0))
+                return true;
+        t->refusal = TLS_UNKNOWN_ISSUER;
+        tls_verify_show_name(t, "issuer ", X509_get_issuer_name(sk_X509_value(certs, 0)));
+        X509_STORE_CTX_set_error(chain, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT);
+        return false;
+}
+
+int tls_verify_peer(X509_STORE_CTX *chain, void *unused)
+{
+        SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+        struct tls *t = SSL_get_app_data(ssl);
+        X509 *leaf = X509_STORE_CTX_get0_cert(chain);
+
+        (void)unused;
+        ossl_spki_id(X509_get_X509_PUBKEY(leaf), t->key);
+        t->have_key = true;
+        if (t->pinned) {
+                bool ok = tls_verify_pin(t, leaf);
+                X509_STORE_CTX_set_error(chain, ok ? X509_V_OK : X509_V_ERR_CERT_UNTRUSTED);
+                return ok;
+        }
+        if (X509_verify_cert(chain) == 1) {
+                t->chain_verified = tls_verify_issuer(t, chain);
+                return t->chain_verified;
+        }
+        int error = X509_STORE_CTX_get_error(chain);
+        X509 *at = X509_STORE_CTX_get_current_cert(chain);
+        t->refusal = error == X509_V_OK ? TLS_PROTOCOL : tls_refusal_of_chain(error);
+        tls_verify_explain(t, at ? at : leaf, error);
+        return 0;
+}

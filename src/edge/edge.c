@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "edge/edge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "crypto/tls.h"
+#include "edge/feed.h"
+#include "net/rtsp_server.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/proc.h"
+#include "os/sandbox.h"
+
+#define REPORT_US 5000000
+#define LATE_US 1000000
+#define PEM_MAX (64u << 10)
+#define PASSWORD_MAX (SECRET_MAX + 2)
+#define REPORT_BYTES_MAX 512
+
+struct edge_client {
+        struct rtsp_peer *peer; /* borrowed from the server */
+        struct edge_camera *camera;
+        struct edge_client *next;
+        bool started; /* the first unit went out */
+        bool over;    /* takes no more; on_stop follows */
+};
+
+struct edge_camera {
+        char name[EDGE_NAME_ROOM];
+        struct edge_source *source;
+        struct edge_client *clients;
+};
+
+struct edge_source {
+        struct feed *feed;
+        struct edge_camera *cameras;
+        unsigned cameras_n;
+};
+
+struct edge {
+        const struct edge_options *o;
+        struct log_ctx log;
+        struct loop *loop;
+        struct stream_shared *shared;
+        struct tls_server_config *tls;
+        struct secret password;
+        struct rtsp_server *server;
+        struct edge_source sources[EDGE_STREAMS_MAX];
+        unsigned sources_n;
+        struct timer pace;
+        int64_t next_report_us;
+        struct buf report;
+};
+
+static struct edge_camera *find_camera(struct edge *g, const char *path)
+{
+        for (unsigned i = 0; i < g->sources_n; i++)
+                for (unsigned k = 0; k < g->sources[i].cameras_n; k++)
+                        if (strcmp(g->sources[i].cameras[k].name, path) == 0)
+                                return &g->sources[i].cameras[k];
+        return NULL;
+}
+
+static int describe(
+        void *owner, const char *path, struct buf *sdp, unsigned *ret_tracks, struct err *e)
+{
+        const struct edge_camera *cam = find_camera(owner, path);
+        int r = 0;
+
+        if (!cam)
+                return err_set(e, ERR_NOT_FOUND, "no camera is called %s", path);
+        if (sdp)
+                r = feed_describe(cam->source->feed, cam->name, sdp, e);
+        if (r >= 0)
+                *ret_tracks = feed_tracks(cam->source->feed);
+        return r;
+}
+
+static int play(void *owner, const char *path,
+        struct rtsp_dialog_start ret[static RTSP_DIALOG_TRACKS_MAX], struct err *e)
+{
+        struct edge_camera *cam = find_camera(owner, path);
+        struct feed_start start[TIMELINE_TRACKS_MAX];
+        size_t kept = 0;
+
+        if (!cam)
+                return err_set(e, ERR_NOT_FOUND, "no camera is called %s", path);
+        (void)feed_gop(cam->source->feed, &kept);
+        if (kept)
+                feed_gop_start(cam->source->feed, start);
+        else
+                feed_next_start(cam->source->feed, start);
+        for (unsigned i = 0; i < feed_tracks(cam->source->feed); i++)
+                ret[i] = (struct rtsp_dialog_start){start[i].sequence, start[i].timestamp};
+        return 0;
+}
+
+static void client_write(struct edge *g, struct edge_client *c, struct bytes b)
+{
+        struct err e;
+
+        if (c->over || rtsp_peer_write(c->peer, b, &e) >= 0)
+                return;
+        c->over = true;
+        log_warn(&g->log, "client.cut", "cam=%s client=%s err=\"%s\"", c->camera->name,
+                rtsp_peer_address(c->peer), e.text);
+}
+
+/* The camera's name is in the frame already. */
+static void send_frame(struct edge *g, struct edge_client *c, struct feed_frame *frame)
+{
+        const struct rtsp_dialog_track *track = rtsp_peer_track(c->peer, frame->track);
+        const struct bytes all = buf_bytes(&frame->bytes);
+
+        if (!track)
+                return;
+        feed_frame_channel(frame, track->channel);
+        if (!g->o->record_per_packet) {
+                client_write(g, c, all);
+                return;
+        }
+        for (size_t i = 0; i < frame->packets_n; i++) {
+                const size_t to = i + 1 < frame->packets_n ? frame->packet_at[i + 1] : all.n;
+
+                client_write(g, c, bytes_sub(all, frame->packet_at[i], to - frame->packet_at[i]));
+        }
+}
+
+static void send_to_all(struct edge *g, struct edge_source *src, struct feed_frame *frame)
+{
+        const bool start = feed_is_start(src->feed, frame);
+
+        for (unsigned i = 0; i < src->cameras_n; i++) {
+                struct edge_camera *cam = &src->cameras[i];
+
+                if (cam->clients)
+                        feed_frame_name(src->feed, frame, cam->name);
+                for (struct edge_client *c = cam->clients; c; c = c->next) {
+                        c->started |= start;
+                        if (c->started)
+                                send_frame(g, c, frame);
+                }
+        }
+}
+
+static void send_report(
+        struct edge *g, struct edge_client *c, unsigned track, int64_t boot_us, int64_t wall_us)
+{
+        const struct rtsp_dialog_track *chosen = rtsp_peer_track(c->peer, track);
+        uint8_t head[RTSP_FRAME_HEAD] = {0};
+        struct err e;
+        int r;
+
+        if (!chosen)
+                return;
+        buf_clear(&g->report);
+        r = buf_append(&g->report, BYTES(head, sizeof head), &e);
+        if (r >= 0)
+                r = feed_report(c->camera->source->feed, track, boot_us, wall_us, c->camera->name,
+                        &g->report, &e);
+        if (r < 0) {
+                log_error(&g->log, "edge.report", "cam=%s err=\"%s\"", c->camera->name, e.text);
+                return;
+        }
+        rtsp_frame_head(
+                g->report.p, chosen->rtcp_channel, (uint16_t)(g->report.n - RTSP_FRAME_HEAD));
+        client_write(g, c, buf_bytes(&g->report));
+}
+
+static void send_reports(struct edge *g, struct edge_client *c)
+{
+        const int64_t boot_us = clock_boot_us(), wall_us = clock_wall_us();
+
+        for (unsigned i = 0; i < feed_tracks(c->camera->source->feed); i++)
+                send_report(g, c, i, boot_us, wall_us);
+}
+
+static void on_play(void *owner, struct rtsp_peer *p)
+{
+        struct edge *g = owner;
+        struct edge_camera *cam = find_camera(g, rtsp_peer_path(p));
+        struct edge_client *c = xcalloc(1, sizeof *c);
+        struct feed_frame *kept;
+        size_t kept_n;
+
+        *c = (struct edge_client){.peer = p, .camera = cam, .next = cam->clients};
+        cam->clients = c;
+        *rtsp_peer_slot(p) = c;
+        log_info(&g->log, "client.play", "cam=%s client=%s", cam->name, rtsp_peer_address(p));
+        send_reports(g, c);
+        kept = feed_gop(cam->source->feed, &kept_n);
+        for (size_t i = 0; i < kept_n; i++) {
+                c->started = true;
+                feed_frame_name(cam->source->feed, &kept[i], cam->name);
+                send_frame(g, c, &kept[i]);
+        }
+}
+
+static void on_stop(void *owner, struct rtsp_peer *p)
+{
+        struct edge_client *c = *rtsp_peer_slot(p);
+        struct edge_client **at;
+
+        (void)owner;
+        for (at = &c->camera->clients; *at != c; at = &(*at)->next)
+                ;
+        *at = c->next;
+        *rtsp_peer_slot(p) = NULL;
+        free(c);
+}
+
+static void on_refused(void *owner, struct rtsp_peer *p, const struct err *why)
+{
+        const struct edge *g = owner;
+
+        log_warn(
+                &g->log, "client.refused", "client=%s err=\"%s\"", rtsp_peer_address(p), why->text);
+}
+
+static void on_end(void *owner, struct rtsp_peer *p, const struct err *why)
+{
+        const struct edge *g = owner;
+
+        log_info(&g->log, "client.end", "client=%s err=\"%s\"", rtsp_peer_address(p), why->text);
+}
+
+static void pull_due(struct edge *g, struct edge_source *src)
+{
+        int64_t now_us = clock_boot_us(), due_us = feed_due_us(src->feed);
+        struct feed_frame *frame;
+        struct err e;
+
+        if (now_us - due_us > LATE_US) {
+                feed_delay(src->feed, now_us - due_us);
+                log_warn(&g->log, "edge.late", "late_ms=%lld",
+                        (long long)((now_us - due_us) / 1000));
+        }
+        while (feed_due_us(src->feed) <= now_us) {
+                if (feed_pull(src->feed, clock_wall_us(), &frame, &e) < 0) {
+                        log_error(&g->log, "edge.broken", "err=\"%s\"", e.text);
+                        loop_stop(g->loop);
+                        return;
+                }
+                send_to_all(g, src, frame);
+        }
+}
+
+static void report_when_due(struct edge *g)
+{
+        const int64_t now_us = clock_boot_us();
+
+        if (now_us < g->next_report_us)
+                return;
+        g->next_report_us = now_us + REPORT_US;
+        for (unsigned i = 0; i < g->sources_n; i++)
+                for (unsigned k = 0; k < g->sources[i].cameras_n; k++)
+                        for (struct edge_client *c = g->sources[i].cameras[k].clients; c;
+                                c = c->next)
+                                send_reports(g, c);
+}
+
+static void on_pace(void *owner)
+{
+        struct edge *g = owner;
+        int64_t next_us = INT64_MAX, now_us;
+
+        for (unsigned i = 0; i < g->sources_n; i++)
+                pull_due(g, &g->sources[i]);
+        report_when_due(g);
+        for (unsigned i = 0; i < g->sources_n; i++)
+                next_us = feed_due_us(g->sources[i].feed) < next_us
+                                  ? feed_due_us(g->sources[i].feed)
+                                  : next_us;
+        now_us = clock_boot_us();
+        timer_start(&g->pace, g->loop,
+                next_us > now_us ? (uint64_t)(next_us - now_us + 999) / 1000 : 0, 0, on_pace, g);
+}
+
+static int add_source(struct edge *g, const struct edge_stream *stream, struct err *e)
+{
+        struct edge_source *src = &g->sources[g->sources_n];
+        const struct feed_options fo = {.stamp = g->o->stamp, .keep_gop = g->o->burst};
+        struct clip *clip;
+        int r = clip_open(stream->file, &clip, e);
+
+        if (r >= 0)
+                r = feed_new(clip, &fo, &src->feed, e);
+        if (r < 0)
+                return err_wrap(e, r, "stream %s", stream->name);
+        g->sources_n++;
+        src->cameras_n = g->o->count ? g->o->count : 1;
+        src->cameras = xcalloc(src->cameras_n, sizeof *src->cameras);
+        for (unsigned i = 0; i < src->cameras_n; i++) {
+                char name[EDGE_NAME_ROOM + 16];
+
+                if (g->o->count)
+                        snprintf(name, sizeof name, "%s%u", stream->name, i);
+                else
+                        snprintf(name, sizeof name, "%s", stream->name);
+                if (!str_is_camera(name) || find_camera(g, name))
+                        return err_set(e, ERR_INVALID,
+                                "stream %s: %s is not a name or is used twice", stream->name, name);
+                memcpy(src->cameras[i].name, name, strlen(name) + 1);
+                src->cameras[i].source = src;
+        }
+        return 0;
+}
+
+static int read_password(struct edge *g, struct err *e)
+{
+        struct buf b;
+        int r;
+
+        buf_init(&b, PASSWORD_MAX);
+        r = file_read_secret(g->o->password_file, PASSWORD_MAX, &b, e);
+        while (r >= 0 && b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
+                b.n--;
+        if (r >= 0 && b.n == 0)
+                r = err_set(e, ERR_INVALID, "%s: the password is empty", g->o->password_file);
+        if (r >= 0)
+                r = secret_set(&g->password, buf_bytes(&b), e);
+        if (b.p)
+                explicit_bzero(b.p, b.room);
+        buf_done(&b);
+        return r < 0 ? r : 0;
+}
+
+static int read_identity(struct edge *g, struct err *e)
+{
+        CLEANUP(sign_key_freep) struct sign_key *key = NULL;
+        struct buf chain, pem;
+        int r;
+
+        buf_init(&chain, PEM_MAX);
+        buf_init(&pem, PEM_MAX);
+        r = file_read(g->o->cert_file, PEM_MAX, &chain, e);
+        if (r >= 0)
+                r = file_read_secret(g->o->key_file, PEM_MAX, &pem, e);
+        if (r >= 0) {
+                r = sign_key_parse(buf_bytes(&pem), &key, e);
+                if (r >= 0)
+                        r = tls_server_config_new(buf_bytes(&chain), key, &g->tls, e);
+                if (r < 0)
+                        err_wrap(e, r, "%s, %s", g->o->cert_file, g->o->key_file);
+        }
+        if (pem.p)
+                explicit_bzero(pem.p, pem.room);
+        buf_done(&pem);
+        buf_done(&chain);
+        return r < 0 ? r : 0;
+}
+
+static int write_port(const char *path, uint16_t port, struct err *e)
+{
+        char text[16];
+
+        snprintf(text, sizeof text, "%u\n", port);
+        return file_write_atomic(path, bytes_str(text), 0644, e);
+}
+
+static int open_all(struct edge *g, struct err *e)
+{
+        int r = 0;
+
+        if (!g->o->plain_loopback_test)
+                r = read_identity(g, e);
+        if (r >= 0 && g->o->user)
+                r = read_password(g, e);
+        for (unsigned i = 0; r >= 0 && i < g->o->streams_n; i++)
+                r = add_source(g, &g->o->streams[i], e);
+        return r;
+}
+
+static int listen_up(struct edge *g, struct err *e)
+{
+        static const struct rtsp_peer_events events = {.describe = describe,
+                .play = play,
+                .on_play = on_play,
+                .on_stop = on_stop,
+                .on_refused = on_refused,
+                .on_end = on_end};
+        const struct rtsp_server_options so = {.tls = g->tls,
+                .user = g->o->user,
+                .password = &g->password,
+                .events = &events,
+                .owner = g};
+        struct rlimit files;
+        uint16_t port;
+        int r;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                (void)!setrlimit(RLIMIT_NOFILE, &files);
+        }
+        g->server = rtsp_server_new(g->shared, &so);
+        r = rtsp_server_listen(g->server, g->o->listen, &port, e);
+        if (r >= 0 && g->o->port_file)
+                r = write_port(g->o->port_file, port, e);
+        if (r < 0)
+                return r;
+        if (!g->o->user)
+                log_warn(&g->log, "edge.open",
+                        "text=\"nobody is asked for a password: give --user and --password-file\"");
+        if (!g->tls)
+                log_warn(
+                        &g->log, "edge.plain", "text=\"without TLS, on loopback, for tests only\"");
+        log_info(&g->log, "edge.ready", "listen=%s port=%u streams=%u cameras=%u", g->o->listen,
+                port, g->sources_n, g->sources_n * g->sources[0].cameras_n);
+        return 0;
+}
+
+/* All that is needed is open: no file is reached by name from here on. */
+static int shut_in(struct edge *g, struct err *e)
+{
+        int r;
+
+        sandbox_warm_up();
+        r = sandbox_drop(NULL, e);
+        if (r < 0)
+                return r;
+        r = sandbox_files(NULL, 0, e);
+        if (r == 0)
+                log_warn(&g->log, "edge.sandbox", "text=\"this kernel has no Landlock\"");
+        if (r >= 0)
+                r = sandbox_syscalls(SANDBOX_EDGE, e);
+        return r < 0 ? r : 0;
+}
+
+static void on_signal(void *owner)
+{
+        struct edge *g = owner;
+
+        loop_stop(g->loop);
+}
+
+static void done(struct edge *g)
+{
+        timer_done(&g->pace);
+        g->server = rtsp_server_free(g->server);
+        for (unsigned i = 0; i < g->sources_n; i++) {
+                for (unsigned k = 0; k < g->sources[i].cameras_n; k++)
+                        while (g->sources[i].cameras[k].clients) {
+                                struct edge_client *c = g->sources[i].cameras[k].clients;
+
+                                g->sources[i].cameras[k].clients = c->next;
+                                free(c);
+                        }
+                free(g->sources[i].cameras);
+                feed_free(g->sources[i].feed);
+        }
+        g->shared = stream_shared_free(g->shared);
+        g->loop = loop_free(g->loop);
+        g->tls = tls_server_config_free(g->tls);
+        secret_done(&g->password);
+        buf_done(&g->report);
+        free(g);
+}
+
+int edge_run(const struct edge_options *o, struct err *e)
+{
+        struct edge *g = xcalloc(1, sizeof *g);
+        int r;
+
+        proc_harden("edge");
+        g->o = o;
+        g->loop = loop_new();
+        g->shared = stream_shared_new(g->loop);
+        buf_init(&g->report, REPORT_BYTES_MAX);
+        r = open_all(g, e);
+        if (r >= 0)
+                r = listen_up(g, e);
+        if (r >= 0)
+                r = shut_in(g, e);
+        if (r >= 0) {
+                loop_catch_signals(g->loop, on_signal, g);
+                for (unsigned i = 0; i < g->sources_n; i++)
+                        feed_begin(g->sources[i].feed, clock_boot_us());
+                on_pace(g);
+                loop_run(g->loop);
+        }
+        done(g);
+        return r < 0 ? r : 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ingest/camera_track.h"
+
+#include "media/media_config.h"
+
+int camera_track_config(const struct sdp_media *m, struct media_config *ret, struct err *e)
+{
+        if (m->kind != SDP_VIDEO && m->kind != SDP_AUDIO)
+                return err_set(e, ERR_NOT_FOUND, "neither video nor audio");
+        if (m->direction == SDP_SENDONLY)
+                return err_set(e, ERR_NOT_FOUND, "a back channel");
+        if (!bytes_equal(m->protocol, bytes_str("RTP/AVP")) &&
+                !bytes_equal(m->protocol, bytes_str("RTP/AVP/TCP")))
+                return err_set(e, ERR_NOT_FOUND, "not RTP/AVP");
+        return media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, ret, e);
+}
+
+int camera_track_init(struct camera_track *t, const struct media_config *config, struct err *e)
+{
+        struct depay *d;
+        int r = depay_new(config, &d, e);
+
+        if (r < 0)
+                return r;
+        *t = (struct camera_track){.config = *config, .depay = d};
+        return 0;
+}
+
+void camera_track_done(struct camera_track *t)
+{
+        t->depay = depay_free(t->depay);
+}
+
+static void note_arrival(struct camera_track *t, int64_t timestamp, int64_t arrival_us)
+{
+        unsigned newest = (t->arrivals_at + CAMERA_TRACK_ARRIVALS - 1) % CAMERA_TRACK_ARRIVALS;
+
+        if (t->arrivals_n > 0 && t->arrivals[newest].timestamp == timestamp)
+                return;
+        t->arrivals[t->arrivals_at].timestamp = timestamp;
+        t->arrivals[t->arrivals_at].arrival_us = arrival_us;
+        t->arrivals_at = (t->arrivals_at + 1) % CAMERA_TRACK_ARRIVALS;
+        if (t->arrivals_n < CAMERA_TRACK_ARRIVALS)
+                t->arrivals_n++;
+}
+
+/* Newest first. Of several audio frames in one packet only the first has the packet's own
+ * timestamp: the others came with the newest packet. */
+static int64_t arrival_of(const struct camera_track *t, int64_t timestamp)
+{
+        unsigned newest = (t->arrivals_at + CAMERA_TRACK_ARRIVALS - 1) % CAMERA_TRACK_ARRIVALS;
+
+        for (unsigned i = 0; i < t->arrivals_n; i++) {
+                unsigned at = (newest + CAMERA_TRACK_ARRIVALS - i) % CAMERA_TRACK_ARRIVALS;
+
+                if (t->arrivals[at].timestamp == timestamp)
+                        return t->arrivals[at].arrival_us;
+        }
+        return t->arrivals[newest].arrival_us;
+}
+
+void camera_track_push(struct camera_track *t, const struct rtp_packet *p,
+        const struct rtp_arrival *a, int64_t arrival_us)
+{
+        struct depay_packet packet = {p->payload, a->timestamp, p->marker, a->lost_packets};
+
+        if (a->restarted && packet.lost_packets == 0)
+                packet.lost_packets = 1; /* how many is not known */
+        note_arrival(t, a->timestamp, arrival_us);
+        depay_push(t->depay, &packet);
+}
+
+int camera_track_pull(
+        struct camera_track *t, const struct rtcp_clock *clock, struct access_unit *ret)
+{
+        struct access_unit unit;
+        int r;
+
+        while ((r = depay_pull(t->depay, &unit, NULL)) < 0) {
+                if (r == ERR_AGAIN)
+                        return r;
+                t->bad_packets++;
+        }
+        unit.arrival_us = arrival_of(t, unit.pts);
+        unit.sender_us = rtcp_clock_wall_us(clock, unit.pts, t->config.clock_rate);
+        *ret = unit;
+        return 0;
+}
+
+void camera_track_hold(struct camera_track *t, const struct access_unit *unit)
+{
+        if (unit->new_config)
+                t->config_held = true;
+}
+
+void camera_track_tell(struct camera_track *t, struct access_unit *unit)
+{
+        if (t->config_held && !unit->new_config)
+                unit->new_config = depay_config(t->depay);
+        t->config_held = false;
+}
+
+bool camera_track_decodable(const struct camera_track *t)
+{
+        return depay_config(t->depay)->parameters_n > 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "manager/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define CONTROL_CLIENTS_MAX 32
+#define CONTROL_ASKED_MAX 256
+#define CONTROL_BACKLOG 16
+
+struct control_client {
+        struct control *control;
+        struct chan *chan; /* NULL: free */
+        uint64_t number;   /* never used twice, so that a late answer finds nobody else */
+};
+
+struct control {
+        struct loop *loop;
+        int fd;
+        uv_poll_t *poll;
+        struct control_client clients[CONTROL_CLIENTS_MAX];
+        struct control_asked {
+                uint64_t tag; /* 0: free */
+                uint64_t client;
+                int64_t id;
+        } asked[CONTROL_ASKED_MAX];
+        uint64_t last_number, last_tag;
+        control_on_request on_request;
+        void *owner;
+};
+
+static struct chan *control_chan(struct control *c, uint64_t number)
+{
+        for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+                if (c->clients[i].chan && c->clients[i].number == number)
+                        return c->clients[i].chan;
+        }
+        return NULL;
+}
+
+/* Whoever asked under this tag; forgets it. */
+static struct chan *control_take(struct control *c, uint64_t tag, int64_t *ret_id)
+{
+        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
+                struct control_asked *a = &c->asked[i];
+                if (a->tag != tag)
+                        continue;
+                a->tag = 0;
+                *ret_id = a->id;
+                return control_chan(c, a->client);
+        }
+        return NULL;
+}
+
+void control_answer(struct control *c, uint64_t tag, json_t *body)
+{
+        int64_t id;
+        struct chan *chan = control_take(c, tag, &id);
+        struct err e;
+
+        if (!chan) {
+                json_decref(body);
+                return;
+        }
+        int r = link_send_answer(chan, id, body, &e);
+        if (r == ERR_EXHAUSTED)
+                r = link_send_failure(chan, id, &e, "Ask with a smaller limit.", &e);
+        if (r < 0)
+                log_warn(NULL, "control.client_gone", "err=\"%s\"", e.text);
+}
+
+void control_fail(struct control *c, uint64_t tag, const struct err *why, const char *remedy)
+{
+        int64_t id;
+        struct chan *chan = control_take(c, tag, &id);
+        struct err e;
+
+        if (chan && link_send_failure(chan, id, why, remedy, &e) < 0)
+                log_warn(NULL, "control.client_gone", "err=\"%s\"", e.text);
+}
+
+static struct control_asked *control_ask(struct control *c, uint64_t client, int64_t id)
+{
+        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
+                struct control_asked *a = &c->asked[i];
+                if (a->tag)
+                        continue;
+                *a = (struct control_asked){ .tag = ++c->last_tag, .client = client, .id = id };
+                return a;
+        }
+        return NULL;
+}
+
+static int control_on_message(void *owner, struct chan *chan, struct chan_message *m, struct err *e)
+{
+        struct control_client *client = owner;
+        struct link_message request;
+
+        (void)chan;
+        if (m->type != LINK_MESSAGE || m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "message %u on the control socket", m->type);
+        int r = link_parse(m->body, &request, e);
+        if (r < 0)
+                return r;
+        struct control_asked *a = request.id > 0 && request.failure.code == 0 ?
+                control_ask(client->control, client->number, request.id) : NULL;
+        if (a)
+                client->control->on_request(client->control->owner, a->tag, &request);
+        else
+                r = err_set(e, ERR_PROTOCOL, "not a request, or too many open ones");
+        link_message_done(&request);
+        return r;
+}
+
+static void control_on_end(void *owner, struct chan *chan, const struct err *e)
+{
+        struct control_client *client = owner;
+        struct control *c = client->control;
+
+        if (e->code == ERR_PROTOCOL)
+                log_warn(NULL, "control.refused", "err=\"%s\"", e->text);
+        client->chan = chan_free(chan);
+        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
+                if (c->asked[i].client == client->number)
+                        c->asked[i].tag = 0;
+        }
+}
+
+static bool control_peer_ok(int fd)
+{
+        struct ucred peer;
+        socklen_t n = sizeof peer;
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static struct control_client *control_free_client(struct control *c)
+{
+        for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+                if (!c->clients[i].chan)
+                        return &c->clients[i];
+        }
+        return NULL;
+}
+
+static void control_on_connection(uv_poll_t *poll, int status, int events)
+{
+        static const struct chan_events chan_events = { control_on_message, control_on_end };
+        struct control *c = poll->data;
+
+        (void)events;
+        int fd = status < 0 ? -1 : accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+                return;
+        struct control_client *client = control_free_client(c);
+        if (!client || !control_peer_ok(fd)) {
+                log_warn(NULL, "control.refused", "why=\"%s\"", client ? "another user" : "too many connections");
+                close(fd);
+                return;
+        }
+        client->control = c;
+        client->number = ++c->last_number;
+        client->chan = chan_new(c->loop, fd, &chan_events, client);
+}
+
+static int control_listen(const char *path, struct err *e)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        if (strlen(path) >= sizeof address.sun_path)
+                return err_set(e, ERR_INVALID, "%s is too long for a socket (at most %zu characters): choose a shorter "
+                                               "state directory", path, sizeof address.sun_path - 1);
+        memcpy(address.sun_path, path, strlen(path));
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return err_os(e, ERR_IO, errno, "socket");
+        unlink(path);
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0600) < 0 ||
+                listen(fd, CONTROL_BACKLOG) < 0) {
+                int r = err_os(e, ERR_IO, errno, "cannot listen on %s", path);
+                close(fd);
+                return r;
+        }
+        return fd;
+}
+
+int control_open(struct loop *l, const char *path, control_on_request on_request, void *owner, struct control **ret,
+        struct err *e)
+{
+        int fd = control_listen(path, e);
+        if (fd < 0)
+                return fd;
+        struct control *c = xcalloc(1, sizeof *c);
+        *c = (struct control){ .loop = l, .fd = fd, .on_request = on_request, .owner = owner };
+        c->poll = xcalloc(1, sizeof *c->poll);
+        c->poll->data = c;
+        if (uv_poll_init(loop_uv(l), c->poll, fd) < 0 || uv_poll_start(c->poll, UV_READABLE, control_on_connection) < 0)
+                abort(); /* a listening socket can always be polled */
+        *ret = c;
+        return 0;
+}
+
+static void control_on_poll_closed(uv_handle_t *h)
+{
+        free(h);
+}
+
+struct control *control_free(struct control *c)
+{
+        if (!c)
+                return NULL;
+        for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+                chan_free(c->clients[i].chan);
+        uv_close((uv_handle_t *)c->poll, control_on_poll_closed);
+        close(c->fd);
+        free(c);
+        return NULL;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "manager/inventory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "os/clock.h"
+#include "proto/url.h"
+
+struct inventory {
+        struct db *db;
+};
+
+/* One step a released schema; a step that was released is never changed. */
+static const char *const inventory_schema[] = {
+        "CREATE TABLE camera ("
+        "  name TEXT PRIMARY KEY NOT NULL,"
+        "  added_us INTEGER NOT NULL,"
+        "  note TEXT NOT NULL DEFAULT ''"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE stream ("
+        "  camera TEXT NOT NULL REFERENCES camera(name) ON DELETE CASCADE,"
+        "  name TEXT NOT NULL,"
+        "  url TEXT NOT NULL,"
+        "  user TEXT NOT NULL,"
+        "  password BLOB NOT NULL,"
+        "  transport TEXT NOT NULL CHECK (transport IN ('tls', 'tls-pinned', 'tls-if-available', 'plain')),"
+        "  pin BLOB NOT NULL CHECK (length(pin) IN (0, 32)),"
+        "  mode TEXT NOT NULL DEFAULT 'record' CHECK (mode IN ('record', 'live', 'off')),"
+        "  audio INTEGER NOT NULL DEFAULT 1 CHECK (audio IN (0, 1)),"
+        "  added_us INTEGER NOT NULL,"
+        "  PRIMARY KEY (camera, name)"
+        ") STRICT, WITHOUT ROWID;",
+};
+
+int inventory_open(const char *path, struct inventory **ret, struct err *e)
+{
+        struct inventory *v = xcalloc(1, sizeof *v);
+
+        int r = db_open(path, DB_DURABLE, &v->db, e);
+        if (r == 0)
+                r = db_migrate(v->db, inventory_schema, ARRAY_LEN(inventory_schema), e);
+        if (r < 0) {
+                inventory_free(v);
+                return r;
+        }
+        *ret = v;
+        return 0;
+}
+
+struct inventory *inventory_free(struct inventory *v)
+{
+        if (!v)
+                return NULL;
+        db_free(v->db);
+        free(v);
+        return NULL;
+}
+
+int inventory_check(const struct inventory_stream *s, struct err *e)
+{
+        struct url url;
+
+        if (!str_is_camera(s->camera))
+                return err_set(e, ERR_INVALID, "a camera's name has 1 to 63 of a-z, 0-9 and '-', and begins and ends with a "
+                                               "letter or digit");
+        if (!str_is_stream(s->stream))
+                return err_set(e, ERR_INVALID, "a stream's name has 1 to 16 of a-z and 0-9, such as main or sub");
+        int r = url_parse(s->url, &url, e);
+        if (r < 0)
+                return err_wrap(e, r, "url");
+        if (url.scheme != URL_RTSPS)
+                return err_set(e, ERR_DENIED, "url: %s is not encrypted. Refused. Use rtsps:// (turn it on in the camera: "
+                                              "HTTPS or RTSP over TLS)", url_scheme_name(url.scheme));
+        if ((s->user[0] != '\0') != (s->password.n != 0))
+                return err_set(e, ERR_INVALID, "user and password come together: one of them is missing");
+        return 0;
+}
+
+static int inventory_insert_camera(struct inventory *v, const char *camera, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(v->db, "INSERT OR IGNORE INTO camera (name, added_us) VALUES (?, ?)", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, camera);
+        db_bind_i64(q, 2, clock_wall_us());
+        return db_run(q, e);
+}
+
+static int inventory_insert_stream(struct inventory *v, const struct inventory_stream *s, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(v->db,
+                "INSERT INTO stream (camera, name, url, user, password, transport, pin, audio, added_us)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, s->camera);
+        db_bind_text(q, 2, s->stream);
+        db_bind_text(q, 3, s->url);
+        db_bind_text(q, 4, s->user);
+        db_bind_blob(q, 5, secret_bytes(&s->password));
+        db_bind_text(q, 6, s->pinned ? "tls-pinned" : "tls");
+        db_bind_blob(q, 7, BYTES(s->pin, s->pinned ? sizeof s->pin : 0));
+        db_bind_i64(q, 8, s->audio);
+        db_bind_i64(q, 9, clock_wall_us());
+        r = db_run(q, e);
+        if (r == ERR_STATE)
+                return err_set(e, ERR_STATE, "camera %s has a stream %s already. Remove the camera first, or give the "
+                                             "stream another name", s->camera, s->stream);
+        return r;
+}
+
+int inventory_add(struct inventory *v, const struct inventory_stream *s, struct err *e)
+{
+        int r = inventory_check(s, e);
+        if (r == 0)
+                r = db_begin(v->db, e);
+        if (r < 0)
+                return r;
+        r = inventory_insert_camera(v, s->camera, e);
+        if (r == 0)
+                r = inventory_insert_stream(v, s, e);
+        if (r == 0)
+                r = db_commit(v->db, e);
+        if (r < 0)
+                db_rollback(v->db);
+        return r;
+}
+
+static int inventory_exists(struct inventory *v, const char *camera, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(v->db, "SELECT 1 FROM camera WHERE name = ?", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, camera);
+        r = db_step(q, e);
+        db_reset(q);
+        return r == 0 ? err_set(e, ERR_NOT_FOUND, "there is no camera of that name: custos camera list shows them") : r;
+}
+
+int inventory_remove(struct inventory *v, const char *camera, struct err *e)
+{
+        struct db_query *q;
+
+        int r = inventory_exists(v, camera, e);
+        if (r < 0)
+                return r;
+        r = db_query(v->db, "DELETE FROM camera WHERE name = ?", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, camera);
+        return db_run(q, e);
+}
+
+static int inventory_read(const struct db_query *q, struct inventory_stream *s, struct err *e)
+{
+        struct bytes pin = db_blob(q, 6);
+
+        memset(s, 0, sizeof *s);
+        snprintf(s->camera, sizeof s->camera, "%s", db_text(q, 0));
+        snprintf(s->stream, sizeof s->stream, "%s", db_text(q, 1));
+        snprintf(s->url, sizeof s->url, "%s", db_text(q, 2));
+        snprintf(s->user, sizeof s->user, "%s", db_text(q, 3));
+        s->pinned = strcmp(db_text(q, 5), "tls-pinned") == 0;
+        if (pin.n == sizeof s->pin)
+                memcpy(s->pin, pin.p, sizeof s->pin);
+        s->audio = db_i64(q, 7) != 0;
+        s->added_us = db_i64(q, 8);
+        return secret_set(&s->password, db_blob(q, 4), e);
+}
+
+int inventory_each(struct inventory *v, const char *camera, const char *after,
+        int (*on_stream)(void *owner, const struct inventory_stream *s, struct err *e), void *owner, struct err *e)
+{
+        struct inventory_stream s = { 0 };
+        struct db_query *q;
+
+        int r = db_query(v->db,
+                "SELECT camera, name, url, user, password, transport, pin, audio, added_us FROM stream"
+                " WHERE (?1 IS NULL OR camera = ?1) AND camera > ?2 ORDER BY camera, name", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, camera);
+        db_bind_text(q, 2, after);
+        while ((r = db_step(q, e)) == 1) {
+                r = inventory_read(q, &s, e);
+                if (r == 0)
+                        r = on_stream(owner, &s, e);
+                secret_done(&s.password);
+                if (r < 0)
+                        break;
+        }
+        db_reset(q);
+        return r;
+}

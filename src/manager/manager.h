@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The manager process: the inventory, what cameras were seen with, the control socket. It answers the command line and
+ * tells the recorder what to record. Never a key of footage.
+ *
+ * Descriptor 3 is the channel to the supervisor, which sends it the channel to the recorder.
+ */
+#ifndef CUSTOS_MANAGER_MANAGER_H
+#define CUSTOS_MANAGER_MANAGER_H
+
+/* argv: --state DIR [--config FILE]. Returns the exit status. */
+int manager_main(int argc, char **argv);
+
+#endif

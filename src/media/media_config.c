@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "media/media_config.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "media/aac.h"
+#include "media/h264.h"
+#include "media/h265.h"
+#include "media/parameter_sets.h"
+
+static const struct {
+        const char *encoding, *name;
+} codecs[] = {
+        [MEDIA_NONE] = {"", "none"},
+        [MEDIA_H264] = {"H264", "h264"},
+        [MEDIA_H265] = {"H265", "h265"},
+        [MEDIA_AAC] = {"MPEG4-GENERIC", "aac"},
+};
+
+bool media_config_equal(const struct media_config *a, const struct media_config *b)
+{
+        return a->codec == b->codec && a->clock_rate == b->clock_rate && a->width == b->width &&
+               a->height == b->height && a->sample_rate == b->sample_rate &&
+               a->channels == b->channels &&
+               bytes_equal(BYTES(a->parameters, a->parameters_n),
+                       BYTES(b->parameters, b->parameters_n));
+}
+
+const char *media_config_encoding(enum media_codec c)
+{
+        return codecs[c].encoding;
+}
+
+const char *media_config_codec_name(enum media_codec c)
+{
+        return codecs[c].name;
+}
+
+static struct bytes trimmed(struct bytes s)
+{
+        while (s.n > 0 && isspace(s.p[0]))
+                s = bytes_sub(s, 1, s.n);
+        while (s.n > 0 && isspace(s.p[s.n - 1]))
+                s.n--;
+        return s;
+}
+
+static bool is(struct bytes s, const char *text)
+{
+        return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
+}
+
+static struct bytes cut(struct bytes *rest, char separator)
+{
+        const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
+        size_t n = end ? (size_t)(end - rest->p) : rest->n;
+        struct bytes part = trimmed(bytes_sub(*rest, 0, n));
+
+        *rest = bytes_sub(*rest, n + 1, rest->n);
+        return part;
+}
+
+/* The value of one fmtp parameter; p is NULL when it is not there. */
+static struct bytes parameter(struct bytes fmtp, const char *name)
+{
+        while (fmtp.n > 0) {
+                struct bytes value = cut(&fmtp, ';');
+                if (is(cut(&value, '='), name))
+                        return trimmed(value);
+        }
+        return BYTES(NULL, 0);
+}
+
+/* Base64, of which cameras forget the padding. */
+static int decode(struct bytes text, uint8_t *to, size_t room)
+{
+        char padded[STR_BASE64_ROOM(MEDIA_PARAMETERS_MAX) + 4];
+
+        if (text.n + 4 > sizeof padded)
+                return ERR_EXHAUSTED;
+        memcpy(padded, text.p, text.n);
+        while (text.n % 4)
+                padded[text.n++] = '=';
+        return str_unbase64(to, room, BYTES(padded, text.n), NULL);
+}
+
+/* Comma-separated units. An unreadable one is left out: its copy in the stream counts then. */
+static void put_sprop(struct parameter_sets *sets, struct bytes value)
+{
+        uint8_t nal[MEDIA_PARAMETERS_MAX];
+
+        while (value.n > 0) {
+                struct bytes text = cut(&value, ',');
+                int n = text.n ? decode(text, nal, sizeof nal) : 0;
+                struct bytes rest = BYTES(nal, n > 0 ? (size_t)n : 0), one;
+                while (nal_next_annexb(&rest, &one))
+                        if (parameter_sets_put(sets, one, NULL) < 0)
+                                break;
+        }
+}
+
+static int video_of_sdp(
+        enum media_codec codec, struct bytes fmtp, struct media_config *ret, struct err *e)
+{
+        struct parameter_sets sets;
+        static const char *const names[] = {
+                "sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"};
+        struct bytes mode = parameter(fmtp, "packetization-mode");
+
+        if (codec == MEDIA_H264 && is(mode, "2"))
+                return err_set(e, ERR_INVALID,
+                        "H.264 packetization-mode 2 (interleaved) is not supported");
+        parameter_sets_init(&sets, codec);
+        for (size_t i = codec == MEDIA_H264 ? 0 : 1;
+                i < (codec == MEDIA_H264 ? 1 : ARRAY_LEN(names)); i++)
+                put_sprop(&sets, parameter(fmtp, names[i]));
+        if (parameter_sets_config(&sets, ret, NULL) < 0)
+                *ret = (struct media_config){.codec = codec, .clock_rate = 90000};
+        return 0;
+}
+
+/* The lengths that make the mode (RFC 3640 section 3.3.6); absent where the mode is said is as
+ * good. */
+static bool is_hbr(struct bytes fmtp)
+{
+        struct bytes mode = parameter(fmtp, "mode"), size = parameter(fmtp, "sizelength");
+        struct bytes index = parameter(fmtp, "indexlength"),
+                     delta = parameter(fmtp, "indexdeltalength");
+
+        if (mode.p && !is(mode, "AAC-hbr"))
+                return false;
+        return (mode.p || size.p) && (!size.p || is(size, "13")) && (!index.p || is(index, "3")) &&
+               (!delta.p || is(delta, "3"));
+}
+
+static int aac_of_sdp(
+        uint32_t clock_rate, struct bytes fmtp, struct media_config *ret, struct err *e)
+{
+        struct bytes text = parameter(fmtp, "config");
+        char hex[129];
+        uint8_t config[64];
+
+        if (!is_hbr(fmtp))
+                return err_set(e, ERR_INVALID,
+                        "AAC: only mode AAC-hbr with its lengths 13, 3, 3 is supported");
+        if (text.n == 0 || text.n % 2 || text.n >= sizeof hex)
+                return err_set(e, ERR_INVALID, "AAC: config is missing or malformed");
+        memcpy(hex, text.p, text.n);
+        hex[text.n] = '\0';
+        int r = str_unhex(config, text.n / 2, hex, e);
+        if (r < 0)
+                return err_wrap(e, r, "AAC: config");
+        struct media_config c;
+        r = aac_config_make(BYTES(config, text.n / 2), &c, e);
+        if (r < 0)
+                return r;
+        if (clock_rate)
+                c.clock_rate = clock_rate;
+        *ret = c;
+        return 0;
+}
+
+int media_config_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t channels,
+        struct bytes fmtp, struct media_config *ret, struct err *e)
+{
+        char name[40];
+
+        (void)channels; /* config= says it better */
+        if (is(encoding, "H264") || is(encoding, "H265")) {
+                if (clock_rate != 90000)
+                        return err_set(
+                                e, ERR_INVALID, "video with a clock of %u, not 90000", clock_rate);
+                return video_of_sdp(is(encoding, "H264") ? MEDIA_H264 : MEDIA_H265, fmtp, ret, e);
+        }
+        if (is(encoding, "MPEG4-GENERIC"))
+                return aac_of_sdp(clock_rate, fmtp, ret, e);
+        return err_set(e, ERR_NOT_FOUND, "encoding \"%s\" is not recorded",
+                str_escape(name, sizeof name, encoding));
+}
+
+static int append_set(struct buf *out, const char *before, struct bytes nal, struct err *e)
+{
+        char text[STR_BASE64_ROOM(MEDIA_PARAMETERS_MAX)];
+
+        return buf_printf(out, e, "%s%s", before, str_base64(text, nal));
+}
+
+static int fmtp_h264(struct bytes record, struct buf *out, struct err *e)
+{
+        struct nal_sets sets;
+        int r = h264_config_sets(record, &sets, NULL, e);
+
+        for (unsigned i = 0; r == 0 && i < sets.n; i++) {
+                if (i == 0 && sets.set[0].n >= 4)
+                        r = buf_printf(out, e, ";profile-level-id=%02X%02X%02X", sets.set[0].p[1],
+                                sets.set[0].p[2], sets.set[0].p[3]);
+                if (r == 0)
+                        r = append_set(out, i ? "," : ";sprop-parameter-sets=", sets.set[i], e);
+        }
+        return r;
+}
+
+static int fmtp_h265(struct bytes record, struct buf *out, struct err *e)
+{
+        static const char *const names[] = {"sprop-vps=", "sprop-sps=", "sprop-pps="};
+        struct nal_sets sets;
+        int r = h265_config_sets(record, &sets, NULL, e);
+
+        for (unsigned kind = H265_VPS; kind <= H265_PPS; kind++) {
+                bool more = false;
+                for (unsigned i = 0; r == 0 && i < sets.n; i++) {
+                        if (h265_nal_type(sets.set[i]) != kind)
+                                continue;
+                        if (!more && kind > H265_VPS)
+                                r = buf_append(out, bytes_str(";"), e);
+                        if (r == 0)
+                                r = append_set(
+                                        out, more ? "," : names[kind - H265_VPS], sets.set[i], e);
+                        more = true;
+                }
+        }
+        return r;
+}
+
+int media_config_fmtp(const struct media_config *c, struct buf *out, struct err *e)
+{
+        struct bytes record = BYTES(c->parameters, c->parameters_n);
+        size_t before = out->n;
+        char hex[2 * 64 + 1];
+        int r;
+
+        switch (c->codec) {
+        case MEDIA_H264:
+                r = buf_append(out, bytes_str("packetization-mode=1"), e);
+                if (r == 0 && record.n)
+                        r = fmtp_h264(record, out, e);
+                break;
+        case MEDIA_H265:
+                r = record.n ? fmtp_h265(record, out, e) : 0;
+                break;
+        case MEDIA_AAC:
+                if (record.n > 64)
+                        return err_set(
+                                e, ERR_INVALID, "AudioSpecificConfig of %zu bytes", record.n);
+                r = buf_printf(out, e,
+                        "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;"
+                        "indexdeltalength=3;config=%s",
+                        str_hex(hex, record));
+                break;
+        default:
+                return err_set(e, ERR_INVALID, "no codec");
+        }
+        if (r < 0)
+                out->n = before;
+        return r;
+}
+
+int media_config_of_record(
+        enum media_codec codec, struct bytes record, struct media_config *ret, struct err *e)
+{
+        struct parameter_sets sets;
+
+        if (codec == MEDIA_AAC)
+                return aac_config_make(record, ret, e);
+        if (!media_is_video(codec))
+                return err_set(e, ERR_INVALID, "no codec");
+        parameter_sets_init(&sets, codec);
+        int r = parameter_sets_put_record(&sets, record, e);
+        return r < 0 ? r : parameter_sets_config(&sets, ret, e);
+}

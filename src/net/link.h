@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The messages between roles (docs/spec/link.md): envelopes, over os/chan for now. What the bodies
+ * mean is the roles'.
+ */
+#ifndef CUSTOS_NET_LINK_H
+#define CUSTOS_NET_LINK_H
+
+#include <jansson.h>
+
+#include "os/chan.h"
+
+#define LINK_MESSAGE 100 /* the chan message type that carries the JSON text */
+#define LINK_RECORDER 101 /* supervisor to manager: the channel to a recorder, as a descriptor; no body */
+#define LINK_TYPE_MAX 40
+#define LINK_REMEDY_MAX 400
+
+struct link_message {
+        json_t *root; /* owned */
+        json_t *body; /* borrowed from root; an object */
+        int64_t id;   /* 0: an event */
+        char type[LINK_TYPE_MAX];
+        struct err failure; /* code < 0 when the message is a failure */
+        char remedy[LINK_REMEDY_MAX];
+};
+
+/* Strict: duplicate keys, unknown keys of the envelope, wrong types and a version other than 1 are
+ * refused. */
+int link_parse(struct bytes text, struct link_message *ret, struct err *e) MUST_USE;
+void link_message_done(struct link_message *m);
+
+/* Each takes body (never NULL). */
+int link_send_request(
+        struct chan *c, int64_t id, const char *type, json_t *body, struct err *e) MUST_USE;
+int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e) MUST_USE;
+int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e) MUST_USE;
+int link_send_failure(struct chan *c, int64_t id, const struct err *why, const char *remedy,
+        struct err *e) MUST_USE;
+
+/* One request over a control socket, blocking; for the command line. Takes body. *ret_body is the
+ * caller's (json_decref). A failure of the other side is returned as its code and text, and its
+ * remedy in remedy (LINK_REMEDY_MAX bytes). */
+int link_call(const char *socket_path, const char *type, json_t *body, int timeout_ms,
+        json_t **ret_body, char *remedy, struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "net/rtsp_dialog.h"
+
+#include <stdio.h>
+
+#include "proto/rtsp_transport.h"
+
+#define METHODS "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
+#define REALM "custos"
+#define SERVER "Custos"
+#define TRACK "track"
+#define LINES_MAX 8
+#define CHALLENGE_ROOM 768
+#define INFO_ROOM (RTSP_DIALOG_TRACKS_MAX * (URL_MAX + 64))
+
+/* One request on its way to its response. */
+struct exchange {
+        struct rtsp_dialog *d;
+        const struct rtsp_message *m;
+        const char *new_session;
+        struct buf *out;
+        struct err *why;
+        char uri[URL_MAX];
+        char path[RTSP_DIALOG_PATH_ROOM];
+        int track; /* named by the URI; negative: none, the whole presentation */
+        struct rtsp_line lines[LINES_MAX];
+        unsigned lines_n;
+};
+
+struct method {
+        const char *name;
+        int (*handle)(struct exchange *x);
+        bool open; /* without authentication */
+        bool in_session;
+};
+
+int rtsp_dialog_init(
+        struct rtsp_dialog *d, const char nonce[static RTSP_DIALOG_NONCE_ROOM], struct err *e)
+{
+        d->failures = 0;
+        d->playing = false;
+        d->session[0] = d->path[0] = 0;
+        d->tracks_n = 0;
+        memset(d->tracks, 0, sizeof d->tracks);
+        return digest_server_init(&d->digest, REALM, nonce, /* md5_allowed= */ true, e);
+}
+
+static void add_line(struct exchange *x, const char *name, const char *value)
+{
+        if (x->lines_n < LINES_MAX)
+                x->lines[x->lines_n++] = (struct rtsp_line){name, value};
+}
+
+static int respond(struct exchange *x, unsigned status, struct bytes body)
+{
+        struct err e = {0};
+        int r;
+
+        add_line(x, "Server", SERVER);
+        r = rtsp_format_response(
+                x->out, status, x->m->has_cseq ? x->m->cseq : 0, x->lines, x->lines_n, body, &e);
+        if (r < 0 && x->why)
+                *x->why = e;
+        return r < 0 ? r : RTSP_DIALOG_GO_ON;
+}
+
+static int refuse(struct exchange *x, unsigned status, int code, const char *text)
+{
+        if (x->why && x->why->code == 0)
+                err_set(x->why, code, "%u %s: %s", status, rtsp_reason(status), text);
+        return respond(x, status, BYTES(NULL, 0));
+}
+
+static int challenge(struct exchange *x, bool stale)
+{
+        static const enum digest_scheme schemes[] = {DIGEST_SHA256, DIGEST_MD5};
+        char text[ARRAY_LEN(schemes)][CHALLENGE_ROOM];
+
+        for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+                const int r = digest_server_challenge(
+                        &x->d->digest, schemes[i], stale, text[i], sizeof text[i], x->why);
+
+                if (r < 0)
+                        return r;
+                add_line(x, "WWW-Authenticate", text[i]);
+        }
+        return respond(x, 401, BYTES(NULL, 0));
+}
+
+/* True when the request may go on; else *ret is what the exchange comes to. */
+static bool authenticate(struct exchange *x, int *ret)
+{
+        const struct bytes given = rtsp_header(x->m, "Authorization", 0);
+        bool stale = false;
+        struct err e = {0};
+
+        if (!x->d->user)
+                return true;
+        if (!given.p) {
+                *ret = challenge(x, false);
+                return false;
+        }
+        if (digest_server_check(&x->d->digest, given, x->m->method, x->m->uri, x->d->user,
+                    x->d->password, &stale, &e) >= 0)
+                return true;
+        if (x->why)
+                *x->why = e;
+        *ret = challenge(x, stale);
+        if (*ret >= 0 && ++x->d->failures >= RTSP_DIALOG_FAILURES_MAX)
+                *ret = RTSP_DIALOG_CLOSE;
+        return false;
+}
+
+/* "/cam/track1" to path "cam", track 1. The query is left out of account. */
+static int take_uri(struct exchange *x, struct err *e)
+{
+        struct url u;
+        char *end, *slash;
+        size_t path_n;
+
+        x->track = -1;
+        if (x->m->uri.n >= sizeof x->uri)
+                return err_set(e, ERR_INVALID, "a URI of %zu bytes", x->m->uri.n);
+        memcpy(x->uri, x->m->uri.p, x->m->uri.n);
+        x->uri[x->m->uri.n] = 0;
+        if (strcmp(x->uri, "*") == 0)
+                return 0;
+        if (url_parse(x->uri, &u, e) < 0)
+                return ERR_INVALID;
+        u.path[strcspn(u.path, "?")] = 0;
+        for (end = u.path + strlen(u.path); end > u.path && end[-1] == '/'; end--)
+                end[-1] = 0;
+        slash = strrchr(u.path, '/');
+        if (slash && strncmp(slash + 1, TRACK, strlen(TRACK)) == 0) {
+                const char digit = slash[1 + strlen(TRACK)];
+
+                if (digit >= '0' && digit < '0' + RTSP_DIALOG_TRACKS_MAX &&
+                        !slash[2 + strlen(TRACK)]) {
+                        x->track = digit - '0';
+                        *slash = 0;
+                }
+        }
+        path_n = strlen(u.path);
+        if (path_n > sizeof x->path)
+                return err_set(e, ERR_INVALID, "a path of %zu bytes", path_n);
+        if (path_n > 0)
+                memcpy(x->path, u.path + 1, path_n);
+        return 0;
+}
+
+static int on_options(struct exchange *x)
+{
+        add_line(x, "Public", METHODS);
+        return respond(x, 200, BYTES(NULL, 0));
+}
+
+static int on_describe(struct exchange *x)
+{
+        const struct bytes accept = rtsp_header(x->m, "Accept", 0);
+        char base[URL_MAX + 1];
+        struct buf sdp;
+        unsigned tracks;
+        int r;
+
+        if (accept.p && !rtsp_list_has(accept, "application/sdp") && !rtsp_list_has(accept, "*/*"))
+                return refuse(x, 406, ERR_INVALID, "only application/sdp is spoken");
+        if (x->track >= 0)
+                return refuse(x, 404, ERR_NOT_FOUND, "a track is not described by itself");
+        buf_init(&sdp, RTSP_BODY_MAX);
+        r = x->d->describe(x->d->owner, x->path, &sdp, &tracks, x->why);
+        if (r < 0) {
+                buf_done(&sdp);
+                return refuse(x, r == ERR_NOT_FOUND ? 404 : 503, r, "no stream is called that");
+        }
+        snprintf(base, sizeof base, "%s%s", x->uri, x->uri[strlen(x->uri) - 1] == '/' ? "" : "/");
+        add_line(x, "Content-Base", base);
+        add_line(x, "Content-Type", "application/sdp");
+        r = respond(x, 200, buf_bytes(&sdp));
+        buf_done(&sdp);
+        return r;
+}
+
+/* The first of the client's choices that we have: RTP over this very connection, to this client
+ * alone. */
+static bool choose_transport(struct bytes offered, struct rtsp_transport *ret)
+{
+        struct err e;
+
+        for (unsigned i = 0; rtsp_transport_parse(offered, i, ret, &e) >= 0; i++)
+                if (ret->lower == RTSP_TRANSPORT_TCP && !ret->secure_profile && !ret->multicast &&
+                        !ret->record)
+                        return true;
+        return false;
+}
+
+static bool channel_is_free(const struct rtsp_dialog *d, int but_for, uint8_t channel)
+{
+        for (int i = 0; i < RTSP_DIALOG_TRACKS_MAX; i++)
+                if (i != but_for && d->tracks[i].set_up &&
+                        (d->tracks[i].channel == channel || d->tracks[i].rtcp_channel == channel))
+                        return false;
+        return true;
+}
+
+/* The client's channels where they are free, else our own. False: ours are taken too. */
+static bool choose_channels(const struct rtsp_dialog *d, int track, struct rtsp_transport *t)
+{
+        if (t->has_interleaved && t->interleaved[0] != t->interleaved[1] &&
+                channel_is_free(d, track, t->interleaved[0]) &&
+                channel_is_free(d, track, t->interleaved[1]))
+                return true;
+        t->has_interleaved = true;
+        t->interleaved[0] = (uint8_t)(2 * track);
+        t->interleaved[1] = (uint8_t)(2 * track + 1);
+        return channel_is_free(d, track, t->interleaved[0]) &&
+               channel_is_free(d, track, t->interleaved[1]);
+}
+
+static void session_line(struct exchange *x, char *text, size_t room)
+{
+        snprintf(text, room, "%s;timeout=%u", x->d->session, x->d->timeout_s);
+        add_line(x, "Session", text);
+}
+
+static int accept_track(struct exchange *x, struct rtsp_transport *t)
+{
+        struct rtsp_dialog_track *track = &x->d->tracks[x->track];
+        char transport[RTSP_TRANSPORT_ROOM], session[RTSP_SESSION_ROOM];
+
+        if (!x->d->session[0]) {
+                memcpy(x->d->session, x->new_session, sizeof x->d->session);
+                memcpy(x->d->path, x->path, sizeof x->d->path);
+        }
+        track->set_up = true;
+        track->channel = t->interleaved[0];
+        track->rtcp_channel = t->interleaved[1];
+        memcpy(track->url, x->uri, sizeof track->url);
+        *t = (struct rtsp_transport){.lower = RTSP_TRANSPORT_TCP,
+                .unicast = true,
+                .has_interleaved = true,
+                .interleaved = {track->channel, track->rtcp_channel}};
+        session_line(x, session, sizeof session);
+        add_line(x, "Transport", rtsp_transport_format(t, transport));
+        return respond(x, 200, BYTES(NULL, 0));
+}
+
+static int on_setup(struct exchange *x)
+{
+        const struct bytes offered = rtsp_header(x->m, "Transport", 0);
+        struct rtsp_transport t;
+        unsigned tracks;
+        int r;
+
+        if (x->d->playing)
+                return refuse(x, 455, ERR_STATE, "SETUP while playing");
+        if (x->d->session[0] && strcmp(x->d->path, x->path) != 0)
+                return refuse(x, 459, ERR_STATE, "one stream in a session");
+        r = x->d->describe(x->d->owner, x->path, NULL, &tracks, x->why);
+        if (r < 0)
+                return refuse(x, r == ERR_NOT_FOUND ? 404 : 503, r, "no stream is called that");
+        if (x->track < 0 && tracks == 1)
+                x->track = 0;
+        if (x->track < 0)
+                return refuse(x, 459, ERR_INVALID, "SETUP needs the URL of a track");
+        if ((unsigned)x->track >= tracks)
+                return refuse(x, 404, ERR_NOT_FOUND, "no such track");
+        if (!offered.p || !choose_transport(offered, &t) || !choose_channels(x->d, x->track, &t))
+                return refuse(x, 461, ERR_INVALID, "only RTP/AVP/TCP, interleaved, is served");
+        x->d->tracks_n = tracks;
+        return accept_track(x, &t);
+}
+
+static int on_play(struct exchange *x)
+{
+        struct rtsp_dialog_start start[RTSP_DIALOG_TRACKS_MAX] = {0};
+        char session[RTSP_SESSION_ROOM], info[INFO_ROOM] = "";
+        size_t n = 0;
+        int r;
+
+        if (strcmp(x->path, x->d->path) != 0)
+                return refuse(x, 454, ERR_INVALID, "that stream is not set up");
+        session_line(x, session, sizeof session);
+        if (x->d->playing)
+                return respond(x, 200, BYTES(NULL, 0));
+        r = x->d->play(x->d->owner, x->d->path, start, x->why);
+        if (r < 0)
+                return refuse(x, 503, r, "not now");
+        for (unsigned i = 0; i < x->d->tracks_n; i++)
+                if (x->d->tracks[i].set_up)
+                        n += (size_t)snprintf(info + n, sizeof info - n,
+                                "%surl=%s;seq=%u;rtptime=%u", n ? "," : "", x->d->tracks[i].url,
+                                start[i].sequence, start[i].timestamp);
+        add_line(x, "Range", "npt=now-");
+        add_line(x, "RTP-Info", info);
+        r = respond(x, 200, BYTES(NULL, 0));
+        if (r < 0)
+                return r;
+        x->d->playing = true;
+        return RTSP_DIALOG_PLAY;
+}
+
+/* GET_PARAMETER and SET_PARAMETER only keep the session alive. */
+static int on_parameter(struct exchange *x)
+{
+        char session[RTSP_SESSION_ROOM];
+
+        if (x->m->body.n > 0)
+                return refuse(x, 451, ERR_INVALID, "there are no parameters");
+        if (x->d->session[0])
+                session_line(x, session, sizeof session);
+        return respond(x, 200, BYTES(NULL, 0));
+}
+
+static int on_teardown(struct exchange *x)
+{
+        const int r = respond(x, 200, BYTES(NULL, 0));
+
+        x->d->playing = false;
+        x->d->session[0] = x->d->path[0] = 0;
+        memset(x->d->tracks, 0, sizeof x->d->tracks);
+        return r < 0 ? r : RTSP_DIALOG_STOP;
+}
+
+static const struct method methods[] = {
+        {"OPTIONS", on_options, .open = true},
+        {"DESCRIBE", on_describe},
+        {"SETUP", on_setup},
+        {"PLAY", on_play, .in_session = true},
+        {"GET_PARAMETER", on_parameter},
+        {"SET_PARAMETER", on_parameter},
+        {"TEARDOWN", on_teardown, .in_session = true},
+};
+
+/* A Session header must name ours; some methods need one. */
+static bool session_fits(const struct exchange *x, bool needed)
+{
+        const struct bytes value = rtsp_header(x->m, "Session", 0);
+        struct rtsp_session given;
+        struct err e;
+
+        if (!value.p)
+                return !needed;
+        if (!x->d->session[0] || rtsp_session_parse(value, &given, &e) < 0)
+                return false;
+        return secret_equal(bytes_str(given.id), bytes_str(x->d->session));
+}
+
+static int handle(struct exchange *x)
+{
+        const struct bytes require = rtsp_header(x->m, "Require", 0);
+        struct err e = {0};
+        char unsupported[256];
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+                if (!rtsp_method_is(x->m, methods[i].name))
+                        continue;
+                if (!methods[i].open && !authenticate(x, &r))
+                        return r;
+                if (require.p) {
+                        snprintf(unsupported, sizeof unsupported, "%.*s",
+                                (int)(require.n < 200 ? require.n : 200), (const char *)require.p);
+                        add_line(x, "Unsupported", unsupported);
+                        return refuse(x, 551, ERR_INVALID, "Require");
+                }
+                if (take_uri(x, &e) < 0)
+                        return refuse(x, 400, ERR_PROTOCOL, e.text);
+                if (!session_fits(x, methods[i].in_session))
+                        return refuse(x, 454, ERR_INVALID, "no such session in this connection");
+                return methods[i].handle(x);
+        }
+        add_line(x, "Allow", METHODS);
+        return refuse(x, 501, ERR_INVALID, "method");
+}
+
+int rtsp_dialog_answer(struct rtsp_dialog *d, const struct rtsp_message *request,
+        const char new_session[static RTSP_DIALOG_NONCE_ROOM], struct buf *out, struct err *why)
+{
+        struct exchange x = {.d = d,
+                .m = request,
+                .new_session = new_session,
+                .out = out,
+                .why = why,
+                .track = -1};
+        int r;
+
+        if (why)
+                *why = (struct err){0};
+        if (!request->is_request)
+                return err_set(why, ERR_PROTOCOL, "a response, where requests are expected");
+        if (!request->has_cseq) {
+                r = refuse(&x, 400, ERR_PROTOCOL, "no CSeq");
+                return r < 0 ? r : RTSP_DIALOG_CLOSE;
+        }
+        return handle(&x);
+}

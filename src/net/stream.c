@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+#define RECEIVE_BYTES (256u << 10)
+/* One stream may not keep the others waiting: what is left is read at the next turn of the loop. */
+#define READS_PER_TURN 4
+
+struct stream_shared {
+        struct loop *loop; /* borrowed */
+        struct timer tick;
+        unsigned tick_ms;           /* 0: the timer is not running */
+        struct stream *paced;       /* list through paced_next */
+        struct stream *tick_cursor; /* next stream of the running tick */
+        unsigned users;             /* stream_shared_new calls, and our own calls on the stack */
+        uint8_t received[RECEIVE_BYTES];
+};
+
+struct stream {
+        uv_poll_t poll;
+        struct stream_shared *shared; /* borrowed */
+        struct tls *tls;              /* owned */
+        const struct stream_events *events;
+        void *owner;
+        int fd; /* owned; -1 once closed */
+        size_t output_max;
+        struct timer deadline; /* handshake, later a pending end */
+        struct stream *paced_next;
+        struct stream **paced_link; /* NULL: not paced */
+        unsigned handshake_ms;
+        int poll_events; /* what the poll handle is started with; 0: stopped */
+        uint64_t received_bytes;
+        bool ready, ended, freed, drain_due;
+        struct err broken; /* why a write failed; code 0: none did */
+};
+
+/* The loop keeps the pointer (uv_loop_t.data, used by nobody else), so that there is one for each
+ * loop without a global. */
+struct stream_shared *stream_shared_new(struct loop *l)
+{
+        struct stream_shared *sh = loop_uv(l)->data;
+
+        if (!sh) {
+                sh = xcalloc(1, sizeof *sh);
+                sh->loop = l;
+                loop_uv(l)->data = sh;
+        }
+        sh->users++;
+        return sh;
+}
+
+struct stream_shared *stream_shared_free(struct stream_shared *sh)
+{
+        if (!sh || --sh->users > 0)
+                return NULL;
+        timer_done(&sh->tick);
+        loop_uv(sh->loop)->data = NULL;
+        explicit_bzero(sh->received, sizeof sh->received);
+        free(sh);
+        return NULL;
+}
+
+struct loop *stream_shared_loop(const struct stream_shared *sh)
+{
+        return sh->loop;
+}
+
+/* The last step of a stream's life. libuv calls it from the loop, so none of our functions is on
+ * the stack. */
+static void on_closed(uv_handle_t *h)
+{
+        struct stream *s = h->data;
+
+        tls_free(s->tls);
+        free(s);
+}
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+static void poll_update(struct stream *s)
+{
+        int want = 0;
+
+        if (!s->ended && !s->freed) {
+                if (!s->paced_link)
+                        want |= UV_READABLE;
+                if (tls_output(s->tls)->n > 0)
+                        want |= UV_WRITABLE;
+        }
+        if (want == s->poll_events)
+                return;
+        s->poll_events = want;
+        if (want)
+                uv_poll_start(&s->poll, want, on_poll);
+        else
+                uv_poll_stop(&s->poll);
+}
+
+static void pace_unlink(struct stream *s)
+{
+        if (!s->paced_link)
+                return;
+        if (s->shared->tick_cursor == s)
+                s->shared->tick_cursor = s->paced_next;
+        *s->paced_link = s->paced_next;
+        if (s->paced_next)
+                s->paced_next->paced_link = s->paced_link;
+        s->paced_link = NULL;
+        s->paced_next = NULL;
+}
+
+static void end(struct stream *s, const struct err *why, enum tls_refusal refusal)
+{
+        if (s->ended || s->freed)
+                return;
+        s->ended = true;
+        timer_done(&s->deadline);
+        pace_unlink(s);
+        poll_update(s);
+        s->events->on_end(s->owner, s, why, refusal);
+}
+
+/* Sends what is queued, as far as the socket takes it. */
+static int flush(struct stream *s, struct err *e)
+{
+        struct buf *out = tls_output(s->tls);
+
+        while (out->n > 0) {
+                ssize_t n = send(s->fd, out->p, out->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+                        s->drain_due = true;
+                        break;
+                }
+                if (n < 0)
+                        return err_os(e, ERR_IO, errno, "sending");
+                buf_consume(out, (size_t)n);
+        }
+        return 0;
+}
+
+static void become_ready(struct stream *s)
+{
+        if (s->ready)
+                return;
+        s->ready = true;
+        timer_done(&s->deadline);
+        s->events->on_ready(s->owner, s);
+}
+
+struct feeding {
+        struct stream *stream;
+        struct err *why; /* what on_data said */
+};
+
+static int on_record(void *owner, struct bytes plain, struct err *e)
+{
+        struct feeding *f = owner;
+        struct stream *s = f->stream;
+        int r;
+
+        (void)e;
+        become_ready(s); /* data may come in the same segment as the end of the handshake */
+        if (s->freed || s->ended)
+                return ERR_CANCELLED;
+        r = s->events->on_data(s->owner, s, plain, f->why);
+        return s->freed || s->ended ? ERR_CANCELLED : r;
+}
+
+/* Gives received bytes to TLS and acts on what came of it. */
+static void feed(struct stream *s, struct bytes received)
+{
+        struct err e = {0}, refused = {0};
+        struct feeding f = {s, &refused};
+        bool closed = false;
+        int r = tls_feed(s->tls, received, on_record, &f, &closed, &e);
+
+        if (s->freed || s->ended)
+                return;
+        if (r < 0) {
+                /* An alert may be waiting; whether it gets through changes nothing. */
+                (void)!flush(s, NULL);
+                end(s, refused.code ? &refused : &e, tls_refusal(s->tls));
+                return;
+        }
+        if (tls_established(s->tls))
+                become_ready(s);
+        if (s->freed || s->ended)
+                return;
+        if (closed) {
+                err_set(&e, ERR_UNAVAILABLE, "the other side closed the connection");
+                end(s, &e, TLS_OK);
+                return;
+        }
+        if (flush(s, &e) < 0)
+                end(s, &e, TLS_OK);
+        else
+                poll_update(s);
+}
+
+static void ended_by_peer(struct stream *s)
+{
+        struct err e;
+
+        err_set(&e, ERR_UNAVAILABLE,
+                s->ready ? "the other side dropped the connection (no close_notify)"
+                         : "the other side closed the connection during the TLS handshake");
+        end(s, &e, tls_refusal(s->tls));
+}
+
+static void read_available(struct stream *s)
+{
+        uint8_t *to = s->shared->received;
+        struct err e;
+
+        for (int i = 0; i < READS_PER_TURN && !s->ended && !s->freed; i++) {
+                ssize_t n = recv(s->fd, to, RECEIVE_BYTES, MSG_DONTWAIT);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+                        return;
+                if (n < 0) {
+                        err_os(&e, ERR_IO, errno, "receiving");
+                        end(s, &e, TLS_OK);
+                        return;
+                }
+                if (n == 0) {
+                        ended_by_peer(s);
+                        return;
+                }
+                s->received_bytes += (uint64_t)n;
+                feed(s, BYTES(to, (size_t)n));
+                if ((size_t)n < RECEIVE_BYTES)
+                        return; /* the socket was emptied */
+        }
+}
+
+static void write_pending(struct stream *s)
+{
+        struct err e;
+
+        if (flush(s, &e) < 0) {
+                end(s, &e, TLS_OK);
+                return;
+        }
+        poll_update(s);
+        if (s->drain_due && tls_output(s->tls)->n == 0) {
+                s->drain_due = false;
+                if (s->ready && s->events->on_drain)
+                        s->events->on_drain(s->owner, s);
+        }
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+        struct stream *s = h->data;
+        struct stream_shared *sh = s->shared;
+        struct err e;
+
+        sh->users++; /* the last stream may go in a callback */
+        if (status < 0) {
+                err_set(&e, ERR_IO, "socket: %s", uv_strerror(status));
+                end(s, &e, TLS_OK);
+        } else {
+                if (events & UV_WRITABLE)
+                        write_pending(s);
+                if ((events & UV_READABLE) && !s->ended && !s->freed)
+                        read_available(s);
+        }
+        stream_shared_free(sh);
+}
+
+static void on_deadline(void *owner)
+{
+        struct stream *s = owner;
+        struct err e;
+
+        if (s->broken.code) {
+                end(s, &s->broken, TLS_OK);
+                return;
+        }
+        err_set(&e, ERR_TIMEOUT, "TLS handshake not finished after %u ms", s->handshake_ms);
+        end(s, &e, TLS_OK);
+}
+
+static void set_socket_options(int fd)
+{
+        const int on = 1, idle_s = 30, interval_s = 10, probes = 3;
+
+        /* Best effort: the tests' socket pairs are not TCP, and no answer here would change what we
+         * do. */
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        (void)!setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+static int begin(struct stream *s, bool client, struct err *e)
+{
+        int r;
+
+        set_socket_options(s->fd);
+        if (client) {
+                r = tls_start(s->tls, e);
+                if (r < 0)
+                        return r;
+                r = flush(s, e);
+                if (r < 0)
+                        return r;
+        }
+        timer_start(&s->deadline, s->shared->loop, s->handshake_ms, 0, on_deadline, s);
+        poll_update(s);
+        return 0;
+}
+
+int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct stream_options *o,
+        const struct stream_events *events, void *owner, struct stream **ret, struct err *e)
+{
+        struct stream *s = xcalloc(1, sizeof *s);
+        int r = uv_poll_init(loop_uv(sh->loop), &s->poll, fd);
+
+        if (r < 0) {
+                close(fd);
+                tls_free(t);
+                free(s);
+                return err_set(e, ERR_IO, "watching the socket: %s", uv_strerror(r));
+        }
+        s->poll.data = s;
+        s->shared = sh;
+        s->fd = fd;
+        s->tls = t;
+        s->events = events;
+        s->owner = owner;
+        s->handshake_ms = o->handshake_ms ? o->handshake_ms : STREAM_HANDSHAKE_MS;
+        s->output_max = o->output_max_bytes ? o->output_max_bytes : STREAM_OUTPUT_MAX;
+        r = begin(s, o->client, e);
+        if (r < 0) {
+                stream_free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+/* Closing a socket with unread input makes TCP send a reset, which can overtake what was just sent:
+ * so the input that is there is thrown away first (MSG_TRUNC: without copying it). */
+static void say_goodbye(struct stream *s)
+{
+        if (!s->ready || s->ended || s->broken.code)
+                return;
+        tls_shutdown(s->tls);
+        (void)!flush(s, NULL);
+        (void)!shutdown(s->fd, SHUT_WR);
+        (void)!recv(s->fd, NULL, 4 * RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+}
+
+struct stream *stream_free(struct stream *s)
+{
+        if (!s)
+                return NULL;
+        timer_done(&s->deadline);
+        pace_unlink(s);
+        say_goodbye(s);
+        s->freed = true;
+        uv_close((uv_handle_t *)&s->poll, on_closed);
+        close(s->fd);
+        s->fd = -1;
+        return NULL;
+}
+
+int stream_write(struct stream *s, struct bytes plain, struct err *e)
+{
+        struct err why = {0};
+        int r;
+
+        if (!s->ready || s->ended || s->freed || s->broken.code)
+                return err_set(e, ERR_STATE, "the connection is not open");
+        if (plain.n > s->output_max || tls_output(s->tls)->n > s->output_max - plain.n)
+                return err_set(e, ERR_EXHAUSTED,
+                        "the other side does not read: %zu bytes wait already",
+                        tls_output(s->tls)->n);
+        r = tls_write(s->tls, plain, &why);
+        if (r >= 0)
+                r = flush(s, &why);
+        if (r < 0) {
+                s->broken = why;
+                s->broken.code = r;
+                timer_start(&s->deadline, s->shared->loop, 0, 0, on_deadline, s);
+                if (e)
+                        *e = why;
+                return r;
+        }
+        poll_update(s);
+        return 0;
+}
+
+size_t stream_queued(const struct stream *s)
+{
+        return tls_output(s->tls)->n;
+}
+
+static void on_tick(void *owner)
+{
+        struct stream_shared *sh = owner;
+
+        sh->users++; /* the last stream may go in a callback */
+        sh->tick_cursor = sh->paced;
+        while (sh->tick_cursor) {
+                struct stream *s = sh->tick_cursor;
+
+                sh->tick_cursor = s->paced_next;
+                read_available(s);
+        }
+        if (!sh->paced) {
+                timer_done(&sh->tick);
+                sh->tick_ms = 0;
+        }
+        stream_shared_free(sh);
+}
+
+void stream_pace(struct stream *s, unsigned interval_ms)
+{
+        struct stream_shared *sh = s->shared;
+
+        if (s->ended || s->freed)
+                return;
+        if (interval_ms == 0) {
+                pace_unlink(s);
+        } else if (!s->paced_link) {
+                s->paced_next = sh->paced;
+                s->paced_link = &sh->paced;
+                if (sh->paced)
+                        sh->paced->paced_link = &s->paced_next;
+                sh->paced = s;
+        }
+        if (interval_ms && (sh->tick_ms == 0 || interval_ms < sh->tick_ms)) {
+                sh->tick_ms = interval_ms;
+                timer_start(&sh->tick, sh->loop, interval_ms, interval_ms, on_tick, sh);
+        }
+        poll_update(s);
+}
+
+const struct tls *stream_tls(const struct stream *s)
+{
+        return s->tls;
+}
+
+uint64_t stream_received(const struct stream *s)
+{
+        return s->received_bytes;
+}

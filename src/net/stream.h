@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One connected TCP socket with TLS on the event loop, client or server side. Owns the descriptor
+ * and the TLS session; moves bytes between them; hands each decrypted record up. There is no stream
+ * without TLS.
+ *
+ * Reading goes through one receive buffer per process (struct stream_shared), because OpenSSL
+ * copies out of it before the next socket is read: a buffer per connection would cost memory for
+ * nothing. Reads are driven by the socket being readable, or, once stream_pace was called, by one
+ * timer that reads all paced streams in turn: at hundreds of cameras fewer and larger reads are the
+ * largest saving there is.
+ *
+ * Writing tries send() at once and queues the rest, up to a hard maximum; a peer that does not read
+ * makes stream_write fail, and never makes the process grow.
+ *
+ * The caller owes: single-threaded use on the loop's thread; stream_free after on_end. Any callback
+ * may call any function here, stream_free included.
+ *
+ * Not here: making connections (os/, the connector), deciding whom to trust (crypto/tls.h),
+ * protocols.
+ */
+#ifndef CUSTOS_NET_STREAM_H
+#define CUSTOS_NET_STREAM_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "crypto/tls.h"
+#include "os/loop.h"
+
+/*
+ * What all streams of one loop share: the receive buffer and the pace timer. One for each loop: the
+ * first _new makes it, later ones return the same, and it goes with the last _free. Outlives its
+ * streams; both may be freed in a callback.
+ */
+struct stream_shared;
+struct stream_shared *stream_shared_new(struct loop *l);
+struct stream_shared *stream_shared_free(struct stream_shared *sh);
+struct loop *stream_shared_loop(const struct stream_shared *sh);
+
+struct stream;
+
+struct stream_events {
+        /* The handshake is done and the peer was verified; from now on stream_write works. */
+        void (*on_ready)(void *owner, struct stream *s);
+        /* One decrypted record, borrowed. Negative, with e set, ends the stream with that error. */
+        int (*on_data)(void *owner, struct stream *s, struct bytes plain, struct err *e);
+        /* All that was queued has been sent. May be NULL. */
+        void (*on_drain)(void *owner, struct stream *s);
+        /* Over: nothing is read or sent any more. At most once, never from within a function of
+         * this header that the owner called, never after stream_free. refusal: TLS_OK when TLS was
+         * not the reason. */
+        void (*on_end)(
+                void *owner, struct stream *s, const struct err *why, enum tls_refusal refusal);
+};
+
+#define STREAM_HANDSHAKE_MS 10000u
+#define STREAM_OUTPUT_MAX (256u << 10)
+
+struct stream_options {
+        bool client;             /* speaks first in the handshake */
+        unsigned handshake_ms;   /* absolute, from stream_new to on_ready; 0: STREAM_HANDSHAKE_MS */
+        size_t output_max_bytes; /* ciphertext not yet taken by the socket; 0: STREAM_OUTPUT_MAX */
+};
+
+/* Takes fd (connected) and t, also when it fails. events is borrowed and outlives the stream. */
+int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct stream_options *o,
+        const struct stream_events *events, void *owner, struct stream **ret,
+        struct err *e) MUST_USE;
+/* Sends close_notify when that does not wait, closes the socket. No callback follows. NULL is fine.
+ */
+struct stream *stream_free(struct stream *s);
+
+/* Encrypts and sends or queues all of plain. ERR_EXHAUSTED: the queue is full and nothing was
+ * taken; ERR_STATE: before on_ready or after the end; else the stream is broken and on_end follows
+ * from the loop. Never calls back. */
+int stream_write(struct stream *s, struct bytes plain, struct err *e) MUST_USE;
+/* Ciphertext bytes that wait for the socket. */
+size_t stream_queued(const struct stream *s);
+
+/* Paced reading every interval_ms (20..100 is sensible), 0: event-driven again. One timer serves
+ * all: it runs at the shortest interval that was asked for. */
+void stream_pace(struct stream *s, unsigned interval_ms);
+
+/* The session, for its version, cipher, peer key and verification; borrowed. */
+const struct tls *stream_tls(const struct stream *s);
+/* Bytes received from the socket so far. */
+uint64_t stream_received(const struct stream *s);
+
+#endif

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "os/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int file_code(int os_errno)
+{
+        switch (os_errno) {
+        case ENOENT:
+        case ENOTDIR:
+                return ERR_NOT_FOUND;
+        case EACCES:
+        case EPERM:
+        case EROFS:
+        case ELOOP: /* a link where none is followed */
+                return ERR_DENIED;
+        case ENOSPC:
+        case EDQUOT:
+        case EMFILE:
+        case ENFILE:
+                return ERR_EXHAUSTED;
+        case EEXIST:
+                return ERR_STATE;
+        default:
+                return ERR_IO;
+        }
+}
+
+static int file_fail(struct err *e, const char *doing, const char *path)
+{
+        int n = errno;
+
+        return err_os(e, file_code(n), n, "%s %s", doing, path);
+}
+
+/* A regular file, or an error; O_NONBLOCK so that a FIFO put in its place cannot hold us up. */
+static int file_open(const char *path, struct stat *ret_st, struct err *e)
+{
+        struct stat st;
+        CLEANUP(own_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+        if (fd < 0 && errno == ELOOP)
+                return err_set(e, ERR_DENIED,
+                        "%s is a symbolic link, which is not followed: name the file itself", path);
+        if (fd < 0)
+                return file_fail(e, "open", path);
+        if (fstat(fd, &st) < 0)
+                return file_fail(e, "stat", path);
+        if (!S_ISREG(st.st_mode))
+                return err_set(e, ERR_INVALID, "%s is not a regular file", path);
+        *ret_st = st;
+        int given = fd;
+        fd = -1;
+        return given;
+}
+
+/*
+ * The rest of fd, at most max bytes. Room is made in one piece, and the end is found with a byte of
+ * its own, so that no growing leaves a copy of a secret behind in freed memory.
+ */
+static int file_read_rest(
+        int fd, const char *path, size_t size, size_t max, struct buf *ret, struct err *e)
+{
+        size_t left = max;
+
+        if (size > max)
+                return err_set(e, ERR_EXHAUSTED, "%s has %zu bytes; at most %zu are read", path,
+                        size, max);
+        if (!buf_reserve(ret, size))
+                return err_set(e, ERR_EXHAUSTED, "%s: no room for %zu bytes", path, size);
+        for (;;) {
+                uint8_t probe;
+                size_t room = ret->room - ret->n < left ? ret->room - ret->n : left;
+                ssize_t n = read(fd, room ? ret->p + ret->n : &probe, room ? room : 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return file_fail(e, "read", path);
+                if (n == 0)
+                        return 0;
+                if (room)
+                        ret->n += (size_t)n;
+                else if (left == 0)
+                        return err_set(e, ERR_EXHAUSTED, "%s has more than %zu bytes", path, max);
+                else if (buf_append(ret, BYTES(&probe, 1), e) < 0)
+                        return err_wrap(e, ERR_EXHAUSTED, "read %s", path);
+                left -= (size_t)n;
+        }
+}
+
+static int file_read_whole(
+        int fd, const char *path, const struct stat *st, size_t max, struct buf *ret, struct err *e)
+{
+        size_t before = ret->n;
+        int r = file_read_rest(fd, path, (size_t)st->st_size, max, ret, e);
+
+        if (r < 0)
+                ret->n = before;
+        return r;
+}
+
+int file_read(const char *path, size_t max, struct buf *ret, struct err *e)
+{
+        struct stat st;
+        CLEANUP(own_closep) int fd = file_open(path, &st, e);
+
+        if (fd < 0)
+                return fd;
+        return file_read_whole(fd, path, &st, max, ret, e);
+}
+
+/* The owner's name, or its number where the name cannot be had (a sandbox). */
+static void file_owner(uid_t uid, char *to, size_t room)
+{
+        struct passwd pw, *found = NULL;
+        char text[1024];
+
+        if (getpwuid_r(uid, &pw, text, sizeof text, &found) == 0 && found)
+                snprintf(to, room, "%s", pw.pw_name);
+        else
+                snprintf(to, room, "uid %lu", (unsigned long)uid);
+}
+
+int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *e)
+{
+        struct stat st;
+        char owner[64];
+        CLEANUP(own_closep) int fd = file_open(path, &st, e);
+
+        if (fd < 0)
+                return fd;
+        if (st.st_mode & 077) {
+                file_owner(st.st_uid, owner, sizeof owner);
+                return err_set(e, ERR_DENIED,
+                        "%s (owner %s, mode %04o) holds a secret and is open to others: "
+                        "chmod 600 %s",
+                        path, owner, (unsigned)st.st_mode & 07777, path);
+        }
+        return file_read_whole(fd, path, &st, max, ret, e);
+}
+
+static int file_write_fd(int fd, const char *path, struct bytes content, struct err *e)
+{
+        while (content.n) {
+                ssize_t n = write(fd, content.p, content.n);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return file_fail(e, "write", path);
+                content = bytes_sub(content, (size_t)n, content.n);
+        }
+        return 0;
+}
+
+/* The directory that path lies in; owned. */
+static char *file_dir_of(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        if (!slash)
+                return xstrdup(".");
+        if (slash == path)
+                return xstrdup("/");
+        return xasprintf("%.*s", (int)(slash - path), path);
+}
+
+static int file_write_temp(int fd, const char *temp, const char *path, struct bytes content,
+        unsigned mode, struct err *e)
+{
+        int r = file_write_fd(fd, path, content, e);
+
+        if (r < 0)
+                return r;
+        if (fchmod(fd, mode) < 0)
+                return file_fail(e, "set the mode of", temp);
+        if (fsync(fd) < 0)
+                return file_fail(e, "sync", temp);
+        if (rename(temp, path) < 0)
+                return file_fail(e, "rename to", path);
+        return 0;
+}
+
+int file_write_atomic(const char *path, struct bytes content, unsigned mode, struct err *e)
+{
+        /* mkostemp makes it 0600 and exclusively, so a secret is never open to others on the way.
+         */
+        CLEANUP(own_freep) char *temp = xasprintf("%s.XXXXXX", path);
+        CLEANUP(own_freep) char *dir = file_dir_of(path);
+        CLEANUP(own_closep) int fd = mkostemp(temp, O_CLOEXEC);
+
+        if (fd < 0)
+                return file_fail(e, "create", path);
+        int r = file_write_temp(fd, temp, path, content, mode, e);
+        if (r < 0) {
+                unlink(temp);
+                return r;
+        }
+        return file_sync_dir(dir, e);
+}
+
+static int file_make_dir(const char *path, unsigned mode, struct err *e)
+{
+        struct stat st;
+
+        if (mkdir(path, mode) == 0)
+                return 0;
+        if (errno != EEXIST)
+                return file_fail(e, "make directory", path);
+        if (stat(path, &st) < 0)
+                return file_fail(e, "stat", path);
+        if (!S_ISDIR(st.st_mode))
+                return err_set(e, ERR_STATE, "%s is in the way: it is not a directory", path);
+        return 0;
+}
+
+int file_make_dirs(const char *path, unsigned mode, struct err *e)
+{
+        CLEANUP(own_freep) char *part = xstrdup(path);
+
+        if (!*path)
+                return err_set(e, ERR_INVALID, "a directory's name is missing");
+        for (char *c = part + 1; *c; c++) {
+                if (*c != '/')
+                        continue;
+                *c = '\0';
+                int r = file_make_dir(part, mode, e);
+                if (r < 0)
+                        return r;
+                *c = '/';
+        }
+        return file_make_dir(part, mode, e);
+}
+
+bool file_exists(const char *path)
+{
+        struct stat st;
+
+        return lstat(path, &st) == 0;
+}
+
+int file_sync_dir(const char *path, struct err *e)
+{
+        CLEANUP(own_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return file_fail(e, "open directory", path);
+        if (fsync(fd) < 0)
+                return file_fail(e, "sync directory", path);
+        return 0;
+}
+
+int file_map_open(const char *path, struct file_map *ret, struct err *e)
+{
+        struct stat st;
+        CLEANUP(own_closep) int fd = file_open(path, &st, e);
+
+        if (fd < 0)
+                return fd;
+        if (st.st_size == 0) { /* mmap refuses nothing */
+                *ret = (struct file_map){0};
+                return 0;
+        }
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+                return file_fail(e, "map", path);
+        ret->bytes = BYTES(p, (size_t)st.st_size);
+        return 0;
+}
+
+void file_map_done(struct file_map *m)
+{
+        if (m->bytes.n)
+                munmap((void *)(uintptr_t)m->bytes.p, m->bytes.n);
+        *m = (struct file_map){0};
+}
+
+/* Takes the file away again when there is no room. */
+static int file_set_aside(int dir_fd, int fd, const char *name, uint64_t reserve, struct err *e)
+{
+        int r;
+
+        if (reserve == 0)
+                return 0;
+        do
+                r = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)reserve);
+        while (r < 0 && errno == EINTR);
+        /* A file system without it writes as well, only slower. */
+        if (r == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+                return 0;
+        int code = file_fail(e, "set room aside for", name);
+        unlinkat(dir_fd, name, 0);
+        return code;
+}
+
+int file_create_segment(int dir_fd, const char *name, uint64_t reserve, int *ret_fd,
+        bool *ret_direct, struct err *e)
+{
+        if (!*name || strchr(name, '/') || reserve > INT64_MAX)
+                return err_set(e, ERR_INVALID, "not a segment's name or size: \"%s\"", name);
+        CLEANUP(own_closep)
+        int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return file_fail(e, "create", name);
+        int r = file_set_aside(dir_fd, fd, name, reserve, e);
+        if (r < 0)
+                return r;
+        /* Asked for after opening: with O_DIRECT in open, a volume that has none makes the file and
+         * then refuses. */
+        int flags = fcntl(fd, F_GETFL);
+        *ret_direct = flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0;
+        *ret_fd = fd;
+        fd = -1;
+        return 0;
+}
+
+/* --- in the pool --- */
+
+#define FILE_WRITE_BATCH 64
+
+struct file_work {
+        uv_work_t uv;
+        int fd;
+        const struct iovec *iov;
+        unsigned iov_n;
+        uint64_t offset;
+        void (*on_done)(void *owner, int result, const struct err *e);
+        void *owner;
+        int result;
+        struct err err;
+};
+
+/* As many parts as fit a batch, beginning `skip` bytes into the first. */
+static unsigned file_batch(struct iovec *to, const struct iovec *iov, unsigned iov_n, size_t skip)
+{
+        unsigned n = iov_n < FILE_WRITE_BATCH ? iov_n : FILE_WRITE_BATCH;
+
+        memcpy(to, iov, n * sizeof *to);
+        to[0].iov_base = (uint8_t *)to[0].iov_base + skip;
+        to[0].iov_len -= skip;
+        return n;
+}
+
+static int file_write_all(const struct file_work *w, struct err *e)
+{
+        const struct iovec *iov = w->iov;
+        unsigned left = w->iov_n;
+        uint64_t at = w->offset;
+        size_t skip = 0;
+
+        while (left) {
+                struct iovec batch[FILE_WRITE_BATCH];
+                if (skip == iov->iov_len) {
+                        iov++;
+                        left--;
+                        skip = 0;
+                        continue;
+                }
+                unsigned n = file_batch(batch, iov, left, skip);
+                ssize_t done = pwritev(w->fd, batch, (int)n, (off_t)at);
+                if (done < 0 && errno == EINTR)
+                        continue;
+                if (done <= 0)
+                        return err_os(e, file_code(done ? errno : ENOSPC), done ? errno : ENOSPC,
+                                "write at byte %llu", (unsigned long long)at);
+                at += (uint64_t)done;
+                skip += (size_t)done;
+                for (; left > 1 && skip >= iov->iov_len; iov++, left--)
+                        skip -= iov->iov_len;
+        }
+        return 0;
+}
+
+static void file_work_write(uv_work_t *uv)
+{
+        struct file_work *w = uv->data;
+
+        w->result = file_write_all(w, &w->err);
+}
+
+static void file_work_sync(uv_work_t *uv)
+{
+        struct file_work *w = uv->data;
+        int r;
+
+        do
+                r = syncfs(w->fd);
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                w->result = err_os(&w->err, file_code(errno), errno, "sync the volume");
+}
+
+static void file_work_done(uv_work_t *uv, int status)
+{
+        struct file_work *w = uv->data;
+
+        if (status < 0)
+                w->result = err_set(&w->err, ERR_CANCELLED, "the write was cancelled");
+        w->on_done(w->owner, w->result, &w->err);
+        free(w);
+}
+
+static void file_work_start(struct loop *l, struct file_work work, uv_work_cb run)
+{
+        struct file_work *w = xcalloc(1, sizeof *w);
+
+        *w = work;
+        w->uv.data = w;
+        int r = uv_queue_work(loop_uv(l), &w->uv, run, file_work_done);
+        assert(r == 0); /* fails only without a callback */
+        (void)r;
+}
+
+void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
+        uint64_t offset, void (*on_done)(void *owner, int result, const struct err *e), void *owner)
+{
+        struct file_work w = {.fd = fd,
+                .iov = iov,
+                .iov_n = iov_n,
+                .offset = offset,
+                .on_done = on_done,
+                .owner = owner};
+
+        file_work_start(l, w, file_work_write);
+}
+
+void file_sync_start(struct loop *l, int fd,
+        void (*on_done)(void *owner, int result, const struct err *e), void *owner)
+{
+        file_work_start(l, (struct file_work){.fd = fd, .on_done = on_done, .owner = owner},
+                file_work_sync);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/parent.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "os/file.h"
+#include "os/proc.h"
+#include "os/role.h"
+#include "recorder/confine.h"
+#include "vault/index.h"
+#include "vault/rebuild.h"
+
+static int parent_on_worker(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)c;
+        return parent_stream_on_worker(owner, m, e);
+}
+
+static void parent_on_worker_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct parent_worker *w = owner;
+        struct parent *p = w->parent;
+        unsigned i = (unsigned)(w - p->workers);
+
+        log_warn(NULL, "worker.gone", "worker=%u streams=%u err=\"%s\"", i, w->streams, e->text);
+        w->chan = chan_free(c);
+        parent_stream_worker_gone(p, i);
+}
+
+static int parent_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct parent *p = owner;
+
+        (void)c;
+        if (m->type == MESSAGE_KEY_STORE)
+                return parent_sync_key(p->sync, m->body, e);
+        if (m->type != MESSAGE_SEALER_HELLO)
+                return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
+        buf_clear(&p->hello);
+        int r = buf_append(&p->hello, m->body, e);
+        if (r == 0)
+                r = message_hello_parse(buf_bytes(&p->hello), &p->certs, e);
+        if (r < 0)
+                return r;
+        p->sealer_ready = true;
+        parent_stream_route(p);
+        return 0;
+}
+
+static void parent_on_sealer_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct parent *p = owner;
+
+        log_warn(NULL, "sealer.gone", "err=\"%s\"", e->text);
+        p->sealer = chan_free(c);
+        p->sealer_ready = false;
+        parent_stream_sealer_gone(p);
+}
+
+static int parent_on_manager(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)c;
+        return parent_status_on_manager(owner, m, e);
+}
+
+/* The recorder goes on with what it knows. */
+static void parent_on_manager_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct parent *p = owner;
+
+        log_warn(NULL, "manager.gone", "err=\"%s\" effect=\"recording goes on\"", e->text);
+        p->manager = chan_free(c);
+}
+
+static int parent_add_worker(struct parent *p, struct bytes body, int fd, struct err *e)
+{
+        static const struct chan_events events = { parent_on_worker, parent_on_worker_end };
+        struct unpack u = unpack_of(body);
+        uint32_t i = unpack_u32(&u);
+
+        if (!unpack_complete(&u) || i >= PARENT_WORKERS_MAX || p->workers[i].chan)
+                return err_set(e, ERR_PROTOCOL, "worker: malformed message");
+        p->workers[i].parent = p;
+        p->workers[i].chan = chan_new(p->loop, fd, &events, &p->workers[i]);
+        parent_stream_route(p);
+        return 0;
+}
+
+static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        static const struct chan_events sealer_events = { parent_on_sealer, parent_on_sealer_end };
+        static const struct chan_events manager_events = { parent_on_manager, parent_on_manager_end };
+        struct parent *p = owner;
+
+        (void)c;
+        if (m->fds_n != 1)
+                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor without its channel", m->type);
+        int fd = m->fds[0];
+        m->fds[0] = -1;
+        switch (m->type) {
+        case MESSAGE_WORKER:
+                return parent_add_worker(p, m->body, fd, e);
+        case MESSAGE_SEALER:
+                chan_free(p->sealer);
+                p->sealer = chan_new(p->loop, fd, &sealer_events, p);
+                return 0;
+        case MESSAGE_MANAGER:
+                chan_free(p->manager);
+                p->manager = chan_new(p->loop, fd, &manager_events, p);
+                return 0;
+        default:
+                close(fd);
+                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
+        }
+}
+
+/* Ending closes the channels to workers and sealer: they write what they have and end too. */
+static void parent_on_stop(void *owner)
+{
+        struct parent *p = owner;
+
+        loop_stop(p->loop);
+}
+
+static void parent_on_supervisor_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct parent *p = owner;
+
+        log_info(NULL, "parent.supervisor_gone", "err=\"%s\"", e->text);
+        p->supervisor = chan_free(c);
+        loop_stop(p->loop);
+}
+
+static int parent_open_vault(struct parent *p, struct err *e)
+{
+        struct err why;
+
+        int r = file_make_dirs(p->vault, 0700, e);
+        if (r < 0)
+                return r;
+        p->vault_fd = open(p->vault, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (p->vault_fd < 0)
+                return err_set(e, ERR_IO, "cannot open the vault %s", p->vault);
+        if (index_open(p->vault, &p->index, &why) == 0)
+                return 0;
+        log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
+        r = rebuild_index(p->vault, NULL, NULL, e);
+        return r < 0 ? r : index_open(p->vault, &p->index, e);
+}
+
+static void parent_free(struct parent *p)
+{
+        parent_stream_free_all(p);
+        for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
+                p->workers[i].chan = chan_free(p->workers[i].chan);
+        p->sealer = chan_free(p->sealer);
+        p->manager = chan_free(p->manager);
+        p->supervisor = chan_free(p->supervisor);
+        loop_free(p->loop);
+        parent_sync_free(p->sync);
+        index_free(p->index);
+        buf_done(&p->hello);
+        buf_done(&p->out);
+        own_closep(&p->vault_fd);
+}
+
+static int parent_confine(struct parent *p, struct err *e)
+{
+        struct sandbox_path paths[1 + SANDBOX_RESOLVER_PATHS_MAX] = { { p->vault, true } };
+        unsigned n = 1 + sandbox_resolver_paths(paths + 1);
+
+        return confine_role(SANDBOX_PARENT, paths, n, e);
+}
+
+int parent_main(int argc, char **argv)
+{
+        static const struct chan_events events = { parent_on_supervisor, parent_on_supervisor_end };
+        struct parent *p = xcalloc(1, sizeof *p);
+        struct role_options options;
+        struct err e;
+
+        if (role_start("parent", argc, argv, &options, &e) < 0)
+                return confine_failed(&e);
+        p->settings = options.settings;
+        p->vault_fd = -1;
+        snprintf(p->state, sizeof p->state, "%s", options.state);
+        snprintf(p->vault, sizeof p->vault, "%.4000s/vault", options.state);
+        snprintf(p->recorder, sizeof p->recorder, "custos://%s/recorder/main",
+                settings_text(&p->settings, SETTINGS_SITE_NAME));
+        buf_init(&p->out, CHAN_BODY_MAX);
+        buf_init(&p->hello, CHAN_BODY_MAX);
+        p->loop = loop_new();
+        int r = parent_open_vault(p, &e);
+        if (r == 0)
+                r = parent_confine(p, &e);
+        if (r < 0) {
+                confine_failed(&e);
+        } else {
+                p->sync = parent_sync_new(p);
+                p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
+                loop_catch_signals(p->loop, parent_on_stop, p);
+                loop_run(p->loop);
+        }
+        parent_free(p);
+        free(p);
+        return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The recorder's side of the link to the manager (docs/spec/link.md section 3 and 4). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "net/link.h"
+#include "os/clock.h"
+#include "recorder/parent.h"
+
+#define PARENT_STATUS_RECENT_US INT64_C(5000000)
+#define PARENT_STATUS_PAGE_MAX 200
+
+static const char *parent_status_state(unsigned state)
+{
+        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming", "waiting", "stopped" };
+
+        return state < ARRAY_LEN(names) ? names[state] : "unknown";
+}
+
+static json_t *parent_status_time(int64_t wall_us)
+{
+        char text[STR_TIME_ROOM];
+
+        return wall_us > 0 ? json_string(str_time(text, wall_us)) : json_null();
+}
+
+static void parent_status_connection(json_t *o, const struct parent_stream *t)
+{
+        const struct message_state *s = &t->state;
+        char key[2 * sizeof s->camera_key + 1], tls[16] = "";
+
+        if (s->tls_version)
+                snprintf(tls, sizeof tls, "TLS 1.%u", (s->tls_version & 0xffu) - 1u);
+        json_object_set_new(o, "protection", json_string(protection_name((enum protection)s->protection)));
+        json_object_set_new(o, "tls", json_string(tls));
+        json_object_set_new(o, "cipher", json_string(s->tls_cipher));
+        json_object_set_new(o, "camera_key", json_string(str_hex(key, BYTES(s->camera_key, sizeof s->camera_key))));
+        json_object_set_new(o, "connected", parent_status_time(s->connected_us));
+        json_object_set_new(o, "error", json_string(s->error));
+        json_object_set_new(o, "refusal", json_string(s->refusal ? tls_refusal_name((enum tls_refusal)s->refusal) : ""));
+        json_object_set_new(o, "remedy", json_string(s->refusal ? tls_refusal_remedy((enum tls_refusal)s->refusal) : ""));
+}
+
+static json_t *parent_status_stream(const struct parent_stream *t)
+{
+        const struct camera_counters *c = &t->state.counters;
+        bool recording = t->durable_us > clock_wall_us() - PARENT_STATUS_RECENT_US && t->phase == PARENT_STREAM_ASSIGNED;
+        json_t *o = json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "stream", t->assign.stream, "state",
+                parent_status_state(t->state.state), "recording", recording, "worker", t->worker, "bytes",
+                (json_int_t)c->bytes, "packets", (json_int_t)c->packets, "lost_packets", (json_int_t)c->lost_packets, "units",
+                (json_int_t)c->units, "connects", (json_int_t)c->connects, "segments", (json_int_t)t->segments, "fragments",
+                (json_int_t)t->fragments);
+
+        json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));
+        parent_status_connection(o, t);
+        return o;
+}
+
+static int parent_status_compare(const void *a, const void *b)
+{
+        const struct parent_stream *const *x = a, *const *y = b;
+
+        return strcmp((*x)->assign.stream, (*y)->assign.stream);
+}
+
+/* Streams by name, those after `after`, at most limit. */
+static json_t *parent_status_page(struct parent *p, const char *after, size_t limit, bool *ret_more)
+{
+        struct parent_stream **all = xcalloc(p->streams.n, sizeof(struct parent_stream *));
+        struct parent_stream *t;
+        json_t *list = json_array();
+        size_t at = 0, n = 0;
+
+        while ((t = table_next(&p->streams, &at)))
+                all[n++] = t;
+        qsort(all, n, sizeof(struct parent_stream *), parent_status_compare);
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(all[i]->assign.stream, after) <= 0)
+                        continue;
+                if (json_array_size(list) == limit) {
+                        *ret_more = true;
+                        break;
+                }
+                json_array_append_new(list, parent_status_stream(all[i]));
+        }
+        free(all);
+        return list;
+}
+
+static int parent_status_get(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        const char *after = "";
+        json_int_t limit = PARENT_STATUS_PAGE_MAX;
+        unsigned workers = 0;
+        bool more = false;
+        json_error_t why;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s?:s, s?:I}", "after", &after, "limit", &limit) < 0)
+                return err_set(e, ERR_INVALID, "status.get: %s", why.text);
+        if (limit < 1 || limit > PARENT_STATUS_PAGE_MAX)
+                return err_set(e, ERR_INVALID, "status.get: limit is 1 to %d", PARENT_STATUS_PAGE_MAX);
+        for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
+                workers += p->workers[i].chan != NULL;
+        json_t *streams = parent_status_page(p, after, (size_t)limit, &more);
+        *ret = json_pack("{s:s, s:b, s:i, s:I, s:b, s:o}", "recorder", p->recorder, "sealer", p->sealer_ready, "workers",
+                (int)workers, "streams_total", (json_int_t)p->streams.n, "more", more, "streams", streams);
+        return 0;
+}
+
+static int parent_status_transport(struct message_assign *a, const char *transport, const char *pin, struct err *e)
+{
+        if (strcmp(transport, "tls") == 0) {
+                a->transport = CAMERA_TLS;
+                return pin[0] ? err_set(e, ERR_INVALID, "stream.set: a pin needs transport tls-pinned") : 0;
+        }
+        if (strcmp(transport, "tls-pinned") != 0)
+                return err_set(e, ERR_INVALID, "stream.set: transport is tls or tls-pinned");
+        a->transport = CAMERA_TLS_PINNED;
+        return str_unhex(a->pin, sizeof a->pin, pin, e);
+}
+
+static bool parent_status_is_stream_path(const char *path)
+{
+        char camera[HEAD_PATH_MAX];
+        const char *dash = strrchr(path, '-');
+
+        if (!dash || strlen(path) >= sizeof camera)
+                return false;
+        snprintf(camera, sizeof camera, "%.*s", (int)(dash - path), path);
+        return str_is_camera(camera) && str_is_stream(dash + 1);
+}
+
+static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        const char *stream, *url, *user = "", *password = "", *transport, *pin = "", *roots, *issuer = "";
+        struct message_assign a = { 0 };
+        int audio = 1;
+        json_error_t why;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s:s, s?:s, s?:b}", "stream", &stream, "url",
+                    &url, "user", &user, "password", &password, "transport", &transport, "pin", &pin, "roots", &roots, "issuer", &issuer,
+                    "audio", &audio) < 0)
+                return err_set(e, ERR_INVALID, "stream.set: %s", why.text);
+        if (!parent_status_is_stream_path(stream))
+                return err_set(e, ERR_INVALID, "stream.set: not a stream path (CAMERA-STREAM)");
+        if (strlen(url) >= sizeof a.url || strlen(user) >= sizeof a.user || strlen(roots) > MESSAGE_ROOTS_MAX || strlen(issuer) > MESSAGE_ROOTS_MAX)
+                return err_set(e, ERR_INVALID, "stream.set: url, user or roots too long");
+        snprintf(a.stream, sizeof a.stream, "%s", stream);
+        snprintf(a.url, sizeof a.url, "%s", url);
+        snprintf(a.user, sizeof a.user, "%s", user);
+        a.roots_pem = bytes_str(roots);
+        a.issuer_pem = bytes_str(issuer);
+        a.without_audio = !audio;
+        int r = secret_set(&a.password, bytes_str(password), e);
+        if (r == 0)
+                r = parent_status_transport(&a, transport, pin, e);
+        if (r == 0)
+                r = parent_stream_set(p, &a, e);
+        secret_done(&a.password);
+        if (r == 0)
+                *ret = json_object();
+        return r;
+}
+
+static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        const char *stream;
+        json_error_t why;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s}", "stream", &stream) < 0)
+                return err_set(e, ERR_INVALID, "stream.remove: %s", why.text);
+        struct parent_stream *t = table_get(&p->streams, stream);
+        if (!t)
+                return err_set(e, ERR_NOT_FOUND, "stream.remove: no such stream");
+        parent_stream_remove(p, t);
+        *ret = json_object();
+        return 0;
+}
+
+static int parent_status_request(struct parent *p, const struct link_message *m, json_t **ret, struct err *e)
+{
+        static const struct {
+                const char *type;
+                int (*run)(struct parent *p, json_t *body, json_t **ret, struct err *e);
+        } requests[] = { { "status.get", parent_status_get }, { "stream.set", parent_status_set },
+                { "stream.remove", parent_status_remove } };
+
+        for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+                if (strcmp(m->type, requests[i].type) == 0)
+                        return requests[i].run(p, m->body, ret, e);
+        }
+        return err_set(e, ERR_INVALID, "the recorder knows no request of that type");
+}
+
+int parent_status_on_manager(struct parent *p, struct chan_message *m, struct err *e)
+{
+        struct link_message request;
+        json_t *body = NULL;
+        struct err why;
+
+        if (m->type != LINK_MESSAGE || m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "message %u from the manager", m->type);
+        int r = link_parse(m->body, &request, e);
+        if (r < 0)
+                return r;
+        if (request.id > 0) {
+                if (parent_status_request(p, &request, &body, &why) < 0)
+                        r = link_send_failure(p->manager, request.id, &why, "", e);
+                else
+                        r = link_send_answer(p->manager, request.id, body, e);
+        }
+        link_message_done(&request);
+        return r;
+}
+
+void parent_status_connected(struct parent *p, const struct parent_stream *t)
+{
+        char key[2 * sizeof t->state.camera_key + 1];
+        struct err e;
+
+        if (!p->manager)
+                return;
+        str_hex(key, BYTES(t->state.camera_key, sizeof t->state.camera_key));
+        json_t *body = json_pack("{s:s, s:i, s:s}", "stream", t->assign.stream, "protection", (int)t->state.protection,
+                "camera_key", key);
+        if (link_send_event(p->manager, "stream.connected", body, &e) < 0)
+                log_warn(NULL, "manager.unreachable", "err=\"%s\"", e.text);
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Streams as the parent sees them: where they run, how they get there, and what their workers may ask for. */
+#include "recorder/parent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "base/str.h"
+#include "proto/url.h"
+#include "recorder/connector.h"
+#include "vault/vault_tail.h"
+
+#define PARENT_STREAM_RETRY_MS 1000
+
+static struct chan *parent_stream_chan(const struct parent_stream *t)
+{
+        return t->worker < 0 ? NULL : t->parent->workers[t->worker].chan;
+}
+
+static void parent_stream_send(struct parent_stream *t, uint16_t type, const int *fds, unsigned fds_n)
+{
+        struct chan *chan = parent_stream_chan(t);
+        struct err e;
+
+        if (chan && chan_send(chan, type, buf_bytes(&t->parent->out), fds, fds_n, &e) < 0)
+                log_error(&t->log, "worker.unreachable", "err=\"%s\"", e.text);
+}
+
+static struct pack parent_stream_message(struct parent_stream *t)
+{
+        buf_clear(&t->parent->out);
+        struct pack p = pack_to(&t->parent->out);
+        pack_string(&p, t->assign.stream);
+        return p;
+}
+
+static void parent_stream_send_failure(struct parent_stream *t, uint16_t type, const struct err *why)
+{
+        struct pack p = parent_stream_message(t);
+
+        pack_u8(&p, (uint8_t)-why->code);
+        pack_string(&p, why->text);
+        parent_stream_send(t, type, NULL, 0);
+}
+
+static void parent_stream_free(struct parent_stream *t)
+{
+        connector_cancel(t->connector);
+        timer_done(&t->retry);
+        secret_done(&t->assign.password);
+        buf_done(&t->roots);
+        buf_done(&t->issuer);
+        free(t);
+}
+
+void parent_stream_free_all(struct parent *p)
+{
+        struct parent_stream *t;
+        size_t at = 0;
+
+        while ((t = table_next(&p->streams, &at)))
+                parent_stream_free(t);
+        table_done(&p->streams);
+}
+
+static void parent_stream_forget(struct parent_stream *t)
+{
+        struct parent *p = t->parent;
+
+        if (t->worker >= 0)
+                p->workers[t->worker].streams--;
+        table_take(&p->streams, t->assign.stream);
+        parent_stream_free(t);
+}
+
+/* What is on disk of this stream: the last sealed fragment of its newest segment, whatever lies behind it cut off. */
+static void parent_stream_find_end(struct parent_stream *t)
+{
+        struct vault_tail tail;
+        struct err e;
+
+        if (!t->object_key[0])
+                return;
+        int r = vault_tail_read(t->parent->vault, t->assign.stream, t->object_key, &tail, &e);
+        if (r == 0 && !tail.empty) {
+                t->last = tail.last;
+                t->last_arrival_us = tail.last_arrival_us;
+        } else if (r < 0) {
+                log_error(&t->log, "vault.tail_unreadable", "err=\"%s\"", e.text);
+        }
+        if (r == 0 && tail.cut_bytes)
+                log_warn(&t->log, "vault.tail_cut", "bytes=%llu", (unsigned long long)tail.cut_bytes);
+}
+
+static int parent_stream_pick_worker(const struct parent *p)
+{
+        int best = -1;
+
+        for (int i = 0; i < PARENT_WORKERS_MAX; i++) {
+                const struct parent_worker *w = &p->workers[i];
+                if (w->chan && (best < 0 || w->streams < p->workers[best].streams))
+                        best = i;
+        }
+        return best;
+}
+
+static bool parent_stream_has_history(const struct parent_stream *t)
+{
+        return t->last.sequence != 0;
+}
+
+/* Tells the sealer who writes this stream from now on; *ret_fd is the worker's end. */
+static int parent_stream_open_seal(struct parent_stream *t, int *ret_fd, struct err *e)
+{
+        struct parent *p = t->parent;
+        struct message_stream_open open = { .last = t->last, .last_arrival_us = t->last_arrival_us };
+        int pair[2];
+
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        snprintf(open.stream, sizeof open.stream, "%s", t->assign.stream);
+        buf_clear(&p->out);
+        r = message_stream_open_pack(&open, &p->out, e);
+        if (r == 0)
+                r = chan_send(p->sealer, MESSAGE_STREAM_OPEN, buf_bytes(&p->out), &pair[0], 1, e);
+        close(pair[0]);
+        if (r < 0) {
+                close(pair[1]);
+                return r;
+        }
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static void parent_stream_fill_gap(struct parent_stream *t, unsigned cause)
+{
+        t->assign.gap_cause = (uint8_t)(parent_stream_has_history(t) ? cause : SEAL_GAP_START);
+        t->assign.gap_from_us = parent_stream_has_history(t) ? t->last_arrival_us : SEAL_UNKNOWN_US;
+}
+
+static int parent_stream_give(struct parent_stream *t, int worker, struct err *e)
+{
+        struct parent *p = t->parent;
+        CLEANUP(own_closep) int fd = -1;
+
+        parent_stream_find_end(t);
+        parent_stream_fill_gap(t, SEAL_GAP_UNCLEAN_STOP);
+        int r = parent_stream_open_seal(t, &fd, e);
+        if (r < 0)
+                return r;
+        t->assign.seal_cert = p->certs.seal_cert;
+        t->assign.issuer_cert = p->certs.issuer_cert;
+        t->assign.root_cert = p->certs.root_cert;
+        t->assign.fragment_ms = (uint32_t)settings_get(&p->settings, SETTINGS_FRAGMENT_MS);
+        t->assign.segment_s = (uint32_t)settings_get(&p->settings, SETTINGS_SEGMENT_S);
+        t->assign.pace_ms = (uint32_t)settings_get(&p->settings, SETTINGS_PACE_MS);
+        snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
+        buf_clear(&p->out);
+        r = message_assign_pack(&t->assign, &p->out, e);
+        if (r == 0)
+                r = chan_send(p->workers[worker].chan, MESSAGE_ASSIGN, buf_bytes(&p->out), &fd, 1, e);
+        explicit_bzero(p->out.p, p->out.n); /* the password was in it */
+        if (r < 0)
+                return r;
+        t->worker = worker;
+        t->phase = PARENT_STREAM_ASSIGNED;
+        t->seal_lost = false;
+        p->workers[worker].streams++;
+        return 0;
+}
+
+static int parent_stream_reseal(struct parent_stream *t, struct err *e)
+{
+        CLEANUP(own_closep) int fd = -1;
+
+        parent_stream_find_end(t);
+        parent_stream_fill_gap(t, SEAL_GAP_UNCLEAN_STOP);
+        int r = parent_stream_open_seal(t, &fd, e);
+        if (r < 0)
+                return r;
+        struct pack p = parent_stream_message(t);
+        pack_u8(&p, t->assign.gap_cause);
+        pack_i64(&p, t->assign.gap_from_us);
+        parent_stream_send(t, MESSAGE_RESEAL, &fd, 1);
+        t->phase = PARENT_STREAM_ASSIGNED;
+        t->seal_lost = false;
+        return 0;
+}
+
+static void parent_stream_place(struct parent_stream *t)
+{
+        struct err e;
+        int r = 0;
+
+        if (!t->parent->sealer_ready || t->retry.handle)
+                return;
+        if (t->phase == PARENT_STREAM_RELEASED) {
+                r = parent_stream_reseal(t, &e);
+        } else if (t->phase == PARENT_STREAM_WAITING) {
+                int worker = parent_stream_pick_worker(t->parent);
+                if (worker >= 0)
+                        r = parent_stream_give(t, worker, &e);
+        }
+        if (r < 0)
+                log_error(&t->log, "stream.not_placed", "err=\"%s\"", e.text);
+}
+
+void parent_stream_route(struct parent *p)
+{
+        struct parent_stream *t;
+        size_t at = 0;
+
+        while ((t = table_next(&p->streams, &at)))
+                parent_stream_place(t);
+}
+
+static void parent_stream_on_retry(void *owner)
+{
+        struct parent_stream *t = owner;
+
+        timer_done(&t->retry);
+        parent_stream_place(t);
+}
+
+void parent_stream_worker_gone(struct parent *p, unsigned worker)
+{
+        struct parent_stream *t;
+        size_t at = 0;
+        bool ended = true;
+
+        /* Forgetting takes a stream out of the table: walk again after each. */
+        while (ended) {
+                ended = false;
+                at = 0;
+                while (!ended && (t = table_next(&p->streams, &at))) {
+                        if (t->worker != (int)worker)
+                                continue;
+                        t->connector = connector_cancel(t->connector);
+                        if (t->phase == PARENT_STREAM_ENDING) {
+                                parent_stream_forget(t);
+                                ended = true;
+                                continue;
+                        }
+                        t->worker = -1;
+                        t->phase = PARENT_STREAM_WAITING;
+                        t->state.state = CAMERA_IDLE;
+                }
+        }
+        p->workers[worker].streams = 0;
+        parent_stream_route(p);
+}
+
+/* Streams stay with their workers; each says "released" when nothing of it is in flight, and is sealed on then. */
+void parent_stream_sealer_gone(struct parent *p)
+{
+        struct parent_stream *t;
+        size_t at = 0;
+
+        while ((t = table_next(&p->streams, &at)))
+                t->seal_lost = true;
+}
+
+static int parent_stream_parse_url(struct parent_stream *t, struct err *e)
+{
+        struct url url;
+
+        int r = url_parse(t->assign.url, &url, e);
+        if (r < 0)
+                return r;
+        snprintf(t->host, sizeof t->host, "%s", url.host);
+        t->port = url.port;
+        return 0;
+}
+
+static void parent_stream_find_newest(struct parent_stream *t)
+{
+        struct err e;
+
+        int r = index_newest(t->parent->index, t->assign.stream, t->object_key, sizeof t->object_key, &e);
+        if (r < 0 && r != ERR_NOT_FOUND)
+                log_error(&t->log, "index.unreadable", "err=\"%s\"", e.text);
+}
+
+int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e)
+{
+        struct parent_stream *t = table_get(&p->streams, a->stream);
+
+        if (t && t->phase == PARENT_STREAM_ENDING)
+                return err_set(e, ERR_UNAVAILABLE, "%s is being stopped; try again in a moment", a->stream);
+        if (t)
+                return err_set(e, ERR_STATE, "%s is recorded already; remove it first", a->stream);
+        t = xcalloc(1, sizeof *t);
+        t->parent = p;
+        t->worker = -1;
+        t->last_arrival_us = SEAL_UNKNOWN_US;
+        t->assign = *a;
+        snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
+        buf_init(&t->roots, MESSAGE_ROOTS_MAX);
+        buf_init(&t->issuer, MESSAGE_ROOTS_MAX);
+        int r = buf_append(&t->roots, a->roots_pem, e);
+        if (r == 0)
+                r = buf_append(&t->issuer, a->issuer_pem, e);
+        t->assign.roots_pem = buf_bytes(&t->roots);
+        t->assign.issuer_pem = buf_bytes(&t->issuer);
+        if (r == 0)
+                r = parent_stream_parse_url(t, e);
+        if (r < 0) {
+                parent_stream_free(t);
+                return r;
+        }
+        parent_stream_find_newest(t);
+        table_put(&p->streams, t->assign.stream, t);
+        parent_stream_place(t);
+        return 0;
+}
+
+void parent_stream_remove(struct parent *p, struct parent_stream *t)
+{
+        (void)p;
+        if (t->worker < 0) {
+                parent_stream_forget(t);
+                return;
+        }
+        t->phase = PARENT_STREAM_ENDING;
+        parent_stream_message(t);
+        parent_stream_send(t, MESSAGE_UNASSIGN, NULL, 0);
+}
+
+/* What workers say */
+
+static void parent_stream_on_connected(void *owner, int fd, const struct err *why)
+{
+        struct parent_stream *t = owner;
+
+        t->connector = NULL;
+        if (fd < 0) {
+                parent_stream_send_failure(t, MESSAGE_NO_SOCKET, why);
+                return;
+        }
+        parent_stream_message(t);
+        parent_stream_send(t, MESSAGE_SOCKET, &fd, 1);
+        close(fd);
+}
+
+static void parent_stream_connect(struct parent_stream *t)
+{
+        struct parent *p = t->parent;
+
+        if (!t->connector)
+                t->connector = connector_start(p->loop, t->host, t->port,
+                        (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS),
+                        parent_stream_on_connected, t);
+}
+
+static void parent_stream_released(struct parent_stream *t)
+{
+        if (t->phase == PARENT_STREAM_ENDING) {
+                parent_stream_forget(t);
+                return;
+        }
+        if (t->phase != PARENT_STREAM_ASSIGNED)
+                return;
+        t->phase = PARENT_STREAM_RELEASED;
+        if (t->seal_lost)
+                parent_stream_place(t);
+        else /* the sealer lives and closed this channel: it has a reason that will not be gone at once */
+                timer_start(&t->retry, t->parent->loop, PARENT_STREAM_RETRY_MS, 0, parent_stream_on_retry, t);
+}
+
+/* Takes the file off the list of empty ones; false when it was not there. */
+static bool parent_stream_file_used(struct parent_stream *t, const char *object_key)
+{
+        for (size_t i = 0; i < ARRAY_LEN(t->empty_file); i++) {
+                if (t->empty_file[i][0] && strcmp(t->empty_file[i], object_key) == 0) {
+                        t->empty_file[i][0] = '\0';
+                        return true;
+                }
+        }
+        return false;
+}
+
+static int parent_stream_on_written(struct parent_worker *w, struct bytes body, struct err *e)
+{
+        char stream[HEAD_PATH_MAX];
+        struct segment_writer_report report;
+
+        int r = message_written_parse(body, stream, &report, e);
+        if (r < 0)
+                return r;
+        struct parent_stream *t = table_get(&w->parent->streams, stream);
+        if (!t)
+                return 0; /* removed meanwhile */
+        if (parent_stream_chan(t) != w->chan)
+                return err_set(e, ERR_PROTOCOL, "written: %s is not this worker's", stream);
+        parent_stream_file_used(t, report.object_key);
+        parent_sync_written(w->parent->sync, stream, &report);
+        return 0;
+}
+
+/* Only a file that this worker was given, and said nothing of, is deleted at its word. */
+static int parent_stream_on_unused(struct parent_worker *w, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        char stream[HEAD_PATH_MAX], object_key[HEAD_KEY_MAX], path[4400];
+        struct err why;
+
+        unpack_string(&u, stream, sizeof stream);
+        unpack_string(&u, object_key, sizeof object_key);
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "unused: malformed message");
+        struct parent_stream *t = table_get(&w->parent->streams, stream);
+        if (!t || parent_stream_chan(t) != w->chan || !parent_stream_file_used(t, object_key))
+                return 0;
+        snprintf(path, sizeof path, "%s/%s", w->parent->vault, object_key);
+        unlink(path);
+        if (index_remove(w->parent->index, object_key, &why) < 0)
+                log_error(&t->log, "index.failed", "err=\"%s\"", why.text);
+        if (strcmp(t->object_key, object_key) == 0) {
+                t->object_key[0] = '\0';
+                parent_stream_find_newest(t);
+        }
+        return 0;
+}
+
+static int parent_stream_on_state(struct parent_worker *w, struct bytes body, struct err *e)
+{
+        struct message_state state;
+
+        int r = message_state_parse(body, &state, e);
+        if (r < 0)
+                return r;
+        struct parent_stream *t = table_get(&w->parent->streams, state.stream);
+        if (!t)
+                return 0; /* removed meanwhile */
+        if (parent_stream_chan(t) != w->chan)
+                return err_set(e, ERR_PROTOCOL, "state: %s is not this worker's", state.stream);
+        bool fresh = state.protection && state.connected_us != t->state.connected_us;
+        t->state = state;
+        if (fresh)
+                parent_status_connected(w->parent, t);
+        return 0;
+}
+
+int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, struct err *e)
+{
+        struct unpack u = unpack_of(m->body);
+        char stream[HEAD_PATH_MAX];
+
+        if (m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "a descriptor from a worker");
+        if (m->type == MESSAGE_WRITTEN)
+                return parent_stream_on_written(w, m->body, e);
+        if (m->type == MESSAGE_UNUSED)
+                return parent_stream_on_unused(w, m->body, e);
+        if (m->type == MESSAGE_STATE)
+                return parent_stream_on_state(w, m->body, e);
+        unpack_string(&u, stream, sizeof stream);
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "message %u from a worker: malformed", m->type);
+        struct parent_stream *t = table_get(&w->parent->streams, stream);
+        if (!t || parent_stream_chan(t) != w->chan)
+                return 0; /* was taken away meanwhile */
+        switch (m->type) {
+        case MESSAGE_CONNECT:
+                parent_stream_connect(t);
+                return 0;
+        case MESSAGE_FILE_WANTED:
+                parent_sync_file(w->parent->sync, t);
+                return 0;
+        case MESSAGE_RELEASED:
+                parent_stream_released(t);
+                return 0;
+        default:
+                return err_set(e, ERR_PROTOCOL, "message %u from a worker", m->type);
+        }
+}

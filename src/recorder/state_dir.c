@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/state_dir.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "crypto/x509.h"
+#include "os/file.h"
+
+#define STATE_DIR_FILE_MAX (64u << 10)
+
+static void state_dir_path(char *to, size_t room, const char *state, const char *name)
+{
+        snprintf(to, room, "%s/recorder/%s", state, name);
+}
+
+int state_dir_read_seal_key(const char *state, struct sign_key **ret, struct err *e)
+{
+        char path[4200];
+        struct buf pem;
+
+        state_dir_path(path, sizeof path, state, "seal.key");
+        buf_init(&pem, STATE_DIR_FILE_MAX);
+        int r = file_read_secret(path, STATE_DIR_FILE_MAX, &pem, e);
+        if (r >= 0)
+                r = sign_key_parse(buf_bytes(&pem), ret, e);
+        if (pem.p)
+                explicit_bzero(pem.p, pem.n);
+        buf_done(&pem);
+        return r < 0 ? r : 0;
+}
+
+int state_dir_read_certs(const char *state, struct state_dir_certs *ret, struct err *e)
+{
+        struct buf *const each[] = { &ret->seal, &ret->issuer, &ret->root };
+        char path[4200];
+        struct buf pem;
+
+        for (unsigned i = 0; i < ARRAY_LEN(each); i++)
+                buf_init(each[i], X509_CERT_MAX);
+        state_dir_path(path, sizeof path, state, "seal.pem");
+        buf_init(&pem, STATE_DIR_FILE_MAX);
+        int r = file_read(path, STATE_DIR_FILE_MAX, &pem, e);
+        for (unsigned i = 0; r >= 0 && i < ARRAY_LEN(each); i++)
+                r = x509_pem_parse(buf_bytes(&pem), i, each[i], e);
+        buf_done(&pem);
+        return r < 0 ? err_wrap(e, r, "%s", path) : 0;
+}
+
+void state_dir_certs_done(struct state_dir_certs *c)
+{
+        buf_done(&c->seal);
+        buf_done(&c->issuer);
+        buf_done(&c->root);
+}
+
+static int state_dir_read_recipient(
+        const char *state, const char *name, const char *kind, struct key_store_recipient *ret, struct err *e)
+{
+        struct key_store_recipient recipient = { 0 };
+        char path[4200], text[2 * HPKE_PUBLIC_BYTES + 1] = "";
+        struct buf file;
+
+        state_dir_path(path, sizeof path, state, name);
+        buf_init(&file, 256);
+        int r = file_read(path, 256, &file, e);
+        while (file.n && (file.p[file.n - 1] == '\n' || file.p[file.n - 1] == ' '))
+                file.n--;
+        if (r >= 0 && file.n < sizeof text)
+                memcpy(text, file.p, file.n);
+        buf_done(&file);
+        if (r >= 0)
+                r = str_unhex(recipient.public_key, sizeof recipient.public_key, text, e);
+        if (r < 0)
+                return err_wrap(e, r, "%s", path);
+        snprintf(recipient.kind, sizeof recipient.kind, "%s", kind);
+        *ret = recipient;
+        return 0;
+}
+
+int state_dir_read_recipients(const char *state, struct key_store_recipient ret[static KEY_STORE_RECIPIENTS_MAX],
+        unsigned *ret_n, struct err *e)
+{
+        int r = state_dir_read_recipient(state, "wrap.pub", "recorder", &ret[0], e);
+        if (r == 0)
+                r = state_dir_read_recipient(state, "recovery.pub", "recovery", &ret[1], e);
+        if (r == 0)
+                *ret_n = 2;
+        return r;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/worker.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "base/str.h"
+#include "crypto/hash.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
+#include "os/proc.h"
+#include "os/role.h"
+#include "recorder/confine.h"
+#include "recorder/message.h"
+#include "recorder/worker_stream.h"
+
+#define WORKER_REPORT_MS 2000
+#define WORKER_LINGER_MS 3000
+
+static int worker_make_trust(struct bytes roots_pem, struct bytes issuer_pem, struct tls_client_config **ret, struct err *e)
+{
+        CLEANUP(tls_client_config_freep) struct tls_client_config *trust = NULL;
+        struct buf issuer;
+
+        int r = tls_client_config_new(roots_pem, &trust, e);
+        buf_init(&issuer, X509_CERT_MAX);
+        if (r == 0 && issuer_pem.n)
+                r = x509_pem_parse(issuer_pem, 0, &issuer, e);
+        if (r == 0 && issuer_pem.n)
+                r = tls_client_config_only_issuer(trust, buf_bytes(&issuer), e);
+        buf_done(&issuer);
+        if (r == 0)
+                *ret = TAKE(trust);
+        return r;
+}
+
+int worker_trust(struct worker *w, struct bytes roots_pem, struct bytes issuer_pem, struct tls_client_config **ret, struct err *e)
+{
+        uint8_t hashes[2 * HASH_BYTES];
+        char name[2 * sizeof hashes + 1];
+
+        hash_once(roots_pem, hashes);
+        hash_once(issuer_pem, hashes + HASH_BYTES);
+        str_hex(name, BYTES(hashes, sizeof hashes));
+        struct tls_client_config *known = table_get(&w->trust, name);
+        if (!known) {
+                int r = worker_make_trust(roots_pem, issuer_pem, &known, e);
+                if (r < 0)
+                        return r;
+                table_put(&w->trust, name, known);
+        }
+        *ret = known;
+        return 0;
+}
+
+void worker_forget(struct worker *w, const char *stream)
+{
+        worker_stream_free(table_take(&w->streams, stream));
+        if (!w->parent && w->streams.n == 0)
+                loop_stop(w->loop);
+}
+
+/* An error of one stream stays with it; only a malformed message ends the channel. */
+static int worker_on_assign(struct worker *w, struct chan_message *m, struct err *e)
+{
+        struct message_assign a;
+        struct worker_stream *t;
+        struct err why;
+
+        int r = message_assign_parse(m->body, &a, e);
+        if (r == 0 && m->fds_n != 1)
+                r = err_set(e, ERR_PROTOCOL, "assign without a seal channel");
+        if (r == 0 && table_get(&w->streams, a.stream))
+                r = err_set(e, ERR_PROTOCOL, "%s is assigned already", a.stream);
+        if (r == 0) {
+                int fd = m->fds[0];
+                m->fds[0] = -1;
+                if (worker_stream_new(w, &a, fd, &t, &why) < 0)
+                        log_error(NULL, "worker.assign_failed", "cam=%s err=\"%s\"", a.stream, why.text);
+                else
+                        table_put(&w->streams, a.stream, t);
+        }
+        secret_done(&a.password);
+        return r;
+}
+
+static void worker_on_reseal(struct worker_stream *t, struct unpack *u, struct chan_message *m)
+{
+        unsigned cause = unpack_u8(u);
+        int64_t from_us = unpack_i64(u);
+
+        if (!unpack_complete(u) || m->fds_n != 1) {
+                u->bad = true;
+                return;
+        }
+        worker_stream_reseal(t, m->fds[0], cause, from_us);
+        m->fds[0] = -1;
+}
+
+static void worker_on_file(struct worker_stream *t, struct unpack *u, struct chan_message *m)
+{
+        char object_key[HEAD_KEY_MAX];
+        bool direct = unpack_u8(u) != 0;
+
+        unpack_string(u, object_key, sizeof object_key);
+        if (!unpack_complete(u) || m->fds_n != 1) {
+                u->bad = true;
+                return;
+        }
+        worker_stream_file(t, m->fds[0], direct, object_key);
+        m->fds[0] = -1;
+}
+
+static void worker_on_failure(struct worker_stream *t, uint16_t type, struct unpack *u)
+{
+        struct err why = { .code = -(int)unpack_u8(u) };
+
+        unpack_string(u, why.text, sizeof why.text);
+        if (!unpack_complete(u))
+                u->bad = true;
+        else if (type == MESSAGE_NO_SOCKET)
+                worker_stream_no_socket(t, &why);
+        else
+                worker_stream_no_file(t, &why);
+}
+
+static void worker_on_stream_message(struct worker_stream *t, struct chan_message *m, struct unpack *u)
+{
+        switch (m->type) {
+        case MESSAGE_RESEAL:
+                worker_on_reseal(t, u, m);
+                break;
+        case MESSAGE_UNASSIGN:
+                worker_stream_stop(t);
+                break;
+        case MESSAGE_SOCKET:
+                if (m->fds_n != 1) {
+                        u->bad = true;
+                        break;
+                }
+                worker_stream_socket(t, m->fds[0]);
+                m->fds[0] = -1;
+                break;
+        case MESSAGE_FILE:
+                worker_on_file(t, u, m);
+                break;
+        case MESSAGE_NO_SOCKET:
+        case MESSAGE_NO_FILE:
+                worker_on_failure(t, m->type, u);
+                break;
+        default:
+                u->bad = true;
+        }
+}
+
+static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct worker *w = owner;
+        struct unpack u = unpack_of(m->body);
+        char stream[HEAD_PATH_MAX];
+
+        (void)c;
+        if (m->type == MESSAGE_ASSIGN)
+                return worker_on_assign(w, m, e);
+        unpack_string(&u, stream, sizeof stream);
+        struct worker_stream *t = table_get(&w->streams, stream);
+        if (t && !u.bad)
+                worker_on_stream_message(t, m, &u); /* t may be gone after this */
+        return u.bad ? err_set(e, ERR_PROTOCOL, "message %u from the parent: malformed", m->type) : 0;
+}
+
+static void worker_on_linger(void *owner)
+{
+        struct worker *w = owner;
+
+        loop_stop(w->loop);
+}
+
+/* Without its parent a worker seals and writes what it has, and ends. */
+static void worker_on_parent_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct worker *w = owner;
+        struct worker_stream *t;
+        size_t at = 0;
+
+        log_info(NULL, "worker.parent_gone", "err=\"%s\"", e->text);
+        w->parent = chan_free(c);
+        if (w->streams.n == 0) {
+                loop_stop(w->loop);
+                return;
+        }
+        timer_start(&w->linger, w->loop, WORKER_LINGER_MS, 0, worker_on_linger, w);
+        /* Stopping may take streams out of the table: start again after each that went at once. */
+        for (size_t before = w->streams.n; (t = table_next(&w->streams, &at));) {
+                worker_stream_stop(t);
+                if (w->streams.n != before) {
+                        before = w->streams.n;
+                        at = 0;
+                }
+        }
+}
+
+static void worker_on_report(void *owner)
+{
+        struct worker *w = owner;
+        struct worker_stream *t;
+        size_t at = 0;
+
+        while ((t = table_next(&w->streams, &at)))
+                worker_stream_report(t);
+}
+
+static void worker_free(struct worker *w)
+{
+        struct worker_stream *t;
+        struct tls_client_config *trust;
+        size_t at = 0;
+
+        while ((t = table_next(&w->streams, &at)))
+                worker_stream_free(t);
+        table_done(&w->streams);
+        at = 0;
+        while ((trust = table_next(&w->trust, &at)))
+                tls_client_config_free(trust);
+        table_done(&w->trust);
+        timer_done(&w->report);
+        timer_done(&w->linger);
+        w->parent = chan_free(w->parent);
+        buf_done(&w->out);
+        chunk_pool_free(w->pool);
+        loop_free(w->loop);
+}
+
+int worker_main(int argc, char **argv)
+{
+        static const struct chan_events events = { worker_on_parent, worker_on_parent_end };
+        struct worker w = { 0 };
+        struct role_options options;
+        struct err e;
+
+        if (role_start("worker", argc, argv, &options, &e) < 0)
+                return confine_failed(&e);
+        w.loop = loop_new();
+        w.pool = chunk_pool_new((size_t)settings_get(&options.settings, SETTINGS_CHUNK_MEMORY_MB) << 20);
+        buf_init(&w.out, CHAN_BODY_MAX);
+        w.parent = chan_new(w.loop, PROC_FIRST_FD, &events, &w);
+        if (confine_role(SANDBOX_WORKER, NULL, 0, &e) < 0)
+                return confine_failed(&e);
+        timer_start(&w.report, w.loop, WORKER_REPORT_MS, WORKER_REPORT_MS, worker_on_report, &w);
+        loop_run(w.loop);
+        worker_free(&w);
+        return 0;
+}

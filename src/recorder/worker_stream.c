@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/worker_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "base/str.h"
+#include "os/clock.h"
+
+struct worker_stream {
+        struct worker *worker;
+        struct log_ctx log;
+        char path[HEAD_PATH_MAX];
+        struct camera *camera;
+        struct segment_writer *writer; /* NULL between seal channels */
+        struct chan *seal;             /* NULL when it broke */
+        bool stopping, writer_stopping;
+
+        /* For making writers again. */
+        char recorder[HEAD_TEXT_MAX], source[HEAD_TEXT_MAX];
+        struct buf seal_cert, issuer_cert, root_cert;
+        int64_t fragment_us, segment_us;
+
+        /* The key of the segment to come, until its file is there too. */
+        struct segment_writer_grant grant;
+        bool granting;
+
+        bool connected; /* between on_start and on_lost: connection holds */
+        struct camera_connection connection;
+        unsigned gap_cause;
+        int64_t gap_from_us;
+        int64_t wall_boot_us; /* wall minus boot clock at the last unit */
+
+        struct message_state state, told;
+};
+
+static void worker_stream_tell(struct worker_stream *t, uint16_t type, const struct buf *body)
+{
+        struct err e;
+
+        if (t->worker->parent && chan_send(t->worker->parent, type, buf_bytes(body), NULL, 0, &e) < 0)
+                log_error(&t->log, "worker.parent_unreachable", "err=\"%s\"", e.text);
+}
+
+/* A message to the parent that carries the stream alone. */
+static void worker_stream_say(struct worker_stream *t, uint16_t type)
+{
+        struct buf *out = &t->worker->out;
+
+        buf_clear(out);
+        struct pack p = pack_to(out);
+        pack_string(&p, t->path);
+        worker_stream_tell(t, type, out);
+}
+
+void worker_stream_report(struct worker_stream *t)
+{
+        struct buf *out = &t->worker->out;
+
+        if (t->camera) {
+                t->state.state = (uint8_t)camera_state(t->camera);
+                t->state.counters = camera_counters(t->camera);
+        }
+        if (memcmp(&t->state, &t->told, sizeof t->state) == 0)
+                return;
+        buf_clear(out);
+        if (message_state_pack(&t->state, out, NULL) == 0)
+                worker_stream_tell(t, MESSAGE_STATE, out);
+        t->told = t->state;
+}
+
+static void worker_stream_set_error(struct worker_stream *t, const struct err *why, enum tls_refusal refusal)
+{
+        t->state.refusal = (uint8_t)refusal;
+        str_escape(t->state.error, sizeof t->state.error, why ? bytes_str(why->text) : BYTES("", 0));
+        worker_stream_report(t);
+}
+
+/* Segment writer */
+
+/* False when there is no sealer to ask: the caller's writer is to be told. */
+static bool worker_stream_ask(struct worker_stream *t, uint16_t type, struct bytes body)
+{
+        struct err e;
+
+        if (!t->seal)
+                return false;
+        if (chan_send(t->seal, type, body, NULL, 0, &e) < 0)
+                log_error(&t->log, "worker.sealer_unreachable", "err=\"%s\"", e.text);
+        return true; /* where sending failed the channel is about to end, and that answers the writer */
+}
+
+static const struct err worker_stream_no_sealer = { .code = ERR_UNAVAILABLE, .text = "the sealer is away" };
+
+static void worker_stream_want_segment(void *owner, struct segment_writer *w)
+{
+        if (!worker_stream_ask(owner, MESSAGE_SEGMENT_OPEN, BYTES(NULL, 0)))
+                segment_writer_not_granted(w, &worker_stream_no_sealer);
+}
+
+static void worker_stream_want_seal(void *owner, struct segment_writer *w, const struct seal *request)
+{
+        struct worker_stream *t = owner;
+        struct buf *out = &t->worker->out;
+
+        buf_clear(out);
+        if (message_seal_request_pack(request, out, NULL) < 0 || !worker_stream_ask(t, MESSAGE_SEAL, buf_bytes(out)))
+                segment_writer_not_sealed(w, &worker_stream_no_sealer);
+}
+
+static void worker_stream_on_written(
+        void *owner, struct segment_writer *w, const struct segment_writer_report *r)
+{
+        struct worker_stream *t = owner;
+        struct buf *out = &t->worker->out;
+
+        (void)w;
+        buf_clear(out);
+        if (message_written_pack(t->path, r, out, NULL) == 0)
+                worker_stream_tell(t, MESSAGE_WRITTEN, out);
+}
+
+static void worker_stream_on_fault(void *owner, struct segment_writer *w, const struct err *why)
+{
+        struct worker_stream *t = owner;
+
+        (void)w;
+        log_error(&t->log, "record.fault", "err=\"%s\"", why->text);
+        worker_stream_set_error(t, why, TLS_OK);
+}
+
+static void worker_stream_on_unused(void *owner, struct segment_writer *w, const char *object_key)
+{
+        struct worker_stream *t = owner;
+        struct buf *out = &t->worker->out;
+
+        (void)w;
+        buf_clear(out);
+        struct pack p = pack_to(out);
+        pack_string(&p, t->path);
+        pack_string(&p, object_key);
+        worker_stream_tell(t, MESSAGE_UNUSED, out);
+}
+
+static void worker_stream_on_stopped(void *owner, struct segment_writer *w)
+{
+        struct worker_stream *t = owner;
+
+        t->writer = segment_writer_free(w);
+        worker_stream_say(t, MESSAGE_RELEASED);
+        if (t->stopping)
+                worker_forget(t->worker, t->path); /* frees t */
+}
+
+static void worker_stream_begin(struct worker_stream *t)
+{
+        struct segment_writer_connection c = { .tracks_n = t->connection.tracks_n,
+                .protection = t->connection.protection,
+                .tls_version = t->connection.tls_version,
+                .connected_us = t->connection.connected_us,
+                .gap_cause = t->gap_cause,
+                .gap_from_us = t->gap_from_us };
+
+        memcpy(c.tracks, t->connection.tracks, t->connection.tracks_n * sizeof c.tracks[0]);
+        memcpy(c.camera_key, t->connection.camera_key, sizeof c.camera_key);
+        snprintf(c.source, sizeof c.source, "%s", t->source);
+        segment_writer_begin(t->writer, &c);
+}
+
+static void worker_stream_make_writer(struct worker_stream *t)
+{
+        static const struct segment_writer_events events = { worker_stream_want_segment,
+                worker_stream_want_seal, worker_stream_on_written, worker_stream_on_fault,
+                worker_stream_on_stopped, worker_stream_on_unused };
+        struct segment_writer_options o = { .loop = t->worker->loop,
+                .pool = t->worker->pool,
+                .stream = t->path,
+                .recorder = t->recorder,
+                .seal_cert = buf_bytes(&t->seal_cert),
+                .issuer_cert = buf_bytes(&t->issuer_cert),
+                .root_cert = buf_bytes(&t->root_cert),
+                .fragment_us = t->fragment_us,
+                .segment_us = t->segment_us };
+
+        t->writer = segment_writer_new(&o, &events, t);
+        t->writer_stopping = false;
+}
+
+/* Sealer */
+
+static int worker_stream_on_key(struct worker_stream *t, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+
+        unpack_copy(&u, t->grant.kid, 16);
+        unpack_copy(&u, t->grant.hour_key_id, 16);
+        unpack_copy(&u, t->grant.key, 16);
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "segment key: malformed message");
+        t->granting = true;
+        worker_stream_say(t, MESSAGE_FILE_WANTED);
+        return 0;
+}
+
+static int worker_stream_on_refused(struct worker_stream *t, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct err why = { .code = ERR_DENIED };
+
+        unpack_string(&u, why.text, sizeof why.text);
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "refusal: malformed message");
+        log_error(&t->log, "record.seal_refused", "err=\"%s\"", why.text);
+        segment_writer_not_sealed(t->writer, &why);
+        return 0;
+}
+
+static int worker_stream_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct worker_stream *t = owner;
+
+        (void)c;
+        if (!t->writer)
+                return 0;
+        switch (m->type) {
+        case MESSAGE_SEGMENT_KEY:
+                return worker_stream_on_key(t, m->body, e);
+        case MESSAGE_SEALED:
+                segment_writer_sealed(t->writer, m->body);
+                return 0;
+        case MESSAGE_REFUSED:
+                return worker_stream_on_refused(t, m->body, e);
+        default:
+                return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
+        }
+}
+
+static void worker_stream_stop_writer(struct worker_stream *t)
+{
+        if (!t->writer_stopping)
+                segment_writer_stop(t->writer);
+        t->writer_stopping = true;
+}
+
+/* What was not sealed is lost; what was sealed is still written, and only then the parent may look at the file. */
+static void worker_stream_on_sealer_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct worker_stream *t = owner;
+
+        log_warn(&t->log, "record.sealer_lost", "err=\"%s\"", e->text);
+        t->seal = chan_free(c);
+        explicit_bzero(&t->grant, sizeof t->grant);
+        t->granting = false;
+        if (!t->writer)
+                return;
+        segment_writer_denied(t->writer, &worker_stream_no_sealer);
+        worker_stream_stop_writer(t);
+}
+
+void worker_stream_reseal(struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us)
+{
+        static const struct chan_events events = { worker_stream_on_sealer, worker_stream_on_sealer_end };
+
+        if (t->writer || t->seal || t->stopping) {
+                close(seal_fd);
+                return;
+        }
+        t->seal = chan_new(t->worker->loop, seal_fd, &events, t);
+        t->gap_cause = gap_cause;
+        t->gap_from_us = gap_from_us;
+        worker_stream_make_writer(t);
+        if (t->connected)
+                worker_stream_begin(t);
+}
+
+/* Camera */
+
+static void worker_stream_need_socket(void *owner, struct camera *c, const char *host, uint16_t port)
+{
+        struct worker_stream *t = owner;
+
+        (void)c;
+        (void)host;
+        (void)port; /* the parent connects to what the inventory says, not to what a worker asks for */
+        worker_stream_say(t, MESSAGE_CONNECT);
+        worker_stream_report(t);
+}
+
+static void worker_stream_on_start(void *owner, struct camera *c, const struct camera_connection *connection)
+{
+        struct worker_stream *t = owner;
+
+        (void)c;
+        t->connected = true;
+        t->connection = *connection;
+        t->wall_boot_us = clock_wall_us() - clock_boot_us();
+        t->state.protection = connection->protection;
+        t->state.tls_version = connection->tls_version;
+        t->state.connected_us = connection->connected_us;
+        memcpy(t->state.tls_cipher, connection->tls_cipher, sizeof t->state.tls_cipher);
+        memcpy(t->state.camera_key, connection->camera_key, sizeof t->state.camera_key);
+        worker_stream_set_error(t, NULL, TLS_OK);
+        if (t->writer)
+                worker_stream_begin(t);
+}
+
+/* Frames before and after a step of the wall clock never share a segment. */
+static void worker_stream_watch_clock(struct worker_stream *t)
+{
+        int64_t now = clock_wall_us() - clock_boot_us();
+        int64_t step = now - t->wall_boot_us;
+
+        t->wall_boot_us = now;
+        if (llabs((long long)step) < 2000000)
+                return;
+        log_warn(&t->log, "clock.step", "step_ms=%lld", (long long)step / 1000);
+        segment_writer_end(t->writer);
+        t->gap_cause = SEAL_GAP_CLOCK_STEP;
+        t->gap_from_us = segment_writer_last_us(t->writer);
+        worker_stream_begin(t);
+}
+
+static int worker_stream_on_unit(
+        void *owner, struct camera *c, unsigned track, const struct access_unit *unit, struct err *e)
+{
+        struct worker_stream *t = owner;
+
+        (void)c;
+        if (!t->writer)
+                return 0; /* no sealer: nothing may be stored; the gap will be sealed */
+        if (unit->key)
+                worker_stream_watch_clock(t);
+        return segment_writer_push(t->writer, track, unit, e);
+}
+
+static void worker_stream_on_lost(
+        void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal)
+{
+        struct worker_stream *t = owner;
+
+        (void)c;
+        log_warn(&t->log, "camera.lost", "err=\"%s\"", why->text);
+        if (t->connected && t->writer) {
+                segment_writer_end(t->writer);
+                t->gap_cause = SEAL_GAP_CAMERA_LOST;
+                t->gap_from_us = segment_writer_last_us(t->writer);
+        }
+        t->connected = false;
+        t->state.protection = PROTECTION_OPEN;
+        t->state.tls_version = 0;
+        worker_stream_set_error(t, why, refusal);
+}
+
+void worker_stream_socket(struct worker_stream *t, int fd)
+{
+        if (t->camera)
+                camera_socket(t->camera, fd);
+        else
+                close(fd);
+}
+
+void worker_stream_no_socket(struct worker_stream *t, const struct err *why)
+{
+        if (t->camera)
+                camera_no_socket(t->camera, why);
+}
+
+void worker_stream_file(struct worker_stream *t, int fd, bool direct, const char *object_key)
+{
+        if (!t->granting || !t->writer) {
+                close(fd);
+                return;
+        }
+        t->granting = false;
+        t->grant.fd = fd;
+        t->grant.direct = direct;
+        snprintf(t->grant.object_key, sizeof t->grant.object_key, "%s", object_key);
+        segment_writer_granted(t->writer, &t->grant);
+        explicit_bzero(&t->grant, sizeof t->grant);
+}
+
+void worker_stream_no_file(struct worker_stream *t, const struct err *why)
+{
+        bool waiting = t->granting && t->writer;
+
+        explicit_bzero(&t->grant, sizeof t->grant);
+        t->granting = false;
+        if (waiting)
+                segment_writer_not_granted(t->writer, why);
+}
+
+static int worker_stream_copy(struct buf *to, struct bytes from, struct err *e)
+{
+        buf_init(to, 16384);
+        return buf_append(to, from, e);
+}
+
+static int worker_stream_make_camera(struct worker_stream *t, const struct message_assign *a, struct err *e)
+{
+        static const struct camera_events events = { worker_stream_need_socket, worker_stream_on_start,
+                worker_stream_on_unit, worker_stream_on_lost };
+        struct camera_options o = { .name = t->path,
+                .url = a->url,
+                .user = a->user[0] ? a->user : NULL,
+                .password = a->user[0] ? &a->password : NULL,
+                .transport = (enum camera_transport)a->transport,
+                .pin = a->transport == CAMERA_TLS_PINNED ? a->pin : NULL,
+                .without_audio = a->without_audio,
+                .pace_ms = a->pace_ms };
+
+        int r = worker_trust(t->worker, a->roots_pem, a->issuer_pem, &o.tls, e);
+        if (r < 0)
+                return r;
+        t->camera = camera_new(t->worker->loop, &o, &events, t);
+        return 0;
+}
+
+int worker_stream_new(struct worker *w, const struct message_assign *a, int seal_fd,
+        struct worker_stream **ret, struct err *e)
+{
+        struct worker_stream *t = xcalloc(1, sizeof *t);
+
+        t->worker = w;
+        snprintf(t->path, sizeof t->path, "%s", a->stream);
+        snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
+        snprintf(t->state.stream, sizeof t->state.stream, "%s", a->stream);
+        snprintf(t->recorder, sizeof t->recorder, "%s", a->recorder);
+        snprintf(t->source, sizeof t->source, "%.511s", a->url);
+        t->fragment_us = (int64_t)a->fragment_ms * 1000;
+        t->segment_us = (int64_t)a->segment_s * 1000000;
+        int r = worker_stream_copy(&t->seal_cert, a->seal_cert, e);
+        if (r == 0)
+                r = worker_stream_copy(&t->issuer_cert, a->issuer_cert, e);
+        if (r == 0)
+                r = worker_stream_copy(&t->root_cert, a->root_cert, e);
+        if (r == 0)
+                r = worker_stream_make_camera(t, a, e);
+        if (r < 0) {
+                close(seal_fd);
+                worker_stream_free(t);
+                return r;
+        }
+        worker_stream_reseal(t, seal_fd, a->gap_cause, a->gap_from_us);
+        camera_start(t->camera);
+        *ret = t;
+        return 0;
+}
+
+struct worker_stream *worker_stream_free(struct worker_stream *t)
+{
+        if (!t)
+                return NULL;
+        camera_free(t->camera);
+        segment_writer_free(t->writer);
+        chan_free(t->seal);
+        buf_done(&t->seal_cert);
+        buf_done(&t->issuer_cert);
+        buf_done(&t->root_cert);
+        explicit_bzero(t, sizeof *t);
+        free(t);
+        return NULL;
+}
+
+void worker_stream_stop(struct worker_stream *t)
+{
+        if (t->stopping)
+                return;
+        t->stopping = true;
+        t->camera = camera_free(t->camera);
+        if (t->writer)
+                worker_stream_stop_writer(t);
+        else
+                worker_forget(t->worker, t->path);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Tells the person at the terminal how it stands: one line whenever the sum of all streams changes, and once, when all
+ * of them record encrypted and verified, what to type next. Asks the manager over the control socket, once a second.
+ */
+#ifndef CUSTOS_RUN_ANNOUNCE_H
+#define CUSTOS_RUN_ANNOUNCE_H
+
+#include "os/loop.h"
+
+struct announce;
+
+/* program: how this program was called, for the hints. Both are copied. */
+struct announce *announce_new(struct loop *l, const char *state, const char *program);
+struct announce *announce_free(struct announce *a);
+
+#endif

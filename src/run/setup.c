@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/setup.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "crypto/hpke.h"
+#include "crypto/x509.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "vault/recovery_kit.h"
+
+#define SETUP_SEAL_DAYS 3650
+#define SETUP_PATH_MAX 4200
+
+static void setup_path(char to[static SETUP_PATH_MAX], const char *state, const char *name)
+{
+        snprintf(to, SETUP_PATH_MAX, "%.4000s/%s", state, name);
+}
+
+static int setup_ca(const struct setup_options *o, struct site_ca **ret, struct err *e)
+{
+        char dir[SETUP_PATH_MAX];
+
+        setup_path(dir, o->state, "site");
+        return site_ca_exists(dir) ? site_ca_load(dir, ret, e) : site_ca_create(dir, o->site, clock_wall_us(), ret, e);
+}
+
+/* leaf, issuer, root: what every segment carries. */
+static int setup_seal_certificate(const struct setup_options *o, struct site_ca *ca, const struct sign_key *key, struct err *e)
+{
+        CLEANUP(verify_key_freep) struct verify_key *subject = sign_key_public(key);
+        char path[SETUP_PATH_MAX];
+        struct buf leaf, pem;
+
+        buf_init(&leaf, X509_CERT_MAX);
+        buf_init(&pem, 4 * X509_CERT_MAX);
+        int r = site_ca_issue_seal(ca, "main", subject, clock_wall_us(), SETUP_SEAL_DAYS, &leaf, e);
+        if (r == 0)
+                r = x509_pem_format(buf_bytes(&leaf), &pem, e);
+        if (r == 0)
+                r = x509_pem_format(site_ca_issuer_cert(ca, SITE_CA_SEALS), &pem, e);
+        if (r == 0)
+                r = x509_pem_format(site_ca_root(ca), &pem, e);
+        setup_path(path, o->state, "recorder/seal.pem");
+        if (r == 0)
+                r = file_write_atomic(path, buf_bytes(&pem), 0644, e);
+        buf_done(&leaf);
+        buf_done(&pem);
+        return r;
+}
+
+/* The certificate is written before the key: where there is a key, there is a certificate for it. */
+static int setup_seal_key(const struct setup_options *o, struct site_ca *ca, struct err *e)
+{
+        char path[SETUP_PATH_MAX];
+        struct buf pem;
+
+        setup_path(path, o->state, "recorder/seal.key");
+        if (file_exists(path))
+                return 0;
+        CLEANUP(sign_key_freep) struct sign_key *key = sign_key_generate();
+        buf_init(&pem, 4096);
+        int r = setup_seal_certificate(o, ca, key, e);
+        if (r == 0)
+                r = sign_key_format(key, &pem, e);
+        if (r == 0)
+                r = file_write_atomic(path, buf_bytes(&pem), 0600, e);
+        if (pem.p)
+                explicit_bzero(pem.p, pem.room);
+        buf_done(&pem);
+        return r;
+}
+
+static int setup_write_hex(const char *state, const char *name, struct bytes value, unsigned mode, struct err *e)
+{
+        char path[SETUP_PATH_MAX], text[2 * HPKE_PUBLIC_BYTES + 2];
+
+        str_hex(text, value);
+        text[2 * value.n] = '\n';
+        setup_path(path, state, name);
+        int r = file_write_atomic(path, BYTES(text, 2 * value.n + 1), mode, e);
+        explicit_bzero(text, sizeof text);
+        return r;
+}
+
+static int setup_wrap_key(const struct setup_options *o, struct err *e)
+{
+        uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
+        char path[SETUP_PATH_MAX];
+
+        setup_path(path, o->state, "recorder/wrap.key");
+        if (file_exists(path))
+                return 0;
+        hpke_generate(private_key, public_key);
+        int r = setup_write_hex(o->state, "recorder/wrap.pub", BYTES(public_key, sizeof public_key), 0644, e);
+        if (r == 0)
+                r = setup_write_hex(o->state, "recorder/wrap.key", BYTES(private_key, sizeof private_key), 0600, e);
+        explicit_bzero(private_key, sizeof private_key);
+        return r;
+}
+
+/* To the terminal, or to a file that says by its name that it does not belong here. */
+static int setup_show_kit(const struct setup_options *o, const struct recovery_kit *kit, struct err *e)
+{
+        char text[RECOVERY_KIT_TEXT_ROOM], path[SETUP_PATH_MAX];
+        int r = 0;
+
+        recovery_kit_format(kit, text);
+        if (o->recovery_kit)
+                snprintf(path, sizeof path, "%s", o->recovery_kit);
+        else
+                setup_path(path, o->state, "recovery-kit.txt");
+        if (!o->recovery_kit && isatty(STDOUT_FILENO)) {
+                printf("\n%s\nWrite this down or print it, and keep it away from this machine. It is shown once.\n\n", text);
+                fflush(stdout);
+        } else if (file_exists(path)) {
+                r = err_set(e, ERR_STATE, "%s is there already: the recovery kit would overwrite it. Choose another file with "
+                                          "--recovery-kit", path);
+        } else {
+                r = file_write_atomic(path, bytes_str(text), 0600, e);
+                if (r == 0)
+                        printf("The recovery kit is in %s. Move it away from this machine: it opens all footage.\n", path);
+        }
+        explicit_bzero(text, sizeof text);
+        return r;
+}
+
+/* The public half is written last: a kit that nobody was shown is never a recipient. */
+static int setup_recovery(const struct setup_options *o, struct err *e)
+{
+        char path[SETUP_PATH_MAX];
+
+        setup_path(path, o->state, "recorder/recovery.pub");
+        if (file_exists(path))
+                return 0;
+        CLEANUP(recovery_kit_freep) struct recovery_kit *kit = recovery_kit_new(o->site, clock_wall_us());
+        int r = setup_show_kit(o, kit, e);
+        return r < 0 ? r :
+                       setup_write_hex(o->state, "recorder/recovery.pub", BYTES(kit->public_key, sizeof kit->public_key), 0644, e);
+}
+
+int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)
+{
+        CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
+        char dir[SETUP_PATH_MAX];
+
+        setup_path(dir, o->state, "recorder");
+        int r = file_make_dirs(dir, 0700, e);
+        if (r == 0)
+                r = setup_ca(o, &ca, e);
+        if (r == 0)
+                r = setup_seal_key(o, ca, e);
+        if (r == 0)
+                r = setup_wrap_key(o, e);
+        if (r == 0)
+                r = setup_recovery(o, e);
+        if (r < 0)
+                return err_wrap(e, r, "first start in %s", o->state);
+        *ret_ca = TAKE(ca);
+        return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The first start: the site's certification authority, the recorder's keys, born where they are used, and the recovery
+ * kit. Each piece is made once and never again; a start that was interrupted goes on where it stopped.
+ */
+#ifndef CUSTOS_RUN_SETUP_H
+#define CUSTOS_RUN_SETUP_H
+
+#include "base/err.h"
+#include "trust/site_ca.h"
+
+struct setup_options {
+        const char *state;
+        const char *site;             /* name */
+        const char *recovery_kit;     /* file for the kit; NULL: the terminal, or where there is none <state>/recovery-kit.txt */
+};
+
+/* *ret_ca is the caller's. Prints the kit, or where it lies, when it was made. */
+int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e) MUST_USE;
+
+#endif

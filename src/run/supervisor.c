@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/supervisor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "net/link.h"
+#include "os/chan.h"
+#include "os/clock.h"
+#include "os/proc.h"
+#include "recorder/message.h"
+
+#define SUPERVISOR_EXTRA_MAX 4
+#define SUPERVISOR_CHILDREN_MAX (3 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_EXTRA_MAX)
+#define SUPERVISOR_BACKOFF_MS 50
+#define SUPERVISOR_BACKOFF_MAX_MS 5000
+#define SUPERVISOR_STEADY_US INT64_C(5000000) /* lived that long: the next restart is quick again */
+#define SUPERVISOR_FINISH_MS 5000             /* for workers and sealer when the parent is gone */
+#define SUPERVISOR_STOP_MS 8000
+
+enum supervisor_kind { SUPERVISOR_MANAGER, SUPERVISOR_PARENT, SUPERVISOR_SEALER, SUPERVISOR_WORKER, SUPERVISOR_EXTRA };
+
+struct supervisor_child {
+        struct supervisor *supervisor;
+        enum supervisor_kind kind;
+        unsigned index; /* of a worker */
+        struct log_ctx log; /* the name alone: each has its own count of repeats */
+        char name[32];
+        const char *const *args; /* of an extra */
+        struct proc *proc;       /* NULL when it does not run */
+        struct timer restart;
+        int64_t started_us;
+        uint64_t backoff_ms;
+};
+
+struct supervisor {
+        struct loop *loop;
+        struct supervisor_options options;
+        struct chan *to_parent, *to_manager;
+        struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
+        unsigned children_n;
+        bool regrouping; /* the parent died: waiting for workers and sealer to end */
+        struct timer deadline;
+        bool stopping;
+        void (*on_stopped)(void *owner);
+        void *owner;
+};
+
+static void supervisor_begin(struct supervisor_child *c);
+
+/* Channels */
+
+/* One end of a new pair goes to the parent (or, of a recorder link, to the manager); *ret_fd is the child's. */
+static int supervisor_pair(struct chan *to, uint16_t type, const struct buf *body, int *ret_fd, struct err *e)
+{
+        int pair[2];
+
+        if (!to)
+                return err_set(e, ERR_UNAVAILABLE, "its peer does not run");
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        r = chan_send(to, type, body ? buf_bytes(body) : BYTES(NULL, 0), &pair[0], 1, e);
+        close(pair[0]);
+        if (r < 0) {
+                close(pair[1]);
+                return r;
+        }
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static int supervisor_pair_worker(struct supervisor *s, unsigned index, int *ret_fd, struct err *e)
+{
+        struct buf body;
+
+        buf_init(&body, 16);
+        struct pack p = pack_to(&body);
+        pack_u32(&p, index);
+        int r = supervisor_pair(s->to_parent, MESSAGE_WORKER, &body, ret_fd, e);
+        buf_done(&body);
+        return r;
+}
+
+/* Ties manager and parent together; done when the later of the two is up. */
+static void supervisor_link_manager(struct supervisor *s)
+{
+        CLEANUP(own_closep) int fd = -1;
+        struct err e;
+
+        if (!s->to_parent || !s->to_manager)
+                return;
+        int r = supervisor_pair(s->to_parent, MESSAGE_MANAGER, NULL, &fd, &e);
+        if (r == 0)
+                r = chan_send(s->to_manager, LINK_RECORDER, BYTES(NULL, 0), &fd, 1, &e);
+        if (r < 0)
+                log_error(NULL, "supervisor.link_failed", "err=\"%s\"", e.text);
+}
+
+static int supervisor_on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)owner;
+        (void)c;
+        return err_set(e, ERR_PROTOCOL, "message %u to the supervisor, which takes none", m->type);
+}
+
+static void supervisor_on_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct supervisor *s = owner;
+
+        (void)e;
+        if (c == s->to_parent)
+                s->to_parent = chan_free(c);
+        else
+                s->to_manager = chan_free(c);
+}
+
+static int supervisor_own_pair(struct supervisor *s, struct chan **own, int *ret_fd, struct err *e)
+{
+        static const struct chan_events events = { supervisor_on_message, supervisor_on_end };
+        int pair[2];
+
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        chan_free(*own);
+        *own = chan_new(s->loop, pair[0], &events, s);
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct err *e)
+{
+        struct supervisor *s = c->supervisor;
+
+        switch (c->kind) {
+        case SUPERVISOR_MANAGER:
+                return supervisor_own_pair(s, &s->to_manager, ret_fd, e);
+        case SUPERVISOR_PARENT:
+                return supervisor_own_pair(s, &s->to_parent, ret_fd, e);
+        case SUPERVISOR_SEALER:
+                return supervisor_pair(s->to_parent, MESSAGE_SEALER, NULL, ret_fd, e);
+        case SUPERVISOR_WORKER:
+                return supervisor_pair_worker(s, c->index, ret_fd, e);
+        case SUPERVISOR_EXTRA:
+                break;
+        }
+        *ret_fd = -1;
+        return 0;
+}
+
+/* Processes */
+
+static unsigned supervisor_running(const struct supervisor *s)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < s->children_n; i++)
+                n += s->children[i].proc != NULL;
+        return n;
+}
+
+static bool supervisor_of_recorder(const struct supervisor_child *c)
+{
+        return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_WORKER;
+}
+
+static unsigned supervisor_recorder_running(const struct supervisor *s)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < s->children_n; i++)
+                n += supervisor_of_recorder(&s->children[i]) && s->children[i].proc;
+        return n;
+}
+
+static void supervisor_on_restart(void *owner)
+{
+        struct supervisor_child *c = owner;
+
+        timer_done(&c->restart);
+        supervisor_begin(c);
+}
+
+static void supervisor_restart_later(struct supervisor_child *c)
+{
+        bool steady = clock_boot_us() - c->started_us > SUPERVISOR_STEADY_US;
+
+        c->backoff_ms = steady || !c->backoff_ms ? SUPERVISOR_BACKOFF_MS : c->backoff_ms * 2;
+        if (c->backoff_ms > SUPERVISOR_BACKOFF_MAX_MS)
+                c->backoff_ms = SUPERVISOR_BACKOFF_MAX_MS;
+        timer_start(&c->restart, c->supervisor->loop, c->backoff_ms, 0, supervisor_on_restart, c);
+}
+
+static void supervisor_kill_recorder(void *owner)
+{
+        struct supervisor *s = owner;
+
+        timer_done(&s->deadline);
+        for (unsigned i = 0; i < s->children_n; i++) {
+                if (supervisor_of_recorder(&s->children[i]) && s->children[i].proc)
+                        proc_signal(s->children[i].proc, SIGKILL);
+        }
+}
+
+/* Once the last of the old recorder has ended, nothing of it can reach a file any more: all begin again. */
+static void supervisor_regroup(struct supervisor *s)
+{
+        if (!s->regrouping || supervisor_recorder_running(s))
+                return;
+        timer_done(&s->deadline);
+        s->regrouping = false;
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (c->kind == SUPERVISOR_PARENT)
+                        supervisor_restart_later(c);
+        }
+}
+
+static void supervisor_begin_recorder(struct supervisor *s)
+{
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (supervisor_of_recorder(c) && !c->proc && !c->restart.handle)
+                        supervisor_begin(c);
+        }
+}
+
+static void supervisor_on_exit(void *owner, struct proc *p, int status, int signal)
+{
+        struct supervisor_child *c = owner;
+        struct supervisor *s = c->supervisor;
+
+        c->proc = proc_free(p);
+        if (s->stopping) {
+                if (supervisor_running(s) == 0)
+                        s->on_stopped(s->owner);
+                return;
+        }
+        log_warn(&c->log, "process.ended", "status=%d signal=%d", status, signal);
+        if (c->kind == SUPERVISOR_PARENT) {
+                s->to_parent = chan_free(s->to_parent);
+                s->regrouping = true;
+                timer_start(&s->deadline, s->loop, SUPERVISOR_FINISH_MS, 0, supervisor_kill_recorder, s);
+        } else if (!supervisor_of_recorder(c) || (!s->regrouping && s->to_parent)) {
+                supervisor_restart_later(c);
+        }
+        supervisor_regroup(s);
+}
+
+static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
+{
+        struct supervisor *s = c->supervisor;
+        const char *args[10];
+        unsigned n = 0;
+        char index[16];
+
+        static const char *const roles[] = { "manager", "parent", "sealer", "worker" };
+        if (c->kind != SUPERVISOR_EXTRA) {
+                args[n++] = roles[c->kind];
+                args[n++] = "--state";
+                args[n++] = s->options.state;
+                if (s->options.config) {
+                        args[n++] = "--config";
+                        args[n++] = s->options.config;
+                }
+        }
+        if (c->kind == SUPERVISOR_WORKER) {
+                snprintf(index, sizeof index, "%u", c->index);
+                args[n++] = "--index";
+                args[n++] = index;
+        }
+        args[n] = NULL;
+        const int fds[] = { fd, s->options.lock_fd };
+        struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
+                .fds = c->kind == SUPERVISOR_EXTRA ? NULL : fds,
+                .fds_n = c->kind == SUPERVISOR_EXTRA ? 0 : 2,
+                .on_exit = supervisor_on_exit,
+                .owner = c };
+        return proc_start(s->loop, &o, &c->proc, e);
+}
+
+static void supervisor_begin(struct supervisor_child *c)
+{
+        struct supervisor *s = c->supervisor;
+        CLEANUP(own_closep) int fd = -1;
+        struct err e;
+
+        if (s->stopping || c->proc || (supervisor_of_recorder(c) && (s->regrouping || !s->to_parent)))
+                return; /* the recorder's processes begin with the next parent */
+        int r = supervisor_channel(c, &fd, &e);
+        if (r == 0)
+                r = supervisor_spawn(c, fd, &e);
+        c->started_us = clock_boot_us();
+        if (r < 0) {
+                log_error(&c->log, "process.not_started", "err=\"%s\"", e.text);
+                supervisor_restart_later(c);
+                return;
+        }
+        log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
+        if (c->kind == SUPERVISOR_PARENT || c->kind == SUPERVISOR_MANAGER)
+                supervisor_link_manager(s);
+        if (c->kind == SUPERVISOR_PARENT)
+                supervisor_begin_recorder(s);
+}
+
+static struct supervisor_child *supervisor_child(struct supervisor *s, enum supervisor_kind kind, const char *name)
+{
+        if (s->children_n == SUPERVISOR_CHILDREN_MAX)
+                abort(); /* our own count is wrong */
+        struct supervisor_child *c = &s->children[s->children_n++];
+        c->supervisor = s;
+        c->kind = kind;
+        snprintf(c->name, sizeof c->name, "%s", name);
+        snprintf(c->log.prefix, sizeof c->log.prefix, "%s", name);
+        return c;
+}
+
+struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o)
+{
+        struct supervisor *s = xcalloc(1, sizeof *s);
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        char name[32];
+
+        s->loop = l;
+        s->options = *o;
+        if (s->options.workers == 0)
+                s->options.workers = cores < 1 ? 1 : (unsigned)cores;
+        if (s->options.workers > SUPERVISOR_WORKERS_MAX)
+                s->options.workers = SUPERVISOR_WORKERS_MAX;
+        supervisor_child(s, SUPERVISOR_MANAGER, "manager");
+        supervisor_child(s, SUPERVISOR_PARENT, "parent");
+        supervisor_child(s, SUPERVISOR_SEALER, "sealer");
+        for (unsigned i = 0; i < s->options.workers; i++) {
+                snprintf(name, sizeof name, "worker.%u", i);
+                supervisor_child(s, SUPERVISOR_WORKER, name)->index = i;
+        }
+        return s;
+}
+
+void supervisor_start(struct supervisor *s)
+{
+        for (unsigned i = 0; i < s->children_n; i++)
+                supervisor_begin(&s->children[i]);
+}
+
+void supervisor_add(struct supervisor *s, const char *name, const char *const *args)
+{
+        struct supervisor_child *c = supervisor_child(s, SUPERVISOR_EXTRA, name);
+
+        c->args = args;
+        supervisor_begin(c);
+}
+
+static void supervisor_on_stop_deadline(void *owner)
+{
+        struct supervisor *s = owner;
+
+        log_warn(NULL, "supervisor.stop_forced", "running=%u", supervisor_running(s));
+        s->on_stopped(s->owner);
+}
+
+/* The parent ends first; workers and sealer finish when its channels close. */
+void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void *owner)
+{
+        s->stopping = true;
+        s->on_stopped = on_stopped;
+        s->owner = owner;
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                timer_done(&c->restart);
+                if (c->proc && !supervisor_of_recorder(c))
+                        proc_signal(c->proc, SIGTERM);
+        }
+        if (supervisor_running(s) == 0)
+                on_stopped(owner);
+        else
+                timer_start(&s->deadline, s->loop, SUPERVISOR_STOP_MS, 0, supervisor_on_stop_deadline, s);
+}
+
+struct supervisor *supervisor_free(struct supervisor *s)
+{
+        if (!s)
+                return NULL;
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                timer_done(&c->restart);
+                if (c->proc)
+                        proc_signal(c->proc, SIGKILL);
+                c->proc = proc_free(c->proc);
+        }
+        timer_done(&s->deadline);
+        chan_free(s->to_parent);
+        chan_free(s->to_manager);
+        free(s);
+        return NULL;
+}

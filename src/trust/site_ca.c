@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "trust/site_ca.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "crypto/x509.h"
+#include "os/file.h"
+
+#define SITE_CA_HOUR_US (INT64_C(3600) * 1000000)
+#define SITE_CA_YEAR_US (INT64_C(31556952) * 1000000)
+#define SITE_CA_ROOT_YEARS 20
+#define SITE_CA_ISSUER_YEARS 10
+#define SITE_CA_CERT_FILE_MAX 16384
+
+static const char *const site_ca_issuer_names[SITE_CA_ISSUERS] = {
+        "nodes", "cameras", "web", "seals"};
+
+struct site_ca {
+        char site[SITE_CA_NAME_MAX + 1];
+        struct buf root;
+        struct buf certs[SITE_CA_ISSUERS];
+        struct sign_key *keys[SITE_CA_ISSUERS];
+        uint8_t fingerprint[32];
+};
+
+static struct site_ca *site_ca_new(void)
+{
+        struct site_ca *ca = xcalloc(1, sizeof *ca);
+
+        buf_init(&ca->root, X509_CERT_MAX);
+        for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
+                buf_init(&ca->certs[i], X509_CERT_MAX);
+        return ca;
+}
+
+struct site_ca *site_ca_free(struct site_ca *ca)
+{
+        if (!ca)
+                return NULL;
+        buf_done(&ca->root);
+        for (unsigned i = 0; i < SITE_CA_ISSUERS; i++) {
+                buf_done(&ca->certs[i]);
+                sign_key_free(ca->keys[i]);
+        }
+        free(ca);
+        return NULL;
+}
+
+void site_ca_freep(struct site_ca **ca)
+{
+        site_ca_free(*ca);
+}
+
+static bool site_ca_is_site(const char *site)
+{
+        return strlen(site) <= SITE_CA_NAME_MAX && str_is_camera(site);
+}
+
+bool site_ca_exists(const char *dir)
+{
+        char *path = xasprintf("%s/root.crt", dir);
+        bool exists = file_exists(path);
+
+        own_freep(&path);
+        return exists;
+}
+
+static int site_ca_write_key(
+        const char *dir, const char *name, const struct sign_key *key, struct err *e)
+{
+        char *path = xasprintf("%s/%s.key", dir, name);
+        struct buf pem;
+
+        buf_init(&pem, SIGN_PEM_MAX);
+        if (!buf_reserve(&pem,
+                    SIGN_PEM_MAX)) /* at once, so that growing leaves no copy of the key behind */
+                abort();
+        int r = sign_key_format(key, &pem, e);
+        if (r == 0)
+                r = file_write_atomic(path, buf_bytes(&pem), 0600, e);
+        if (pem.p)
+                explicit_bzero(pem.p, pem.room);
+        buf_done(&pem);
+        own_freep(&path);
+        return r;
+}
+
+static int site_ca_write_cert(const char *dir, const char *name, struct bytes der, struct err *e)
+{
+        char *path = xasprintf("%s/%s.crt", dir, name);
+        struct buf pem;
+
+        buf_init(&pem, SITE_CA_CERT_FILE_MAX);
+        int r = x509_pem_format(der, &pem, e);
+        if (r == 0)
+                r = file_write_atomic(path, buf_bytes(&pem), 0644, e);
+        buf_done(&pem);
+        own_freep(&path);
+        return r;
+}
+
+static int site_ca_make_root(
+        struct site_ca *ca, struct sign_key *key, int64_t now_us, struct err *e)
+{
+        char name[SITE_CA_NAME_MAX + 16];
+        struct x509_request request = {.purpose = X509_ROOT,
+                .common_name = name,
+                .not_before_us = now_us - SITE_CA_HOUR_US,
+                .not_after_us = now_us + SITE_CA_ROOT_YEARS * SITE_CA_YEAR_US};
+
+        snprintf(name, sizeof name, "%s root", ca->site);
+        return x509_issue(&request, key, BYTES(NULL, 0), key, &ca->root, e);
+}
+
+static int site_ca_make_issuer(struct site_ca *ca, enum site_ca_issuer which,
+        struct sign_key *root_key, int64_t now_us, struct err *e)
+{
+        char name[SITE_CA_NAME_MAX + 16];
+        struct x509_request request = {.purpose = X509_ISSUER,
+                .common_name = name,
+                .not_before_us = now_us - SITE_CA_HOUR_US,
+                .not_after_us = now_us + SITE_CA_ISSUER_YEARS * SITE_CA_YEAR_US};
+
+        snprintf(name, sizeof name, "%s %s", ca->site, site_ca_issuer_names[which]);
+        ca->keys[which] = sign_key_generate();
+        return x509_issue(
+                &request, ca->keys[which], buf_bytes(&ca->root), root_key, &ca->certs[which], e);
+}
+
+/* Keys and certificates into dir, which nobody uses yet. */
+static int site_ca_fill(struct site_ca *ca, const char *dir, int64_t now_us, struct err *e)
+{
+        CLEANUP(sign_key_freep) struct sign_key *root_key = sign_key_generate();
+
+        int r = site_ca_make_root(ca, root_key, now_us, e);
+        if (r == 0)
+                r = site_ca_write_key(dir, "root", root_key, e);
+        if (r == 0)
+                r = site_ca_write_cert(dir, "root", buf_bytes(&ca->root), e);
+        for (unsigned i = 0; r == 0 && i < SITE_CA_ISSUERS; i++) {
+                r = site_ca_make_issuer(ca, i, root_key, now_us, e);
+                if (r == 0)
+                        r = site_ca_write_key(dir, site_ca_issuer_names[i], ca->keys[i], e);
+                if (r == 0)
+                        r = site_ca_write_cert(
+                                dir, site_ca_issuer_names[i], buf_bytes(&ca->certs[i]), e);
+        }
+        return r == 0 ? file_sync_dir(dir, e) : r;
+}
+
+/* Made beside its place and renamed into it: rename(2) replaces nothing but an empty directory, so
+ * neither half a CA after a power cut nor two at once can come of it. What an interrupted attempt
+ * left is written over. */
+static int site_ca_put(struct site_ca *ca, const char *dir, int64_t now_us, struct err *e)
+{
+        CLEANUP(own_freep) char *made = xasprintf("%s.new", dir);
+        CLEANUP(own_freep) char *parent = xasprintf("%s/..", dir);
+
+        int r = file_make_dirs(made, 0700, e);
+        if (r == 0)
+                r = site_ca_fill(ca, made, now_us, e);
+        if (r < 0)
+                return r;
+        if (rename(made, dir) < 0) {
+                if (errno == ENOTEMPTY || errno == EEXIST)
+                        return err_set(e, ERR_STATE,
+                                "%s is not empty: a site's CA is never written over", dir);
+                return err_os(e, ERR_IO, errno, "%s: rename from %s", dir, made);
+        }
+        return file_sync_dir(parent, e);
+}
+
+int site_ca_create(
+        const char *dir, const char *site, int64_t now_us, struct site_ca **ret, struct err *e)
+{
+        CLEANUP(site_ca_freep) struct site_ca *ca = site_ca_new();
+
+        if (!site_ca_is_site(site))
+                return err_set(e, ERR_INVALID,
+                        "a site's name is [a-z0-9] and then [a-z0-9-], 1 to %d characters, not "
+                        "ending in '-'",
+                        SITE_CA_NAME_MAX);
+        if (site_ca_exists(dir))
+                return err_set(e, ERR_STATE,
+                        "%s holds a site's CA already: it is never written over", dir);
+        memcpy(ca->site, site, strlen(site) + 1);
+        int r = site_ca_put(ca, dir, now_us, e);
+        if (r < 0)
+                return err_wrap(e, r, "making the CA of site %s", site);
+        r = x509_key_id(buf_bytes(&ca->root), ca->fingerprint, e);
+        if (r < 0)
+                return r;
+        *ret = TAKE(ca);
+        return 0;
+}
+
+static int site_ca_read_cert(const char *dir, const char *name, struct buf *der, struct err *e)
+{
+        char *path = xasprintf("%s/%s.crt", dir, name);
+        struct buf pem;
+
+        buf_init(&pem, SITE_CA_CERT_FILE_MAX);
+        int r = file_read(path, SITE_CA_CERT_FILE_MAX, &pem, e);
+        if (r >= 0) {
+                r = x509_pem_parse(buf_bytes(&pem), 0, der, e);
+                if (r < 0)
+                        r = err_wrap(e, ERR_CORRUPT, "%s", path);
+        }
+        buf_done(&pem);
+        own_freep(&path);
+        return r < 0 ? r : 0;
+}
+
+static int site_ca_read_key(const char *dir, const char *name, struct sign_key **ret, struct err *e)
+{
+        char *path = xasprintf("%s/%s.key", dir, name);
+        struct buf pem;
+
+        buf_init(&pem, SIGN_PEM_MAX);
+        int r = file_read_secret(path, SIGN_PEM_MAX, &pem, e);
+        if (r >= 0) {
+                r = sign_key_parse(buf_bytes(&pem), ret, e);
+                if (r < 0)
+                        r = err_wrap(e, ERR_CORRUPT, "%s", path);
+        }
+        if (pem.p)
+                explicit_bzero(pem.p, pem.room);
+        buf_done(&pem);
+        own_freep(&path);
+        return r < 0 ? r : 0;
+}
+
+/* The name stands nowhere but in the root's subject, "CN=SITE root". */
+static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
+{
+        static const char before[] = "CN=", behind[] = " root";
+        char subject[256], *site = subject + strlen(before);
+
+        int r = x509_subject(buf_bytes(&ca->root), subject, sizeof subject, e);
+        if (r < 0)
+                return r;
+        size_t n = strlen(subject);
+        if (n > strlen(before) + strlen(behind) && memcmp(subject, before, strlen(before)) == 0 &&
+                strcmp(subject + n - strlen(behind), behind) == 0) {
+                subject[n - strlen(behind)] = '\0';
+                if (site_ca_is_site(site)) {
+                        memcpy(ca->site, site, strlen(site) + 1);
+                        return 0;
+                }
+        }
+        return err_set(e, ERR_CORRUPT, "%s/root.crt is not the root of a site", dir);
+}
+
+static int site_ca_read_issuer(
+        struct site_ca *ca, const char *dir, enum site_ca_issuer which, struct err *e)
+{
+        const char *name = site_ca_issuer_names[which];
+        uint8_t key_id[32], cert_id[32];
+
+        int r = site_ca_read_cert(dir, name, &ca->certs[which], e);
+        if (r == 0)
+                r = site_ca_read_key(dir, name, &ca->keys[which], e);
+        if (r == 0)
+                r = x509_key_id(buf_bytes(&ca->certs[which]), cert_id, e);
+        if (r < 0)
+                return r;
+        sign_key_id(ca->keys[which], key_id);
+        if (memcmp(key_id, cert_id, sizeof key_id) != 0)
+                return err_set(e, ERR_CORRUPT,
+                        "%s/%s.key is not the key of %s.crt; restore both from one backup", dir,
+                        name, name);
+        r = x509_check_issued_by(buf_bytes(&ca->certs[which]), buf_bytes(&ca->root), e);
+        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/%s.crt is not below root.crt", dir, name) : 0;
+}
+
+int site_ca_load(const char *dir, struct site_ca **ret, struct err *e)
+{
+        CLEANUP(site_ca_freep) struct site_ca *ca = site_ca_new();
+
+        if (!site_ca_exists(dir))
+                return err_set(e, ERR_NOT_FOUND, "%s holds no site's CA", dir);
+        int r = site_ca_read_cert(dir, "root", &ca->root, e);
+        if (r == 0)
+                r = x509_key_id(buf_bytes(&ca->root), ca->fingerprint, e);
+        if (r == 0)
+                r = site_ca_read_name(ca, dir, e);
+        for (unsigned i = 0; r == 0 && i < SITE_CA_ISSUERS; i++)
+                r = site_ca_read_issuer(ca, dir, i, e);
+        if (r < 0)
+                return r;
+        *ret = TAKE(ca);
+        return 0;
+}
+
+const char *site_ca_name(const struct site_ca *ca)
+{
+        return ca->site;
+}
+
+void site_ca_fingerprint(const struct site_ca *ca, uint8_t ret[static 32])
+{
+        memcpy(ret, ca->fingerprint, sizeof ca->fingerprint);
+}
+
+struct bytes site_ca_root(const struct site_ca *ca)
+{
+        return buf_bytes(&ca->root);
+}
+
+struct bytes site_ca_issuer_cert(const struct site_ca *ca, enum site_ca_issuer which)
+{
+        return buf_bytes(&ca->certs[which]);
+}
+
+int site_ca_uri(const char *site, const char *role, const char *name,
+        char to[static SITE_CA_URI_ROOM], struct err *e)
+{
+        static const char *const roles[] = {"manager", "recorder", "gateway", "events", "edge"};
+
+        for (unsigned i = 0; i < ARRAY_LEN(roles); i++) {
+                if (strcmp(role, roles[i]) != 0)
+                        continue;
+                if (!site_ca_is_site(site) || !str_is_camera(name))
+                        return err_set(e, ERR_INVALID,
+                                "a node's name is [a-z0-9] and then [a-z0-9-], at most 63 "
+                                "characters");
+                snprintf(to, SITE_CA_URI_ROOM, "custos://%s/%s/%s", site, role, name);
+                return 0;
+        }
+        return err_set(e, ERR_INVALID,
+                "no such role of a node; there are manager, recorder, gateway, events, edge");
+}
+
+static int site_ca_issue(struct site_ca *ca, enum site_ca_issuer which,
+        struct x509_request *request, const struct verify_key *subject, int64_t now_us,
+        unsigned days, struct buf *out, struct err *e)
+{
+        struct bytes issuer = buf_bytes(&ca->certs[which]);
+        int64_t issuer_end_us = 0;
+
+        if (!str_is_camera(request->common_name))
+                return err_set(e, ERR_INVALID,
+                        "a name is [a-z0-9] and then [a-z0-9-], at most 63 characters");
+        if (days < 1 || days > SITE_CA_DAYS_MAX)
+                return err_set(e, ERR_INVALID, "a certificate lasts 1 to %d days, not %u",
+                        SITE_CA_DAYS_MAX, days);
+        int r = x509_not_after(issuer, &issuer_end_us, e);
+        if (r < 0)
+                return r;
+        request->not_before_us = now_us - SITE_CA_HOUR_US;
+        request->not_after_us = now_us + days * 24 * SITE_CA_HOUR_US;
+        if (request->not_after_us > issuer_end_us)
+                request->not_after_us = issuer_end_us;
+        if (issuer_end_us <= now_us)
+                return err_set(e, ERR_STATE, "the site's issuer for %s has expired",
+                        site_ca_issuer_names[which]);
+        return x509_issue_public(request, subject, issuer, ca->keys[which], out, e);
+}
+
+int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const *dns,
+        const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
+        struct buf *out, struct err *e)
+{
+        struct x509_request request = {
+                .purpose = X509_CAMERA, .common_name = name, .dns = dns, .ip = ip};
+
+        if ((!dns || !dns[0]) && (!ip || !ip[0]))
+                return err_set(e, ERR_INVALID,
+                        "a camera's certificate needs the name or address that it is reached by");
+        return site_ca_issue(ca, SITE_CA_CAMERAS, &request, subject, now_us, days, out, e);
+}
+
+int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
+        const char *const *dns, const char *const *ip, const struct verify_key *subject,
+        int64_t now_us, unsigned days, struct buf *out, struct err *e)
+{
+        char uri[SITE_CA_URI_ROOM];
+        struct x509_request request = {
+                .purpose = X509_NODE, .common_name = name, .dns = dns, .ip = ip, .uri = uri};
+
+        int r = site_ca_uri(ca->site, role, name, uri, e);
+        return r < 0 ? r
+                     : site_ca_issue(ca, SITE_CA_NODES, &request, subject, now_us, days, out, e);
+}
+
+int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify_key *subject,
+        int64_t now_us, unsigned days, struct buf *out, struct err *e)
+{
+        char uri[SITE_CA_URI_ROOM];
+        struct x509_request request = {.purpose = X509_SEAL, .common_name = name, .uri = uri};
+
+        int r = site_ca_uri(ca->site, "recorder", name, uri, e);
+        return r < 0 ? r
+                     : site_ca_issue(ca, SITE_CA_SEALS, &request, subject, now_us, days, out, e);
+}
+
+int site_ca_chain_pem(const struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf_der,
+        struct buf *out, struct err *e)
+{
+        int r = x509_pem_format(leaf_der, out, e);
+
+        return r < 0 ? r : x509_pem_format(buf_bytes(&ca->certs[which]), out, e);
+}

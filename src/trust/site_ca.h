@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A site's certification authority in one directory: a root and one issuer for each purpose, so
+ * that a certificate of one purpose never passes for another. Names come from the caller (the
+ * inventory), never from a request of the subject; keys come as public halves, the private ones
+ * stay where they were born.
+ *
+ *     root.key root.crt  nodes.key nodes.crt  cameras.key cameras.crt  web.key web.crt  seals.key
+ * seals.crt
+ *
+ * Keys are P-256, PKCS#8 PEM, mode 0600. The root key is needed only to make issuers: it is never
+ * loaded again, and may be moved to a safe. No sockets, no inventory, no revocation in here. Times
+ * are wall clock, given by the caller.
+ */
+#ifndef CUSTOS_TRUST_SITE_CA_H
+#define CUSTOS_TRUST_SITE_CA_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "crypto/sign.h"
+
+#define SITE_CA_NAME_MAX 40
+#define SITE_CA_DAYS_MAX 3650
+#define SITE_CA_URI_ROOM 160
+
+enum site_ca_issuer { SITE_CA_NODES, SITE_CA_CAMERAS, SITE_CA_WEB, SITE_CA_SEALS, SITE_CA_ISSUERS };
+
+struct site_ca; /* owned */
+
+bool site_ca_exists(const char *dir);
+/*
+ * Makes a site's CA: root for 20 years, issuers for 10. The directory appears whole or not at all;
+ * one that holds anything is never touched (ERR_STATE). site: [a-z0-9-] as a camera's name, at most
+ * SITE_CA_NAME_MAX.
+ */
+int site_ca_create(const char *dir, const char *site, int64_t now_us, struct site_ca **ret,
+        struct err *e) MUST_USE;
+/* Checks that keys, certificates and root belong together. ERR_CORRUPT where they do not,
+ * ERR_NOT_FOUND without one. */
+int site_ca_load(const char *dir, struct site_ca **ret, struct err *e) MUST_USE;
+struct site_ca *site_ca_free(struct site_ca *ca);
+void site_ca_freep(struct site_ca **ca);
+
+const char *site_ca_name(const struct site_ca *ca);
+/* SHA-256 of the root's SubjectPublicKeyInfo: what a person compares, and `--trust` takes. */
+void site_ca_fingerprint(const struct site_ca *ca, uint8_t ret[static 32]);
+struct bytes site_ca_root(const struct site_ca *ca); /* DER, borrowed */
+struct bytes site_ca_issuer_cert(
+        const struct site_ca *ca, enum site_ca_issuer which); /* DER, borrowed */
+
+/* "custos://SITE/<role>/NAME" for roles manager, recorder, gateway, events, edge. */
+int site_ca_uri(const char *site, const char *role, const char *name,
+        char to[static SITE_CA_URI_ROOM], struct err *e) MUST_USE;
+
+/*
+ * A leaf for subject, DER appended to out, valid from an hour ago (clocks differ) for `days`, cut
+ * to its issuer's end. dns and ip: NULL-terminated lists or NULL. A camera needs at least one of
+ * either: only those names will verify.
+ */
+int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const *dns,
+        const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
+        struct buf *out, struct err *e) MUST_USE;
+int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
+        const char *const *dns, const char *const *ip, const struct verify_key *subject,
+        int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
+/* For the sealer of recorder `name`; carries the recorder's URI. */
+int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify_key *subject,
+        int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
+
+/* PEM of the leaf and its issuer, as a TLS server sends them. */
+int site_ca_chain_pem(const struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf_der,
+        struct buf *out, struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vault/chunk_pool.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/own.h"
+
+#define CHUNK_POOL_SPARE_MIN 16 /* free chunks kept at least; beyond that a quarter of those in use */
+
+/* A free chunk holds the link to the next one. */
+struct chunk_link {
+        struct chunk_link *next;
+};
+
+struct chunk_pool {
+        size_t max, used, spare; /* in chunks */
+        struct chunk_link *free;
+};
+
+struct chunk_pool *chunk_pool_new(size_t max_bytes)
+{
+        struct chunk_pool *p = xcalloc(1, sizeof *p);
+
+        p->max = max_bytes / CHUNK_BYTES;
+        return p;
+}
+
+static void chunk_pool_unmap(struct chunk_pool *p, size_t keep)
+{
+        while (p->spare > keep) {
+                struct chunk_link *c = p->free;
+
+                p->free = c->next;
+                p->spare--;
+                munmap(c, CHUNK_BYTES);
+        }
+}
+
+struct chunk_pool *chunk_pool_free(struct chunk_pool *p)
+{
+        if (p)
+                chunk_pool_unmap(p, 0);
+        free(p);
+        return NULL;
+}
+
+uint8_t *chunk_pool_take(struct chunk_pool *p)
+{
+        struct chunk_link *c = p->free;
+
+        if (p->used == p->max)
+                return NULL;
+        if (c) {
+                p->free = c->next;
+                p->spare--;
+        } else {
+                c = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                if (c == MAP_FAILED)
+                        return NULL;
+        }
+        p->used++;
+        return (uint8_t *)c;
+}
+
+void chunk_pool_give(struct chunk_pool *p, uint8_t *chunk)
+{
+        struct chunk_link *c = (struct chunk_link *)(void *)chunk;
+
+        c->next = p->free;
+        p->free = c;
+        p->spare++;
+        p->used--;
+        chunk_pool_unmap(p, CHUNK_POOL_SPARE_MIN + p->used / 4);
+}
+
+size_t chunk_pool_in_use(const struct chunk_pool *p)
+{
+        return p->used * CHUNK_BYTES;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vault/index.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "db/db.h"
+#include "os/file.h"
+
+struct index {
+        struct db *db;
+};
+
+/* A segment is a minute of a camera: few columns, two indexes. */
+static const char *const index_steps[] = {
+        "CREATE TABLE segment ("
+        " id INTEGER PRIMARY KEY,"
+        " stream TEXT NOT NULL,"
+        " object_key TEXT NOT NULL UNIQUE,"
+        " created_us INTEGER NOT NULL,"
+        " first_us INTEGER, last_us INTEGER,"
+        " bytes INTEGER NOT NULL DEFAULT 0,"
+        " epoch BLOB, first_seq INTEGER, last_seq INTEGER,"
+        " fragments INTEGER NOT NULL DEFAULT 0,"
+        " closed INTEGER NOT NULL DEFAULT 0);"
+        "CREATE INDEX segment_time ON segment (stream, last_us);",
+};
+
+#define COLUMNS                                                                                                       \
+        "id, stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, last_seq, fragments, closed"
+
+static int index_open_path(const char *path, struct index **ret, struct err *e)
+{
+        CLEANUP(index_freep) struct index *ix = xcalloc(1, sizeof *ix);
+
+        int r = db_open(path, DB_DISPOSABLE, &ix->db, e);
+        if (r == 0)
+                r = db_migrate(ix->db, index_steps, ARRAY_LEN(index_steps), e);
+        if (r < 0)
+                return r;
+        *ret = TAKE(ix);
+        return 0;
+}
+
+int index_open(const char *vault, struct index **ret, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, INDEX_NAME);
+
+        /* An empty one would hide the footage that is there. */
+        if (!file_exists(path))
+                return err_set(e, ERR_NOT_FOUND, "%s is missing: custos vault rebuild makes it again", path);
+        int r = index_open_path(path, ret, e);
+        return r < 0 ? err_wrap(e, r, "index (custos vault rebuild makes it again)") : 0;
+}
+
+int index_create(const char *path, struct index **ret, struct err *e)
+{
+        return index_open_path(path, ret, e);
+}
+
+struct index *index_free(struct index *ix)
+{
+        if (ix)
+                db_free(ix->db);
+        free(ix);
+        return NULL;
+}
+
+void index_freep(struct index **ix)
+{
+        index_free(*ix);
+}
+
+int index_begin(struct index *ix, struct err *e)
+{
+        return db_begin(ix->db, e);
+}
+
+int index_commit(struct index *ix, struct err *e)
+{
+        return db_commit(ix->db, e);
+}
+
+void index_rollback(struct index *ix)
+{
+        db_rollback(ix->db);
+}
+
+int index_created(struct index *ix, const char *stream, const char *object_key, int64_t created_us, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db,
+                "INSERT INTO segment (stream, object_key, created_us) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT (object_key) DO NOTHING",
+                &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, stream);
+        db_bind_text(q, 2, object_key);
+        db_bind_i64(q, 3, created_us);
+        return db_run(q, e);
+}
+
+int index_durable(struct index *ix, const char *stream, const struct segment_writer_report *s, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db,
+                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, last_seq,"
+                " fragments, closed) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)"
+                " ON CONFLICT (object_key) DO UPDATE SET first_us = coalesce(first_us, excluded.first_us),"
+                " last_us = excluded.last_us, bytes = excluded.bytes, epoch = excluded.epoch,"
+                " first_seq = coalesce(first_seq, excluded.first_seq), last_seq = excluded.last_seq,"
+                " fragments = excluded.fragments, closed = excluded.closed",
+                &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, stream);
+        db_bind_text(q, 2, s->object_key);
+        db_bind_i64(q, 3, s->first_arrival_us);
+        db_bind_i64(q, 4, s->last_arrival_us);
+        db_bind_i64(q, 5, (int64_t)s->end);
+        db_bind_blob(q, 6, BYTES(s->epoch, sizeof s->epoch));
+        db_bind_i64(q, 7, (int64_t)s->sequence);
+        db_bind_i64(q, 8, s->fragment);
+        db_bind_i64(q, 9, s->last);
+        return db_run(q, e);
+}
+
+int index_put(struct index *ix, const struct index_segment *s, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db,
+                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, last_seq,"
+                " fragments, closed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                " ON CONFLICT (object_key) DO UPDATE SET created_us = excluded.created_us, first_us = excluded.first_us,"
+                " last_us = excluded.last_us, bytes = excluded.bytes, epoch = excluded.epoch,"
+                " first_seq = excluded.first_seq, last_seq = excluded.last_seq, fragments = excluded.fragments,"
+                " closed = excluded.closed",
+                &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, s->stream);
+        db_bind_text(q, 2, s->object_key);
+        db_bind_i64(q, 3, s->created_us);
+        db_bind_i64(q, 4, s->first_us);
+        db_bind_i64(q, 5, s->last_us);
+        db_bind_i64(q, 6, (int64_t)s->bytes);
+        db_bind_blob(q, 7, BYTES(s->epoch, sizeof s->epoch));
+        db_bind_i64(q, 8, (int64_t)s->first_seq);
+        db_bind_i64(q, 9, (int64_t)s->last_seq);
+        db_bind_i64(q, 10, s->fragments);
+        db_bind_i64(q, 11, s->closed);
+        return db_run(q, e);
+}
+
+int index_remove(struct index *ix, const char *object_key, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db, "DELETE FROM segment WHERE object_key = ?1", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, object_key);
+        return db_run(q, e);
+}
+
+int index_newest(struct index *ix, const char *stream, char *ret_object_key, size_t room, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db, "SELECT object_key FROM segment WHERE stream = ?1 ORDER BY id DESC LIMIT 1", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, stream);
+        r = db_step(q, e);
+        if (r > 0)
+                snprintf(ret_object_key, room, "%s", db_text(q, 0));
+        db_reset(q);
+        return r == 0 ? err_set(e, ERR_NOT_FOUND, "%s has no segment", stream) : r < 0 ? r : 0;
+}
+
+static void index_read_row(const struct db_query *q, struct index_segment *s)
+{
+        struct bytes epoch = db_blob(q, 7);
+
+        *s = (struct index_segment){
+                .id = db_i64(q, 0),
+                .created_us = db_i64(q, 3),
+                .first_us = db_i64(q, 4),
+                .last_us = db_i64(q, 5),
+                .bytes = (uint64_t)db_i64(q, 6),
+                .first_seq = (uint64_t)db_i64(q, 8),
+                .last_seq = (uint64_t)db_i64(q, 9),
+                .fragments = (uint32_t)db_i64(q, 10),
+                .closed = db_i64(q, 11) != 0,
+        };
+        snprintf(s->stream, sizeof s->stream, "%s", db_text(q, 1));
+        snprintf(s->object_key, sizeof s->object_key, "%s", db_text(q, 2));
+        if (epoch.n == sizeof s->epoch)
+                memcpy(s->epoch, epoch.p, epoch.n);
+}
+
+int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t to_us,
+        int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner, struct err *e)
+{
+        struct index_segment s;
+        struct db_query *q;
+
+        int r = db_query(ix->db,
+                stream ? "SELECT " COLUMNS " FROM segment WHERE stream = ?1 AND last_us >= ?2 AND first_us <= ?3"
+                         " AND fragments > 0 ORDER BY id" :
+                         "SELECT " COLUMNS " FROM segment WHERE ?1 IS NULL AND last_us >= ?2 AND first_us <= ?3"
+                         " AND fragments > 0 ORDER BY stream, id",
+                &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, stream);
+        db_bind_i64(q, 2, from_us);
+        db_bind_i64(q, 3, to_us);
+        while ((r = db_step(q, e)) > 0) {
+                index_read_row(q, &s);
+                r = on_segment(owner, &s, e);
+                if (r != 0)
+                        break;
+        }
+        db_reset(q);
+        return r;
+}
+
+int index_streams(struct index *ix, int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,
+        struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db, "SELECT DISTINCT stream FROM segment ORDER BY stream", &q, e);
+        while (r >= 0 && (r = db_step(q, e)) > 0) {
+                r = on_stream(owner, db_text(q, 0), e);
+                if (r != 0)
+                        break;
+        }
+        if (r >= 0)
+                db_reset(q);
+        return r;
+}

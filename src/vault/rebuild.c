@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vault/rebuild.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "seal/segment.h"
+#include "vault/vault_walk.h"
+
+#define PATH_ROOM 4400
+#define SEGMENTS_MAX (64u << 20)
+
+/* A segment and its place in the chain. */
+struct rebuild_item {
+        struct index_segment segment;
+        struct seal_link before, last;
+        int64_t sealed_us;
+        bool placed;
+};
+
+/* The items of one stream. */
+struct rebuild {
+        const char *vault;
+        void (*on_segment)(void *owner, const char *object_key);
+        void *owner;
+        struct index *index;
+        struct rebuild_result result;
+        struct rebuild_item *items;
+        size_t items_n, items_room;
+        struct rebuild_item **by_before; /* sorted by the link before */
+};
+
+static void fill(const struct segment *s, const char *object_key, struct index_segment *ret)
+{
+        const struct segment_fragment *first = &s->fragments[0], *last = &s->fragments[s->fragments_n - 1];
+
+        *ret = (struct index_segment){
+                .first_us = first->seal.first_arrival_us,
+                .last_us = last->seal.last_arrival_us,
+                .bytes = s->unsealed_from,
+                .first_seq = first->seal.sequence,
+                .last_seq = last->seal.sequence,
+                .fragments = s->fragments_n,
+                .closed = s->closed,
+        };
+        memcpy(ret->epoch, last->seal.epoch, sizeof ret->epoch);
+        snprintf(ret->stream, sizeof ret->stream, "%s", s->head.stream);
+        snprintf(ret->object_key, sizeof ret->object_key, "%s", object_key);
+        ret->created_us = vault_walk_time_of(object_key);
+}
+
+static int read_item(const char *vault, const char *object_key, struct rebuild_item *ret, struct err *e)
+{
+        char path[PATH_ROOM];
+        struct file_map map;
+        struct segment s;
+
+        snprintf(path, sizeof path, "%s/%s", vault, object_key);
+        int r = file_map_open(path, &map, e);
+        if (r < 0)
+                return r;
+        r = map.bytes.n ? segment_read(map.bytes, &s, e) : err_set(e, ERR_NOT_FOUND, "%s is empty", object_key);
+        if (r == 0 && s.fragments_n == 0) {
+                segment_done(&s);
+                r = err_set(e, ERR_NOT_FOUND, "nothing in %s is sealed", object_key);
+        } else if (r == 0) {
+                const struct segment_fragment *last = &s.fragments[s.fragments_n - 1];
+                fill(&s, object_key, &ret->segment);
+                ret->before = s.fragments[0].seal.previous;
+                ret->last = seal_link_of(&last->seal, last->seal_payload);
+                ret->sealed_us = s.fragments[0].seal.sealed_us;
+                ret->placed = false;
+                segment_done(&s);
+        }
+        file_map_done(&map);
+        return r;
+}
+
+int rebuild_read_segment(const char *vault, const char *object_key, struct index_segment *ret, struct seal_link *ret_before,
+        struct seal_link *ret_last, struct err *e)
+{
+        struct rebuild_item item;
+        int r = read_item(vault, object_key, &item, e);
+
+        if (r < 0)
+                return r;
+        *ret = item.segment;
+        if (ret_before)
+                *ret_before = item.before;
+        if (ret_last)
+                *ret_last = item.last;
+        return 0;
+}
+
+static int on_segment(void *owner, const char *object_key, struct err *e)
+{
+        struct rebuild *b = owner;
+
+        if (b->items_n == b->items_room) {
+                if (b->items_room >= SEGMENTS_MAX)
+                        return err_set(e, ERR_EXHAUSTED, "more than %u segments in one stream", SEGMENTS_MAX);
+                b->items_room = b->items_room ? 2 * b->items_room : 256;
+                b->items = xrealloc(b->items, b->items_room, sizeof *b->items);
+        }
+        if (b->on_segment)
+                b->on_segment(b->owner, object_key);
+        /* A file that cannot be read is for custos vault check to tell; the index is of what can be. */
+        if (read_item(b->vault, object_key, &b->items[b->items_n], NULL) < 0)
+                b->result.unreadable++;
+        else
+                b->items_n++;
+        return 0;
+}
+
+/* --- the order of the seals (docs/spec/vault.md section 1) --- */
+
+static int compare_links(const struct seal_link *a, const struct seal_link *b)
+{
+        int c = memcmp(a->hash, b->hash, sizeof a->hash);
+
+        if (c == 0)
+                c = memcmp(a->epoch, b->epoch, sizeof a->epoch);
+        return c ? c : (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+static int by_before(const void *a, const void *b)
+{
+        const struct rebuild_item *const *x = a, *const *y = b;
+
+        return compare_links(&(*x)->before, &(*y)->before);
+}
+
+static int by_time(const void *a, const void *b)
+{
+        const struct rebuild_item *x = a, *y = b;
+
+        return (x->sealed_us > y->sealed_us) - (x->sealed_us < y->sealed_us);
+}
+
+/* The segment whose first seal names this one, not placed yet. */
+static struct rebuild_item *follower(const struct rebuild *b, const struct seal_link *last)
+{
+        size_t low = 0, high = b->items_n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (compare_links(&b->by_before[middle]->before, last) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < b->items_n && compare_links(&b->by_before[low]->before, last) == 0; low++) {
+                if (!b->by_before[low]->placed)
+                        return b->by_before[low];
+        }
+        return NULL;
+}
+
+static int place_chain(struct rebuild *b, struct rebuild_item *item, struct err *e)
+{
+        int r = 0;
+
+        for (; item && r == 0; item = follower(b, &item->last)) {
+                item->placed = true;
+                r = index_put(b->index, &item->segment, e);
+                b->result.segments++;
+                b->result.bytes += item->segment.bytes;
+        }
+        return r;
+}
+
+static bool has_predecessor(const struct rebuild *b, const struct rebuild_item *item, struct rebuild_item *const *by_last)
+{
+        size_t low = 0, high = b->items_n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int c = compare_links(&by_last[middle]->last, &item->before);
+                if (c == 0)
+                        return true;
+                if (c < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return false;
+}
+
+static int by_last(const void *a, const void *b)
+{
+        const struct rebuild_item *const *x = a, *const *y = b;
+
+        return compare_links(&(*x)->last, &(*y)->last);
+}
+
+/* Chains in the order in which they begin; each from its first segment on. What is left (a ring of forged links) by time. */
+static int place_all(struct rebuild *b, struct err *e)
+{
+        size_t n = b->items_n;
+        CLEANUP(own_freep) struct rebuild_item **lasts = xcalloc(n, sizeof *lasts);
+        int r = 0;
+
+        qsort(b->items, n, sizeof *b->items, by_time);
+        b->by_before = xcalloc(n, sizeof *b->by_before);
+        for (size_t i = 0; i < n; i++)
+                b->by_before[i] = lasts[i] = &b->items[i];
+        qsort(b->by_before, n, sizeof *b->by_before, by_before);
+        qsort(lasts, n, sizeof *lasts, by_last);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                if (!b->items[i].placed && !has_predecessor(b, &b->items[i], lasts))
+                        r = place_chain(b, &b->items[i], e);
+        }
+        for (size_t i = 0; i < n && r == 0; i++) {
+                if (!b->items[i].placed)
+                        r = place_chain(b, &b->items[i], e);
+        }
+        free(b->by_before);
+        b->by_before = NULL;
+        return r;
+}
+
+static int on_stream(void *owner, const char *stream, struct err *e)
+{
+        struct rebuild *b = owner;
+
+        b->items_n = 0;
+        b->result.streams++;
+        int r = vault_walk_segments(b->vault, stream, NULL, on_segment, b, e);
+        if (r == 0)
+                r = index_begin(b->index, e);
+        if (r < 0)
+                return r;
+        r = place_all(b, e);
+        if (r == 0)
+                return index_commit(b->index, e);
+        index_rollback(b->index);
+        return r;
+}
+
+/* --- the file --- */
+
+static void remove_index(const char *path)
+{
+        static const char *const parts[] = { "", "-wal", "-shm" };
+
+        for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+                CLEANUP(own_freep) char *part = xasprintf("%s%s", path, parts[i]);
+                unlink(part);
+        }
+}
+
+int rebuild_index_counted(const char *vault, void (*on_each)(void *owner, const char *object_key), void *owner,
+        struct rebuild_result *ret, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, INDEX_NAME);
+        CLEANUP(own_freep) char *fresh = xasprintf("%s.new", path);
+        struct rebuild b = { .vault = vault, .on_segment = on_each, .owner = owner };
+
+        remove_index(fresh);
+        int r = index_create(fresh, &b.index, e);
+        if (r == 0)
+                r = vault_walk_streams(vault, on_stream, &b, e);
+        index_free(b.index); /* the last connection: its log goes into the file */
+        free(b.items);
+        if (r == 0) {
+                remove_index(path);
+                if (rename(fresh, path) < 0)
+                        r = err_os(e, ERR_IO, errno, "rename %s", fresh);
+        }
+        if (r == 0)
+                r = file_sync_dir(vault, e);
+        if (r < 0) {
+                remove_index(fresh);
+                return r;
+        }
+        *ret = b.result;
+        return 0;
+}
+
+int rebuild_index(const char *vault, void (*on_each)(void *owner, const char *object_key), void *owner, struct err *e)
+{
+        struct rebuild_result result;
+
+        return rebuild_index_counted(vault, on_each, owner, &result, e);
+}

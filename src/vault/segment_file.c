@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vault/segment_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "crypto/hash.h"
+#include "media/box.h"
+#include "os/file.h"
+
+#define HEADER_MAX (256u << 10) /* 8 tracks of parameter sets, three certificates */
+#define MFRA_MAX 8192
+
+static void build_header(struct segment_file *f, struct bytes front)
+{
+        CLEANUP(buf_done) struct buf space;
+
+        f->index_offset = front.n;
+        f->header_n = (size_t)fragment_padded(front.n + FMP4_INDEX_SPACE);
+        f->header = fragment_block(f->header_n);
+        memcpy(f->header, front.p, front.n);
+        hash_once(front, f->header_hash);
+
+        buf_init(&space, f->header_n);
+        struct pack p = pack_to(&space);
+        box_free_space(&p, FMP4_INDEX_SPACE);
+        if (f->header_n > front.n + FMP4_INDEX_SPACE)
+                box_free_space(&p, f->header_n - front.n - FMP4_INDEX_SPACE);
+        assert(!p.bad && space.n == f->header_n - front.n);
+        memcpy(f->header + front.n, space.p, space.n);
+        f->end = f->header_n;
+}
+
+int segment_file_new(int fd_taken, bool direct, const struct head *head, struct fmp4_header *header,
+        struct segment_file **ret, struct err *e)
+{
+        CLEANUP(own_closep) int fd = fd_taken;
+        CLEANUP(buf_done) struct buf payload, front;
+
+        buf_init(&payload, HEADER_MAX);
+        buf_init(&front, HEADER_MAX);
+        int r = head_format(head, &payload, e);
+        if (r < 0)
+                return r;
+        header->head = buf_bytes(&payload);
+        r = fmp4_write_header(header, &front, e);
+        header->head = (struct bytes){ 0 };
+        if (r < 0)
+                return r;
+
+        struct segment_file *f = xcalloc(1, sizeof *f);
+        f->refs = 1;
+        f->fd = fd;
+        fd = -1;
+        f->direct = direct;
+        snprintf(f->object_key, sizeof f->object_key, "%s", head->object_key);
+        memcpy(f->kid, head->kid, sizeof f->kid);
+        f->timescale = header->tracks[0].timescale;
+        build_header(f, buf_bytes(&front));
+        *ret = f;
+        return 0;
+}
+
+struct segment_file *segment_file_ref(struct segment_file *f)
+{
+        f->refs++;
+        return f;
+}
+
+void segment_file_give_back(int fd, uint64_t bytes)
+{
+        /* Nothing is lost where it fails: whoever opens the vault next cuts the file again. */
+        if (ftruncate(fd, (off_t)bytes) < 0)
+                errno = 0;
+}
+
+struct segment_file *segment_file_unref(struct segment_file *f)
+{
+        if (!f || --f->refs)
+                return NULL;
+        if (!f->mfra_n)
+                segment_file_give_back(f->fd, f->written);
+        close(f->fd);
+        free(f->header);
+        free(f);
+        return NULL;
+}
+
+struct segment_write {
+        struct loop *loop;
+        struct fragment *fragment;
+        void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e);
+        void *owner;
+        struct iovec *iov;
+        uint8_t *mfra;
+        uv_fs_t truncate;
+};
+
+static void write_end(struct segment_write *w, int result, const struct err *e)
+{
+        struct fragment *f = TAKE(w->fragment);
+
+        free(w->iov);
+        free(w->mfra);
+        if (w->on_done)
+                w->on_done(w->owner, f, result, e);
+        else
+                fragment_free(f);
+        free(w);
+}
+
+static void on_index_written(void *owner, int result, const struct err *e)
+{
+        write_end(owner, result, e);
+}
+
+static void write_index(struct segment_write *w)
+{
+        struct segment_file *file = w->fragment->file;
+
+        w->iov[0] = (struct iovec){ file->header, file->header_n };
+        file_write_start(w->loop, file->fd, w->iov, 1, 0, on_index_written, w);
+}
+
+static void on_truncated(uv_fs_t *request)
+{
+        struct segment_write *w = request->data;
+        int r = (int)request->result;
+        struct err e;
+
+        uv_fs_req_cleanup(request);
+        if (r < 0) {
+                r = err_set(&e, ERR_IO, "set the length of %s: %s", w->fragment->file->object_key,
+                        uv_strerror(r));
+                write_end(w, r, &e);
+                return;
+        }
+        write_index(w);
+}
+
+/* Behind the last fragment: the room that was set aside is given back, and a padded write is cut to its length. */
+static void set_length(struct segment_write *w)
+{
+        struct segment_file *file = w->fragment->file;
+
+        w->truncate.data = w;
+        int r = uv_fs_ftruncate(loop_uv(w->loop), &w->truncate, file->fd,
+                (int64_t)(file->end + file->mfra_n), on_truncated);
+        assert(r == 0); /* fails only without memory or a callback */
+        (void)r;
+}
+
+static void on_fragment_written(void *owner, int result, const struct err *e)
+{
+        struct segment_write *w = owner;
+        struct segment_file *file = w->fragment->file;
+
+        if (result < 0) {
+                struct err why = *e;
+                result = err_wrap(&why, result, "%s", file->object_key);
+                write_end(w, result, &why);
+                return;
+        }
+        file->header_written = true;
+        file->written = file->end;
+        if (file->mfra_n)
+                set_length(w);
+        else
+                write_end(w, 0, NULL);
+}
+
+/* The index space in the header's memory, and mfra, from the entries. Both only follow from what was sealed. */
+static void make_index(struct segment_write *w, struct segment_file *file)
+{
+        CLEANUP(buf_done) struct buf space, mfra;
+
+        buf_init(&space, FMP4_INDEX_SPACE);
+        buf_init(&mfra, MFRA_MAX);
+        int r = fmp4_write_index_space(file->entries, file->entries_n, file->timescale,
+                file->index_offset, file->end, &space, NULL);
+        if (r == 0)
+                r = fmp4_write_mfra(file->entries, file->entries_n, &mfra, NULL);
+        assert(r == 0 && space.n == FMP4_INDEX_SPACE);
+        memcpy(file->header + file->index_offset, space.p, space.n);
+        file->mfra_n = mfra.n;
+        w->mfra = fragment_block(mfra.n);
+        memcpy(w->mfra, mfra.p, mfra.n);
+}
+
+static unsigned gather(struct segment_write *w, struct segment_file *file)
+{
+        struct fragment *f = w->fragment;
+        unsigned n = 0;
+
+        w->iov = xcalloc(3 + (size_t)f->data.n, sizeof *w->iov);
+        if (!file->header_written)
+                w->iov[n++] = (struct iovec){ file->header, file->header_n };
+        w->iov[n++] = (struct iovec){ f->front, f->front_n };
+        n += chunk_list_iovec(&f->data, w->iov + n);
+        if (file->mfra_n) {
+                size_t padded = (file->mfra_n + FRAGMENT_ALIGN - 1) / FRAGMENT_ALIGN * FRAGMENT_ALIGN;
+                w->iov[n++] = (struct iovec){ w->mfra, file->direct ? padded : file->mfra_n };
+        }
+        return n;
+}
+
+struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
+        void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e), void *owner)
+{
+        struct segment_file *file = f->file;
+        struct segment_write *w = xcalloc(1, sizeof *w);
+        uint64_t at = file->header_written ? file->end : 0;
+
+        assert(f->sealed && file->entries_n < FMP4_FRAGMENTS_MAX);
+        *w = (struct segment_write){ .loop = l, .fragment = f, .on_done = on_done, .owner = owner };
+        f->entry.offset = file->end;
+        f->entry.moof_offset = file->end + f->moof_at;
+        file->entries[file->entries_n++] = f->entry;
+        file->end += fragment_bytes(f);
+        if (f->request.flags & SEAL_LAST)
+                make_index(w, file);
+        unsigned n = gather(w, file);
+        file_write_start(l, file->fd, w->iov, n, at, on_fragment_written, w);
+        return w;
+}
+
+void segment_file_abandon(struct segment_write *w)
+{
+        if (w)
+                w->on_done = NULL;
+}

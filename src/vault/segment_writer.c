@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vault/segment_writer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "vault/segment_lane.h"
+#include "vault/unit_queue.h"
+
+#define TICK_MS 1000
+#define STALL_MS 3000       /* a fragment is not held open longer when nothing comes */
+#define GRANT_AGE_MS 60000  /* an unused key and file are given back, so that a key does not outlive its hour */
+#define WAITING_MAX 4       /* finished fragments */
+#define ASK_AHEAD_US INT64_C(5000000)
+
+struct segment_writer {
+        struct loop *loop;
+        const struct segment_writer_events *events;
+        void *owner;
+        int64_t segment_us, fragment_us;
+        struct timer tick;
+        struct unit_queue queue;
+        struct segment_lane lane;
+        bool pumping, again;
+        bool stopping, stopped;
+
+        bool asked, have_next;
+        struct segment_writer_grant next;
+        uint64_t granted_ms, ask_after_ms;
+
+        struct fragment *head, *tail; /* finished, in order: to be sealed, then written */
+        unsigned waiting;
+        struct fragment *sealing;     /* one of them, or NULL */
+        struct segment_write *write;
+
+        /* The latest connection, as units are checked when they come; main negative: it cannot be recorded. */
+        bool connected;
+        unsigned tracks_n;
+        int main;
+        enum media_codec codecs[FMP4_TRACKS_MAX];
+        struct err refusal;
+};
+
+static uint64_t now_ms(const struct segment_writer *w)
+{
+        return uv_now(loop_uv(w->loop));
+}
+
+/* --- keys and files for segments --- */
+
+static void ask(struct segment_writer *w)
+{
+        if (w->asked || w->have_next || now_ms(w) < w->ask_after_ms)
+                return;
+        w->asked = true;
+        w->events->want_segment(w->owner, w);
+}
+
+static void unused(struct segment_writer *w, const char *object_key)
+{
+        if (w->events->on_unused)
+                w->events->on_unused(w->owner, w, object_key);
+}
+
+static void grant_close(struct segment_writer *w, struct segment_writer_grant *g)
+{
+        segment_file_give_back(g->fd, 0);
+        close(g->fd);
+        explicit_bzero(g->key, sizeof g->key);
+        unused(w, g->object_key);
+}
+
+static void grant_give_back(struct segment_writer *w)
+{
+        if (!w->have_next)
+                return;
+        w->have_next = false;
+        grant_close(w, &w->next);
+}
+
+/* --- faults --- */
+
+/* A file with nothing in it is not kept; one that was begun is. */
+static void note_unused(struct segment_writer *w, bool nothing_waits)
+{
+        const struct segment_file *file = w->lane.file;
+
+        if (file && nothing_waits && file->entries_n == 0)
+                unused(w, file->object_key);
+}
+
+/* All that is not written is dropped; what follows begins a new segment with a gap. */
+static void give_up(struct segment_writer *w, unsigned cause)
+{
+        while (w->head) {
+                struct fragment *f = w->head;
+                w->head = f->next;
+                segment_lane_lost(&w->lane, f);
+                fragment_free(f);
+        }
+        w->tail = w->sealing = NULL;
+        w->waiting = 0;
+        note_unused(w, true);
+        segment_lane_give_up(&w->lane, cause);
+        grant_give_back(w);
+        w->ask_after_ms = now_ms(w) + TICK_MS;
+        w->again = true;
+}
+
+static void fault(struct segment_writer *w, unsigned cause, const struct err *why)
+{
+        give_up(w, cause);
+        w->events->on_fault(w->owner, w, why);
+}
+
+/* --- from the lane to the seal to the file --- */
+
+/* False: no room among the waiting ones, try again later. */
+static bool finish(struct segment_writer *w, bool last, int64_t next_pts)
+{
+        struct fragment *f;
+        struct err e;
+
+        if (w->waiting >= WAITING_MAX)
+                return false;
+        int r = segment_lane_finish(&w->lane, last, next_pts, &f, &e);
+        if (r < 0) {
+                fault(w, r == ERR_EXHAUSTED ? SEAL_GAP_OVERLOAD : SEAL_GAP_FRAMES_DROPPED, &e);
+                return true;
+        }
+        if (!f)
+                return true;
+        if (w->tail)
+                w->tail->next = f;
+        else
+                w->head = f;
+        w->tail = f;
+        w->waiting++;
+        w->again = true;
+        return true;
+}
+
+static void pump_seal(struct segment_writer *w)
+{
+        struct fragment *f = w->head;
+
+        if (w->sealing)
+                return;
+        while (f && f->sealed)
+                f = f->next;
+        if (!f)
+                return;
+        w->sealing = f;
+        w->events->want_seal(w->owner, w, &f->request);
+}
+
+static void report(struct segment_writer *w, const struct fragment *f)
+{
+        const struct segment_file *file = f->file;
+        bool last = f->request.flags & SEAL_LAST;
+        struct segment_writer_report r = {
+                .offset = f->entry.offset,
+                .end = f->entry.offset + fragment_bytes(f) + (last ? file->mfra_n : 0),
+                .first_arrival_us = f->request.first_arrival_us,
+                .last_arrival_us = f->request.last_arrival_us,
+                .sequence = f->sequence,
+                .fragment = f->request.fragment,
+                .samples_video = f->samples_video,
+                .last = last,
+        };
+
+        memcpy(r.object_key, file->object_key, sizeof r.object_key);
+        memcpy(r.epoch, f->epoch, sizeof r.epoch);
+        w->lane.written_us = f->request.last_arrival_us;
+        w->events->on_written(w->owner, w, &r);
+}
+
+static void pump(struct segment_writer *w);
+
+static void on_fragment_done(void *owner, struct fragment *f_taken, int result, const struct err *e)
+{
+        struct segment_writer *w = owner;
+        CLEANUP(fragment_freep) struct fragment *f = f_taken;
+
+        w->write = NULL;
+        if (result < 0) {
+                segment_lane_lost(&w->lane, f);
+                fault(w, SEAL_GAP_DISK, e);
+        } else {
+                report(w, f);
+        }
+        pump(w);
+}
+
+static void pump_write(struct segment_writer *w)
+{
+        struct fragment *f = w->head;
+
+        if (w->write || !f || !f->sealed)
+                return;
+        w->head = f->next;
+        if (!w->head)
+                w->tail = NULL;
+        f->next = NULL;
+        w->waiting--;
+        w->again = true;
+        w->write = segment_file_write(w->loop, f, on_fragment_done, w);
+}
+
+/* --- from the camera to the lane --- */
+
+/* False: the segment's key and file are not here yet. */
+static bool open_segment(struct segment_writer *w, const struct access_unit *u)
+{
+        struct err e;
+
+        ask(w);
+        if (!w->have_next)
+                return false;
+        w->have_next = false;
+        int r = segment_lane_open(&w->lane, &w->next, u, &e);
+        explicit_bzero(w->next.key, sizeof w->next.key);
+        if (r < 0) {
+                unused(w, w->next.object_key);
+                fault(w, SEAL_GAP_FRAMES_DROPPED, &e);
+        }
+        return true;
+}
+
+static bool end_segment(struct segment_writer *w, int64_t next_pts)
+{
+        if (!finish(w, true, next_pts))
+                return false;
+        note_unused(w, w->lane.fragments == 0);
+        segment_lane_close(&w->lane);
+        return true;
+}
+
+/* Each returns false when it cannot go on now; then it is called again with the same unit. */
+static bool take_main(struct segment_writer *w, const struct access_unit *u, const struct segment_lane_plan *plan)
+{
+        struct segment_lane *lane = &w->lane;
+        enum segment_lane_step step = segment_lane_judge(lane, u, plan);
+
+        if (step == SEGMENT_LANE_SKIP)
+                return true;
+        if (step == SEGMENT_LANE_NEW_SEGMENT && lane->file &&
+                !end_segment(w, segment_lane_steady(lane) ? u->pts : SEGMENT_LANE_UNKNOWN))
+                return false;
+        if (step == SEGMENT_LANE_NEW_FRAGMENT && !finish(w, false, u->pts))
+                return false;
+        /* Finishing may have given everything up; then only a key frame goes on. */
+        if (lane->awaiting_key && !u->key) {
+                segment_lane_dropped(lane, SEAL_GAP_FRAMES_DROPPED, 1);
+                return true;
+        }
+        if (!lane->file && !open_segment(w, u))
+                return false;
+        if (!lane->file)
+                return true;
+        segment_lane_add(lane, lane->main, u, plan);
+        if (segment_lane_elapsed_us(lane, u) >= w->segment_us - w->fragment_us - ASK_AHEAD_US)
+                ask(w);
+        return true;
+}
+
+static bool take_other(struct segment_writer *w, unsigned track, const struct access_unit *u,
+        const struct segment_lane_plan *plan)
+{
+        struct segment_lane *lane = &w->lane;
+
+        if (!lane->file)
+                return true; /* nothing is told apart from the picture's time line before its first frame */
+        switch (segment_lane_judge_other(lane, track, u, plan)) {
+        case SEGMENT_LANE_NEW_SEGMENT:
+                /* The picture has stood still for a whole segment. */
+                if (!end_segment(w, SEGMENT_LANE_UNKNOWN))
+                        return false;
+                lane->awaiting_key = true;
+                return true;
+        case SEGMENT_LANE_NEW_FRAGMENT:
+                if (!finish(w, false, SEGMENT_LANE_UNKNOWN))
+                        return false;
+                if (!lane->file)
+                        return true;
+                break;
+        default:
+                break;
+        }
+        segment_lane_add(lane, track, u, plan);
+        return true;
+}
+
+static bool take_unit(struct segment_writer *w, unsigned track, const struct access_unit *u,
+        const struct segment_lane_plan *plan)
+{
+        if (!w->lane.header)
+                return true;
+        segment_lane_note_config(&w->lane, track, u);
+        return track == w->lane.main ? take_main(w, u, plan) : take_other(w, track, u, plan);
+}
+
+static bool take_end(struct segment_writer *w)
+{
+        if (w->lane.file && !end_segment(w, SEGMENT_LANE_UNKNOWN))
+                return false;
+        segment_lane_disconnect(&w->lane);
+        return true;
+}
+
+static bool take_item(struct segment_writer *w, const struct unit_queue_item *item)
+{
+        struct segment_lane_plan plan;
+
+        switch (item->kind) {
+        case UNIT_QUEUE_UNIT:
+                /* Planned when it came, too: it cannot fail. */
+                if (segment_lane_plan(segment_lane_codec(&w->lane, item->track), item->unit.data, &plan, NULL) < 0)
+                        return true;
+                return take_unit(w, item->track, &item->unit, &plan);
+        case UNIT_QUEUE_BEGIN:
+                if (w->lane.header && !take_end(w))
+                        return false;
+                segment_lane_connect(&w->lane, item->more);
+                ask(w);
+                return true;
+        case UNIT_QUEUE_END:
+                return take_end(w);
+        case UNIT_QUEUE_STOP:
+                if (!take_end(w))
+                        return false;
+                w->stopping = true;
+                return true;
+        }
+        return true;
+}
+
+static void pump_queue(struct segment_writer *w)
+{
+        while (w->queue.head) {
+                struct unit_queue_item *item = w->queue.head;
+
+                if (item->dropped) {
+                        segment_lane_dropped(&w->lane, SEAL_GAP_OVERLOAD, item->dropped);
+                        item->dropped = 0;
+                }
+                if (!take_item(w, item))
+                        return;
+                unit_queue_pop(&w->queue);
+        }
+}
+
+/* Everything that can go on does; answers that come from within callbacks are seen by another round. */
+static void pump(struct segment_writer *w)
+{
+        w->again = true;
+        if (w->pumping)
+                return;
+        w->pumping = true;
+        while (w->again) {
+                w->again = false;
+                pump_queue(w);
+                pump_seal(w);
+                pump_write(w);
+        }
+        bool done = w->stopping && !w->stopped && !w->head && !w->write && !w->queue.head;
+        if (done) {
+                w->stopped = true;
+                grant_give_back(w);
+        }
+        w->pumping = false;
+        if (done)
+                w->events->on_stopped(w->owner, w);
+}
+
+static void on_tick(void *owner)
+{
+        struct segment_writer *w = owner;
+
+        if (w->have_next && now_ms(w) - w->granted_ms > GRANT_AGE_MS)
+                grant_give_back(w);
+        if (w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
+                now_ms(w) - w->lane.started_ms > STALL_MS && segment_lane_room(&w->lane))
+                (void)finish(w, false, SEGMENT_LANE_UNKNOWN);
+        pump(w);
+}
+
+/* --- the interface --- */
+
+struct segment_writer *segment_writer_new(const struct segment_writer_options *o,
+        const struct segment_writer_events *events, void *owner)
+{
+        struct segment_writer *w = xcalloc(1, sizeof *w);
+
+        w->loop = o->loop;
+        w->events = events;
+        w->owner = owner;
+        w->segment_us = o->segment_us;
+        w->fragment_us = o->fragment_us;
+        segment_lane_init(&w->lane, o);
+        timer_start(&w->tick, o->loop, TICK_MS, TICK_MS, on_tick, w);
+        return w;
+}
+
+struct segment_writer *segment_writer_free(struct segment_writer *w)
+{
+        if (!w)
+                return NULL;
+        timer_done(&w->tick);
+        segment_file_abandon(w->write);
+        while (w->head) {
+                struct fragment *f = w->head;
+                w->head = f->next;
+                fragment_free(f);
+        }
+        if (w->have_next) {
+                segment_file_give_back(w->next.fd, 0);
+                close(w->next.fd);
+        }
+        unit_queue_done(&w->queue);
+        segment_lane_done(&w->lane);
+        explicit_bzero(&w->next, sizeof w->next);
+        free(w);
+        return NULL;
+}
+
+void segment_writer_begin(struct segment_writer *w, const struct segment_writer_connection *c)
+{
+        struct segment_writer_connection *copy = NULL;
+
+        w->connected = true;
+        w->main = segment_lane_check(c, &w->refusal);
+        if (w->main < 0) {
+                segment_writer_end(w);
+                w->connected = true;
+                return;
+        }
+        w->tracks_n = c->tracks_n;
+        for (unsigned i = 0; i < c->tracks_n; i++)
+                w->codecs[i] = c->tracks[i].codec;
+        copy = xcalloc(1, sizeof *copy);
+        *copy = *c;
+        /* A camera that comes and goes while no file can be had: only its latest connection counts. */
+        if (w->queue.marks >= UNIT_QUEUE_MARKS_MAX)
+                unit_queue_drop(&w->queue);
+        unit_queue_push_mark(&w->queue, UNIT_QUEUE_BEGIN, copy);
+        pump(w);
+}
+
+static int check_unit(const struct segment_writer *w, unsigned track, const struct access_unit *u,
+        struct segment_lane_plan *ret, struct err *e)
+{
+        if (track >= w->tracks_n)
+                return err_set(e, ERR_INVALID, "track %u of %u", track, w->tracks_n);
+        if (u->pts > TRACK_CLOCK_PTS_MAX || u->pts < -TRACK_CLOCK_PTS_MAX || u->arrival_us < 0 ||
+                u->arrival_us > TRACK_CLOCK_PTS_MAX)
+                return err_set(e, ERR_INVALID, "track %u: a time out of any range", track);
+        return segment_lane_plan(w->codecs[track], u->data, ret, e);
+}
+
+int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *u, struct err *e)
+{
+        struct segment_lane_plan plan;
+
+        if (!w->connected)
+                return 0;
+        if (w->main < 0) {
+                if (e)
+                        *e = w->refusal;
+                return w->main;
+        }
+        int r = check_unit(w, track, u, &plan, e);
+        if (r < 0)
+                return r;
+        if (!w->queue.head && !w->queue.dropping && !w->pumping) {
+                w->pumping = true;
+                bool taken = take_unit(w, track, u, &plan);
+                w->pumping = false;
+                if (taken) {
+                        if (w->again)
+                                pump(w);
+                        return 0;
+                }
+        }
+        unit_queue_push_unit(&w->queue, track, (int)track == w->main, u);
+        pump(w);
+        return 0;
+}
+
+void segment_writer_end(struct segment_writer *w)
+{
+        w->connected = false;
+        unit_queue_push_mark(&w->queue, UNIT_QUEUE_END, NULL);
+        pump(w);
+}
+
+void segment_writer_stop(struct segment_writer *w)
+{
+        w->connected = false;
+        unit_queue_push_mark(&w->queue, UNIT_QUEUE_STOP, NULL);
+        pump(w);
+}
+
+int64_t segment_writer_last_us(const struct segment_writer *w)
+{
+        return w->lane.last_us;
+}
+
+void segment_writer_granted(struct segment_writer *w, struct segment_writer_grant *grant)
+{
+        struct segment_writer_grant g = *grant;
+
+        explicit_bzero(grant->key, sizeof grant->key);
+        grant->fd = -1;
+        if (!w->asked || w->stopped) { /* late */
+                grant_close(w, &g);
+                return;
+        }
+        w->asked = false;
+        w->have_next = true;
+        w->next = g;
+        w->granted_ms = now_ms(w);
+        explicit_bzero(g.key, sizeof g.key);
+        pump(w);
+}
+
+void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
+{
+        struct fragment *f = w->sealing;
+        struct err e;
+        struct seal s;
+
+        if (!f)
+                return; /* late: the segment was given up */
+        int r = seal_parse(payload, &s, &e);
+        if (r == 0 && (memcmp(s.kid, f->request.kid, 16) != 0 || s.fragment != f->request.fragment))
+                return; /* late, of another segment */
+        if (r == 0 && (memcmp(s.moof_hash, f->request.moof_hash, HASH_BYTES) != 0 ||
+                              memcmp(s.header_hash, f->request.header_hash, HASH_BYTES) != 0))
+                r = err_set(&e, ERR_PROTOCOL, "the seal is of other bytes than asked for");
+        if (r == 0)
+                r = fragment_seal(f, payload, &e);
+        if (r < 0) {
+                fault(w, SEAL_GAP_FRAMES_DROPPED, &e);
+                pump(w);
+                return;
+        }
+        memcpy(f->epoch, s.epoch, sizeof f->epoch);
+        f->sequence = s.sequence;
+        w->sealing = NULL;
+        pump(w);
+}
+
+static void seal_refused(struct segment_writer *w, const struct err *why)
+{
+        if (w->sealing)
+                fault(w, SEAL_GAP_FRAMES_DROPPED, why);
+}
+
+static void grant_refused(struct segment_writer *w)
+{
+        if (!w->asked)
+                return;
+        w->asked = false;
+        w->ask_after_ms = now_ms(w) + TICK_MS;
+        /* Nothing is waited for when the end is near. */
+        if (unit_queue_stopping(&w->queue))
+                unit_queue_drop(&w->queue);
+}
+
+void segment_writer_not_sealed(struct segment_writer *w, const struct err *why)
+{
+        seal_refused(w, why);
+        pump(w);
+}
+
+void segment_writer_not_granted(struct segment_writer *w, const struct err *why)
+{
+        (void)why; /* its owner knows */
+        grant_refused(w);
+        pump(w);
+}
+
+void segment_writer_denied(struct segment_writer *w, const struct err *why)
+{
+        grant_refused(w);
+        seal_refused(w, why);
+        pump(w); /* may end in on_stopped: the last thing done */
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A camera that is not ours: GStreamer's rtsp-server, over TLS, with Digest (MD5, all it has).
+
+Plays an MP4 file's H.264 or H.265, and its AAC when asked for, to each client from the start. Prints to stdout, line by
+line: `port N` once it listens, `connected` for each client and `request METHOD authorization=SCHEME|none` for each request.
+"""
+import argparse
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def authorization_of(request):
+    result, value = request.get_header(GstRtsp.RTSPHeaderField.AUTHORIZATION, 0)
+    return value.split(" ")[0] if result == GstRtsp.RTSPResult.OK and value else "none"
+
+
+def watch(client):
+    say("connected")
+
+    def pre(name):
+        def on_request(_client, ctx):
+            say(f"request {name.upper()} authorization={authorization_of(ctx.request)}")
+            return GstRtsp.RTSPStatusCode.OK
+        return on_request
+
+    for name in ("options", "describe", "setup", "play", "teardown", "get-parameter"):
+        client.connect(f"pre-{name}-request", pre(name))
+
+
+def factory_for(options):
+    launch = (f"filesrc location={options.clip} ! qtdemux name=d "
+              f"d.video_0 ! queue ! {options.codec}parse ! rtp{options.codec}pay name=pay0 pt=96")
+    if options.audio:
+        launch += " d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(f"( {launch} )")
+    factory.set_shared(False)
+    permissions = GstRtspServer.RTSPPermissions()
+    permissions.add_permission_for_role("viewer", "media.factory.access", True)
+    permissions.add_permission_for_role("viewer", "media.factory.construct", True)
+    factory.set_permissions(permissions)
+    return factory
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clip", required=True)
+    parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
+    parser.add_argument("--audio", action="store_true")
+    parser.add_argument("--cert", required=True, help="PEM: certificate, then key")
+    parser.add_argument("--user", default="viewer")
+    parser.add_argument("--password-file", required=True)
+    options = parser.parse_args()
+    with open(options.password_file, encoding="ascii") as file:
+        password = file.read().strip()
+
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    auth = GstRtspServer.RTSPAuth()
+    auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.cert))
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth.add_digest(options.user, password, token)
+    server.set_auth(auth)
+    server.get_mount_points().add_factory("/main", factory_for(options))
+    server.connect("client-connected", lambda _server, client: watch(client))
+    if server.attach(None) == 0:
+        sys.exit("cannot listen")
+    say(f"port {server.get_bound_port()}")
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Certificates made here are checked by the openssl program too. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "crypto/x509.h"
+
+#define SECOND INT64_C(1000000)
+#define DAY (86400 * SECOND)
+#define NOW (INT64_C(1795000000) * SECOND) /* 2026-11-18 */
+
+static char dir[] = "/tmp/custos-test-x509-XXXXXX";
+
+struct entity {
+        struct sign_key *key;
+        struct buf der;
+};
+
+struct site {
+        struct entity root, issuer, leaf;
+};
+
+static struct entity make(enum x509_purpose purpose, const char *name, const struct entity *above,
+        int64_t from, int64_t to)
+{
+        struct entity t = {.key = sign_key_generate()};
+        struct x509_request r = {
+                .purpose = purpose, .common_name = name, .not_before_us = from, .not_after_us = to};
+        struct err e;
+
+        buf_init(&t.der, X509_CERT_MAX);
+        if (x509_issue(&r, t.key, above ? buf_bytes(&above->der) : BYTES(NULL, 0),
+                    above ? above->key : t.key, &t.der, &e) < 0)
+                fail_msg("%s", e.text);
+        return t;
+}
+
+static void drop(struct entity *t)
+{
+        sign_key_freep(&t->key);
+        buf_done(&t->der);
+}
+
+static struct site make_site(enum x509_purpose leaf)
+{
+        struct site s;
+
+        s.root = make(X509_ROOT, "site root", NULL, NOW - DAY, NOW + 7300 * DAY);
+        s.issuer = make(X509_ISSUER, "site seals", &s.root, NOW - DAY, NOW + 3650 * DAY);
+        s.leaf = make(leaf, "recorder-1", &s.issuer, NOW - DAY, NOW + 1000 * DAY);
+        return s;
+}
+
+static void drop_site(struct site *s)
+{
+        drop(&s->root);
+        drop(&s->issuer);
+        drop(&s->leaf);
+}
+
+static int check(const struct entity *leaf, const struct entity *issuer, const struct entity *root,
+        int64_t at, const char *says)
+{
+        struct err e = {0};
+        int r = x509_check_seal_chain(
+                buf_bytes(&leaf->der), buf_bytes(&issuer->der), buf_bytes(&root->der), at, &e);
+
+        if (says && !strstr(e.text, says))
+                fail_msg("\"%s\" does not say \"%s\"", e.text, says);
+        return r;
+}
+
+static void seal_chain_good(void **state)
+{
+        struct site s = make_site(X509_SEAL);
+
+        (void)state;
+        assert_int_equal(check(&s.leaf, &s.issuer, &s.root, NOW, NULL), 0);
+        assert_int_equal(check(&s.leaf, &s.issuer, &s.root, NOW + 999 * DAY, NULL), 0);
+        drop_site(&s);
+}
+
+static void seal_chain_dates(void **state)
+{
+        struct site s = make_site(X509_SEAL);
+
+        (void)state;
+        assert_int_equal(
+                check(&s.leaf, &s.issuer, &s.root, NOW - 2 * DAY, "not yet valid"), ERR_AUTH);
+        assert_int_equal(check(&s.leaf, &s.issuer, &s.root, NOW + 1001 * DAY,
+                                 "seal certificate: certificate has expired"),
+                ERR_AUTH);
+        struct entity old = make(X509_ISSUER, "site seals", &s.root, NOW - 100 * DAY, NOW - DAY);
+        struct entity leaf = make(X509_SEAL, "recorder-1", &old, NOW - 100 * DAY, NOW - DAY);
+        assert_int_equal(
+                check(&leaf, &old, &s.root, NOW - 2 * DAY, "root: certificate is not yet valid"),
+                ERR_AUTH);
+        drop(&old);
+        drop(&leaf);
+        drop_site(&s);
+}
+
+static void seal_chain_of_others(void **state)
+{
+        struct site s = make_site(X509_SEAL), other = make_site(X509_SEAL),
+                    camera = make_site(X509_CAMERA);
+        struct site node = make_site(X509_NODE);
+        struct entity direct = make(X509_SEAL, "recorder-1", &s.root, NOW - DAY, NOW + DAY);
+
+        (void)state;
+        /* The other site has the same names everywhere. */
+        assert_int_equal(check(&s.leaf, &other.issuer, &other.root, NOW, ""), ERR_AUTH);
+        assert_int_equal(check(&s.leaf, &s.issuer, &other.root, NOW, ""), ERR_AUTH);
+        assert_int_equal(check(&s.leaf, &other.issuer, &s.root, NOW, ""), ERR_AUTH);
+        assert_int_equal(
+                check(&camera.leaf, &camera.issuer, &camera.root, NOW, "not one for seals"),
+                ERR_AUTH);
+        assert_int_equal(
+                check(&node.leaf, &node.issuer, &node.root, NOW, "not one for seals"), ERR_AUTH);
+        assert_int_equal(check(&s.issuer, &s.root, &s.root, NOW, "not one for seals"), ERR_AUTH);
+        assert_int_equal(check(&s.leaf, &s.leaf, &s.root, NOW, "may not issue"), ERR_AUTH);
+        assert_int_equal(check(&s.leaf, &s.root, &s.issuer, NOW, "may have issuers"), ERR_AUTH);
+        assert_int_equal(check(&s.leaf, &s.issuer, &s.issuer, NOW, "may have issuers"), ERR_AUTH);
+        assert_int_equal(check(&direct, &s.root, &s.root, NOW, ""), ERR_AUTH);
+        drop(&direct);
+        drop_site(&s);
+        drop_site(&other);
+        drop_site(&camera);
+        drop_site(&node);
+}
+
+/* Every bit of every certificate counts. */
+static void seal_chain_flips(void **state)
+{
+        struct site s = make_site(X509_SEAL);
+        struct buf *ders[] = {&s.leaf.der, &s.issuer.der, &s.root.der};
+        unsigned passed = 0, tried = 0;
+
+        (void)state;
+        for (unsigned which = 0; which < 3; which++) {
+                for (size_t i = 0; i < ders[which]->n; i++) {
+                        ders[which]->p[i] ^= (uint8_t)(1 << (i % 8));
+                        passed += check(&s.leaf, &s.issuer, &s.root, NOW, NULL) == 0;
+                        tried++;
+                        ders[which]->p[i] ^= (uint8_t)(1 << (i % 8));
+                }
+        }
+        assert_true(tried > 1000);
+        assert_int_equal(passed, 0);
+        drop_site(&s);
+}
+
+static void what_is_not_issued(void **state)
+{
+        struct site s = make_site(X509_SEAL);
+        struct sign_key *key = sign_key_generate();
+        const char *bad_dns[] = {"a b", NULL}, *bad_ip[] = {"10.0.0.300", NULL},
+                   *dots[] = {".example", NULL};
+        struct buf out;
+        struct err e;
+
+        (void)state;
+        buf_init(&out, X509_CERT_MAX);
+        const struct x509_request good = {.purpose = X509_CAMERA,
+                .common_name = "lobby",
+                .not_before_us = NOW,
+                .not_after_us = NOW + DAY};
+        struct x509_request r = good;
+#define REFUSED(reason)                                                                            \
+        do {                                                                                       \
+                assert_int_equal(                                                                  \
+                        x509_issue(&r, key, buf_bytes(&s.issuer.der), s.issuer.key, &out, &e),     \
+                        ERR_INVALID);                                                              \
+                assert_non_null(strstr(e.text, reason));                                           \
+                r = good;                                                                          \
+        } while (0)
+        r.not_after_us = NOW + 9999 * DAY;
+        REFUSED("outlive");
+        r.not_after_us = NOW;
+        REFUSED("validity");
+        r.common_name = "";
+        REFUSED("name of 1 to");
+        r.common_name = "0123456789012345678901234567890123456789012345678901234567890123456789";
+        REFUSED("name of 1 to");
+        r.dns = bad_dns;
+        REFUSED("DNS name 1");
+        r.dns = dots;
+        REFUSED("DNS name 1");
+        r.ip = bad_ip;
+        REFUSED("address 1");
+        r.uri = "custos://a b";
+        REFUSED("URI");
+        r.purpose = X509_ROOT;
+        REFUSED("no issuer");
+#undef REFUSED
+        assert_int_equal(x509_issue(&good, key, buf_bytes(&s.issuer.der), s.root.key, &out, &e),
+                ERR_INVALID);
+        assert_non_null(strstr(e.text, "issuer's key"));
+        assert_int_equal(
+                x509_issue(&good, key, buf_bytes(&s.leaf.der), s.leaf.key, &out, &e), ERR_INVALID);
+        assert_non_null(strstr(e.text, "may not issue"));
+        r.purpose = X509_ROOT;
+        assert_int_equal(x509_issue(&r, key, BYTES(NULL, 0), s.root.key, &out, &e), ERR_INVALID);
+        assert_non_null(strstr(e.text, "another key"));
+        assert_int_equal(out.n, 0);
+        buf_done(&out);
+        sign_key_freep(&key);
+        drop_site(&s);
+}
+
+static void pem(void **state)
+{
+        struct site s = make_site(X509_SEAL);
+        struct buf text, der;
+        struct err e;
+
+        (void)state;
+        buf_init(&text, 65536);
+        buf_init(&der, X509_CERT_MAX);
+        assert_int_equal(
+                sign_key_format(s.leaf.key, &text, NULL), 0); /* a key before it is skipped */
+        assert_int_equal(x509_pem_format(buf_bytes(&s.leaf.der), &text, NULL), 0);
+        assert_int_equal(buf_append(&text, bytes_str("between\n"), NULL), 0);
+        assert_int_equal(x509_pem_format(buf_bytes(&s.issuer.der), &text, NULL), 0);
+        assert_int_equal(x509_pem_parse(buf_bytes(&text), 0, &der, NULL), 0);
+        assert_true(bytes_equal(buf_bytes(&der), buf_bytes(&s.leaf.der)));
+        buf_clear(&der);
+        assert_int_equal(x509_pem_parse(buf_bytes(&text), 1, &der, NULL), 0);
+        assert_true(bytes_equal(buf_bytes(&der), buf_bytes(&s.issuer.der)));
+        buf_clear(&der);
+        assert_int_equal(x509_pem_parse(buf_bytes(&text), 2, &der, &e), ERR_NOT_FOUND);
+        assert_int_equal(x509_pem_parse(BYTES(NULL, 0), 0, &der, &e), ERR_NOT_FOUND);
+        assert_int_equal(
+                x509_pem_parse(
+                        bytes_str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+                        0, &der, &e),
+                ERR_INVALID);
+        assert_int_equal(
+                x509_pem_parse(bytes_str("-----BEGIN CERTIFICATE-----\n!!\n"), 0, &der, &e),
+                ERR_INVALID);
+        assert_int_equal(x509_pem_format(bytes_str("no certificate"), &text, &e), ERR_INVALID);
+        assert_int_equal(der.n, 0);
+        buf_done(&text);
+        buf_done(&der);
+        drop_site(&s);
+}
+
+static void reading(void **state)
+{
+        struct entity root = make(
+                X509_ROOT, "Zo\xc3\xab \"site\", root", NULL, NOW, INT64_C(2600000000) * SECOND);
+        uint8_t id[32], want[32];
+        char text[128];
+        int64_t until = 0;
+        struct verify_key *v = NULL;
+
+        (void)state;
+        assert_int_equal(x509_key_id(buf_bytes(&root.der), id, NULL), 0);
+        sign_key_id(root.key, want);
+        assert_memory_equal(id, want, 32);
+        assert_int_equal(x509_not_after(buf_bytes(&root.der), &until, NULL), 0);
+        assert_true(until == INT64_C(2600000000) * SECOND); /* 2052: past the two-digit years */
+        assert_int_equal(x509_subject(buf_bytes(&root.der), text, sizeof text, NULL), 0);
+        assert_non_null(strstr(text, "CN=Zo"));
+        for (const char *p = text; *p; p++)
+                assert_true(*p >= ' ' && *p < 127);
+        assert_int_equal(verify_key_of_cert(buf_bytes(&root.der), &v, NULL), 0);
+        verify_key_id(v, id);
+        assert_memory_equal(id, want, 32);
+        assert_int_equal(x509_key_id(BYTES(root.der.p, root.der.n - 1), id, NULL), ERR_INVALID);
+        assert_int_equal(buf_append(&root.der, bytes_str("x"), NULL), 0);
+        assert_int_equal(x509_key_id(buf_bytes(&root.der), id, NULL), ERR_INVALID);
+        verify_key_freep(&v);
+        drop(&root);
+}
+
+static void put(const char *name, const struct entity *t)
+{
+        char *path = xasprintf("%s/%s", dir, name);
+        FILE *f = fopen(path, "wb");
+        struct buf text;
+
+        buf_init(&text, 65536);
+        assert_non_null(f);
+        assert_int_equal(x509_pem_format(buf_bytes(&t->der), &text, NULL), 0);
+        fwrite(text.p, 1, text.n, f);
+        fclose(f);
+        buf_done(&text);
+        own_freep(&path);
+}
+
+static void openssl_agrees(void **state)
+{
+        struct site s = make_site(X509_SEAL);
+        struct verify_key *far = sign_key_public(s.leaf.key); /* only the public half is at hand */
+        const char *dns[] = {"lobby-3.cam.example", "lobby-3", NULL},
+                   *ip[] = {"10.1.2.3", "fe80::7", NULL};
+        struct x509_request r = {.purpose = X509_CAMERA,
+                .common_name = "lobby-3",
+                .dns = dns,
+                .ip = ip,
+                .uri = "custos://berlin/camera/lobby-3",
+                .not_before_us = NOW,
+                .not_after_us = NOW + DAY};
+        struct entity camera = {0};
+
+        (void)state;
+        buf_init(&camera.der, X509_CERT_MAX);
+        assert_int_equal(x509_issue_public(&r, far, buf_bytes(&s.issuer.der), s.issuer.key,
+                                 &camera.der, NULL),
+                0);
+        put("root", &s.root);
+        put("issuer", &s.issuer);
+        put("leaf", &s.leaf);
+        put("camera", &camera);
+        static const char *const commands[] = {
+                "openssl verify -x509_strict -attime 1795000100 -CAfile root -untrusted issuer "
+                "leaf | grep -q OK",
+                "openssl verify -x509_strict -attime 1795000100 -CAfile root -untrusted issuer "
+                "-purpose sslserver -verify_hostname lobby-3.cam.example camera | grep -q OK",
+                "openssl verify -x509_strict -attime 1795000100 -CAfile root -untrusted issuer "
+                "-verify_ip fe80::7 camera | grep -q OK",
+                "! openssl verify -x509_strict -attime 1795000100 -CAfile root -untrusted issuer "
+                "-verify_hostname lobby-4 camera",
+                "openssl x509 -in camera -noout -ext subjectAltName | grep -q "
+                "'DNS:lobby-3.cam.example, DNS:lobby-3, IP Address:10.1.2.3, IP "
+                "Address:FE80:0:0:0:0:0:0:7, URI:custos://berlin/camera/lobby-3'",
+                "openssl x509 -in root -noout -text | grep -q 'CA:TRUE, pathlen:1'",
+                "openssl x509 -in issuer -noout -text | grep -q 'CA:TRUE, pathlen:0'",
+                "openssl x509 -in leaf -noout -text | grep -q 1.3.6.1.5.5.7.3.36",
+                "openssl x509 -in camera -noout -purpose | grep -q 'SSL client : No'",
+        };
+        for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
+                char *line = xasprintf("cd %s && { %s; } >out 2>&1", dir, commands[i]);
+                if (system(line) != 0)
+                        fail_msg("%s", commands[i]);
+                own_freep(&line);
+        }
+        verify_key_freep(&far);
+        drop(&camera);
+        drop_site(&s);
+}
+
+static int set_up(void **state)
+{
+        (void)state;
+        return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+        (void)state;
+        char *line = xasprintf("cd %s && rm -f root issuer leaf camera out && rmdir %s", dir, dir);
+        int r = system(line);
+        own_freep(&line);
+        return r;
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(seal_chain_good),
+                cmocka_unit_test(seal_chain_dates),
+                cmocka_unit_test(seal_chain_of_others),
+                cmocka_unit_test(seal_chain_flips),
+                cmocka_unit_test(what_is_not_issued),
+                cmocka_unit_test(pem),
+                cmocka_unit_test(reading),
+                cmocka_unit_test(openssl_agrees),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}

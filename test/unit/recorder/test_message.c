@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages between the recorder's processes: what was packed is parsed back, and any other length is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "recorder/message.h"
+
+typedef int (*parse_fn)(struct bytes body, struct err *e);
+
+static int parse_hello(struct bytes b, struct err *e)
+{
+        struct message_hello m;
+        return message_hello_parse(b, &m, e);
+}
+
+static int parse_open(struct bytes b, struct err *e)
+{
+        struct message_stream_open m;
+        return message_stream_open_parse(b, &m, e);
+}
+
+static int parse_assign(struct bytes b, struct err *e)
+{
+        struct message_assign m;
+        return message_assign_parse(b, &m, e);
+}
+
+static int parse_state(struct bytes b, struct err *e)
+{
+        struct message_state m;
+        return message_state_parse(b, &m, e);
+}
+
+static int parse_seal(struct bytes b, struct err *e)
+{
+        struct seal m;
+        return message_seal_request_parse(b, &m, e);
+}
+
+static int parse_written(struct bytes b, struct err *e)
+{
+        struct segment_writer_report m;
+        char stream[HEAD_PATH_MAX];
+        return message_written_parse(b, stream, &m, e);
+}
+
+/* Whole: taken. Every shorter one, and one byte more: refused, without reading past the end (the copy is exact). */
+static void only_whole(const struct buf *packed, parse_fn parse)
+{
+        struct err e;
+
+        assert_int_equal(parse(buf_bytes(packed), &e), 0);
+        for (size_t n = 0; n <= packed->n + 1; n++) {
+                if (n == packed->n)
+                        continue;
+                uint8_t *copy = xcalloc(1, n);
+                memcpy(copy, packed->p, n < packed->n ? n : packed->n);
+                assert_int_equal(parse(BYTES(copy, n), &e), ERR_PROTOCOL);
+                own_freep(&copy);
+        }
+}
+
+static void test_only_whole_messages(void **state)
+{
+        static const uint8_t der[40] = { 0x30, 38 };
+        struct message_hello hello = { .version = MESSAGE_VERSION, .seal_cert = BYTES(der, 40), .issuer_cert = BYTES(der, 40),
+                .root_cert = BYTES(der, 40) };
+        struct message_stream_open open = { .stream = "lobby-main", .last = { .sequence = 5 }, .last_arrival_us = 7 };
+        struct message_assign assign = { .stream = "lobby-main", .url = "rtsps://h/x", .user = "u", .transport = CAMERA_TLS,
+                .roots_pem = BYTES(der, 40), .recorder = "custos://s/recorder/main", .fragment_ms = 1000 };
+        struct message_state st = { .stream = "lobby-main", .state = CAMERA_STREAMING, .protection = 3, .tls_version = 0x304 };
+        struct seal seal = { .fragment = 1, .tracks_n = 2, .gaps_n = 1 };
+        struct segment_writer_report report = { .object_key = "lobby-main/2026-11-22/17/00-00.000Z.0.mp4", .sequence = 9 };
+        struct buf out;
+
+        (void)state;
+        buf_init(&out, 65536);
+        assert_int_equal(message_hello_pack(&hello, &out, NULL), 0);
+        only_whole(&out, parse_hello);
+        buf_clear(&out);
+        assert_int_equal(message_stream_open_pack(&open, &out, NULL), 0);
+        only_whole(&out, parse_open);
+        buf_clear(&out);
+        assert_int_equal(secret_set(&assign.password, bytes_str("secret"), NULL), 0);
+        assert_int_equal(message_assign_pack(&assign, &out, NULL), 0);
+        only_whole(&out, parse_assign);
+        buf_clear(&out);
+        assert_int_equal(message_state_pack(&st, &out, NULL), 0);
+        only_whole(&out, parse_state);
+        buf_clear(&out);
+        assert_int_equal(message_seal_request_pack(&seal, &out, NULL), 0);
+        only_whole(&out, parse_seal);
+        buf_clear(&out);
+        assert_int_equal(message_written_pack("lobby-main", &report, &out, NULL), 0);
+        only_whole(&out, parse_written);
+        buf_done(&out);
+}
+
+static void test_assign_round_trip(void **state)
+{
+        struct message_assign a = { .stream = "lobby-main", .url = "rtsps://192.0.2.1/x", .user = "rec", .transport = CAMERA_TLS_PINNED,
+                .without_audio = true, .roots_pem = bytes_str("PEM"), .issuer_pem = bytes_str("ISSUER"), .recorder = "custos://s/recorder/main",
+                .seal_cert = bytes_str("a"), .issuer_cert = bytes_str("b"), .root_cert = bytes_str("c"), .fragment_ms = 500,
+                .segment_s = 30, .pace_ms = 20, .gap_cause = SEAL_GAP_UNCLEAN_STOP, .gap_from_us = -5 };
+        struct message_assign b;
+        struct buf out;
+
+        (void)state;
+        a.pin[31] = 9;
+        assert_int_equal(secret_set(&a.password, bytes_str("s3cret"), NULL), 0);
+        buf_init(&out, 65536);
+        assert_int_equal(message_assign_pack(&a, &out, NULL), 0);
+        assert_int_equal(message_assign_parse(buf_bytes(&out), &b, NULL), 0);
+        assert_string_equal(b.stream, a.stream);
+        assert_string_equal(b.url, a.url);
+        assert_string_equal(b.user, a.user);
+        assert_true(bytes_equal(secret_bytes(&b.password), bytes_str("s3cret")));
+        assert_int_equal(b.transport, CAMERA_TLS_PINNED);
+        assert_memory_equal(b.pin, a.pin, 32);
+        assert_true(b.without_audio);
+        assert_true(bytes_equal(b.roots_pem, bytes_str("PEM")));
+        assert_true(bytes_equal(b.issuer_pem, bytes_str("ISSUER")));
+        assert_true(bytes_equal(b.root_cert, bytes_str("c")));
+        assert_int_equal(b.fragment_ms, 500);
+        assert_int_equal(b.segment_s, 30);
+        assert_int_equal(b.pace_ms, 20);
+        assert_int_equal(b.gap_cause, SEAL_GAP_UNCLEAN_STOP);
+        assert_int_equal(b.gap_from_us, -5);
+        buf_done(&out);
+}
+
+static void test_seal_request_carries_nothing_of_the_sealer(void **state)
+{
+        struct seal s = { .flags = SEAL_FIRST | SEAL_LAST, .fragment = 3, .tracks_n = 1, .sequence = 12, .sealed_us = 4 }, back;
+        struct buf out;
+
+        (void)state;
+        snprintf(s.stream, sizeof s.stream, "other-main");
+        s.tracks[0] = (struct seal_track){ .id = 1, .samples = 25, .bytes = 1234567890123 };
+        buf_init(&out, 4096);
+        assert_int_equal(message_seal_request_pack(&s, &out, NULL), 0);
+        assert_int_equal(message_seal_request_parse(buf_bytes(&out), &back, NULL), 0);
+        assert_int_equal(back.flags, SEAL_LAST);
+        assert_int_equal(back.sequence, 0);
+        assert_int_equal(back.sealed_us, 0);
+        assert_string_equal(back.stream, "");
+        assert_int_equal(back.tracks[0].bytes, 1234567890123);
+        /* Too many tracks or gaps are refused by their count. */
+        out.p[1 - 1] = SEAL_FIRST;
+        assert_int_equal(message_seal_request_parse(buf_bytes(&out), &back, NULL), ERR_PROTOCOL);
+        buf_done(&out);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_only_whole_messages),
+                cmocka_unit_test(test_assign_round_trip),
+                cmocka_unit_test(test_seal_request_carries_nothing_of_the_sealer),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

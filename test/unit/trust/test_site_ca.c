@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A site's CA on a real directory; what it issues is tried in a TLS handshake and by the openssl
+ * program. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
+#include "trust/site_ca.h"
+
+#define SECOND INT64_C(1000000)
+#define DAY (86400 * SECOND)
+#define NOW (INT64_C(1795000000) * SECOND)
+
+static char dir[] = "/tmp/custos-test-ca-XXXXXX";
+
+static int sh(const char *command)
+{
+        char *line = xasprintf("cd %s && { %s; } >/dev/null 2>&1", dir, command);
+        int r = system(line);
+
+        own_freep(&line);
+        return r;
+}
+
+static char *in_dir(const char *name)
+{
+        return xasprintf("%s/%s", dir, name);
+}
+
+static struct site_ca *create(const char *name, const char *site)
+{
+        CLEANUP(own_freep) char *path = in_dir(name);
+        struct site_ca *ca = NULL;
+        struct err e;
+
+        if (site_ca_create(path, site, NOW, &ca, &e) < 0)
+                fail_msg("%s", e.text);
+        return ca;
+}
+
+static int load(const char *name, struct site_ca **ret, struct err *e)
+{
+        CLEANUP(own_freep) char *path = in_dir(name);
+
+        return site_ca_load(path, ret, e);
+}
+
+static void made_once_and_loaded(void **state)
+{
+        struct site_ca *ca = create("ca", "berlin"), *again = NULL;
+        uint8_t a[32], b[32];
+        char *path = in_dir("ca");
+        struct stat st;
+        struct err e;
+
+        (void)state;
+        assert_string_equal(site_ca_name(ca), "berlin");
+        assert_int_equal(load("ca", &again, &e), 0);
+        assert_string_equal(site_ca_name(again), "berlin");
+        site_ca_fingerprint(ca, a);
+        site_ca_fingerprint(again, b);
+        assert_memory_equal(a, b, 32);
+        for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
+                assert_true(bytes_equal(site_ca_issuer_cert(ca, i), site_ca_issuer_cert(again, i)));
+        static const char *const keys[] = {"root", "nodes", "cameras", "web", "seals"};
+        for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+                char *file = xasprintf("%s/ca/%s.key", dir, keys[i]);
+                assert_int_equal(stat(file, &st), 0);
+                assert_int_equal(st.st_mode & 07777, 0600);
+                own_freep(&file);
+        }
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0700);
+        again = site_ca_free(again);
+        assert_int_equal(site_ca_create(path, "berlin", NOW, &again, &e), ERR_STATE);
+        assert_null(again);
+        assert_int_equal(
+                sh("openssl x509 -in ca/root.crt -noout -subject | grep -q 'CN = berlin root' &&"
+                   "openssl verify -attime 1795000000 -x509_strict -CAfile ca/root.crt "
+                   "ca/nodes.crt ca/cameras.crt ca/web.crt ca/seals.crt"),
+                0);
+        /* The fingerprint is what anybody computes with openssl. */
+        char hex[65];
+        char *command = xasprintf("openssl x509 -in ca/root.crt -noout -pubkey | openssl pkey "
+                                  "-pubin -outform DER | sha256sum | grep -q %s",
+                str_hex(hex, BYTES(a, 32)));
+        assert_int_equal(sh(command), 0);
+        own_freep(&command);
+        own_freep(&path);
+        site_ca_freep(&ca);
+}
+
+/* The root key in a safe is no reason to stop; a half-made directory neither. */
+static void root_key_may_leave(void **state)
+{
+        struct site_ca *ca = NULL;
+        struct err e;
+
+        (void)state;
+        assert_int_equal(sh("cp -a ca ca2 && rm ca2/root.key"), 0);
+        assert_int_equal(load("ca2", &ca, &e), 0);
+        site_ca_freep(&ca);
+        assert_int_equal(sh("mkdir ca3.new && echo half > ca3.new/root.crt && mkdir ca3"), 0);
+        ca = create("ca3", "rome");
+        site_ca_freep(&ca);
+        assert_int_equal(load("ca3", &ca, &e), 0);
+        site_ca_freep(&ca);
+        assert_int_equal(sh("mkdir ca4 && echo precious > ca4/file"), 0);
+        CLEANUP(own_freep) char *path = in_dir("ca4");
+        assert_int_equal(site_ca_create(path, "rome", NOW, &ca, &e), ERR_STATE);
+        assert_int_equal(sh("test $(ls ca4) = file"), 0);
+}
+
+static void expect_corrupt(const char *damage, int code, const char *says)
+{
+        struct site_ca *ca = NULL;
+        struct err e = {0};
+
+        assert_int_equal(sh("rm -rf bad other && cp -a ca bad && cp -a ca3 other"), 0);
+        assert_int_equal(sh(damage), 0);
+        int r = load("bad", &ca, &e);
+        if (r != code || !strstr(e.text, says))
+                fail_msg("%s: %d %s", damage, r, e.text);
+        assert_null(ca);
+}
+
+static void damage_is_named(void **state)
+{
+        (void)state;
+        expect_corrupt("rm bad/root.crt", ERR_NOT_FOUND, "holds no");
+        expect_corrupt("rm bad/seals.key", ERR_NOT_FOUND, "seals.key");
+        expect_corrupt(
+                "cp bad/nodes.key bad/seals.key", ERR_CORRUPT, "seals.key is not the key of");
+        expect_corrupt("cp other/seals.* bad", ERR_CORRUPT, "seals.crt is not below root.crt");
+        expect_corrupt("cp other/root.crt bad", ERR_CORRUPT, "nodes.crt is not below root.crt");
+        expect_corrupt("cp bad/nodes.crt bad/root.crt", ERR_CORRUPT, "root.crt is not the root");
+        expect_corrupt("echo > bad/cameras.crt", ERR_CORRUPT, "cameras.crt");
+        expect_corrupt("echo > bad/web.key", ERR_CORRUPT, "web.key");
+        expect_corrupt("chmod 644 bad/seals.key", ERR_DENIED, "seals.key");
+}
+
+static struct verify_key *half(struct sign_key *key)
+{
+        return sign_key_public(key);
+}
+
+static void seals(void **state)
+{
+        struct site_ca *ca = NULL;
+        struct sign_key *key = sign_key_generate();
+        struct verify_key *subject = half(key);
+        struct buf leaf;
+
+        (void)state;
+        buf_init(&leaf, X509_CERT_MAX);
+        assert_int_equal(load("ca", &ca, NULL), 0);
+        assert_int_equal(site_ca_issue_seal(ca, "recorder-1", subject, NOW, 1826, &leaf, NULL), 0);
+        struct bytes issuer = site_ca_issuer_cert(ca, SITE_CA_SEALS), root = site_ca_root(ca);
+        assert_int_equal(x509_check_seal_chain(buf_bytes(&leaf), issuer, root, NOW, NULL), 0);
+        assert_int_equal(
+                x509_check_seal_chain(buf_bytes(&leaf), issuer, root, NOW + 1825 * DAY, NULL), 0);
+        assert_int_equal(
+                x509_check_seal_chain(buf_bytes(&leaf), issuer, root, NOW + 1827 * DAY, NULL),
+                ERR_AUTH);
+        assert_int_equal(x509_check_seal_chain(buf_bytes(&leaf),
+                                 site_ca_issuer_cert(ca, SITE_CA_NODES), root, NOW, NULL),
+                ERR_AUTH);
+        buf_clear(&leaf); /* near its issuer's end it is cut to it */
+        assert_int_equal(
+                site_ca_issue_seal(ca, "recorder-1", subject, NOW + 3640 * DAY, 1826, &leaf, NULL),
+                0);
+        int64_t leaf_end = 0, issuer_end = 0;
+        assert_int_equal(x509_not_after(buf_bytes(&leaf), &leaf_end, NULL), 0);
+        assert_int_equal(x509_not_after(issuer, &issuer_end, NULL), 0);
+        assert_true(leaf_end == issuer_end);
+        buf_clear(&leaf);
+        assert_int_equal(
+                site_ca_issue_seal(ca, "recorder-1", subject, NOW + 3660 * DAY, 10, &leaf, NULL),
+                ERR_STATE);
+        assert_int_equal(leaf.n, 0);
+        buf_done(&leaf);
+        verify_key_freep(&subject);
+        sign_key_freep(&key);
+        site_ca_freep(&ca);
+}
+
+static int no_data(void *owner, struct bytes plain, struct err *e)
+{
+        (void)owner;
+        (void)plain;
+        (void)e;
+        return 0;
+}
+
+/* A handshake with a server that has leaf; the client takes camera certificates only. */
+static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf,
+        struct sign_key *key, const char *host)
+{
+        struct tls_client_config *cc = NULL;
+        struct tls_server_config *sc = NULL;
+        struct tls *client = NULL, *server = NULL;
+        struct buf roots, chain;
+        bool closed;
+        int r = 0;
+
+        buf_init(&roots, 65536);
+        buf_init(&chain, 65536);
+        assert_int_equal(x509_pem_format(site_ca_root(ca), &roots, NULL), 0);
+        assert_int_equal(site_ca_chain_pem(ca, which, leaf, &chain, NULL), 0);
+        assert_int_equal(tls_client_config_new(buf_bytes(&roots), &cc, NULL), 0);
+        assert_int_equal(
+                tls_client_config_only_issuer(cc, site_ca_issuer_cert(ca, SITE_CA_CAMERAS), NULL),
+                0);
+        assert_int_equal(tls_server_config_new(buf_bytes(&chain), key, &sc, NULL), 0);
+        assert_int_equal(tls_client_new(cc, host, NULL, NOW, &client, NULL), 0);
+        assert_int_equal(tls_server_new(sc, &server, NULL), 0);
+        assert_int_equal(tls_start(client, NULL), 0);
+        for (unsigned i = 0; i < 3 && r == 0; i++) {
+                assert_true(tls_feed(server, buf_bytes(tls_output(client)), no_data, NULL, &closed,
+                                    NULL) >= 0);
+                buf_clear(tls_output(client));
+                r = tls_feed(client, buf_bytes(tls_output(server)), no_data, NULL, &closed, NULL);
+                buf_clear(tls_output(server));
+        }
+        assert_true(r == 1 ? tls_chain_verified(client) : tls_refusal(client) != TLS_OK);
+        enum tls_refusal refusal = tls_refusal(client);
+        tls_freep(&client);
+        tls_freep(&server);
+        tls_client_config_freep(&cc);
+        tls_server_config_freep(&sc);
+        buf_done(&roots);
+        buf_done(&chain);
+        return refusal;
+}
+
+static void cameras_and_nodes(void **state)
+{
+        const char *const dns[] = {"lobby-3.example", NULL}, *const ip[] = {"127.0.0.1", NULL};
+        struct site_ca *ca = NULL;
+        struct sign_key *key = sign_key_generate();
+        struct verify_key *subject = half(key);
+        struct buf leaf;
+        struct err e;
+
+        (void)state;
+        buf_init(&leaf, X509_CERT_MAX);
+        assert_int_equal(load("ca", &ca, NULL), 0);
+        assert_int_equal(
+                site_ca_issue_camera(ca, "lobby-3", dns, ip, subject, NOW, 365, &leaf, NULL), 0);
+        assert_int_equal(
+                shake(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), key, "lobby-3.example"), TLS_OK);
+        assert_int_equal(shake(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), key, "127.0.0.1"), TLS_OK);
+        assert_int_equal(shake(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), key, "lobby-4.example"),
+                TLS_WRONG_NAME);
+        buf_clear(&leaf);
+        /* A node's certificate with a camera's name hangs below the same root, and is none of a
+         * camera. */
+        assert_int_equal(site_ca_issue_node(ca, "recorder", "recorder-1", dns, ip, subject, NOW, 7,
+                                 &leaf, NULL),
+                0);
+        assert_int_equal(shake(ca, SITE_CA_NODES, buf_bytes(&leaf), key, "lobby-3.example"),
+                TLS_UNKNOWN_ISSUER);
+        FILE *f = NULL;
+        CLEANUP(own_freep) char *path = in_dir("node.der");
+        assert_non_null(f = fopen(path, "wb"));
+        fwrite(leaf.p, 1, leaf.n, f);
+        fclose(f);
+        assert_int_equal(sh("openssl x509 -inform DER -in node.der -noout -ext subjectAltName | "
+                            "grep -q URI:custos://berlin/recorder/recorder-1"),
+                0);
+
+        buf_clear(&leaf);
+        assert_int_equal(
+                site_ca_issue_camera(ca, "lobby-3", NULL, NULL, subject, NOW, 365, &leaf, &e),
+                ERR_INVALID);
+        assert_int_equal(site_ca_issue_camera(ca, "Lobby 3", dns, ip, subject, NOW, 365, &leaf, &e),
+                ERR_INVALID);
+        assert_int_equal(site_ca_issue_camera(ca, "lobby-3", dns, ip, subject, NOW, 0, &leaf, &e),
+                ERR_INVALID);
+        assert_int_equal(
+                site_ca_issue_camera(ca, "lobby-3", dns, ip, subject, NOW, 3651, &leaf, &e),
+                ERR_INVALID);
+        assert_int_equal(
+                site_ca_issue_node(ca, "root", "x", NULL, NULL, subject, NOW, 7, &leaf, &e),
+                ERR_INVALID);
+        assert_int_equal(site_ca_issue_node(ca, "recorder", "a/../manager", NULL, NULL, subject,
+                                 NOW, 7, &leaf, &e),
+                ERR_INVALID);
+        assert_int_equal(leaf.n, 0);
+        buf_done(&leaf);
+        verify_key_freep(&subject);
+        sign_key_freep(&key);
+        site_ca_freep(&ca);
+}
+
+static void names_of_sites(void **state)
+{
+        static const char *const bad[] = {"", "Berlin", "a b", "-a", "a-", "a/b",
+                "0123456789012345678901234567890123456789x"};
+        CLEANUP(own_freep) char *path = in_dir("never");
+        struct site_ca *ca = NULL;
+        struct stat st;
+
+        (void)state;
+        for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+                assert_int_equal(site_ca_create(path, bad[i], NOW, &ca, NULL), ERR_INVALID);
+        assert_int_equal(stat(path, &st), -1);
+        ca = create("longest", "0123456789012345678901234567890123456789");
+        site_ca_freep(&ca);
+        assert_int_equal(load("longest", &ca, NULL), 0);
+        assert_int_equal(strlen(site_ca_name(ca)), 40);
+        site_ca_freep(&ca);
+}
+
+static int set_up(void **state)
+{
+        (void)state;
+        return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+        (void)state;
+        return sh("rm -rf ca ca2 ca3 ca4 ca4.new bad other longest node.der && rmdir $PWD");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(made_once_and_loaded), /* the others use what it makes */
+                cmocka_unit_test(root_key_may_leave),
+                cmocka_unit_test(damage_is_named),
+                cmocka_unit_test(seals),
+                cmocka_unit_test(cameras_and_nodes),
+                cmocka_unit_test(names_of_sites),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""Builds and runs the tests. `test` is what a change owes; `check` is the longer matrix.
+
+Each test is a program: exit 0 passed, 77 skipped (its last line says why), anything else failed. Closes with the ten
+slowest tests and one line `N passed, N failed, N skipped`.
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INTEG_TIMEOUT_S = 240
+SANITIZED = ["-Db_sanitize=address,undefined", "-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]
+ENV = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
+           UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1", LC_ALL="C.UTF-8")
+results = []  # (seconds, name, "passed" | "failed" | "skipped", text)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def record(name, outcome, seconds, text=""):
+    results.append((seconds, name, outcome, text))
+    if outcome != "passed":
+        say(f"{outcome.upper():7} {name} ({seconds:.1f} s){': ' + text if outcome == 'skipped' else ''}")
+        if outcome == "failed":
+            say("\n".join("    " + line for line in text.splitlines()[-60:]))
+
+
+def run(name, command, timeout, env=ENV):
+    start = time.monotonic()
+    try:
+        p = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=timeout, text=True, errors="replace")
+        code, out = p.returncode, p.stdout
+    except subprocess.TimeoutExpired as e:
+        code, out = -1, f"{(e.stdout or b'').decode(errors='replace')}\nno end after {timeout} s"
+    seconds = time.monotonic() - start
+    lines = out.strip().splitlines() or [""]
+    outcome = {0: "passed", 77: "skipped"}.get(code, "failed")
+    record(name, outcome, seconds, lines[-1] if outcome == "skipped" else out)
+    return outcome == "passed"
+
+
+def build(directory, options, compiler=None, targets=()):
+    env = dict(ENV, CC=compiler) if compiler else ENV
+    start = time.monotonic()
+    name = f"build {directory}"
+    steps = [["tools/configure.sh", f"build/{directory}", *options], ["ninja", "-C", f"build/{directory}", "--quiet", *targets]]
+    for command in steps:
+        p = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        if p.returncode:
+            record(name, "failed", time.monotonic() - start, p.stdout + p.stderr)
+            return False
+    say(f"built   build/{directory} in {time.monotonic() - start:.0f} s")
+    return True
+
+
+def unit(directory, suites=("unit", "fuzz")):
+    log = ROOT / "build" / directory / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    args = [a for s in suites for a in ("--suite", s)]
+    subprocess.run(["meson", "test", "-C", f"build/{directory}", "--no-rebuild", "--print-errorlogs", *args], cwd=ROOT, env=ENV,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if not log.exists():
+        record(f"unit tests of build/{directory}", "failed", 0, "meson test wrote no log")
+        return
+    for line in log.read_text().splitlines():
+        t = json.loads(line)
+        outcome = {"OK": "passed", "SKIP": "skipped"}.get(t["result"], "failed")
+        out = t.get("stdout", "") + t.get("stderr", "")
+        name = re.sub(r"^custos:\w+ / ", "", t["name"])
+        record(name, outcome, t["duration"], out.strip().splitlines()[-1] if outcome == "skipped" and out.strip() else out)
+
+
+def integ():
+    env = dict(ENV, CUSTOS=str(ROOT / "build/test/src/custos"), CUSTOS_BUILD=str(ROOT / "build/test"),
+               CUSTOS_RELEASE=str(ROOT / "build/release/src/custos"), PYTHONDONTWRITEBYTECODE="1")
+    for script in sorted((ROOT / "test/integ").glob("[0-9]*.py")):
+        run(f"integ/{script.stem}", ["/usr/bin/python3", str(script)], INTEG_TIMEOUT_S, env)
+
+
+def finish():
+    say("\nThe ten slowest:")
+    for seconds, name, outcome, _ in sorted(results, reverse=True)[:10]:
+        say(f"  {seconds:6.1f} s  {name}")
+    count = {k: sum(r[2] == k for r in results) for k in ("passed", "failed", "skipped")}
+    say("")
+    say(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    return 1 if count["failed"] or not count["passed"] else 0
+
+
+def main():
+    mode = sys.argv[1] if len(sys.argv) > 1 else "test"
+    os.chdir(ROOT)
+    run("style", ["/usr/bin/python3", "tools/check_style.py"], 60)
+    if build("test", SANITIZED):
+        unit("test")
+        if build("release", ["--buildtype=release", "-Ddebug=true"]):
+            integ()
+    # A second compiler sees other mistakes: warnings are errors with both.
+    if shutil.which("clang"):
+        build("clang", SANITIZED if mode == "check" else ["-Doptimization=1"], compiler="clang")
+    if mode == "check":
+        unit("clang")
+        if build("release", ["--buildtype=release", "-Ddebug=true"]):
+            unit("release")
+        run("fuzz 60 s a target", ["/usr/bin/python3", "tools/fuzz.py", "--seconds", "60"], 3600)
+        files = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src").rglob("*.[ch]"))
+        run("clang-format", ["clang-format", "--dry-run", "--Werror", *files], 120)
+    return finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
