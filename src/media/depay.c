@@ -12,8 +12,8 @@ struct depay {
         struct depay_packet packet;
         bool has_packet;
         bool flush;
-        bool given;  /* the unit was handed out: cleared by the next call */
-        bool ending; /* the unit under way is complete */
+        bool given;   /* the unit was handed out: cleared by the next call */
+        bool ending;  /* the unit under way is complete */
         bool damaged; /* something of it was lost */
         int64_t timestamp;
         bool lost_before;
@@ -151,8 +151,8 @@ static int take_packet(struct depay *d, struct err *e)
         return r;
 }
 
-/* True when the unit goes out. A fragment without its end is dropped. What is left of a unit whose picture
- * was lost must not pass for a part of the next. */
+/* True when the unit goes out. A fragment without its end is dropped. What is left of a unit whose
+ * picture was lost must not pass for a part of the next. */
 static bool end_unit(struct depay *d)
 {
         bool cut = depay_nals_drop(&d->nals);

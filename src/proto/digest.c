@@ -58,27 +58,28 @@ static bool list_has_auth(const char *list)
         return false;
 }
 
+static void set_text(struct reading *r, char to[static DIGEST_TEXT_ROOM], const char *value)
+{
+        if (strlen(value) >= DIGEST_TEXT_ROOM)
+                r->usable = false;
+        else
+                memcpy(to, value, strlen(value) + 1);
+}
+
 static void read_param(struct reading *r, const struct auth_params *a)
 {
         struct digest_challenge *c = &r->c;
-        bool fits = strlen(a->value) < DIGEST_TEXT_ROOM;
 
         if (auth_params_is(a->name, "realm")) {
-                r->usable &= fits;
-                if (fits)
-                        strcpy(c->realm, a->value);
+                set_text(r, c->realm, a->value);
         } else if (c->scheme == DIGEST_BASIC) {
                 return;
         } else if (auth_params_is(a->name, "nonce")) {
-                r->usable &= fits;
                 r->has_nonce = true;
-                if (fits)
-                        strcpy(c->nonce, a->value);
+                set_text(r, c->nonce, a->value);
         } else if (auth_params_is(a->name, "opaque")) {
-                r->usable &= fits;
                 c->has_opaque = true;
-                if (fits)
-                        strcpy(c->opaque, a->value);
+                set_text(r, c->opaque, a->value);
         } else if (auth_params_is(a->name, "stale")) {
                 c->stale = strcasecmp(a->value, "true") == 0;
         } else if (auth_params_is(a->name, "algorithm")) {

@@ -23,8 +23,8 @@ int digest_server_init(struct digest_server *s, const char *realm, const char *n
         if (!is_quotable(realm) || !is_quotable(nonce))
                 return err_set(e, ERR_INVALID, "Digest: bad realm or nonce");
         *s = (struct digest_server){.md5_allowed = md5_allowed};
-        strcpy(s->realm, realm);
-        strcpy(s->nonce, nonce);
+        snprintf(s->realm, sizeof s->realm, "%s", realm);
+        snprintf(s->nonce, sizeof s->nonce, "%s", nonce);
         return 0;
 }
 
@@ -73,7 +73,7 @@ static int read_param(struct answer *a, const struct auth_params *p, struct err 
                         if (*fields[i].to || strlen(p->value) >= fields[i].room)
                                 return err_set(
                                         e, ERR_PROTOCOL, "Authorization: bad %s", fields[i].name);
-                        strcpy(fields[i].to, p->value);
+                        memcpy(fields[i].to, p->value, strlen(p->value) + 1);
                         return 0;
                 }
         if (auth_params_is(p->name, "algorithm")) {

@@ -13,7 +13,7 @@ struct look {
         enum look_kind kind;
         size_t n;       /* ITEM: its bytes; SKIP: to be passed over; MORE: the whole item's, or 0 */
         size_t scanned; /* MORE: of a head, no end before this */
-        bool garbage;   /* SKIP: other than CR and LF */
+        bool garbage;   /* SKIP: other than CR and LF between items */
 };
 
 void rtsp_splitter_init(struct rtsp_splitter *s)
@@ -158,7 +158,7 @@ static struct look look_at(const struct rtsp_splitter *s, struct bytes b, struct
         while (n < b.n && (b.p[n] == '\r' || b.p[n] == '\n'))
                 n++;
         if (n > 0)
-                return (struct look){.kind = LOOK_SKIP, .n = n};
+                return (struct look){.kind = LOOK_SKIP, .n = n, .garbage = s->garbage > 0};
         if (b.p[0] == '$')
                 return look_frame(s, b);
         if (isupper(b.p[0]))

@@ -9,6 +9,7 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "os/clock.h"
+#include "recorder/worker_hold.h"
 
 struct worker_stream {
         struct worker *worker;
@@ -16,6 +17,7 @@ struct worker_stream {
         char path[HEAD_PATH_MAX];
         struct camera *camera;
         struct segment_writer *writer; /* NULL between seal channels */
+        struct worker_hold hold;       /* for the next writer */
         struct chan *seal;             /* NULL when it broke */
         bool stopping, writer_stopping;
 
@@ -121,6 +123,8 @@ static void worker_stream_on_written(
         buf_clear(out);
         if (message_written_pack(t->path, r, out, NULL) == 0)
                 worker_stream_tell(t, MESSAGE_WRITTEN, out);
+        if (t->connected && t->state.error[0])
+                worker_stream_set_error(t, NULL, TLS_OK); /* what was wrong is over */
 }
 
 static void worker_stream_on_fault(void *owner, struct segment_writer *w, const struct err *why)
@@ -272,8 +276,10 @@ void worker_stream_reseal(struct worker_stream *t, int seal_fd, unsigned gap_cau
         t->gap_cause = gap_cause;
         t->gap_from_us = gap_from_us;
         worker_stream_make_writer(t);
-        if (t->connected)
-                worker_stream_begin(t);
+        if (!t->connected)
+                return;
+        worker_stream_begin(t);
+        worker_hold_release(&t->hold, &t->connection, t->writer);
 }
 
 /* Camera */
@@ -296,6 +302,7 @@ static void worker_stream_on_start(void *owner, struct camera *c, const struct c
         (void)c;
         t->connected = true;
         t->connection = *connection;
+        worker_hold_reset(&t->hold);
         t->wall_boot_us = clock_wall_us() - clock_boot_us();
         t->state.protection = connection->protection;
         t->state.tls_version = connection->tls_version;
@@ -303,7 +310,7 @@ static void worker_stream_on_start(void *owner, struct camera *c, const struct c
         memcpy(t->state.tls_cipher, connection->tls_cipher, sizeof t->state.tls_cipher);
         memcpy(t->state.camera_key, connection->camera_key, sizeof t->state.camera_key);
         worker_stream_set_error(t, NULL, TLS_OK);
-        if (t->writer)
+        if (t->writer && !t->writer_stopping)
                 worker_stream_begin(t);
 }
 
@@ -329,8 +336,11 @@ static int worker_stream_on_unit(
         struct worker_stream *t = owner;
 
         (void)c;
-        if (!t->writer)
-                return 0; /* no sealer: nothing may be stored; the gap will be sealed */
+        if (!t->writer || t->writer_stopping) {
+                worker_hold_unit(&t->hold, &t->connection, track, unit);
+                return 0;
+        }
+        worker_hold_note_config(&t->connection, track, unit);
         if (unit->key)
                 worker_stream_watch_clock(t);
         return segment_writer_push(t->writer, track, unit, e);
@@ -342,13 +352,13 @@ static void worker_stream_on_lost(
         struct worker_stream *t = owner;
 
         (void)c;
-        log_warn(&t->log, "camera.lost", "err=\"%s\"", why->text);
-        if (t->connected && t->writer) {
+        if (t->connected && t->writer && !t->writer_stopping) {
                 segment_writer_end(t->writer);
                 t->gap_cause = SEAL_GAP_CAMERA_LOST;
                 t->gap_from_us = segment_writer_last_us(t->writer);
         }
         t->connected = false;
+        worker_hold_reset(&t->hold);
         t->state.protection = PROTECTION_OPEN;
         t->state.tls_version = 0;
         worker_stream_set_error(t, why, refusal);
@@ -374,12 +384,14 @@ void worker_stream_file(struct worker_stream *t, int fd, bool direct, const char
                 close(fd);
                 return;
         }
-        t->granting = false;
-        t->grant.fd = fd;
-        t->grant.direct = direct;
-        snprintf(t->grant.object_key, sizeof t->grant.object_key, "%s", object_key);
-        segment_writer_granted(t->writer, &t->grant);
+        struct segment_writer_grant grant = t->grant;
         explicit_bzero(&t->grant, sizeof t->grant);
+        t->granting = false;
+        grant.fd = fd;
+        grant.direct = direct;
+        snprintf(grant.object_key, sizeof grant.object_key, "%s", object_key);
+        segment_writer_granted(t->writer, &grant);
+        explicit_bzero(&grant, sizeof grant);
 }
 
 void worker_stream_no_file(struct worker_stream *t, const struct err *why)
@@ -456,6 +468,7 @@ struct worker_stream *worker_stream_free(struct worker_stream *t)
         camera_free(t->camera);
         segment_writer_free(t->writer);
         chan_free(t->seal);
+        worker_hold_done(&t->hold);
         buf_done(&t->seal_cert);
         buf_done(&t->issuer_cert);
         buf_done(&t->root_cert);

@@ -18,7 +18,7 @@
 #define SUPERVISOR_CHILDREN_MAX (3 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
-#define SUPERVISOR_STEADY_US INT64_C(5000000) /* lived that long: the next restart is quick again */
+#define SUPERVISOR_STEADY_US INT64_C(2000000) /* lived that long: the next restart is quick again */
 #define SUPERVISOR_FINISH_MS 5000             /* for workers and sealer when the parent is gone */
 #define SUPERVISOR_STOP_MS 8000
 

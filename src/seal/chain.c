@@ -226,9 +226,8 @@ static void chain_plan(struct chain *c)
                                 high = mid;
                 }
                 before[i] = low ? ends[low - 1] : NONE;
-                /* Two seals of one number: the first found keeps the place. Of two copies, the last. */
-                if (low < runs && c->places[ends[low]].known != c->places[i].known &&
-                        !position_before(position[i], position[ends[low]]))
+                /* Two copies, or two seals of one number: the first found keeps the place. */
+                if (low < runs && !position_before(position[i], position[ends[low]]))
                         continue;
                 ends[low] = i;
                 if (low == runs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "seal/evidence.h"
 
-#include "base/secret.h"
+#include "crypto/hash.h"
 #include "media/box.h"
 #include "seal/evidence_plan.h"
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define EVIDENCE_VERSION 1
+#define CHECKSUM_BOX_BYTES (8 + HASH_BYTES)
 
 #define TYPE_UUID BOX_TYPE('u', 'u', 'i', 'd')
 #define TYPE_RNGE BOX_TYPE('r', 'n', 'g', 'e')
@@ -16,6 +17,7 @@
 #define TYPE_SHDR BOX_TYPE('s', 'h', 'd', 'r')
 #define TYPE_SKEY BOX_TYPE('s', 'k', 'e', 'y')
 #define TYPE_FRAG BOX_TYPE('f', 'r', 'a', 'g')
+#define TYPE_CSUM BOX_TYPE('c', 's', 'u', 'm')
 
 const uint8_t evidence_user_type[16] = { 0x90, 0xb4, 0x39, 0x08, 0xff, 0x8c, 0x4b, 0x13, 0xaa, 0x81,
         0xce, 0xb0, 0xf9, 0x29, 0x99, 0xec };
@@ -202,6 +204,18 @@ static void evidence_write_segment(struct pack *p, const struct evidence_segment
         box_end(p, segm);
 }
 
+/* Proves nothing, for anybody can compute it; shows damage to what nothing else depends on (the range). */
+static void evidence_write_checksum(struct pack *p, size_t from)
+{
+        uint8_t sum[HASH_BYTES] = { 0 };
+
+        if (!p->bad)
+                hash_once(bytes_sub(buf_bytes(p->out), from, SIZE_MAX), sum);
+        size_t box = box_begin(p, TYPE_CSUM);
+        pack_bytes(p, BYTES(sum, sizeof sum));
+        box_end(p, box);
+}
+
 int evidence_write_back(const struct evidence *ev, struct buf *out, struct err *e)
 {
         struct pack p = pack_to(out);
@@ -219,6 +233,7 @@ int evidence_write_back(const struct evidence *ev, struct buf *out, struct err *
         box_end(&p, rnge);
         for (unsigned i = 0; i < ev->segments_n; i++)
                 evidence_write_segment(&p, &ev->segments[i]);
+        evidence_write_checksum(&p, begin + EVIDENCE_HEADER_BYTES);
         if (p.bad) {
                 out->n = begin;
                 return err_set(e, ERR_EXHAUSTED, "evidence: more than %zu bytes; export a shorter range",
@@ -316,13 +331,17 @@ static int evidence_read_all(struct bytes payload, struct evidence *ev, struct r
         int r = evidence_expect(payload, &at, TYPE_RNGE, &box, e);
         if (r == 0)
                 r = evidence_read_range(box.payload, ev, e);
-        while (r == 0 && at < payload.n) {
+        while (r == 0 && at + CHECKSUM_BOX_BYTES < payload.n) {
                 r = evidence_expect(payload, &at, TYPE_SEGM, &box, e);
                 if (r == 0)
                         r = evidence_read_segment(box.payload, ev, rd, e);
                 if (r < 0)
                         return err_wrap(e, ERR_CORRUPT, "segment %u of the evidence", ev->segments_n);
         }
+        if (r == 0)
+                r = evidence_expect(payload, &at, TYPE_CSUM, &box, e);
+        if (r == 0 && (at != payload.n || box.payload.n != HASH_BYTES))
+                return err_set(e, ERR_CORRUPT, "bytes behind the checksum");
         if (r == 0 && ev->segments_n == 0)
                 return err_set(e, ERR_CORRUPT, "evidence without a segment");
         return r;

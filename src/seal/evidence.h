@@ -59,7 +59,8 @@ bool evidence_has_track(const struct evidence *ev, uint32_t track_id);
 /* Bytes that one fragment has in mdat, and all together. */
 uint64_t evidence_fragment_bytes(const struct evidence *ev, const struct evidence_fragment *f);
 uint64_t evidence_sample_bytes(const struct evidence *ev);
-/* The evidence box's payload (behind the user type), back to a struct; views point into payload. On failure, where
+/* The evidence box's payload (behind the user type), back to a struct; views point into payload. The checksum is not
+ * compared: whoever wants to know writes the box again and compares all of it. On failure, where
  * the fault lies in a fragment whose seal can be read, *ret_from_us and *ret_to_us say when (may be NULL). */
 int evidence_read_back(struct bytes payload, struct evidence *ret, int64_t *ret_from_us, int64_t *ret_to_us,
         struct err *e) MUST_USE;

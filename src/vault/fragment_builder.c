@@ -294,8 +294,10 @@ static uint64_t lay_out_times(struct fragment_builder_track *t, int64_t next, ui
         if (memcmp(decode, t->times, n * sizeof *decode) != 0)
                 next = FRAGMENT_BUILDER_UNKNOWN;
         for (unsigned i = 0; i < n; i++) {
+                /* Rising by at least 1, over fragments too: players drop pictures of equal decode time. */
                 if (decode[i] < (int64_t)t->floor)
                         decode[i] = (int64_t)t->floor;
+                t->floor = (uint64_t)decode[i] + 1;
                 t->samples[i].composition_offset = composition_offset(t->times[i], (uint64_t)decode[i]);
                 if (i > 0)
                         t->samples[i - 1].duration = (uint32_t)(decode[i] - decode[i - 1]);
@@ -304,7 +306,6 @@ static uint64_t lay_out_times(struct fragment_builder_track *t, int64_t next, ui
                 t->last_duration = t->samples[n - 2].duration;
         uint32_t d = last_duration(t, (uint64_t)decode[0], (uint64_t)decode[n - 1], next);
         t->samples[n - 1].duration = d;
-        t->floor = (uint64_t)decode[n - 1];
         *ret_duration = (uint64_t)(decode[n - 1] - decode[0]) + d;
         return (uint64_t)decode[0];
 }

@@ -288,6 +288,9 @@ static void note_beginning(struct segment_lane *l, const struct access_unit *u)
 {
         if (l->begin_cause)
                 gap_list_add(&l->gaps, l->begin_cause, l->begin_from_us, u->arrival_us, 0);
+        /* The clock can have gone back while nothing was recorded, over a restart too. */
+        if (l->begin_cause && l->begin_from_us != SEAL_UNKNOWN_US && u->arrival_us < l->begin_from_us)
+                gap_list_add(&l->gaps, SEAL_GAP_CLOCK_STEP, l->begin_from_us, u->arrival_us, 0);
         if (l->step_cause)
                 gap_list_add(&l->gaps, l->step_cause, l->last.arrival_us, u->arrival_us, 0);
         if (l->last_us != SEAL_UNKNOWN_US && u->arrival_us < l->last_us &&

@@ -27,6 +27,7 @@ struct segment_writer {
         bool stopping, stopped;
 
         bool asked, have_next;
+        bool unbegun; /* a segment was opened, and its first seal is not here: the sealer forgets it when asked for another */
         struct segment_writer_grant next;
         uint64_t granted_ms, ask_after_ms;
 
@@ -52,7 +53,7 @@ static uint64_t now_ms(const struct segment_writer *w)
 
 static void ask(struct segment_writer *w)
 {
-        if (w->asked || w->have_next || now_ms(w) < w->ask_after_ms)
+        if (w->asked || w->have_next || w->unbegun || now_ms(w) < w->ask_after_ms)
                 return;
         w->asked = true;
         w->events->want_segment(w->owner, w);
@@ -102,6 +103,7 @@ static void give_up(struct segment_writer *w, unsigned cause)
         }
         w->tail = w->sealing = NULL;
         w->waiting = 0;
+        w->unbegun = false;
         note_unused(w, true);
         segment_lane_give_up(&w->lane, cause);
         grant_give_back(w);
@@ -220,6 +222,7 @@ static bool open_segment(struct segment_writer *w, const struct access_unit *u)
         if (!w->have_next)
                 return false;
         w->have_next = false;
+        w->unbegun = true;
         int r = segment_lane_open(&w->lane, &w->next, u, &e);
         explicit_bzero(w->next.key, sizeof w->next.key);
         if (r < 0) {
@@ -234,6 +237,8 @@ static bool end_segment(struct segment_writer *w, int64_t next_pts)
         if (!finish(w, true, next_pts))
                 return false;
         note_unused(w, w->lane.fragments == 0);
+        if (w->lane.fragments == 0)
+                w->unbegun = false;
         segment_lane_close(&w->lane);
         return true;
 }
@@ -550,6 +555,7 @@ void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
         memcpy(f->epoch, s.epoch, sizeof f->epoch);
         f->sequence = s.sequence;
         w->sealing = NULL;
+        w->unbegun = w->unbegun && f->request.fragment != 1;
         pump(w);
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vault/vault_check.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -255,15 +253,18 @@ static int on_stream(void *owner, const char *stream, struct err *e)
         return vault_walk_segments(c->vault, stream, NULL, on_segment, c, e);
 }
 
-/* --- key files that no segment was asked for --- */
+/* --- key files, also those that no segment names --- */
 
-static void check_key_text(struct check *c, const char *path, const char *name)
+static int on_key(void *owner, const char *name, struct err *e)
 {
+        struct check *c = owner;
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->vault, name);
         CLEANUP(buf_done) struct buf text;
         struct key_store_file file;
         struct err why;
         char expected[HEAD_PATH_MAX + 80];
 
+        (void)e;
         buf_init(&text, KEY_STORE_FILE_MAX);
         c->result->key_files++;
         int r = file_read(path, KEY_STORE_FILE_MAX, &text, &why);
@@ -271,35 +272,12 @@ static void check_key_text(struct check *c, const char *path, const char *name)
                 r = key_store_parse(buf_bytes(&text), &file, &why);
         if (r < 0) {
                 check_fault(c, name, "%s", why.text);
-                return;
+                return 0;
         }
         key_store_path(file.stream, file.hour, file.key_id, expected, sizeof expected);
         if (strcmp(expected, name) != 0)
                 check_fault(c, name, "holds the key that belongs in %s", expected);
-}
-
-/* keys/<stream>/<date>/<file>: three levels below `keys`. */
-static void check_keys_below(struct check *c, const char *name, unsigned depth)
-{
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->vault, name);
-
-        if (depth == 3) {
-                check_key_text(c, path, name);
-                return;
-        }
-        DIR *d = opendir(path);
-        if (!d) {
-                if (errno != ENOENT)
-                        check_fault(c, name, "cannot be read: %s", strerror(errno));
-                return;
-        }
-        for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
-                if (entry->d_name[0] == '.')
-                        continue;
-                CLEANUP(own_freep) char *below = xasprintf("%s/%s", name, entry->d_name);
-                check_keys_below(c, below, depth + 1);
-        }
-        closedir(d);
+        return 0;
 }
 
 int vault_check(const char *vault, const struct vault_check_options *o, struct vault_check_result *ret, struct err *e)
@@ -312,7 +290,8 @@ int vault_check(const char *vault, const struct vault_check_options *o, struct v
         load_index(&c);
         int r = vault_walk_streams(vault, on_stream, &c, e);
         check_rows_left(&c);
-        check_keys_below(&c, "keys", 0);
+        if (r == 0)
+                r = vault_walk_keys(vault, on_key, &c, e);
         table_done(&c.keys);
         index_free(c.index);
         if (r < 0)

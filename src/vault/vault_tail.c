@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/pack.h"
 #include "os/file.h"
 #include "seal/segment.h"
 #include "vault/vault_walk.h"
@@ -79,9 +80,29 @@ static int mend(const char *path, const struct segment *s, struct segment_end *r
         return r;
 }
 
+/* A whole seal anywhere; one that was cut off in the middle proves nothing. */
 static bool has_seal(struct bytes file)
 {
-        return file.n && memmem(file.p, file.n, seal_user_type, sizeof seal_user_type);
+        const size_t n = sizeof seal_user_type;
+
+        while (file.n >= n) {
+                const uint8_t *at = memmem(file.p, file.n, seal_user_type, n);
+                struct seal s;
+
+                if (!at)
+                        return false;
+                size_t from = (size_t)(at - file.p);
+                /* The box's size stands 8 bytes before its user type. */
+                if (from >= 8) {
+                        struct unpack u = unpack_of(bytes_sub(file, from - 8, 4));
+                        uint32_t size = unpack_u32(&u);
+                        struct bytes box = bytes_sub(file, from - 8, size);
+                        if (size > 24 && box.n == size && seal_parse(bytes_sub(box, 24, box.n), &s, NULL) == 0)
+                                return true;
+                }
+                file = bytes_sub(file, from + n, file.n);
+        }
+        return false;
 }
 
 static int read_mapped(const char *path, struct bytes file, struct segment_end *ret, struct err *e)

@@ -148,6 +148,28 @@ int vault_walk_hour_before(const char *vault, const char *stream, const char *ho
         return r;
 }
 
+#define KEY_DEPTH 3 /* levels below keys/ */
+
+static int walk_keys(const char *vault, const char *name, unsigned depth,
+        int (*on_key)(void *owner, const char *name, struct err *e), void *owner, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, name);
+        CLEANUP(name_list_done) struct name_list names = { 0 };
+        int r = name_list_read(path, &names, e);
+
+        for (int i = 0; r == 0 && i < names.n; i++) {
+                CLEANUP(own_freep) char *below = xasprintf("%s/%s", name, names.entries[i]->d_name);
+                r = depth == KEY_DEPTH ? on_key(owner, below, e) : walk_keys(vault, below, depth + 1, on_key, owner, e);
+        }
+        return r;
+}
+
+int vault_walk_keys(const char *vault, int (*on_key)(void *owner, const char *name, struct err *e), void *owner,
+        struct err *e)
+{
+        return walk_keys(vault, "keys", 1, on_key, owner, e);
+}
+
 int64_t vault_walk_time_of(const char *object_key)
 {
         const char *slash = strchr(object_key, '/');

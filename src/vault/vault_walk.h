@@ -17,6 +17,9 @@ int vault_walk_segments(const char *vault, const char *stream, const char *below
 #define VAULT_WALK_HOUR_ROOM 14
 int vault_walk_hour_before(const char *vault, const char *stream, const char *hour, char ret[static VAULT_WALK_HOUR_ROOM],
         struct err *e) MUST_USE;
+/* All key store files: keys/<stream>/<date>/<file>, whatever their names; relative to the vault, in no order. */
+int vault_walk_keys(const char *vault, int (*on_key)(void *owner, const char *name, struct err *e), void *owner,
+        struct err *e) MUST_USE;
 /* The time in an object key's name; SEAL_UNKNOWN_US (the smallest i64) where it has none. */
 int64_t vault_walk_time_of(const char *object_key);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TIME_MAX_US INT64_C(253402300799999999) /* the year 9999 ends */
 #define SECONDS_1904_TO_1970 INT64_C(2082844800)
 
 /* ftyp as docs/spec/evidence.md writes it. */
@@ -348,6 +349,8 @@ static int inspect_segment(struct inspect *in, const struct evidence_segment *s,
         snprintf(p->stream, sizeof p->stream, "%s", s->head.stream);
         if (signers_of_head(in->signers, &s->head, &p->signer, NULL) < 0)
                 p->signer = NULL;
+        if (s->fragments_n)
+                p->named_us = s->fragments[0].seal.first_arrival_us;
         hash_once(s->header_bytes, header_hash);
         in->cipher = cipher_new(s->key);
         for (unsigned j = 0; j < s->fragments_n; j++) {
@@ -444,9 +447,10 @@ static void tell_range(struct inspect *in)
 {
         char from[STR_TIME_ROOM], to[STR_TIME_ROOM];
 
+        /* Stated by the exporter and not sealed. */
         tell(in, VERDICT_NOTE, 0, 0, "exported for %s to %s%s",
                 in->ev.from_us < 0 ? "the beginning" : str_time(from, in->ev.from_us),
-                in->ev.to_us < 0 ? "the end" : str_time(to, in->ev.to_us),
+                in->ev.to_us > TIME_MAX_US ? "the end" : str_time(to, in->ev.to_us),
                 in->ev.without_audio ? ", without sound (its hashes are sealed)" : "");
 }
 
@@ -477,11 +481,12 @@ static int inspect_all(struct inspect *in, struct err *e)
         }
         if (inspect_front(in, in->evidence_at - bytes, &why) < 0)
                 tell(in, VERDICT_EDITED, in->evidence_at, in->file.n, "the evidence yields no film: %.180s", why.text);
-        r = inspect_back(in, e);
+        tell_range(in);
+        r = inspect_segments(in, in->evidence_at - bytes, e);
         if (r < 0)
                 return r;
-        tell_range(in);
-        return inspect_segments(in, in->evidence_at - bytes, e);
+        /* Last, for what it says is said better by what it is made of. */
+        return verdict_overall(in->v) == 1 ? 0 : inspect_back(in, e);
 }
 
 int export_inspect(struct bytes file, const char *name, struct signers *signers,

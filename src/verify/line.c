@@ -259,6 +259,10 @@ static void tell_fault(struct line *l, size_t piece, const struct piece_fault *f
         snprintf(item.stream, sizeof item.stream, "%s", l->stream);
         if (f->on_tail && tail_is_honest(l, piece))
                 item.kind = VERDICT_NOTE;
+        /* What is missing at the end may reach as far as the next file. */
+        if (item.kind == VERDICT_TRUNCATED && f->at == l->pieces[piece].seals_n && piece + 1 < l->n &&
+                l->pieces[piece + 1].seals_n && l->pieces[piece + 1].seals[0].first_us > item.to_us)
+                item.to_us = l->pieces[piece + 1].seals[0].first_us;
         verdict_add(l->v, &item);
 }
 

@@ -7,6 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+int64_t piece_time_of_key(const char *key)
+{
+        const char *slash = strchr(key, '/');
+        char text[STR_TIME_ROOM];
+        int64_t us;
+
+        if (!slash || strlen(slash) < 28)
+                return SEAL_UNKNOWN_US;
+        const char *s = slash + 1;
+        snprintf(text, sizeof text, "%.10sT%.2s:%.2s:%.7s", s, s + 11, s + 14, s + 17);
+        return str_parse_time(text, &us, NULL) < 0 ? SEAL_UNKNOWN_US : us;
+}
+
 void piece_init(struct piece *p, const char *file)
 {
         *p = (struct piece){ .misplaced = VERDICT_AUTHENTIC, .named_us = SEAL_UNKNOWN_US };

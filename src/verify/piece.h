@@ -45,10 +45,12 @@ struct piece {
         bool index_wrong; /* faults of sidx and mfra: said only where nothing else is wrong */
         char index_text[120];
         struct buf unproved; /* seals of a file whose header cannot be read: u64 offset, u32 length, payload */
-        int64_t named_us; /* the time in its name, or SEAL_UNKNOWN_US */
+        int64_t named_us; /* about when it begins, where no seal says so: from its name; or SEAL_UNKNOWN_US */
         uint64_t bytes;
 };
 
+/* <stream>/2026-11-22/15/40-01.221Z.0.mp4 to a time; SEAL_UNKNOWN_US where it is none. */
+int64_t piece_time_of_key(const char *key);
 void piece_init(struct piece *p, const char *file);
 void piece_done(struct piece *p);
 void piece_add_seal(struct piece *p, const struct seal *s, struct bytes payload, uint64_t offset, uint64_t end,

@@ -247,6 +247,20 @@ static bool tail_is_cut_mfra(struct bytes tail)
         return memcmp(tail.p + 4, type, sizeof type) == 0 && size > tail.n;
 }
 
+/* Behind a seal come its padding, or the next fragment. A write cut short leaves the beginning of one, or zeros. */
+static bool tail_begins_well(struct bytes tail, uint64_t from)
+{
+        struct unpack u = unpack_of(tail);
+        uint32_t size = unpack_u32(&u), type = unpack_u32(&u);
+        size_t padding = segment_padding(from);
+
+        if (u.bad || (size == 0 && type == 0))
+                return true;
+        if (type == BOX_TYPE('f', 'r', 'e', 'e'))
+                return padding == 0 || size == padding;
+        return padding == 0 && type == BOX_TYPE('m', 'o', 'o', 'f');
+}
+
 /* Was this once a whole fragment with its seal? A fragment whose writing was cut short has none yet. */
 static bool tail_was_sealed(struct bytes file, uint64_t from)
 {
@@ -256,6 +270,8 @@ static bool tail_was_sealed(struct bytes file, uint64_t from)
         struct box b;
         bool has_media = false;
 
+        if (!tail_begins_well(tail, from))
+                return true;
         const uint8_t *seal = memmem(tail.p, tail.n, seal_user_type, USER_TYPE);
         if (seal && seal - tail.p >= BOX_HEADER) {
                 struct unpack u = unpack_of(bytes_sub(tail, (size_t)(seal - tail.p) - BOX_HEADER, BOX_HEADER));
@@ -280,7 +296,7 @@ static void inspect_closed_end(struct inspect *in, const struct promised *pr)
 {
         struct bytes tail = bytes_sub(in->file, in->s.unsealed_from, in->file.n);
 
-        if (pr->filled && in->file.n < pr->end)
+        if (pr->filled && in->file.n < pr->end && in->s.mfra.n == 0)
                 piece_add_fault(in->p, VERDICT_TRUNCATED, in->s.unsealed_from, in->file.n,
                         "the file ends before its index (mfra); all sealed fragments are there");
         else if (tail.n && tail_is_cut_mfra(tail))
@@ -319,7 +335,7 @@ static void inspect_open_end(struct inspect *in)
                         "the segment was closed (mfra), and its last seal is missing")->unread = CHAIN_MANY;
                 in->p->ends = true;
         } else if (from < in->file.n && tail_was_sealed(in->file, from)) {
-                tell_region(in, from, in->file.n, CHAIN_MANY, "what was a fragment with its seal cannot be read");
+                tell_region(in, from, in->file.n, CHAIN_MANY, "what was written there (a fragment with its seal, or padding) was changed");
                 in->p->ends = true;
         } else if (from < in->file.n) {
                 piece_add_fault(in->p, VERDICT_CANNOT_TELL, from, in->file.n,
@@ -376,6 +392,8 @@ void segment_inspect(struct bytes file, struct signers *signers, struct piece *p
         p->signer = in.signer;
         snprintf(p->stream, sizeof p->stream, "%s", in.s.head.stream);
         snprintf(p->object_key, sizeof p->object_key, "%s", in.s.head.object_key);
+        if (p->named_us == SEAL_UNKNOWN_US)
+                p->named_us = piece_time_of_key(p->object_key);
         bool told = tell_header(&in);
         for (unsigned i = 0; i < in.s.fragments_n; i++) {
                 tell_faults(&in, &in.s.fragments[i]);

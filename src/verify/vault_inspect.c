@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "verify/vault_inspect.h"
 
-#include "base/str.h"
 #include "verify/line.h"
 #include "verify/segment_inspect.h"
 #include "verify/source.h"
@@ -69,20 +68,6 @@ static int collect(struct walk *w, const char *key, unsigned depth, struct files
         return r < 0 ? r : 0;
 }
 
-/* <stream>/2026-11-22/15/40-01.221Z.0.mp4 to a time. */
-static int64_t time_of_key(const char *key)
-{
-        char text[STR_TIME_ROOM];
-        int64_t us;
-
-        const char *slash = strchr(key, '/');
-        if (!slash || strlen(slash) < 28)
-                return SEAL_UNKNOWN_US;
-        const char *s = slash + 1; /* 2026-11-22/15/40-01.221Z */
-        snprintf(text, sizeof text, "%.10sT%.2s:%.2s:%.7s", s, s + 11, s + 14, s + 17);
-        return str_parse_time(text, &us, NULL) < 0 ? SEAL_UNKNOWN_US : us;
-}
-
 static void progress(struct walk *w, uint64_t bytes)
 {
         w->done += bytes;
@@ -103,7 +88,7 @@ static int inspect_file(struct walk *w, const struct file *f, struct piece *p)
         if (r == ERR_NOT_FOUND)
                 return 0;
         piece_init(p, f->key);
-        p->named_us = time_of_key(f->key);
+        p->named_us = piece_time_of_key(f->key);
         if (r == 0) {
                 r = source_load(&source, 0, source.bytes.n, &why);
                 if (r == 0)

@@ -552,11 +552,12 @@ static void test_comes_back(void **state)
                 scene_run(&s);
         assert_int_equal(s.losses, 5);
         assert_int_equal(s.needs, 5);
-        /* Each with a quarter of jitter; the exact steps are test_backoff's. */
-        assert_in_range(s.need_us[1] - lost_us, 7000, 290000);
-        assert_in_range(s.need_us[2] - s.need_us[1], 295000, 1500000);
-        assert_in_range(s.need_us[3] - s.need_us[2], 370000, 1500000);
-        assert_in_range(s.need_us[4] - s.need_us[3], 370000, 1500000);
+        /* Each with a quarter of jitter; the exact steps are test_backoff's. libuv counts from the
+         * start of the loop's turn, so on a busy machine a timer can seem early. */
+        assert_in_range(s.need_us[1] - lost_us, 0, 240000);
+        assert_in_range(s.need_us[2] - s.need_us[1], 250000, 1500000);
+        assert_in_range(s.need_us[3] - s.need_us[2], 300000, 1500000);
+        assert_in_range(s.need_us[4] - s.need_us[3], 300000, 1500000);
 
         s.no_socket = false; /* and it works again, from a key frame on */
         s.stop_at_units = 4;

@@ -14,14 +14,15 @@
 static struct aac_config parsed(const void *p, size_t n)
 {
         struct aac_config c;
-        struct err e = { 0 };
+        struct err e = {0};
 
         if (aac_config_parse(BYTES(p, n), &c, &e) < 0)
                 fail_msg("%s", e.text);
         return c;
 }
 
-/* config= of the fixtures' SDP, whose rtpmap says the rate: 1490 is 12000/2, 1188 48000, 1408 16000, 1588 8000/1. */
+/* config= of the fixtures' SDP, whose rtpmap says the rate: 1490 is 12000/2, 1188 48000, 1408
+ * 16000, 1588 8000/1. */
 static void cameras(void **state)
 {
         (void)state;
@@ -37,7 +38,8 @@ static void cameras(void **state)
         assert_int_equal(c.channels, 1);
         /* With an SBR tail behind (1188 56E500). */
         assert_int_equal(parsed("\x11\x88\x56\xe5\x00", 5).sample_rate, 48000);
-        /* Object type 5 in front: 00101 0110 0001 0011 00010 0.. is SBR, 24000, mono, 48000, core LC. */
+        /* Object type 5 in front: 00101 0110 0001 0011 00010 0.. is SBR, 24000, mono, 48000, core
+         * LC. */
         c = parsed("\x2b\x09\x88\x00", 4);
         assert_int_equal(c.object_type, 2);
         assert_int_equal(c.sample_rate, 24000);
@@ -52,10 +54,11 @@ static void cameras(void **state)
 static void refused(void **state)
 {
         (void)state;
-        static const char *const bad[] = { "\x16\x90", /* index 13 */
-                "\xf8\x20", /* object type 33 */ "\x14\xc0", /* 8 channels */ "\x02\x10", /* type 0 */
-                "\x17\x80" /* cut behind the escape */ };
-        struct aac_config c = { .channels = 7 };
+        static const char *const bad[] = {"\x16\x90", /* index 13 */
+                "\xf8\x20", /* object type 33 */ "\x14\xc0",
+                /* 8 channels */ "\x02\x10", /* type 0 */
+                "\x17\x80" /* cut behind the escape */};
+        struct aac_config c = {.channels = 7};
         for (size_t i = 0; i < ARRAY_LEN(bad); i++)
                 assert_int_equal(aac_config_parse(BYTES(bad[i], 2), &c, NULL), ERR_INVALID);
         assert_int_equal(aac_config_parse(BYTES("\x14", 1), &c, NULL), ERR_INVALID);
@@ -83,7 +86,7 @@ static void formatted(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(cameras), cmocka_unit_test(refused),
-                cmocka_unit_test(formatted) };
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(cameras), cmocka_unit_test(refused), cmocka_unit_test(formatted)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,21 +20,27 @@ static size_t unhex(uint8_t *to, const char *hex)
         return n;
 }
 
-/* fixtures protocol/sps/h265_sps.json (mediacommon, MIT); the last two from fixtures/video by ffprobe. */
+/* fixtures protocol/sps/h265_sps.json (mediacommon, MIT); the last two from fixtures/video by
+ * ffprobe. */
 static const struct {
         const char *hex;
         uint32_t width, height;
         uint8_t level;
 } known[] = {
-        { "420101016000000300900000030000030078a003c08010e596666924cae010000003001000000301e080", 1920, 1080, 120 },
-        { "420101040800000300980800000300005d9000501005a2294b7494985ffe00020002d404040410000003001000000301e080", 1280,
-                720, 93 },
-        { "4201010140000003000003000003000003007ba003c0801107cb96b4a42592e3016a02020208000003000800000301e3002ef2880007270"
-          "c0000989682",
-                1920, 1080, 123 },
-        { "420101016000000300b0000003000003005da00280802d1636b924cbf0080000030008000003019508", 1280, 720, 93 },
-        { "42010121400000030080000003000003007ba0050201e16793b91283caae6e02020208", 640, 480, 123 },
-        { "42010101600000030090000003000003005aa006020090596566924cae680800000300080000030050", 768, 576, 90 },
+        {"420101016000000300900000030000030078a003c08010e596666924cae010000003001000000301e080",
+                1920, 1080, 120},
+        {"420101040800000300980800000300005d9000501005a2294b7494985ffe00020002d40404041000000300100"
+         "0000301e080",
+                1280, 720, 93},
+        {"4201010140000003000003000003000003007ba003c0801107cb96b4a42592e3016a020202080000030008000"
+         "00301e3002ef2880007270"
+         "c0000989682",
+                1920, 1080, 123},
+        {"420101016000000300b0000003000003005da00280802d1636b924cbf0080000030008000003019508", 1280,
+                720, 93},
+        {"42010121400000030080000003000003007ba0050201e16793b91283caae6e02020208", 640, 480, 123},
+        {"42010101600000030090000003000003005aa006020090596566924cae680800000300080000030050", 768,
+                576, 90},
 };
 
 static void sizes(void **state)
@@ -52,11 +58,26 @@ static void sizes(void **state)
         }
 }
 
+/* Made with x265 3.5, two temporal layers; ffprobe says 322x182 at level 60. */
+static void sub_layers(void **state)
+{
+        (void)state;
+        uint8_t nal[256];
+        struct h265_sps s;
+        size_t n = unhex(nal, "42010201600000030090000003000003003c0000a00a480b9c95965652b2c9265780"
+                              "b4040000030004000003006420");
+        assert_int_equal(h265_sps_parse(BYTES(nal, n), &s, NULL), 0);
+        assert_int_equal(s.sub_layers, 2);
+        assert_int_equal(s.width, 322);
+        assert_int_equal(s.height, 182);
+        assert_int_equal(s.profile_tier_level[11], 60);
+}
+
 static void refused(void **state)
 {
         (void)state;
         uint8_t nal[256];
-        struct h265_sps s = { .width = 3 };
+        struct h265_sps s = {.width = 3};
         size_t n = unhex(nal, known[0].hex);
         for (size_t cut = 0; cut < 22; cut++) {
                 uint8_t *copy = malloc(cut ? cut : 1);
@@ -72,8 +93,10 @@ static void refused(void **state)
 }
 
 /* hvcC of fixtures/video/axis_test_640x480_h265main.mp4, made by GStreamer. */
-static const char axis_hvcc[] = "0121400000008000000000007bf000fcfdf8f800000f03200001001840010c01ffff2140000003008000000300000"
-                                "3007b130240210001002c42010121400000030080000003000003007ba0050201e16793b91283caae6e0202020800"
+static const char axis_hvcc[] = "0121400000008000000000007bf000fcfdf8f800000f03200001001840010c01ff"
+                                "ff2140000003008000000300000"
+                                "3007b130240210001002c42010121400000030080000003000003007ba0050201e"
+                                "16793b91283caae6e0202020800"
                                 "6ddd000cdfe6004022000100084401c0373c046c90";
 
 static void records(void **state)
@@ -105,7 +128,8 @@ static void records(void **state)
         for (size_t cut = 0; cut < n; cut++) {
                 uint8_t *copy = malloc(cut ? cut : 1);
                 memcpy(copy, hvcc, cut);
-                assert_int_equal(h265_config_sets(BYTES(copy, cut), &sets, NULL, NULL), ERR_CORRUPT);
+                assert_int_equal(
+                        h265_config_sets(BYTES(copy, cut), &sets, NULL, NULL), ERR_CORRUPT);
                 free(copy);
         }
         assert_int_equal(h265_config_sets(BYTES(hvcc, n), &sets, NULL, NULL), 0);
@@ -126,7 +150,7 @@ static void types(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(sizes), cmocka_unit_test(refused), cmocka_unit_test(records),
-                cmocka_unit_test(types) };
+        const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(sub_layers),
+                cmocka_unit_test(refused), cmocka_unit_test(records), cmocka_unit_test(types)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

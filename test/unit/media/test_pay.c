@@ -62,25 +62,56 @@ static void known(void **state)
 {
         (void)state;
         struct packets *all = calloc(1, sizeof *all);
-        struct bytes h264 = LITERAL("\0\0\0\2\x09\x10\0\0\0\x10\x65" "abcdefghijklmno\0\0\0\x11\x65" "0123456789abcdef");
+        struct bytes h264 = LITERAL("\0\0\0\2\x09\x10\0\0\0\x10\x65"
+                                    "abcdefghijklmno\0\0\0\x11\x65"
+                                    "0123456789abcdef");
         assert_int_equal(pay_unit(MEDIA_H264, h264, 16, on_packet, all, NULL), 4);
         is(all, 0, LITERAL("\x09\x10"), false);
-        is(all, 1, LITERAL("\x65" "abcdefghijklmno"), false);
-        is(all, 2, LITERAL("\x7c\x85" "0123456789abcd"), false);
-        is(all, 3, LITERAL("\x7c\x45" "ef"), true);
+        is(all, 1,
+                LITERAL("\x65"
+                        "abcdefghijklmno"),
+                false);
+        is(all, 2,
+                LITERAL("\x7c\x85"
+                        "0123456789abcd"),
+                false);
+        is(all, 3,
+                LITERAL("\x7c\x45"
+                        "ef"),
+                true);
         clear(all);
-        struct bytes h265 = LITERAL("\0\0\0\x24\x26\x09" "0123456789abcdef0123456789abcdefgh");
+        struct bytes h265 = LITERAL("\0\0\0\x24\x26\x09"
+                                    "0123456789abcdef0123456789abcdefgh");
         assert_int_equal(pay_unit(MEDIA_H265, h265, 16, on_packet, all, NULL), 3);
-        is(all, 0, LITERAL("\x62\x09\x93" "0123456789abc"), false);
-        is(all, 1, LITERAL("\x62\x09\x13" "def0123456789"), false);
-        is(all, 2, LITERAL("\x62\x09\x53" "abcdefgh"), true);
+        is(all, 0,
+                LITERAL("\x62\x09\x93"
+                        "0123456789abc"),
+                false);
+        is(all, 1,
+                LITERAL("\x62\x09\x13"
+                        "def0123456789"),
+                false);
+        is(all, 2,
+                LITERAL("\x62\x09\x53"
+                        "abcdefgh"),
+                true);
         clear(all);
         assert_int_equal(pay_unit(MEDIA_AAC, LITERAL("abc"), 16, on_packet, all, NULL), 1);
-        is(all, 0, LITERAL("\0\x10\0\x18" "abc"), true);
+        is(all, 0,
+                LITERAL("\0\x10\0\x18"
+                        "abc"),
+                true);
         clear(all);
-        assert_int_equal(pay_unit(MEDIA_AAC, LITERAL("0123456789abcdef"), 16, on_packet, all, NULL), 2);
-        is(all, 0, LITERAL("\0\x10\0\x80" "0123456789ab"), false);
-        is(all, 1, LITERAL("\0\x10\0\x80" "cdef"), true);
+        assert_int_equal(
+                pay_unit(MEDIA_AAC, LITERAL("0123456789abcdef"), 16, on_packet, all, NULL), 2);
+        is(all, 0,
+                LITERAL("\0\x10\0\x80"
+                        "0123456789ab"),
+                false);
+        is(all, 1,
+                LITERAL("\0\x10\0\x80"
+                        "cdef"),
+                true);
         clear(all);
         free(all);
 }
@@ -96,16 +127,25 @@ static void refused(void **state)
 {
         (void)state;
         struct packets *all = calloc(1, sizeof *all);
-        uint8_t large[8192] = { 0 };
-        assert_int_equal(pay_unit(MEDIA_H264, LITERAL("\0\0\0\2a"), 1400, on_packet, all, NULL), ERR_INVALID);
-        assert_int_equal(pay_unit(MEDIA_H264, LITERAL("\0\0\0\0"), 1400, on_packet, all, NULL), ERR_INVALID);
-        assert_int_equal(pay_unit(MEDIA_H265, LITERAL("\0\0\0\1a"), 1400, on_packet, all, NULL), ERR_INVALID);
-        assert_int_equal(pay_unit(MEDIA_H264, BYTES(NULL, 0), 1400, on_packet, all, NULL), ERR_INVALID);
-        assert_int_equal(pay_unit(MEDIA_H264, LITERAL("\0\0\0\1a"), 15, on_packet, all, NULL), ERR_INVALID);
-        assert_int_equal(pay_unit(MEDIA_NONE, LITERAL("\0\0\0\1a"), 1400, on_packet, all, NULL), ERR_INVALID);
-        assert_int_equal(pay_unit(MEDIA_AAC, BYTES(large, 8192), 1400, on_packet, all, NULL), ERR_INVALID);
+        uint8_t large[8192] = {0};
+        assert_int_equal(pay_unit(MEDIA_H264, LITERAL("\0\0\0\2a"), 1400, on_packet, all, NULL),
+                ERR_INVALID);
+        assert_int_equal(
+                pay_unit(MEDIA_H264, LITERAL("\0\0\0\0"), 1400, on_packet, all, NULL), ERR_INVALID);
+        assert_int_equal(pay_unit(MEDIA_H265, LITERAL("\0\0\0\1a"), 1400, on_packet, all, NULL),
+                ERR_INVALID);
+        assert_int_equal(
+                pay_unit(MEDIA_H264, BYTES(NULL, 0), 1400, on_packet, all, NULL), ERR_INVALID);
+        assert_int_equal(
+                pay_unit(MEDIA_H264, LITERAL("\0\0\0\1a"), 15, on_packet, all, NULL), ERR_INVALID);
+        assert_int_equal(pay_unit(MEDIA_NONE, LITERAL("\0\0\0\1a"), 1400, on_packet, all, NULL),
+                ERR_INVALID);
+        assert_int_equal(
+                pay_unit(MEDIA_AAC, BYTES(large, 8192), 1400, on_packet, all, NULL), ERR_INVALID);
         assert_int_equal(all->n, 0);
-        assert_int_equal(pay_unit(MEDIA_H264, LITERAL("\0\0\0\1a\0\0\0\1b"), 1400, stop, NULL, NULL), ERR_CANCELLED);
+        assert_int_equal(
+                pay_unit(MEDIA_H264, LITERAL("\0\0\0\1a\0\0\0\1b"), 1400, stop, NULL, NULL),
+                ERR_CANCELLED);
         free(all);
 }
 
@@ -131,11 +171,12 @@ static size_t random_unit(enum media_codec codec, uint32_t *seed, uint8_t *to)
         }
         for (unsigned nals = 1 + next(seed) % 5; nals > 0; nals--) {
                 size_t n = 3 + next(seed) % (next(seed) % 4 ? 60 : 9000);
-                static const uint8_t h264[] = { 0x06, 0x41, 0x65, 0x09 }, h265[] = { 0x4e, 0x02, 0x26, 0x46 };
+                static const uint8_t h264[] = {0x06, 0x41, 0x65, 0x09},
+                                     h265[] = {0x4e, 0x02, 0x26, 0x46};
                 uint8_t type = codec == MEDIA_H264 ? h264[next(seed) % 4] : h265[next(seed) % 4];
                 if (nals == 1)
                         type = codec == MEDIA_H264 ? 0x41 : 0x02;
-                memcpy(to + at, (uint8_t[]){ 0, 0, (uint8_t)(n >> 8), (uint8_t)n, type, 0x01 }, 6);
+                memcpy(to + at, (uint8_t[]){0, 0, (uint8_t)(n >> 8), (uint8_t)n, type, 0x01}, 6);
                 for (size_t i = 2; i < n; i++)
                         to[at + 4 + i] = (uint8_t)(next(seed) | 2);
                 at += 4 + n;
@@ -145,7 +186,7 @@ static size_t random_unit(enum media_codec codec, uint32_t *seed, uint8_t *to)
 
 static struct depay *depay_of(enum media_codec codec)
 {
-        struct media_config config = { .codec = codec, .clock_rate = 90000 };
+        struct media_config config = {.codec = codec, .clock_rate = 90000};
         struct depay *d;
 
         if (codec == MEDIA_AAC)
@@ -158,7 +199,7 @@ static struct depay *depay_of(enum media_codec codec)
 static void round_trip(void **state)
 {
         (void)state;
-        static const enum media_codec codecs[] = { MEDIA_H264, MEDIA_H265, MEDIA_AAC };
+        static const enum media_codec codecs[] = {MEDIA_H264, MEDIA_H265, MEDIA_AAC};
         struct packets *all = calloc(1, sizeof *all);
         uint8_t *unit = malloc(60000);
         uint32_t seed = 4711;
@@ -166,13 +207,18 @@ static void round_trip(void **state)
         for (size_t k = 0; k < ARRAY_LEN(codecs); k++) {
                 struct depay *d = depay_of(codecs[k]);
                 for (int64_t t = 1; t <= 300; t++) {
-                        size_t n = random_unit(codecs[k], &seed, unit), payload_max = 16 + next(&seed) % 1500;
+                        size_t n = random_unit(codecs[k], &seed, unit),
+                               payload_max = 16 + next(&seed) % 1500;
                         struct access_unit out;
-                        assert_true(pay_unit(codecs[k], BYTES(unit, n), payload_max, on_packet, all, NULL) > 0);
+                        assert_true(pay_unit(codecs[k], BYTES(unit, n), payload_max, on_packet, all,
+                                            NULL) > 0);
                         for (unsigned i = 0; i < all->n; i++) {
                                 assert_true(all->packet[i].n <= payload_max);
-                                depay_push(d, &(struct depay_packet){ .payload = BYTES(all->packet[i].p, all->packet[i].n),
-                                                      .timestamp = t * 3600, .marker = all->packet[i].marker });
+                                depay_push(
+                                        d, &(struct depay_packet){.payload = BYTES(all->packet[i].p,
+                                                                          all->packet[i].n),
+                                                   .timestamp = t * 3600,
+                                                   .marker = all->packet[i].marker});
                                 int r = depay_pull(d, &out, NULL);
                                 assert_int_equal(r, i + 1 == all->n ? 0 : ERR_AGAIN);
                         }
@@ -203,8 +249,8 @@ static bool is_part(struct bytes part, struct bytes whole)
         return part.n == 0;
 }
 
-/* With loss nothing comes out that was not put in, every loss is counted once, and no unit that lost a packet is
- * silent about it. */
+/* With loss nothing comes out that was not put in, every loss is counted once, and no unit that
+ * lost a packet is silent about it. */
 static void dropped_packets(void **state)
 {
         (void)state;
@@ -232,9 +278,12 @@ static void dropped_packets(void **state)
                                         dropped++;
                                         continue;
                                 }
-                                depay_push(d, &(struct depay_packet){ .payload = BYTES(all->packet[i].p, all->packet[i].n),
-                                                      .timestamp = t * 3600, .marker = all->packet[i].marker,
-                                                      .lost_packets = pending });
+                                depay_push(
+                                        d, &(struct depay_packet){.payload = BYTES(all->packet[i].p,
+                                                                          all->packet[i].n),
+                                                   .timestamp = t * 3600,
+                                                   .marker = all->packet[i].marker,
+                                                   .lost_packets = pending});
                                 pending = 0;
                                 while ((r = depay_pull(d, &out, NULL)) != ERR_AGAIN) {
                                         assert_int_equal(r, 0);
@@ -266,7 +315,7 @@ static void dropped_packets(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(known), cmocka_unit_test(refused),
-                cmocka_unit_test(round_trip), cmocka_unit_test(dropped_packets) };
+        const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(refused),
+                cmocka_unit_test(round_trip), cmocka_unit_test(dropped_packets)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 static struct rtsp_message parsed(const char *text)
 {
         struct rtsp_message m;
-        struct err e = { 0 };
+        struct err e = {0};
 
         if (rtsp_parse_head(bytes_str(text), &m, &e) < 0)
                 fail_msg("%s", e.text);
@@ -77,18 +77,19 @@ static void requests(void **state)
 static void refused(void **state)
 {
         (void)state;
-        static const char *const cases[] = { "", "\r\n", "HTTP/1.1 200 OK\r\n\r\n", "RTSP/1.0 20 OK\r\n\r\n",
-                "RTSP/1.0 2000 OK\r\n\r\n", "RTSP/1.0 abc\r\n\r\n", "RTSP/1.0 099 x\r\n\r\n",
-                "DESCRIBE rtsp://h\r\n\r\n", "DESCRIBE  RTSP/1.0\r\n\r\n", "DESCRIBE a b RTSP/1.0\r\n\r\n",
-                "DES(RIBE a RTSP/1.0\r\n\r\n", "PLAY a RTSP/1.0\r\nno colon\r\n\r\n",
-                "PLAY a RTSP/1.0\r\n: x\r\n\r\n", "PLAY a RTSP/1.0\r\n folded: x\r\n\r\n",
+        static const char *const cases[] = {"", "\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+                "RTSP/1.0 20 OK\r\n\r\n", "RTSP/1.0 2000 OK\r\n\r\n", "RTSP/1.0 abc\r\n\r\n",
+                "RTSP/1.0 099 x\r\n\r\n", "DESCRIBE rtsp://h\r\n\r\n", "DESCRIBE  RTSP/1.0\r\n\r\n",
+                "DESCRIBE a b RTSP/1.0\r\n\r\n", "DES(RIBE a RTSP/1.0\r\n\r\n",
+                "PLAY a RTSP/1.0\r\nno colon\r\n\r\n", "PLAY a RTSP/1.0\r\n: x\r\n\r\n",
+                "PLAY a RTSP/1.0\r\n folded: x\r\n\r\n",
                 "PLAY a RTSP/1.0\r\nContent-Length: x\r\n\r\n",
                 "PLAY a RTSP/1.0\r\nContent-Length: -1\r\n\r\n",
                 "PLAY a RTSP/1.0\r\nContent-Length: 65537\r\n\r\n",
                 "PLAY a RTSP/1.0\r\nContent-Length: 99999999999999999999\r\n\r\n",
-                "PLAY a RTSP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" };
+                "PLAY a RTSP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"};
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                struct rtsp_message m = { .status = 5 };
+                struct rtsp_message m = {.status = 5};
                 assert_int_equal(rtsp_parse_head(bytes_str(cases[i]), &m, NULL), ERR_PROTOCOL);
                 assert_int_equal(m.status, 5);
         }
@@ -111,7 +112,8 @@ static void limits(void **state)
         n = sprintf(text, "RTSP/1.0 200 OK\r\nH:");
         memset(text + n, 'a', RTSP_LINE_MAX);
         assert_int_equal(rtsp_parse_head(BYTES(text, n + RTSP_LINE_MAX - 2), &m, NULL), 0);
-        assert_int_equal(rtsp_parse_head(BYTES(text, n + RTSP_LINE_MAX - 1), &m, NULL), ERR_PROTOCOL);
+        assert_int_equal(
+                rtsp_parse_head(BYTES(text, n + RTSP_LINE_MAX - 1), &m, NULL), ERR_PROTOCOL);
 }
 
 static void sessions(void **state)
@@ -140,19 +142,23 @@ static void rtp_info(void **state)
 {
         (void)state;
         struct rtsp_info info[RTSP_INFO_MAX];
-        assert_int_equal(rtsp_info_parse(bytes_str("url=trackID=1;seq=16852;rtptime=1070938629;ssrc=dcc4a0d8,"
-                                                   "url=trackID=2;seq=39409;rtptime=3075976528;ssrc=9fc9fff8"),
-                                 info, NULL),
+        assert_int_equal(
+                rtsp_info_parse(
+                        bytes_str("url=trackID=1;seq=16852;rtptime=1070938629;ssrc=dcc4a0d8,"
+                                  "url=trackID=2;seq=39409;rtptime=3075976528;ssrc=9fc9fff8"),
+                        info, NULL),
                 2);
         is(info[0].url, "trackID=1");
         assert_int_equal(info[0].sequence, 16852);
         assert_int_equal(info[1].rtp_time, 3075976528u);
-        assert_int_equal(rtsp_info_parse(bytes_str("url=rtsp://127.0.0.1/test.mkv/track1;rtptime=717574556"),
-                                 info, NULL),
+        assert_int_equal(
+                rtsp_info_parse(bytes_str("url=rtsp://127.0.0.1/test.mkv/track1;rtptime=717574556"),
+                        info, NULL),
                 1);
         assert_false(info[0].has_sequence);
         assert_true(info[0].has_time);
-        assert_int_equal(rtsp_info_parse(bytes_str("url=rtsp://h/a,b;seq=1, url=rtsp://h/c;seq=2"), info, NULL),
+        assert_int_equal(rtsp_info_parse(bytes_str("url=rtsp://h/a,b;seq=1, url=rtsp://h/c;seq=2"),
+                                 info, NULL),
                 2);
         is(info[0].url, "rtsp://h/a,b");
         is(info[1].url, "rtsp://h/c");
@@ -169,22 +175,28 @@ static void formatted(void **state)
         (void)state;
         struct buf out;
         buf_init(&out, 4096);
-        const struct rtsp_line lines[] = { { "Accept", "application/sdp" }, { "Session", NULL },
-                { "User-Agent", "Custos" } };
-        assert_int_equal(rtsp_format_request(&out, "DESCRIBE", "rtsps://h/s", 3, lines, 3, BYTES(NULL, 0), NULL),
+        const struct rtsp_line lines[] = {
+                {"Accept", "application/sdp"}, {"Session", NULL}, {"User-Agent", "Custos"}};
+        assert_int_equal(rtsp_format_request(&out, "DESCRIBE", "rtsps://h/s", 3, lines, 3,
+                                 BYTES(NULL, 0), NULL),
                 0);
-        is(buf_bytes(&out), "DESCRIBE rtsps://h/s RTSP/1.0\r\nCSeq: 3\r\nAccept: application/sdp\r\n"
-                            "User-Agent: Custos\r\n\r\n");
+        is(buf_bytes(&out),
+                "DESCRIBE rtsps://h/s RTSP/1.0\r\nCSeq: 3\r\nAccept: application/sdp\r\n"
+                "User-Agent: Custos\r\n\r\n");
         buf_clear(&out);
         assert_int_equal(rtsp_format_response(&out, 454, 9, NULL, 0, bytes_str("abc"), NULL), 0);
-        is(buf_bytes(&out), "RTSP/1.0 454 Session Not Found\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\nabc");
+        is(buf_bytes(&out),
+                "RTSP/1.0 454 Session Not Found\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\nabc");
         size_t before = out.n;
-        const struct rtsp_line evil[] = { { "Session", "a\r\nX: y" } };
-        assert_int_equal(rtsp_format_request(&out, "PLAY", "rtsp://h/", 1, evil, 1, BYTES(NULL, 0), NULL),
+        const struct rtsp_line evil[] = {{"Session", "a\r\nX: y"}};
+        assert_int_equal(
+                rtsp_format_request(&out, "PLAY", "rtsp://h/", 1, evil, 1, BYTES(NULL, 0), NULL),
                 ERR_INVALID);
-        assert_int_equal(rtsp_format_request(&out, "PLAY", "rtsp://h/ x", 1, NULL, 0, BYTES(NULL, 0), NULL),
+        assert_int_equal(
+                rtsp_format_request(&out, "PLAY", "rtsp://h/ x", 1, NULL, 0, BYTES(NULL, 0), NULL),
                 ERR_INVALID);
-        assert_int_equal(rtsp_format_request(&out, "PL\nAY", "rtsp://h/", 1, NULL, 0, BYTES(NULL, 0), NULL),
+        assert_int_equal(
+                rtsp_format_request(&out, "PL\nAY", "rtsp://h/", 1, NULL, 0, BYTES(NULL, 0), NULL),
                 ERR_INVALID);
         assert_int_equal(out.n, before);
         buf_done(&out);
@@ -195,8 +207,9 @@ static void formatted(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(responses), cmocka_unit_test(folded),
+        const struct CMUnitTest tests[] = {cmocka_unit_test(responses), cmocka_unit_test(folded),
                 cmocka_unit_test(requests), cmocka_unit_test(refused), cmocka_unit_test(limits),
-                cmocka_unit_test(sessions), cmocka_unit_test(rtp_info), cmocka_unit_test(formatted) };
+                cmocka_unit_test(sessions), cmocka_unit_test(rtp_info),
+                cmocka_unit_test(formatted)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@
 
 #include "proto/rtsp_splitter.h"
 
-/* What came out, as text: "F1:abc " a frame, "R200:body " a response, "Q:PLAY " a request, "+n" bytes
- * skipped before it. */
+/* What came out, as text: "F1:abc " a frame, "R200:body " a response, "Q:PLAY " a request, "+n"
+ * bytes skipped before it. */
 struct log {
         char text[65536];
         unsigned items;
@@ -32,7 +32,8 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
                 room -= 12;
         }
         if (!item->message)
-                snprintf(to, room, "F%u:%.*s ", item->channel, (int)item->frame.n, (const char *)item->frame.p);
+                snprintf(to, room, "F%u:%.*s ", item->channel, (int)item->frame.n,
+                        (const char *)item->frame.p);
         else if (item->message->is_request)
                 snprintf(to, room, "Q:%.*s ", (int)item->message->method.n,
                         (const char *)item->message->method.p);
@@ -43,7 +44,8 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
 }
 
 /* Feeds `stream` in pieces of `step` bytes, each copied to memory of exactly its size. */
-static int feed(struct rtsp_splitter *s, struct bytes stream, size_t step, struct log *l, struct err *e)
+static int feed(
+        struct rtsp_splitter *s, struct bytes stream, size_t step, struct log *l, struct err *e)
 {
         int r = 0;
 
@@ -60,17 +62,18 @@ static int feed(struct rtsp_splitter *s, struct bytes stream, size_t step, struc
 
 static void expect(struct bytes stream, const char *expected)
 {
-        static const size_t steps[] = { 1, 2, 3, 5, 7, 13, 64, 1000, 100000 };
+        static const size_t steps[] = {1, 2, 3, 5, 7, 13, 64, 1000, 100000};
 
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 struct rtsp_splitter s;
                 struct log *l = calloc(1, sizeof *l);
-                struct err e = { 0 };
+                struct err e = {0};
                 rtsp_splitter_init(&s);
                 if (feed(&s, stream, steps[i], l, &e) < 0)
                         fail_msg("steps of %zu: %s", steps[i], e.text);
                 if (strcmp(l->text, expected) != 0)
-                        fail_msg("steps of %zu: \"%s\", expected \"%s\"", steps[i], l->text, expected);
+                        fail_msg("steps of %zu: \"%s\", expected \"%s\"", steps[i], l->text,
+                                expected);
                 rtsp_splitter_done(&s);
                 free(l);
         }
@@ -87,13 +90,15 @@ static void mixed(void **state)
                 "R200:body F0:abc F1: F2:x R401: Q:OPTIONS F3:yz ");
         expect(LITERAL("RTSP/1.0 200 OK\nCSeq: 1\nContent-Length: 1\n\nb$\0\0\1a"), "R200:b F0:a ");
         /* A body may look like anything. */
-        expect(LITERAL("RTSP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n$\0\0\1RTSP/$\0\0\1a"), "R200:$ F0:a ");
+        expect(LITERAL("RTSP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n$\0\0\1RTSP/$\0\0\1a"),
+                "R200:$ F0:a ");
 }
 
 static void stray_line_ends(void **state)
 {
         (void)state;
-        expect(LITERAL("\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n\r\n\r\n$\0\0\1a\n\n$\0\0\1b\r\n"),
+        expect(LITERAL("\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: "
+                       "1\r\n\r\n\r\n\r\n$\0\0\1a\n\n$\0\0\1b\r\n"),
                 "R200: F0:a F0:b ");
 }
 
@@ -101,9 +106,16 @@ static void garbage(void **state)
 {
         (void)state;
         /* "xyz" and "QQ" are lost; "$" in the middle is not believed where no RTP is behind it. */
-        expect(LITERAL("$\0\0\1axyzQQ$\0\0\x0c\x80" "bcdefghijkl$\0\0\1z"), "F0:a +5F0:\x80" "bcdefghijkl F0:z ");
-        expect(LITERAL("xx$\0\0\x0c" "abcdefghijklRTSP/1.0 200 OK\r\n\r\n"), "+18R200: ");
+        expect(LITERAL("$\0\0\1axyzQQ$\0\0\x0c\x80"
+                       "bcdefghijkl$\0\0\1z"),
+                "F0:a +5F0:\x80"
+                "bcdefghijkl F0:z ");
+        expect(LITERAL("xx$\0\0\x0c"
+                       "abcdefghijklRTSP/1.0 200 OK\r\n\r\n"),
+                "+18R200: ");
         expect(LITERAL("DESCRIBE is not a request\r\nRTSP/1.0 200 OK\r\n\r\n"), "+27R200: ");
+        /* A line end among garbage counts, however the bytes are cut. */
+        expect(LITERAL("ab\r\ncd\r\n\r\nRTSP/1.0 200 OK\r\n\r\n"), "+10R200: ");
         expect(LITERAL("AB\x01\x02\x03RTSP/1.0 200 OK\r\n\r\n"), "+5R200: ");
 }
 
@@ -111,14 +123,20 @@ static void counted(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = { 0 };
+        struct log l = {0};
         rtsp_splitter_init(&s);
         s.channel_max = 3;
         /* Channel 9 was never set up, so among garbage its '$' is none. */
-        assert_int_equal(feed(&s, LITERAL("?$\x09\0\x08\x80" "1234567$\1\0\x08\x80" "1234567?$\0\0\x08\x80" "1234567"),
+        assert_int_equal(feed(&s,
+                                 LITERAL("?$\x09\0\x08\x80"
+                                         "1234567$\1\0\x08\x80"
+                                         "1234567?$\0\0\x08\x80"
+                                         "1234567"),
                                  1000, &l, NULL),
                 0);
-        assert_string_equal(l.text, "+13F1:\x80" "1234567 +1F0:\x80" "1234567 ");
+        assert_string_equal(l.text, "+13F1:\x80"
+                                    "1234567 +1F0:\x80"
+                                    "1234567 ");
         assert_int_equal(s.skipped_bytes, 14);
         assert_int_equal(s.resyncs, 2);
         rtsp_splitter_done(&s);
@@ -128,7 +146,7 @@ static void bounded(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = { 0 };
+        struct log l = {0};
         uint8_t *junk = malloc(RTSP_SPLITTER_GARBAGE_MAX + 1);
         memset(junk, 'x', RTSP_SPLITTER_GARBAGE_MAX + 1);
         rtsp_splitter_init(&s);
@@ -149,8 +167,8 @@ static void heads_that_never_end(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = { 0 };
-        struct err e = { 0 };
+        struct log l = {0};
+        struct err e = {0};
         rtsp_splitter_init(&s);
         int r = feed(&s, LITERAL("RTSP/1.0 200 OK\r\n"), 100, &l, &e);
         for (int i = 0; r == 0 && i < 10000; i++)
@@ -168,19 +186,20 @@ static void callback_stops(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = { .answer = ERR_CANCELLED };
+        struct log l = {.answer = ERR_CANCELLED};
         rtsp_splitter_init(&s);
         assert_int_equal(feed(&s, LITERAL("$\0\0\1a$\0\0\1b"), 100, &l, NULL), ERR_CANCELLED);
         assert_int_equal(l.items, 1);
         rtsp_splitter_done(&s);
 }
 
-/* What is complete in a record is never copied: only a partial item reaches the splitter's memory. */
+/* What is complete in a record is never copied: only a partial item reaches the splitter's memory.
+ */
 static void whole_items_are_not_copied(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = { 0 };
+        struct log l = {0};
         rtsp_splitter_init(&s);
         assert_int_equal(feed(&s, LITERAL("$\0\0\1a$\0\0\1b"), 100, &l, NULL), 0);
         assert_null(s.rest.p);
@@ -192,11 +211,13 @@ static void whole_items_are_not_copied(void **state)
         rtsp_splitter_done(&s);
 }
 
-/* A capture of a Wowza server's stream: fixtures protocol/rtsp/retina/bunny.rtsp (MIT/Apache-2.0). */
+/* A capture of a Wowza server's stream: fixtures protocol/rtsp/retina/bunny.rtsp (MIT/Apache-2.0).
+ */
 static void capture(void **state)
 {
         (void)state;
-        FILE *f = fopen(TEST_SOURCE_ROOT "/../shared/fixtures/protocol/rtsp/retina/bunny.rtsp", "rb");
+        FILE *f =
+                fopen(TEST_SOURCE_ROOT "/../shared/fixtures/protocol/rtsp/retina/bunny.rtsp", "rb");
         if (!f) {
                 print_message("skipped: fixtures are not beside the checkout\n");
                 skip();
@@ -211,7 +232,7 @@ static void capture(void **state)
                 frames++;
         }
         assert_int_equal(at, n);
-        static const size_t steps[] = { 1, 700, 16384, 200000 };
+        static const size_t steps[] = {1, 700, 16384, 200000};
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 struct rtsp_splitter s;
                 struct log *l = calloc(1, sizeof *l);
@@ -228,9 +249,10 @@ static void capture(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(mixed), cmocka_unit_test(stray_line_ends),
-                cmocka_unit_test(garbage), cmocka_unit_test(counted), cmocka_unit_test(bounded),
+        const struct CMUnitTest tests[] = {cmocka_unit_test(mixed),
+                cmocka_unit_test(stray_line_ends), cmocka_unit_test(garbage),
+                cmocka_unit_test(counted), cmocka_unit_test(bounded),
                 cmocka_unit_test(heads_that_never_end), cmocka_unit_test(callback_stops),
-                cmocka_unit_test(whole_items_are_not_copied), cmocka_unit_test(capture) };
+                cmocka_unit_test(whole_items_are_not_copied), cmocka_unit_test(capture)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

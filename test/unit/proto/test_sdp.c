@@ -24,7 +24,7 @@ static void is(struct bytes b, const char *text)
 static struct sdp parsed(const char *text)
 {
         struct sdp s;
-        struct err e = { 0 };
+        struct err e = {0};
 
         if (sdp_parse(bytes_str(text), &s, &e) < 0)
                 fail_msg("%s", e.text);
@@ -35,13 +35,15 @@ static struct sdp parsed(const char *text)
 static void camera(void **state)
 {
         (void)state;
-        struct sdp s = parsed("v=0\r\no=- 2252542845 2252542845 IN IP4 0.0.0.0\r\ns=Media Server\r\nt=0 0\r\n"
-                              "a=control:*\r\na=range:npt=now-\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=0\r\n"
-                              "a=framerate:15.000000\r\na=rtpmap:96 H264/90000\r\n"
-                              "a=fmtp:96 packetization-mode=1;profile-level-id=64001E\r\na=recvonly\r\n"
-                              "m=audio 0 RTP/AVP 97\r\na=control:trackID=1\r\na=rtpmap:97 MPEG4-GENERIC/48000/2\r\n"
-                              "m=application 0 RTP/AVP 107\r\na=control:trackID=4\r\n"
-                              "a=rtpmap:107 vnd.onvif.metadata/90000\r\na=sendonly\r\n");
+        struct sdp s = parsed(
+                "v=0\r\no=- 2252542845 2252542845 IN IP4 0.0.0.0\r\ns=Media Server\r\nt=0 0\r\n"
+                "a=control:*\r\na=range:npt=now-\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=0\r\n"
+                "a=framerate:15.000000\r\na=rtpmap:96 H264/90000\r\n"
+                "a=fmtp:96 packetization-mode=1;profile-level-id=64001E\r\na=recvonly\r\n"
+                "m=audio 0 RTP/AVP 97\r\na=control:trackID=1\r\na=rtpmap:97 "
+                "MPEG4-GENERIC/48000/2\r\n"
+                "m=application 0 RTP/AVP 107\r\na=control:trackID=4\r\n"
+                "a=rtpmap:107 vnd.onvif.metadata/90000\r\na=sendonly\r\n");
         is(s.name, "Media Server");
         is(s.control, "*");
         assert_int_equal(s.media_n, 3);
@@ -68,9 +70,10 @@ static void oddities(void **state)
 {
         (void)state;
         /* No v=, a static type, a second control, a direction for all, lines that are no SDP. */
-        struct sdp s = parsed("a=sendonly\nm=audio 0/2 RTP/AVP 8\t \nrubbish\na=control:a\na=control:b\n"
-                              "a=framerate:29.97\nm=application/TP-LINK 0 RTP/AVP smart/1/90000\na=inactive\n"
-                              "m=video\nm=video 0 RTP/AVP 98\na=rtpmap:96 H264/90000\na=fmtp:96 x=1\n");
+        struct sdp s = parsed(
+                "a=sendonly\nm=audio 0/2 RTP/AVP 8\t \nrubbish\na=control:a\na=control:b\n"
+                "a=framerate:29.97\nm=application/TP-LINK 0 RTP/AVP smart/1/90000\na=inactive\n"
+                "m=video\nm=video 0 RTP/AVP 98\na=rtpmap:96 H264/90000\na=fmtp:96 x=1\n");
         assert_int_equal(s.media_n, 4);
         is(s.media[0].encoding, "PCMA");
         assert_int_equal(s.media[0].clock_rate, 8000);
@@ -89,7 +92,7 @@ static void oddities(void **state)
 static void limits(void **state)
 {
         (void)state;
-        struct sdp s = { .media_n = 3 };
+        struct sdp s = {.media_n = 3};
         char *text = malloc(SDP_TEXT_MAX + 1);
         assert_int_equal(sdp_parse(BYTES("v=0\0x", 5), &s, NULL), ERR_PROTOCOL);
         assert_int_equal(sdp_parse(BYTES(NULL, 0), &s, NULL), ERR_PROTOCOL);
@@ -109,7 +112,8 @@ static void limits(void **state)
         strcat(text, "a=framerate:9\n");
         assert_int_equal(parsed(text).media[SDP_MEDIA_MAX - 1].framerate_milli, 0);
         /* Numbers that do not fit. */
-        s = parsed("m=video 99999999999 RTP/AVP 128\na=rtpmap:128 H264/99999999999\na=framerate:99999999999\n");
+        s = parsed("m=video 99999999999 RTP/AVP 128\na=rtpmap:128 "
+                   "H264/99999999999\na=framerate:99999999999\n");
         assert_int_equal(s.media[0].payload_type, -1);
         assert_int_equal(s.media[0].framerate_milli, 0);
         free(text);
@@ -120,21 +124,36 @@ static void formatted(void **state)
         (void)state;
         struct buf out;
         buf_init(&out, 4096);
-        struct sdp s = { .name = bytes_str("demo"), .control = bytes_str("*"), .media_n = 2,
+        struct sdp s = {.name = bytes_str("demo"),
+                .control = bytes_str("*"),
+                .media_n = 2,
                 .direction = SDP_RECVONLY,
-                .media = { { .kind_name = bytes_str("video"), .protocol = bytes_str("RTP/AVP"), .payload_type = 96,
-                                   .encoding = bytes_str("H264"), .clock_rate = 90000,
-                                   .fmtp = bytes_str("packetization-mode=1"), .control = bytes_str("track1"),
-                                   .direction = SDP_RECVONLY, .framerate_milli = 29970 },
-                        { .kind = SDP_AUDIO, .kind_name = bytes_str("audio"), .protocol = bytes_str("RTP/AVP"),
-                                .payload_type = 97, .encoding = bytes_str("MPEG4-GENERIC"), .clock_rate = 48000,
-                                .channels = 2, .control = bytes_str("track2"), .direction = SDP_SENDRECV } } };
+                .media = {{.kind_name = bytes_str("video"),
+                                  .protocol = bytes_str("RTP/AVP"),
+                                  .payload_type = 96,
+                                  .encoding = bytes_str("H264"),
+                                  .clock_rate = 90000,
+                                  .fmtp = bytes_str("packetization-mode=1"),
+                                  .control = bytes_str("track1"),
+                                  .direction = SDP_RECVONLY,
+                                  .framerate_milli = 29970},
+                        {.kind = SDP_AUDIO,
+                                .kind_name = bytes_str("audio"),
+                                .protocol = bytes_str("RTP/AVP"),
+                                .payload_type = 97,
+                                .encoding = bytes_str("MPEG4-GENERIC"),
+                                .clock_rate = 48000,
+                                .channels = 2,
+                                .control = bytes_str("track2"),
+                                .direction = SDP_SENDRECV}}};
         assert_int_equal(sdp_format(&s, 7, "192.0.2.1", &out, NULL), 0);
         is(buf_bytes(&out),
-                "v=0\r\no=- 7 1 IN IP4 192.0.2.1\r\ns=demo\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\na=control:*\r\n"
+                "v=0\r\no=- 7 1 IN IP4 192.0.2.1\r\ns=demo\r\nc=IN IP4 192.0.2.1\r\nt=0 "
+                "0\r\na=control:*\r\n"
                 "a=recvonly\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
                 "a=fmtp:96 packetization-mode=1\r\na=framerate:29.970\r\na=control:track1\r\n"
-                "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/48000/2\r\na=control:track2\r\na=sendrecv\r\n");
+                "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 "
+                "MPEG4-GENERIC/48000/2\r\na=control:track2\r\na=sendrecv\r\n");
         size_t before = out.n;
         s.media[1].control = bytes_str("x\r\na=y");
         assert_int_equal(sdp_format(&s, 7, "192.0.2.1", &out, NULL), ERR_INVALID);
@@ -165,7 +184,7 @@ static size_t load(const char *path, char *to, size_t room)
 static void all_fixtures(void **state)
 {
         (void)state;
-        static const char *const folders[] = { "gortsplib-sdp", "go2rtc", "retina" };
+        static const char *const folders[] = {"gortsplib-sdp", "go2rtc", "retina"};
         char text[8192], path[600];
         unsigned files = 0;
 
@@ -174,7 +193,8 @@ static void all_fixtures(void **state)
                 DIR *d = opendir(path);
                 for (struct dirent *entry; d && (entry = readdir(d));) {
                         snprintf(path, sizeof path, FIXTURES "%s/%s", folders[i], entry->d_name);
-                        if (!strstr(path, ".sdp") && !strstr(path, "describe") && !strstr(path, "sdp.txt"))
+                        if (!strstr(path, ".sdp") && !strstr(path, "describe") &&
+                                !strstr(path, "sdp.txt"))
                                 continue;
                         size_t n = load(path, text, sizeof text);
                         char *body = strstr(path, ".txt") ? strstr(text, "v=0") : text;
@@ -182,7 +202,7 @@ static void all_fixtures(void **state)
                         for (char *at = body; (at = strstr(at, "\nm=")); at++)
                                 expected++;
                         struct sdp s;
-                        struct err e = { 0 };
+                        struct err e = {0};
                         if (sdp_parse(BYTES(body, n - (size_t)(body - text)), &s, &e) < 0)
                                 fail_msg("%s: %s", path, e.text);
                         if (s.media_n != expected)
@@ -201,7 +221,8 @@ static void all_fixtures(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(camera), cmocka_unit_test(oddities),
-                cmocka_unit_test(limits), cmocka_unit_test(formatted), cmocka_unit_test(all_fixtures) };
+        const struct CMUnitTest tests[] = {cmocka_unit_test(camera), cmocka_unit_test(oddities),
+                cmocka_unit_test(limits), cmocka_unit_test(formatted),
+                cmocka_unit_test(all_fixtures)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli_keys.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/cli_wrap_key.h"
+#include "crypto/hash.h"
+#include "os/file.h"
+#include "seal/segment.h"
+#include "vault/key_store.h"
+#include "vault/rebuild.h"
+#include "vault/vault_walk.h"
+
+#define HOUR_US INT64_C(3600000000)
+#define NEAR_US INT64_C(1000000)
+
+static const char cli_keys_help[] =
+        "custos keys show --stream CAMERA-STREAM --at TIME [--key FILE | --recovery-kit FILE]\n"
+        "custos keys recovery-kit [--check FILE]\n"
+        "\n"
+        "show          the key of the segment that was being recorded at TIME (2026-11-22T15:40:01Z), and how to play the\n"
+        "              segment with it. A segment key opens its whole segment, up to a minute. With the recorder's key, or with\n"
+        "              --key FILE, or --recovery-kit FILE (- for standard input).\n"
+        "recovery-kit  whether the hour keys are wrapped for the site's recovery kit; --check FILE proves that the kit in FILE\n"
+        "              opens them.\n"
+        "              Exit: 0 yes, 1 not all, 64 wrong use.\n"
+        "\n"
+        "--state DIR   the state directory (the vault is in DIR/vault)\n"
+        "--vault DIR   a vault elsewhere, a copy for example\n"
+        "--json        for programs\n";
+
+struct keys_args {
+        char state[CLI_PATH_MAX], vault[CLI_PATH_MAX + 8];
+        const char *stream, *key, *kit, *check;
+        int64_t at_us;
+        bool json, vault_given, at_given;
+};
+
+/* --- show --- */
+
+struct found {
+        const struct keys_args *args;
+        uint8_t private_key[HPKE_PRIVATE_BYTES];
+        json_t *out;
+        unsigned n;
+};
+
+/* The segment's key, proved by the commitment in its seals. */
+static int segment_key_of(const struct keys_args *a, struct bytes file, uint8_t ret_kid[static 16], uint8_t ret_key[static 16],
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], struct err *e)
+{
+        uint8_t commitment[32];
+        struct segment s;
+
+        int r = segment_read(file, &s, e);
+        if (r < 0)
+                return r;
+        if (s.fragments_n == 0) {
+                segment_done(&s);
+                return err_set(e, ERR_NOT_FOUND, "nothing in it is sealed");
+        }
+        const struct seal *seal = &s.fragments[0].seal;
+        r = key_store_segment_key(a->vault, &s.head, seal->first_arrival_us, private_key, ret_key, e);
+        if (r == 0) {
+                seal_commit_key(ret_key, s.head.kid, s.head.stream, commitment);
+                if (memcmp(commitment, seal->key_commitment, sizeof commitment) != 0)
+                        r = err_set(e, ERR_AUTH, "the key in the key store is not the one that the seals commit to");
+        }
+        memcpy(ret_kid, s.head.kid, 16);
+        segment_done(&s);
+        return r;
+}
+
+static void print_key(struct found *f, const char *path, const uint8_t kid[static 16], const uint8_t key[static 16])
+{
+        char kid_hex[33], key_hex[33];
+
+        str_hex(kid_hex, BYTES(kid, 16));
+        str_hex(key_hex, BYTES(key, 16));
+        if (f->out) {
+                json_array_append_new(f->out, json_pack("{s:s, s:s, s:s}", "file", path, "kid", kid_hex, "key", key_hex));
+        } else {
+                printf("%s\n  KID:key  %s:%s\n", path, kid_hex, key_hex);
+                printf("  play     ffplay -decryption_key %s '%s'\n", key_hex, path);
+                printf("  decrypt  ffmpeg -decryption_key %s -i '%s' -c copy clear.mp4\n", key_hex, path);
+        }
+        explicit_bzero(key_hex, sizeof key_hex);
+}
+
+static int show_segment(struct found *f, const char *object_key, struct err *e)
+{
+        char path[CLI_PATH_MAX + HEAD_KEY_MAX + 16];
+        uint8_t kid[16], key[16];
+        struct file_map map;
+
+        snprintf(path, sizeof path, "%s/%s", f->args->vault, object_key);
+        int r = file_map_open(path, &map, e);
+        if (r < 0)
+                return r;
+        r = segment_key_of(f->args, map.bytes, kid, key, f->private_key, e);
+        file_map_done(&map);
+        if (r < 0)
+                return err_wrap(e, r, "%s", object_key);
+        f->n++;
+        print_key(f, path, kid, key);
+        explicit_bzero(key, sizeof key);
+        return 0;
+}
+
+static int on_indexed(void *owner, const struct index_segment *s, struct err *e)
+{
+        return show_segment(owner, s->object_key, e);
+}
+
+/* Without an index (a copy of a vault has none): by the times in the files. */
+static int on_file(void *owner, const char *object_key, struct err *e)
+{
+        struct found *f = owner;
+        struct index_segment s;
+
+        if (rebuild_read_segment(f->args->vault, object_key, &s, NULL, NULL, NULL) < 0 || s.first_us > f->args->at_us ||
+                s.last_us < f->args->at_us)
+                return 0;
+        return show_segment(f, object_key, e);
+}
+
+static int find_by_files(struct found *f, struct err *e)
+{
+        int r = 0;
+
+        for (int i = -1; r == 0 && i <= 0; i++) { /* a segment may begin in the hour before */
+                char hour[KEY_STORE_HOUR_ROOM];
+                key_store_hour(f->args->at_us + i * HOUR_US, hour);
+                hour[10] = '/';
+                r = vault_walk_segments(f->args->vault, f->args->stream, hour, on_file, f, e);
+        }
+        return r;
+}
+
+static int find_segments(struct found *f, struct err *e)
+{
+        const struct keys_args *a = f->args;
+        struct index *ix = NULL;
+
+        if (index_open(a->vault, &ix, NULL) < 0)
+                return find_by_files(f, e);
+        int r = index_search(ix, a->stream, a->at_us, a->at_us, on_indexed, f, e);
+        if (r == 0 && f->n == 0) /* between the last frame of one and the first of the next */
+                r = index_search(ix, a->stream, a->at_us - NEAR_US, a->at_us + NEAR_US, on_indexed, f, e);
+        index_free(ix);
+        return r;
+}
+
+static int keys_show(const struct keys_args *a)
+{
+        struct found f = { .args = a, .out = a->json ? json_array() : NULL };
+        struct err e;
+
+        if (!a->stream || !a->at_given)
+                return cli_misused("keys", "show takes --stream and --at");
+        int r = cli_wrap_key(a->state, a->key, a->kit, f.private_key, &e);
+        if (r == 0)
+                r = find_segments(&f, &e);
+        explicit_bzero(f.private_key, sizeof f.private_key);
+        if (r == 0 && f.n == 0)
+                r = err_set(&e, ERR_NOT_FOUND, "nothing of %s was recorded at that time: custos vault ls --stream %s shows what was",
+                        a->stream, a->stream);
+        if (r == 0 && a->json)
+                cli_print_json(f.out);
+        json_decref(f.out);
+        return r < 0 ? cli_fail("keys", &e, NULL, a->json) : CLI_OK;
+}
+
+/* --- recovery-kit --- */
+
+struct kit_count {
+        const struct keys_args *args;
+        uint8_t recipient[HASH_BYTES];
+        const uint8_t *private_key; /* with --check */
+        uint64_t files, good;
+        char first_bad[256];
+        struct err why;
+};
+
+static int open_key_file(struct kit_count *c, struct bytes text, struct err *e)
+{
+        struct key_store_file file;
+        uint8_t hour_key[32];
+
+        int r = key_store_parse(text, &file, e);
+        if (r < 0)
+                return r;
+        if (c->private_key) {
+                r = key_store_unwrap(text, file.stream, file.key_id, c->private_key, hour_key, e);
+                explicit_bzero(hour_key, sizeof hour_key);
+                return r;
+        }
+        return key_store_find(&file, c->recipient) ? 0 :
+                                                     err_set(e, ERR_NOT_FOUND, "is not wrapped for the recovery kit");
+}
+
+static int on_key_file(void *owner, const char *name, struct err *e)
+{
+        struct kit_count *c = owner;
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->args->vault, name);
+        CLEANUP(buf_done) struct buf text;
+        struct err why;
+
+        (void)e;
+        buf_init(&text, KEY_STORE_FILE_MAX);
+        c->files++;
+        int r = file_read(path, KEY_STORE_FILE_MAX, &text, &why);
+        if (r == 0)
+                r = open_key_file(c, buf_bytes(&text), &why);
+        if (r == 0) {
+                c->good++;
+        } else if (!c->first_bad[0]) {
+                snprintf(c->first_bad, sizeof c->first_bad, "%s", name);
+                c->why = why;
+        }
+        return 0;
+}
+
+static void print_kit(const struct kit_count *c)
+{
+        char id[2 * HASH_BYTES + 1];
+        const char *verb = c->private_key ? "opened by this kit" : "wrapped for the recovery kit";
+
+        str_hex(id, BYTES(c->recipient, sizeof c->recipient));
+        if (c->args->json) {
+                json_t *o = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s}", "recipient", id, "key_files", (json_int_t)c->files, "good",
+                        (json_int_t)c->good, "opened", c->private_key != NULL, "first_bad", c->first_bad, "why",
+                        c->first_bad[0] ? c->why.text : "");
+                cli_print_json(o);
+                json_decref(o);
+                return;
+        }
+        printf("recipient  %s\n%" PRIu64 " of %" PRIu64 " hour keys are %s\n", id, c->good, c->files, verb);
+        if (c->first_bad[0])
+                printf("not this one: %s: %s\n", c->first_bad, c->why.text);
+        if (c->files == 0)
+                printf("there are no hour keys yet: nothing has been recorded\n");
+        else if (!c->private_key)
+                printf("custos keys recovery-kit --check FILE proves that the kit itself is right\n");
+}
+
+static int keys_recovery_kit(const struct keys_args *a)
+{
+        uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
+        struct kit_count c = { .args = a };
+        struct err e;
+        int r;
+
+        if (a->check) {
+                r = cli_wrap_key(a->state, NULL, a->check, private_key, &e);
+                if (r == 0)
+                        r = hpke_public_of(private_key, public_key, &e);
+                c.private_key = private_key;
+        } else {
+                r = cli_wrap_public(a->state, "recovery", public_key, &e);
+        }
+        if (r == 0) {
+                hash_once(BYTES(public_key, sizeof public_key), c.recipient);
+                r = vault_walk_keys(a->vault, on_key_file, &c, &e);
+        }
+        explicit_bzero(private_key, sizeof private_key);
+        if (r < 0)
+                return cli_fail("keys", &e, NULL, a->json);
+        print_kit(&c);
+        return c.good == c.files && (c.files > 0 || !a->check) ? CLI_OK : CLI_FAILED;
+}
+
+/* --- options --- */
+
+enum { STATE = 256, VAULT, KEY, KIT, CHECK, STREAM, AT, JSON, HELP };
+
+/* -1: go on; else the exit code. */
+static int keys_option(struct keys_args *a, int c, const char **state)
+{
+        struct err e;
+
+        switch (c) {
+        case STATE:
+                *state = optarg;
+                return -1;
+        case VAULT:
+                a->vault_given = true;
+                snprintf(a->vault, sizeof a->vault, "%s", optarg);
+                return -1;
+        case KEY:
+                a->key = optarg;
+                return -1;
+        case KIT:
+                a->kit = optarg;
+                return -1;
+        case CHECK:
+                a->check = optarg;
+                return -1;
+        case STREAM:
+                a->stream = optarg;
+                return head_is_stream_path(optarg) ? -1 : cli_misused("keys", "--stream takes a camera and its stream, as in lobby-main");
+        case AT:
+                a->at_given = true;
+                return str_parse_time(optarg, &a->at_us, &e) < 0 ? cli_misused("keys", e.text) : -1;
+        case JSON:
+                a->json = true;
+                return -1;
+        case HELP:
+                fputs(cli_keys_help, stdout);
+                return CLI_OK;
+        default:
+                return cli_misused("keys", "that option is not known or lacks its value");
+        }
+}
+
+int cli_keys(int argc, char **argv)
+{
+        static const struct option names[] = { { "state", required_argument, NULL, STATE },
+                { "vault", required_argument, NULL, VAULT }, { "key", required_argument, NULL, KEY },
+                { "recovery-kit", required_argument, NULL, KIT }, { "check", required_argument, NULL, CHECK },
+                { "stream", required_argument, NULL, STREAM }, { "at", required_argument, NULL, AT },
+                { "json", no_argument, NULL, JSON }, { "help", no_argument, NULL, HELP }, { 0 } };
+        struct keys_args a = { 0 };
+        const char *state = NULL;
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
+                int r = keys_option(&a, c, &state);
+                if (r >= 0)
+                        return r;
+        }
+        cli_state(state, a.state);
+        if (!a.vault_given)
+                snprintf(a.vault, sizeof a.vault, "%s/vault", a.state);
+        if (a.key && a.kit)
+                return cli_misused("keys", "takes --key or --recovery-kit, not both");
+        const char *what = optind + 1 == argc ? argv[optind] : "";
+        if (strcmp(what, "show") == 0)
+                return keys_show(&a);
+        if (strcmp(what, "recovery-kit") == 0)
+                return keys_recovery_kit(&a);
+        return cli_misused("keys", "takes one word: show or recovery-kit");
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli_verify.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "verify/verify.h"
+
+#define EXIT_CANNOT_TELL 2
+#define FINGERPRINT_ROOM 65
+
+static const char cli_verify_help[] =
+        "custos verify [--trust FINGERPRINT] [--json] PATH\n"
+        "\n"
+        "Says whether footage is what a recorder of Custos sealed: unchanged, whole and in order. PATH is an export, a\n"
+        "segment, a vault, or the directory of one stream in a vault. Reads only; needs no key, network or database.\n"
+        "\n"
+        "  --trust FINGERPRINT  the site's fingerprint, 64 hex digits, as the site itself shows it (custos status). It\n"
+        "                       must not come with the footage: without it nobody can tell whose site it was.\n"
+        "  --json               the verdict as JSON\n"
+        "\n"
+        "Exit: 0 authentic, 1 not authentic, 2 cannot tell, 64 wrong use.\n";
+
+struct cli_verify_arguments {
+        const char *path;
+        bool json, help, trust_given;
+        uint8_t trust[32];
+};
+
+/* Hex digits, with colons or spaces between them if somebody likes that. */
+static int cli_verify_parse_trust(const char *text, uint8_t to[static 32], struct err *e)
+{
+        char hex[FINGERPRINT_ROOM];
+        size_t n = 0;
+
+        for (; *text && n + 1 < sizeof hex; text++)
+                if (*text != ':' && *text != ' ')
+                        hex[n++] = *text >= 'A' && *text <= 'F' ? (char)(*text - 'A' + 'a') : *text;
+        hex[n] = '\0';
+        if (*text || n != FINGERPRINT_ROOM - 1)
+                return err_set(e, ERR_INVALID, "a fingerprint has 64 hex digits");
+        return str_unhex(to, 32, hex, e);
+}
+
+/* Returns 0, or the exit code of a misuse that was printed. */
+static int cli_verify_parse(int argc, char **argv, struct cli_verify_arguments *ret)
+{
+        enum { TRUST = 256, JSON, HELP };
+        static const struct option names[] = { { "trust", required_argument, NULL, TRUST }, { "json", no_argument, NULL, JSON },
+                { "help", no_argument, NULL, HELP }, { 0 } };
+        struct err e;
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
+                if (c == HELP) {
+                        ret->help = true;
+                        return 0;
+                }
+                if (c == JSON)
+                        ret->json = true;
+                else if (c != TRUST)
+                        return cli_misused("verify", "that option is not known or lacks its value");
+                else if (cli_verify_parse_trust(optarg, ret->trust, &e) < 0)
+                        return cli_misused("verify", e.text);
+                else
+                        ret->trust_given = true;
+        }
+        if (argc - optind != 1)
+                return cli_misused("verify", "give one file or directory");
+        ret->path = argv[optind];
+        return 0;
+}
+
+/* --- progress --- */
+
+struct cli_verify_progress {
+        bool shown;
+        unsigned percent;
+};
+
+static void cli_verify_on_progress(void *owner, uint64_t done, uint64_t total)
+{
+        struct cli_verify_progress *p = owner;
+        unsigned percent = total ? (unsigned)(done / (total / 100 + 1)) : 100;
+
+        if (p->shown && percent == p->percent)
+                return;
+        p->shown = true;
+        p->percent = percent;
+        fprintf(stderr, "\rverifying: %3u %% of %" PRIu64 " MB", percent, total >> 20);
+        fflush(stderr);
+}
+
+static void cli_verify_end_progress(const struct cli_verify_progress *p)
+{
+        if (p->shown)
+                fputs("\r\033[K", stderr);
+}
+
+/* --- for people --- */
+
+static const char *cli_verify_time(char *to, int64_t us)
+{
+        if (us == SEAL_UNKNOWN_US)
+                snprintf(to, STR_TIME_ROOM, "%-24s", "?");
+        else
+                str_time(to, us);
+        return to;
+}
+
+/* "edited, removed": what was found, each kind once. */
+static void cli_verify_kinds(const struct verdict *v, char *to, size_t room)
+{
+        size_t n = 0;
+
+        to[0] = '\0';
+        for (int k = VERDICT_EDITED; k <= VERDICT_KEY_NOT_TRUSTED; k++)
+                if (v->kinds[k] && n < room)
+                        n += (size_t)snprintf(to + n, room - n, "%s%s", n ? ", " : "", verdict_name((enum verdict_kind)k));
+}
+
+static void cli_verify_print_head(const struct verdict *v, int overall)
+{
+        char kinds[160];
+
+        cli_verify_kinds(v, kinds, sizeof kinds);
+        if (overall == 0)
+                printf("AUTHENTIC: unchanged and complete as this site's recorder sealed it\n");
+        else if (overall == 1)
+                printf("NOT AUTHENTIC: %s\n", kinds);
+        else if (v->fragments == 0)
+                printf("CANNOT TELL: nothing sealed was found\n");
+        else if (v->kinds[VERDICT_AUTHENTIC])
+                printf("CANNOT TELL: not all of it can be proved, see below\n");
+        else
+                printf("CANNOT TELL: unchanged and complete, but nobody said whose site it has to be (--trust FINGERPRINT)\n");
+        printf("  %u stream%s, %u segment%s, %" PRIu64 " fragments, %" PRIu64 " bytes\n\n", v->streams,
+                v->streams == 1 ? "" : "s", v->segments, v->segments == 1 ? "" : "s", v->fragments, v->bytes);
+}
+
+void cli_verify_print_items(const struct verdict *v)
+{
+        const char *stream = "";
+
+        for (size_t i = 0; i < v->items_n; i++) {
+                const struct verdict_item *item = &v->items[i];
+                char from[STR_TIME_ROOM], to[STR_TIME_ROOM], where[260];
+                bool fault = item->kind != VERDICT_AUTHENTIC && item->kind != VERDICT_GAP && item->kind != VERDICT_NOTE;
+
+                if (strcmp(stream, item->stream) != 0)
+                        printf("  %s\n", item->stream);
+                stream = item->stream;
+                printf("  %s  %s  %-15s  %s\n", cli_verify_time(from, item->from_us), cli_verify_time(to, item->to_us),
+                        verdict_name(item->kind), item->text);
+                if (fault && item->where[0])
+                        printf("  %52s%-15s  in %s\n", "", "", verdict_where(item, where, sizeof where));
+        }
+}
+
+static void cli_verify_print_claims(const struct verdict *v, int overall)
+{
+        static const uint8_t none[32];
+        char hex[FINGERPRINT_ROOM];
+
+        if (memcmp(v->fingerprint, none, sizeof none) != 0)
+                printf("\nfingerprint of the site in it: %s%s\n", str_hex(hex, BYTES(v->fingerprint, 32)),
+                        v->trust_given ? "" : " (proves nothing by itself: compare it with the site's own)");
+        printf("\n%s these bytes are what the recorder sealed as received, when its clock said so, complete between the seals named.\n",
+                overall == 0 ? "Claimed:" : "Would be claimed of authentic footage:");
+        printf("Not claimed: what the scene was, who the camera was beyond its TLS identity, and what came before the first "
+               "or behind the last seal.\n");
+}
+
+/* --- for programs --- */
+
+static json_t *cli_verify_time_json(int64_t us)
+{
+        char text[STR_TIME_ROOM];
+
+        return us == SEAL_UNKNOWN_US || us < 0 ? json_null() : json_string(str_time(text, us));
+}
+
+json_t *cli_verify_items_json(const struct verdict *v)
+{
+        json_t *items = json_array();
+
+        for (size_t i = 0; i < v->items_n; i++) {
+                const struct verdict_item *item = &v->items[i];
+                json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "kind", verdict_name(item->kind), "stream", item->stream,
+                        "from", cli_verify_time_json(item->from_us), "to", cli_verify_time_json(item->to_us), "where", item->where,
+                        "text", item->text);
+                if (item->end > item->offset) {
+                        json_object_set_new(o, "offset", json_integer((json_int_t)item->offset));
+                        json_object_set_new(o, "end", json_integer((json_int_t)item->end));
+                }
+                json_array_append_new(items, o);
+        }
+        return items;
+}
+
+static void cli_verify_print_verdict_json(const struct verdict *v, int overall)
+{
+        static const char *const words[] = { "authentic", "not authentic", "cannot tell" };
+        char hex[FINGERPRINT_ROOM];
+        json_t *o = json_pack("{s:s, s:b, s:b, s:s, s:i, s:i, s:I, s:I, s:o}", "verdict", words[overall], "trust_given",
+                v->trust_given, "trusted", v->trusted, "fingerprint", str_hex(hex, BYTES(v->fingerprint, 32)), "streams",
+                (int)v->streams, "segments", (int)v->segments, "fragments", (json_int_t)v->fragments, "bytes",
+                (json_int_t)v->bytes, "items", cli_verify_items_json(v));
+
+        cli_print_json(o);
+        json_decref(o);
+}
+
+int cli_verify(int argc, char **argv)
+{
+        struct cli_verify_arguments a = { 0 };
+        struct cli_verify_progress progress = { 0 };
+        CLEANUP(verdict_done) struct verdict v;
+        struct err e;
+
+        verdict_init(&v);
+        int r = cli_verify_parse(argc, argv, &a);
+        if (r != 0)
+                return r;
+        if (a.help) {
+                fputs(cli_verify_help, stdout);
+                return 0;
+        }
+        struct verify_options o = { .trust = a.trust_given ? a.trust : NULL, .owner = &progress };
+        if (!a.json && isatty(STDERR_FILENO))
+                o.on_progress = cli_verify_on_progress;
+        r = verify_path(a.path, &o, &v, &e);
+        cli_verify_end_progress(&progress);
+        if (r < 0) {
+                cli_fail("verify", &e, "cannot tell anything about it", a.json);
+                return EXIT_CANNOT_TELL;
+        }
+        int overall = verdict_overall(&v);
+        if (a.json) {
+                cli_verify_print_verdict_json(&v, overall);
+                return overall;
+        }
+        cli_verify_print_head(&v, overall);
+        cli_verify_print_items(&v);
+        cli_verify_print_claims(&v, overall);
+        return overall;
+}

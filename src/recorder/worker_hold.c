@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/worker_hold.h"
+
+void worker_hold_done(struct worker_hold *h)
+{
+        unit_queue_done(&h->queue);
+}
+
+void worker_hold_reset(struct worker_hold *h)
+{
+        unit_queue_done(&h->queue);
+        h->queue.dropping = true;
+}
+
+void worker_hold_note_config(struct camera_connection *c, unsigned track, const struct access_unit *unit)
+{
+        if (unit->new_config && track < c->tracks_n)
+                c->tracks[track] = *unit->new_config;
+}
+
+/* As the writer has it: the first video track is the one that groups begin with. */
+static bool worker_hold_is_main(const struct camera_connection *c, unsigned track)
+{
+        for (unsigned i = 0; i < track && i < c->tracks_n; i++) {
+                if (media_is_video(c->tracks[i].codec))
+                        return false;
+        }
+        return track < c->tracks_n && media_is_video(c->tracks[track].codec);
+}
+
+static void worker_hold_pop(struct worker_hold *h, struct camera_connection *c)
+{
+        worker_hold_note_config(c, h->queue.head->track, &h->queue.head->unit);
+        unit_queue_pop(&h->queue);
+}
+
+void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track, const struct access_unit *unit)
+{
+        bool main = worker_hold_is_main(c, track);
+        const struct unit_queue_item *first = h->queue.head;
+
+        if (main && unit->key && first && unit->arrival_us - first->unit.arrival_us > WORKER_HOLD_US) {
+                while (h->queue.head)
+                        worker_hold_pop(h, c);
+        }
+        if (!unit_queue_push_unit(&h->queue, track, main, unit))
+                worker_hold_note_config(c, track, unit);
+}
+
+void worker_hold_release(struct worker_hold *h, struct camera_connection *c, struct segment_writer *w)
+{
+        while (h->queue.head) {
+                const struct unit_queue_item *item = h->queue.head;
+                /* A unit of a form that cannot be stored: if the camera goes on like that, the next one stops it. */
+                if (segment_writer_push(w, item->track, &item->unit, NULL) < 0)
+                        worker_hold_reset(h);
+                else
+                        worker_hold_pop(h, c);
+        }
+        worker_hold_reset(h);
+}
