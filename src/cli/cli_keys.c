@@ -23,10 +23,13 @@ static const char cli_keys_help[] =
         "custos keys show --stream CAMERA-STREAM --at TIME [--key FILE | --recovery-kit FILE]\n"
         "custos keys recovery-kit [--check FILE]\n"
         "\n"
-        "show          the key of the segment that was being recorded at TIME (2026-11-22T15:40:01Z), and how to play the\n"
-        "              segment with it. A segment key opens its whole segment, up to a minute. With the recorder's key, or with\n"
+        "show          the key of the segment that was being recorded at TIME "
+        "(2026-11-22T15:40:01Z), and how to play the\n"
+        "              segment with it. A segment key opens its whole segment, up to a minute. "
+        "With the recorder's key, or with\n"
         "              --key FILE, or --recovery-kit FILE (- for standard input).\n"
-        "recovery-kit  whether the hour keys are wrapped for the site's recovery kit; --check FILE proves that the kit in FILE\n"
+        "recovery-kit  whether the hour keys are wrapped for the site's recovery kit; --check FILE "
+        "proves that the kit in FILE\n"
         "              opens them.\n"
         "              Exit: 0 yes, 1 not all, 64 wrong use.\n"
         "\n"
@@ -51,8 +54,9 @@ struct found {
 };
 
 /* The segment's key, proved by the commitment in its seals. */
-static int segment_key_of(const struct keys_args *a, struct bytes file, uint8_t ret_kid[static 16], uint8_t ret_key[static 16],
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], struct err *e)
+static int segment_key_of(const struct keys_args *a, struct bytes file, uint8_t ret_kid[static 16],
+        uint8_t ret_key[static 16], const uint8_t private_key[static HPKE_PRIVATE_BYTES],
+        struct err *e)
 {
         uint8_t commitment[32];
         struct segment s;
@@ -65,29 +69,34 @@ static int segment_key_of(const struct keys_args *a, struct bytes file, uint8_t 
                 return err_set(e, ERR_NOT_FOUND, "nothing in it is sealed");
         }
         const struct seal *seal = &s.fragments[0].seal;
-        r = key_store_segment_key(a->vault, &s.head, seal->first_arrival_us, private_key, ret_key, e);
+        r = key_store_segment_key(
+                a->vault, &s.head, seal->first_arrival_us, private_key, ret_key, e);
         if (r == 0) {
                 seal_commit_key(ret_key, s.head.kid, s.head.stream, commitment);
                 if (memcmp(commitment, seal->key_commitment, sizeof commitment) != 0)
-                        r = err_set(e, ERR_AUTH, "the key in the key store is not the one that the seals commit to");
+                        r = err_set(e, ERR_AUTH,
+                                "the key in the key store is not the one that the seals commit to");
         }
         memcpy(ret_kid, s.head.kid, 16);
         segment_done(&s);
         return r;
 }
 
-static void print_key(struct found *f, const char *path, const uint8_t kid[static 16], const uint8_t key[static 16])
+static void print_key(struct found *f, const char *path, const uint8_t kid[static 16],
+        const uint8_t key[static 16])
 {
         char kid_hex[33], key_hex[33];
 
         str_hex(kid_hex, BYTES(kid, 16));
         str_hex(key_hex, BYTES(key, 16));
         if (f->out) {
-                json_array_append_new(f->out, json_pack("{s:s, s:s, s:s}", "file", path, "kid", kid_hex, "key", key_hex));
+                json_array_append_new(f->out,
+                        json_pack("{s:s, s:s, s:s}", "file", path, "kid", kid_hex, "key", key_hex));
         } else {
                 printf("%s\n  KID:key  %s:%s\n", path, kid_hex, key_hex);
                 printf("  play     ffplay -decryption_key %s '%s'\n", key_hex, path);
-                printf("  decrypt  ffmpeg -decryption_key %s -i '%s' -c copy clear.mp4\n", key_hex, path);
+                printf("  decrypt  ffmpeg -decryption_key %s -i '%s' -c copy clear.mp4\n", key_hex,
+                        path);
         }
         explicit_bzero(key_hex, sizeof key_hex);
 }
@@ -123,8 +132,8 @@ static int on_file(void *owner, const char *object_key, struct err *e)
         struct found *f = owner;
         struct index_segment s;
 
-        if (rebuild_read_segment(f->args->vault, object_key, &s, NULL, NULL, NULL) < 0 || s.first_us > f->args->at_us ||
-                s.last_us < f->args->at_us)
+        if (rebuild_read_segment(f->args->vault, object_key, &s, NULL, NULL, NULL) < 0 ||
+                s.first_us > f->args->at_us || s.last_us < f->args->at_us)
                 return 0;
         return show_segment(f, object_key, e);
 }
@@ -151,14 +160,15 @@ static int find_segments(struct found *f, struct err *e)
                 return find_by_files(f, e);
         int r = index_search(ix, a->stream, a->at_us, a->at_us, on_indexed, f, e);
         if (r == 0 && f->n == 0) /* between the last frame of one and the first of the next */
-                r = index_search(ix, a->stream, a->at_us - NEAR_US, a->at_us + NEAR_US, on_indexed, f, e);
+                r = index_search(
+                        ix, a->stream, a->at_us - NEAR_US, a->at_us + NEAR_US, on_indexed, f, e);
         index_free(ix);
         return r;
 }
 
 static int keys_show(const struct keys_args *a)
 {
-        struct found f = { .args = a, .out = a->json ? json_array() : NULL };
+        struct found f = {.args = a, .out = a->json ? json_array() : NULL};
         struct err e;
 
         if (!a->stream || !a->at_given)
@@ -168,7 +178,9 @@ static int keys_show(const struct keys_args *a)
                 r = find_segments(&f, &e);
         explicit_bzero(f.private_key, sizeof f.private_key);
         if (r == 0 && f.n == 0)
-                r = err_set(&e, ERR_NOT_FOUND, "nothing of %s was recorded at that time: custos vault ls --stream %s shows what was",
+                r = err_set(&e, ERR_NOT_FOUND,
+                        "nothing of %s was recorded at that time: custos vault ls --stream %s "
+                        "shows what was",
                         a->stream, a->stream);
         if (r == 0 && a->json)
                 cli_print_json(f.out);
@@ -200,8 +212,9 @@ static int open_key_file(struct kit_count *c, struct bytes text, struct err *e)
                 explicit_bzero(hour_key, sizeof hour_key);
                 return r;
         }
-        return key_store_find(&file, c->recipient) ? 0 :
-                                                     err_set(e, ERR_NOT_FOUND, "is not wrapped for the recovery kit");
+        return key_store_find(&file, c->recipient)
+                       ? 0
+                       : err_set(e, ERR_NOT_FOUND, "is not wrapped for the recovery kit");
 }
 
 static int on_key_file(void *owner, const char *name, struct err *e)
@@ -233,26 +246,29 @@ static void print_kit(const struct kit_count *c)
 
         str_hex(id, BYTES(c->recipient, sizeof c->recipient));
         if (c->args->json) {
-                json_t *o = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s}", "recipient", id, "key_files", (json_int_t)c->files, "good",
-                        (json_int_t)c->good, "opened", c->private_key != NULL, "first_bad", c->first_bad, "why",
+                json_t *o = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s}", "recipient", id,
+                        "key_files", (json_int_t)c->files, "good", (json_int_t)c->good, "opened",
+                        c->private_key != NULL, "first_bad", c->first_bad, "why",
                         c->first_bad[0] ? c->why.text : "");
                 cli_print_json(o);
                 json_decref(o);
                 return;
         }
-        printf("recipient  %s\n%" PRIu64 " of %" PRIu64 " hour keys are %s\n", id, c->good, c->files, verb);
+        printf("recipient  %s\n%" PRIu64 " of %" PRIu64 " hour keys are %s\n", id, c->good,
+                c->files, verb);
         if (c->first_bad[0])
                 printf("not this one: %s: %s\n", c->first_bad, c->why.text);
         if (c->files == 0)
                 printf("there are no hour keys yet: nothing has been recorded\n");
         else if (!c->private_key)
-                printf("custos keys recovery-kit --check FILE proves that the kit itself is right\n");
+                printf("custos keys recovery-kit --check FILE proves that the kit itself is "
+                       "right\n");
 }
 
 static int keys_recovery_kit(const struct keys_args *a)
 {
         uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
-        struct kit_count c = { .args = a };
+        struct kit_count c = {.args = a};
         struct err e;
         int r;
 
@@ -303,7 +319,10 @@ static int keys_option(struct keys_args *a, int c, const char **state)
                 return -1;
         case STREAM:
                 a->stream = optarg;
-                return head_is_stream_path(optarg) ? -1 : cli_misused("keys", "--stream takes a camera and its stream, as in lobby-main");
+                return head_is_stream_path(optarg)
+                               ? -1
+                               : cli_misused("keys", "--stream takes a camera and its stream, as "
+                                                     "in lobby-main");
         case AT:
                 a->at_given = true;
                 return str_parse_time(optarg, &a->at_us, &e) < 0 ? cli_misused("keys", e.text) : -1;
@@ -320,12 +339,13 @@ static int keys_option(struct keys_args *a, int c, const char **state)
 
 int cli_keys(int argc, char **argv)
 {
-        static const struct option names[] = { { "state", required_argument, NULL, STATE },
-                { "vault", required_argument, NULL, VAULT }, { "key", required_argument, NULL, KEY },
-                { "recovery-kit", required_argument, NULL, KIT }, { "check", required_argument, NULL, CHECK },
-                { "stream", required_argument, NULL, STREAM }, { "at", required_argument, NULL, AT },
-                { "json", no_argument, NULL, JSON }, { "help", no_argument, NULL, HELP }, { 0 } };
-        struct keys_args a = { 0 };
+        static const struct option names[] = {{"state", required_argument, NULL, STATE},
+                {"vault", required_argument, NULL, VAULT}, {"key", required_argument, NULL, KEY},
+                {"recovery-kit", required_argument, NULL, KIT},
+                {"check", required_argument, NULL, CHECK},
+                {"stream", required_argument, NULL, STREAM}, {"at", required_argument, NULL, AT},
+                {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {0}};
+        struct keys_args a = {0};
         const char *state = NULL;
         int c;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* custos keys show | recovery-kit: keys of footage, for whoever holds the recorder's key or the recovery kit. */
+/* custos keys show | recovery-kit: keys of footage, for whoever holds the recorder's key or the
+ * recovery kit. */
 #ifndef CUSTOS_CLI_CLI_KEYS_H
 #define CUSTOS_CLI_CLI_KEYS_H
 

@@ -23,10 +23,13 @@ static const char cli_vault_help[] =
         "custos vault rebuild\n"
         "custos vault ls [--stream CAMERA-STREAM] [--from TIME] [--to TIME]\n"
         "\n"
-        "check    reads every byte: seals and chains, key files, index. Needs no key; with one (--key FILE of the recorder,\n"
+        "check    reads every byte: seals and chains, key files, index. Needs no key; with one "
+        "(--key FILE of the recorder,\n"
         "         --recovery-kit FILE, - for standard input) it decrypts every fragment too.\n"
-        "         Exit: 0 whole, 1 a fault, 2 cannot tell (no --trust, and no fault found), 64 wrong use.\n"
-        "rebuild  makes the index again from the files alone. Not while Custos runs on this vault.\n"
+        "         Exit: 0 whole, 1 a fault, 2 cannot tell (no --trust, and no fault found), 64 "
+        "wrong use.\n"
+        "rebuild  makes the index again from the files alone. Not while Custos runs on this "
+        "vault.\n"
         "ls       segments, their times, sizes and gaps. Times as 2026-11-22T15:40:01Z.\n"
         "\n"
         "--state DIR   the state directory (the vault is in DIR/vault)\n"
@@ -55,7 +58,8 @@ static void on_rebuilt(void *owner, const char *object_key)
                 fprintf(stderr, "\r%" PRIu64 " files  %-60.60s", p->n, object_key);
 }
 
-/* The recorder holds the lock while it runs; it would go on writing to the index that is replaced. */
+/* The recorder holds the lock while it runs; it would go on writing to the index that is replaced.
+ */
 static int lock_vault(const struct vault_args *a, int *ret_fd, struct err *e)
 {
         char path[sizeof a->vault + 8], remedy[LINK_REMEDY_MAX];
@@ -63,16 +67,19 @@ static int lock_vault(const struct vault_args *a, int *ret_fd, struct err *e)
 
         if (!file_exists(a->vault))
                 return err_set(e, ERR_NOT_FOUND, "there is no vault at %s", a->vault);
-        if (!a->vault_given && cli_call(a->state, "status", json_object(), &answer, remedy, NULL) == 0) {
+        if (!a->vault_given &&
+                cli_call(a->state, "status", json_object(), &answer, remedy, NULL) == 0) {
                 json_decref(answer);
-                return err_set(e, ERR_STATE, "Custos runs on this vault; it keeps the index itself. Stop it first");
+                return err_set(e, ERR_STATE,
+                        "Custos runs on this vault; it keeps the index itself. Stop it first");
         }
         snprintf(path, sizeof path, "%s/lock", a->vault);
         CLEANUP(own_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_os(e, ERR_IO, errno, "open %s", path);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return err_set(e, ERR_STATE, "a recorder runs on this vault; it keeps the index itself. Stop it first");
+                return err_set(e, ERR_STATE,
+                        "a recorder runs on this vault; it keeps the index itself. Stop it first");
         *ret_fd = fd;
         fd = -1;
         return 0;
@@ -80,7 +87,7 @@ static int lock_vault(const struct vault_args *a, int *ret_fd, struct err *e)
 
 static int vault_rebuild(const struct vault_args *a)
 {
-        struct rebuild_progress progress = { .terminal = !a->json && isatty(STDERR_FILENO) };
+        struct rebuild_progress progress = {.terminal = !a->json && isatty(STDERR_FILENO)};
         struct rebuild_result result;
         CLEANUP(own_closep) int lock = -1;
         struct err e;
@@ -93,15 +100,17 @@ static int vault_rebuild(const struct vault_args *a)
         if (r < 0)
                 return cli_fail("vault", &e, NULL, a->json);
         if (a->json) {
-                json_t *o = json_pack("{s:I, s:I, s:i, s:i}", "segments", (json_int_t)result.segments, "bytes",
-                        (json_int_t)result.bytes, "streams", (int)result.streams, "not_indexed", (int)result.unreadable);
+                json_t *o = json_pack("{s:I, s:I, s:i, s:i}", "segments",
+                        (json_int_t)result.segments, "bytes", (json_int_t)result.bytes, "streams",
+                        (int)result.streams, "not_indexed", (int)result.unreadable);
                 cli_print_json(o);
                 json_decref(o);
         } else {
-                printf("index of %" PRIu64 " segments in %u streams, %" PRIu64 " bytes\n", result.segments, result.streams,
-                        result.bytes);
+                printf("index of %" PRIu64 " segments in %u streams, %" PRIu64 " bytes\n",
+                        result.segments, result.streams, result.bytes);
                 if (result.unreadable)
-                        printf("%u files hold nothing that can be read as sealed: custos vault check says more\n",
+                        printf("%u files hold nothing that can be read as sealed: custos vault "
+                               "check says more\n",
                                 result.unreadable);
         }
         return CLI_OK;
@@ -122,8 +131,8 @@ static json_t *gap_json(const struct seal_gap *g)
         char from[STR_TIME_ROOM], to[STR_TIME_ROOM];
 
         return json_pack("{s:s, s:o, s:s, s:I}", "cause", seal_gap_name(g->cause), "from",
-                g->from_us < 0 ? json_null() : json_string(str_time(from, g->from_us)), "to", str_time(to, g->to_us > 0 ? g->to_us : 0),
-                "frames", (json_int_t)g->frames);
+                g->from_us < 0 ? json_null() : json_string(str_time(from, g->from_us)), "to",
+                str_time(to, g->to_us > 0 ? g->to_us : 0), "frames", (json_int_t)g->frames);
 }
 
 static void print_gap(const struct seal_gap *g)
@@ -134,13 +143,15 @@ static void print_gap(const struct seal_gap *g)
         if (g->from_us < 0)
                 printf("      gap, %s: until %s", seal_gap_name(g->cause), to);
         else
-                printf("      gap, %s: %s to %s", seal_gap_name(g->cause), str_time(from, g->from_us), to);
+                printf("      gap, %s: %s to %s", seal_gap_name(g->cause),
+                        str_time(from, g->from_us), to);
         if (g->frames)
                 printf(", %" PRIu32 " frames", g->frames);
         putchar('\n');
 }
 
-/* Gaps stand in the seals, not in the index. Each is printed, and added to `gaps` where that is not NULL. */
+/* Gaps stand in the seals, not in the index. Each is printed, and added to `gaps` where that is not
+ * NULL. */
 static void list_gaps(struct listing *l, const char *object_key, json_t *gaps)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", l->args->vault, object_key);
@@ -179,24 +190,25 @@ static int on_listed(void *owner, const struct index_segment *s, struct err *e)
                 json_t *gaps = json_array();
                 list_gaps(l, s->object_key, gaps);
                 json_array_append_new(l->out,
-                        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:o}", "stream", s->stream, "object_key", s->object_key, "from",
-                                from, "to", to, "bytes", (json_int_t)s->bytes, "fragments", (json_int_t)s->fragments, "closed",
-                                s->closed, "gaps", gaps));
+                        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:o}", "stream", s->stream,
+                                "object_key", s->object_key, "from", from, "to", to, "bytes",
+                                (json_int_t)s->bytes, "fragments", (json_int_t)s->fragments,
+                                "closed", s->closed, "gaps", gaps));
                 return 0;
         }
         if (strcmp(l->stream, s->stream) != 0) {
                 snprintf(l->stream, sizeof l->stream, "%s", s->stream);
                 printf("%s\n", s->stream);
         }
-        printf("  %s to %s  %10" PRIu64 " bytes  %s%s\n", from, to, s->bytes, s->object_key + strlen(s->stream) + 1,
-                s->closed ? "" : "  (not closed)");
+        printf("  %s to %s  %10" PRIu64 " bytes  %s%s\n", from, to, s->bytes,
+                s->object_key + strlen(s->stream) + 1, s->closed ? "" : "  (not closed)");
         list_gaps(l, s->object_key, NULL);
         return 0;
 }
 
 static int vault_ls(const struct vault_args *a)
 {
-        struct listing l = { .args = a, .out = a->json ? json_array() : NULL };
+        struct listing l = {.args = a, .out = a->json ? json_array() : NULL};
         struct index *ix = NULL;
         struct err e;
 
@@ -210,8 +222,9 @@ static int vault_ls(const struct vault_args *a)
         if (r < 0)
                 return cli_fail("vault", &e, NULL, a->json);
         if (!a->json)
-                printf("\n%" PRIu64 " segments, %" PRId64 " s recorded, %" PRIu64 " bytes, %" PRIu64 " gaps\n", l.segments,
-                        l.us / 1000000, l.bytes, l.gaps);
+                printf("\n%" PRIu64 " segments, %" PRId64 " s recorded, %" PRIu64 " bytes, %" PRIu64
+                       " gaps\n",
+                        l.segments, l.us / 1000000, l.bytes, l.gaps);
         return CLI_OK;
 }
 
@@ -243,9 +256,11 @@ static int vault_option(struct vault_args *a, int c, const char **state, struct 
                 a->stream = optarg;
                 return -1;
         case FROM:
-                return str_parse_time(optarg, &a->from_us, e) < 0 ? cli_misused("vault", e->text) : -1;
+                return str_parse_time(optarg, &a->from_us, e) < 0 ? cli_misused("vault", e->text)
+                                                                  : -1;
         case TO:
-                return str_parse_time(optarg, &a->to_us, e) < 0 ? cli_misused("vault", e->text) : -1;
+                return str_parse_time(optarg, &a->to_us, e) < 0 ? cli_misused("vault", e->text)
+                                                                : -1;
         case JSON:
                 a->json = true;
                 return -1;
@@ -259,12 +274,13 @@ static int vault_option(struct vault_args *a, int c, const char **state, struct 
 
 static int vault_parse(int argc, char **argv, struct vault_args *a)
 {
-        static const struct option names[] = { { "state", required_argument, NULL, STATE },
-                { "vault", required_argument, NULL, VAULT }, { "key", required_argument, NULL, KEY },
-                { "recovery-kit", required_argument, NULL, KIT }, { "trust", required_argument, NULL, TRUST },
-                { "stream", required_argument, NULL, STREAM }, { "from", required_argument, NULL, FROM },
-                { "to", required_argument, NULL, TO }, { "json", no_argument, NULL, JSON }, { "help", no_argument, NULL, HELP },
-                { 0 } };
+        static const struct option names[] = {{"state", required_argument, NULL, STATE},
+                {"vault", required_argument, NULL, VAULT}, {"key", required_argument, NULL, KEY},
+                {"recovery-kit", required_argument, NULL, KIT},
+                {"trust", required_argument, NULL, TRUST},
+                {"stream", required_argument, NULL, STREAM},
+                {"from", required_argument, NULL, FROM}, {"to", required_argument, NULL, TO},
+                {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {0}};
         const char *state = NULL;
         struct err e;
         int c;
@@ -280,13 +296,14 @@ static int vault_parse(int argc, char **argv, struct vault_args *a)
         if (a->key && a->kit)
                 return cli_misused("vault", "takes --key or --recovery-kit, not both");
         if (a->stream && !head_is_stream_path(a->stream))
-                return cli_misused("vault", "--stream takes a camera and its stream, as in lobby-main");
+                return cli_misused(
+                        "vault", "--stream takes a camera and its stream, as in lobby-main");
         return -1;
 }
 
 int cli_vault(int argc, char **argv)
 {
-        struct vault_args a = { .from_us = INT64_MIN, .to_us = INT64_MAX };
+        struct vault_args a = {.from_us = INT64_MIN, .to_us = INT64_MAX};
 
         int r = vault_parse(argc, argv, &a);
         if (r >= 0)
@@ -295,8 +312,12 @@ int cli_vault(int argc, char **argv)
         if (optind + 1 < argc)
                 return cli_misused("vault", "takes one word: check, rebuild or ls");
         if (strcmp(what, "check") == 0) {
-                struct cli_vault_check_options o = { .state = a.state, .vault = a.vault, .key = a.key, .kit = a.kit,
-                        .trust = a.trust, .json = a.json };
+                struct cli_vault_check_options o = {.state = a.state,
+                        .vault = a.vault,
+                        .key = a.key,
+                        .kit = a.kit,
+                        .trust = a.trust,
+                        .json = a.json};
                 return cli_vault_check(&o);
         }
         if (strcmp(what, "rebuild") == 0)

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/cli_verify.h"
 #include "cli/cli_wrap_key.h"
 #include "vault/vault_check.h"
 #include "verify/verify.h"
@@ -45,86 +46,58 @@ static void on_fault(void *owner, const char *where, const char *text)
         json_array_append_new(r->faults, json_pack("{s:s, s:s}", "where", where, "text", text));
 }
 
-static json_t *time_json(int64_t us)
-{
-        char text[STR_TIME_ROOM];
-
-        return us < 0 ? json_null() : json_string(str_time(text, us));
-}
-
-static json_t *items_json(const struct verdict *v)
-{
-        json_t *items = json_array();
-
-        for (size_t i = 0; i < v->items_n; i++) {
-                const struct verdict_item *item = &v->items[i];
-                char where[400];
-                json_array_append_new(items,
-                        json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "kind", verdict_name(item->kind), "stream", item->stream, "from",
-                                time_json(item->from_us), "to", time_json(item->to_us), "where",
-                                verdict_where(item, where, sizeof where), "text", item->text));
-        }
-        return items;
-}
-
-static void print_items(const struct verdict *v)
-{
-        for (size_t i = 0; i < v->items_n; i++) {
-                const struct verdict_item *item = &v->items[i];
-                char where[400], from[STR_TIME_ROOM] = "?", to[STR_TIME_ROOM] = "?";
-
-                if (item->from_us >= 0)
-                        str_time(from, item->from_us);
-                if (item->to_us >= 0)
-                        str_time(to, item->to_us);
-                printf("%-15s %s %s to %s\n", verdict_name(item->kind), item->stream, from, to);
-                if (item->text[0])
-                        printf("                %s\n", item->text);
-                if (item->kind != VERDICT_AUTHENTIC && item->kind != VERDICT_GAP && item->where[0])
-                        printf("                %s\n", verdict_where(item, where, sizeof where));
-        }
-}
-
 static const char *overall_text(int code)
 {
         return code == 0 ? "whole" : code == CANNOT_TELL ? "cannot tell" : "not whole";
 }
 
-static void print_json(struct vault_report *r, const struct verdict *v, const struct vault_check_result *c, int code)
+static void print_json(struct vault_report *r, const struct verdict *v,
+        const struct vault_check_result *c, int code)
 {
         char fingerprint[65];
-        json_t *o = json_pack("{s:s, s:s, s:o, s:O, s:I, s:I, s:I, s:I, s:I, s:b}", "result", overall_text(code), "fingerprint",
-                str_hex(fingerprint, BYTES(v->fingerprint, 32)), "seals", items_json(v), "faults", r->faults, "segments",
-                (json_int_t)c->segments, "fragments", (json_int_t)c->fragments, "decrypted_fragments", (json_int_t)c->decrypted,
-                "key_files", (json_int_t)c->key_files, "empty_files", (json_int_t)c->empty, "index", c->has_index);
+        json_t *o = json_pack("{s:s, s:s, s:o, s:O, s:I, s:I, s:I, s:I, s:I, s:b}", "result",
+                overall_text(code), "fingerprint", str_hex(fingerprint, BYTES(v->fingerprint, 32)),
+                "seals", cli_verify_items_json(v), "faults", r->faults, "segments",
+                (json_int_t)c->segments, "fragments", (json_int_t)c->fragments,
+                "decrypted_fragments", (json_int_t)c->decrypted, "key_files",
+                (json_int_t)c->key_files, "empty_files", (json_int_t)c->empty, "index",
+                c->has_index);
 
         cli_print_json(o);
         json_decref(o);
 }
 
-static void print_summary(const struct verdict *v, const struct vault_check_result *c, const struct cli_vault_check_options *o,
-        int code)
+static void print_summary(const struct verdict *v, const struct vault_check_result *c,
+        const struct cli_vault_check_options *o, int code)
 {
         char fingerprint[65];
 
-        printf("\n%" PRIu64 " segments, %" PRIu64 " fragments, %" PRIu64 " bytes; %" PRIu64 " key files; index %s\n", c->segments,
-                c->fragments, v->bytes, c->key_files, c->has_index ? "present" : "missing or broken");
+        printf("\n%" PRIu64 " segments, %" PRIu64 " fragments, %" PRIu64 " bytes; %" PRIu64
+               " key files; index %s\n",
+                c->segments, c->fragments, v->bytes, c->key_files,
+                c->has_index ? "present" : "missing or broken");
         if (o->key || o->kit)
-                printf("%" PRIu64 " of %" PRIu64 " fragments decrypted\n", c->decrypted, c->fragments);
+                printf("%" PRIu64 " of %" PRIu64 " fragments decrypted\n", c->decrypted,
+                        c->fragments);
         str_hex(fingerprint, BYTES(v->fingerprint, 32));
         if (v->trust_given && v->trusted)
                 printf("site fingerprint %s, as given\n", fingerprint);
         else
-                printf("site fingerprint %s; compare it with the one you have from elsewhere (--trust)\n", fingerprint);
+                printf("site fingerprint %s; compare it with the one you have from elsewhere "
+                       "(--trust)\n",
+                        fingerprint);
         printf("the vault is: %s\n", overall_text(code));
 }
 
-static int run_checks(struct vault_report *r, const uint8_t *private_key, const uint8_t *trust, struct err *e)
+static int run_checks(
+        struct vault_report *r, const uint8_t *private_key, const uint8_t *trust, struct err *e)
 {
         const struct cli_vault_check_options *o = r->options;
-        struct verify_options verify = { .trust = trust, .on_progress = on_progress, .owner = r };
-        struct vault_check_options check = { .private_key = private_key, .on_fault = on_fault, .on_segment = on_segment,
-                .owner = r };
+        struct verify_options verify = {.trust = trust, .on_progress = on_progress, .owner = r};
+        struct vault_check_options check = {.private_key = private_key,
+                .on_fault = on_fault,
+                .on_segment = on_segment,
+                .owner = r};
         struct vault_check_result result;
         struct verdict verdict;
 
@@ -133,7 +106,7 @@ static int run_checks(struct vault_report *r, const uint8_t *private_key, const 
         if (r->progress)
                 fputs("\r\033[K", stderr);
         if (code == 0 && !o->json)
-                print_items(&verdict);
+                cli_verify_print_items(&verdict);
         if (code == 0)
                 code = vault_check(o->vault, &check, &result, e);
         if (r->progress)
@@ -151,7 +124,7 @@ static int run_checks(struct vault_report *r, const uint8_t *private_key, const 
 
 int cli_vault_check(const struct cli_vault_check_options *o)
 {
-        struct vault_report r = { .options = o, .progress = !o->json && isatty(STDERR_FILENO) };
+        struct vault_report r = {.options = o, .progress = !o->json && isatty(STDERR_FILENO)};
         uint8_t private_key[HPKE_PRIVATE_BYTES], trust[32];
         bool decrypt = o->key || o->kit;
         struct err e;

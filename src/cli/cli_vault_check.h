@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* custos vault check: seals and chains by verify/, keys, index and content by vault/, said together. */
+/* custos vault check: seals and chains by verify/, keys, index and content by vault/, said
+ * together. */
 #ifndef CUSTOS_CLI_CLI_VAULT_CHECK_H
 #define CUSTOS_CLI_CLI_VAULT_CHECK_H
 

@@ -53,7 +53,8 @@ static int read_stdin(struct buf *to, struct err *e)
         for (;;) {
                 uint8_t *p = buf_reserve(to, 512);
                 if (!p)
-                        return err_set(e, ERR_EXHAUSTED, "more than %d bytes on standard input", RECOVERY_KIT_FILE_MAX);
+                        return err_set(e, ERR_EXHAUSTED, "more than %d bytes on standard input",
+                                RECOVERY_KIT_FILE_MAX);
                 ssize_t n = read(STDIN_FILENO, p, 512);
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -71,7 +72,8 @@ static int read_kit(const char *path, uint8_t ret[static HPKE_PRIVATE_BYTES], st
         CLEANUP(wiped_buf_done) struct buf text;
 
         buf_init(&text, RECOVERY_KIT_FILE_MAX);
-        int r = strcmp(path, "-") == 0 ? read_stdin(&text, e) : file_read_secret(path, RECOVERY_KIT_FILE_MAX, &text, e);
+        int r = strcmp(path, "-") == 0 ? read_stdin(&text, e)
+                                       : file_read_secret(path, RECOVERY_KIT_FILE_MAX, &text, e);
         if (r == 0)
                 r = recovery_kit_parse(buf_bytes(&text), &kit, e);
         if (r < 0)
@@ -80,7 +82,8 @@ static int read_kit(const char *path, uint8_t ret[static HPKE_PRIVATE_BYTES], st
         return 0;
 }
 
-int cli_wrap_key(const char *state, const char *key, const char *kit, uint8_t ret[static HPKE_PRIVATE_BYTES], struct err *e)
+int cli_wrap_key(const char *state, const char *key, const char *kit,
+        uint8_t ret[static HPKE_PRIVATE_BYTES], struct err *e)
 {
         char path[CLI_PATH_MAX + 32];
 
@@ -90,7 +93,8 @@ int cli_wrap_key(const char *state, const char *key, const char *kit, uint8_t re
         return read_key(key ? key : path, ret, e);
 }
 
-int cli_wrap_public(const char *state, const char *name, uint8_t ret[static HPKE_PUBLIC_BYTES], struct err *e)
+int cli_wrap_public(
+        const char *state, const char *name, uint8_t ret[static HPKE_PUBLIC_BYTES], struct err *e)
 {
         char path[CLI_PATH_MAX + 64];
         CLEANUP(buf_done) struct buf text;

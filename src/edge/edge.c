@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -123,11 +122,13 @@ static void send_frame(struct edge *g, struct edge_client *c, struct feed_frame 
                 client_write(g, c, all);
                 return;
         }
+        rtsp_peer_hold(c->peer, true);
         for (size_t i = 0; i < frame->packets_n; i++) {
                 const size_t to = i + 1 < frame->packets_n ? frame->packet_at[i + 1] : all.n;
 
                 client_write(g, c, bytes_sub(all, frame->packet_at[i], to - frame->packet_at[i]));
         }
+        rtsp_peer_hold(c->peer, false);
 }
 
 static void send_to_all(struct edge *g, struct edge_source *src, struct feed_frame *frame)
@@ -388,14 +389,9 @@ static int listen_up(struct edge *g, struct err *e)
                 .password = &g->password,
                 .events = &events,
                 .owner = g};
-        struct rlimit files;
         uint16_t port;
         int r;
 
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-                files.rlim_cur = files.rlim_max;
-                (void)!setrlimit(RLIMIT_NOFILE, &files);
-        }
         g->server = rtsp_server_new(g->shared, &so);
         r = rtsp_server_listen(g->server, g->o->listen, &port, e);
         if (r >= 0 && g->o->port_file)

@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "manager/control.h"
 #include "manager/inventory.h"
+#include "manager/key_alarm.h"
 #include "manager/recorder_link.h"
 #include "os/clock.h"
 #include "proto/url.h"
@@ -28,11 +30,13 @@ struct requests {
         struct tls_memory *memory;
         struct control *control;
         struct recorder_link *recorder;
+        struct key_alarm alarm;
         /* Those whose answer needs the recorder's status first. */
         struct requests_waiting {
                 enum requests_wait kind;
                 uint64_t tag;
                 json_t *camera; /* owned; for REQUESTS_SHOW */
+                char after[96]; /* where the page begins */
         } waiting[REQUESTS_WAITING_MAX];
 };
 
@@ -55,8 +59,13 @@ static void requests_tell_recorder(struct requests *r, const struct inventory_st
 
 static int requests_each_to_recorder(void *owner, const struct inventory_stream *s, struct err *e)
 {
+        struct requests *r = owner;
+        char path[96];
+
         (void)e;
-        requests_tell_recorder(owner, s);
+        snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
+        if (!key_alarm_stops(&r->alarm, path))
+                requests_tell_recorder(r, s);
         return 0;
 }
 
@@ -94,6 +103,25 @@ static int requests_find_host(void *owner, const struct inventory_stream *s, str
         return 0;
 }
 
+/* The camera shows a key that another one has: why says it for another address. */
+static void requests_on_duplicate(struct requests *r, const char *camera, const char *stream, const char *host,
+        const uint8_t key[static 32], const struct err *why)
+{
+        const char *other_host = "", *other = tls_memory_key_owner(r->memory, camera, key, &other_host);
+        struct err e;
+
+        if (!other)
+                return;
+        if (strcasecmp(host, other_host) == 0) {
+                err_set(&e, ERR_DENIED, "Camera %s shows the key of camera %s, at the same address. It is recorded. If it is no "
+                                        "second channel of one device, give each a key of its own", camera, other);
+                key_alarm_set(&r->alarm, stream, false, e.text);
+                return;
+        }
+        key_alarm_set(&r->alarm, stream, true, why->text);
+        recorder_link_ask(r->recorder, "stream.remove", json_pack("{s:s}", "stream", stream), 0);
+}
+
 /* A stream's connection was verified (or its pin matched): from now on nothing less is taken from this camera. */
 static void requests_on_connected(struct requests *r, json_t *body)
 {
@@ -117,10 +145,14 @@ static void requests_on_connected(struct requests *r, json_t *body)
         if (done == 0 && want.host[0])
                 done = tls_memory_note(r->memory, camera, want.host, key,
                         protection == 3 ? TLS_MEMORY_VERIFIED : TLS_MEMORY_PINNED, clock_wall_us(), &e);
+        if (done >= 0)
+                key_alarm_clear(&r->alarm, stream);
         if (done == 1)
                 requests_save_memory(r);
         else if (done < 0)
                 log_warn(NULL, "camera.key_refused", "cam=%s err=\"%s\"", camera, e.text);
+        if (done == ERR_DENIED)
+                requests_on_duplicate(r, camera, stream, want.host, key, &e);
 }
 
 static void requests_on_recorder_event(void *owner, const char *type, json_t *body)
@@ -139,7 +171,9 @@ static void requests_wait_status(struct requests *r, enum requests_wait kind, ui
                 struct requests_waiting *w = &r->waiting[i];
                 if (w->kind != REQUESTS_FREE)
                         continue;
+                const char *after = json_string_value(json_object_get(ask, "after"));
                 *w = (struct requests_waiting){ .kind = kind, .tag = tag, .camera = camera };
+                snprintf(w->after, sizeof w->after, "%s", after ? after : "");
                 recorder_link_ask(r->recorder, "status.get", ask, i + 1);
                 return;
         }
@@ -176,6 +210,7 @@ static void requests_on_recorder_answer(void *owner, uint64_t tag, json_t *body,
         json_t *recorder = body ? json_incref(body) : json_null();
 
         r->waiting[tag - 1] = (struct requests_waiting){ 0 };
+        key_alarm_merge(&r->alarm, w.after, recorder);
         if (!body)
                 log_warn(NULL, "status.unanswered", "err=\"%s\"", why->text);
         if (w.kind == REQUESTS_SHOW) {
@@ -346,6 +381,7 @@ static int requests_stop_stream(void *owner, const struct inventory_stream *s, s
         (void)e;
         snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
         recorder_link_ask(r->recorder, "stream.remove", json_pack("{s:s}", "stream", path), 0);
+        key_alarm_clear(&r->alarm, path);
         return 0;
 }
 
@@ -461,6 +497,7 @@ struct requests *requests_free(struct requests *r)
                 json_decref(r->waiting[i].camera);
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
+        key_alarm_done(&r->alarm);
         buf_done(&r->camera_issuer_pem);
         buf_done(&r->root_pem);
         free(r);

@@ -285,6 +285,12 @@ int rtsp_peer_write(struct rtsp_peer *p, struct bytes frames, struct err *e)
         return err_set(e, r, "%s", why.text);
 }
 
+void rtsp_peer_hold(struct rtsp_peer *p, bool held)
+{
+        if (p->stream)
+                stream_hold(p->stream, held);
+}
+
 const char *rtsp_peer_path(const struct rtsp_peer *p)
 {
         return p->dialog.path;

@@ -59,6 +59,8 @@ struct rtsp_peer *rtsp_peer_free(struct rtsp_peer *p); /* calls nobody */
 /* Sends interleaved packets in one TLS write. Negative: the peer takes no more (ERR_EXHAUSTED: it
  * does not read; ERR_STATE: it is ending); it ends by itself soon, with that reason. */
 int rtsp_peer_write(struct rtsp_peer *p, struct bytes frames, struct err *e) MUST_USE;
+/* While held, what is written waits; letting go sends all of it in one call. */
+void rtsp_peer_hold(struct rtsp_peer *p, bool held);
 const char *rtsp_peer_path(const struct rtsp_peer *p);
 /* The client's choice for a track, or NULL where it did not set it up. */
 const struct rtsp_dialog_track *rtsp_peer_track(const struct rtsp_peer *p, unsigned track);

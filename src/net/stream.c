@@ -38,7 +38,7 @@ struct stream {
         unsigned handshake_ms;
         int poll_events; /* what the poll handle is started with; 0: stopped */
         uint64_t received_bytes;
-        bool ready, ended, freed, drain_due;
+        bool ready, ended, freed, drain_due, held;
         struct err broken; /* why a write failed; code 0: none did */
 };
 
@@ -133,7 +133,7 @@ static int flush(struct stream *s, struct err *e)
 {
         struct buf *out = tls_output(s->tls);
 
-        while (out->n > 0) {
+        while (out->n > 0 && !s->held) {
                 ssize_t n = send(s->fd, out->p, out->n, MSG_DONTWAIT | MSG_NOSIGNAL);
 
                 if (n < 0 && errno == EINTR)
@@ -380,6 +380,14 @@ struct stream *stream_free(struct stream *s)
         return NULL;
 }
 
+/* A write failed in a call of the owner: told from the loop. */
+static void break_soon(struct stream *s, int code, const struct err *why)
+{
+        s->broken = *why;
+        s->broken.code = code;
+        timer_start(&s->deadline, s->shared->loop, 0, 0, on_deadline, s);
+}
+
 int stream_write(struct stream *s, struct bytes plain, struct err *e)
 {
         struct err why = {0};
@@ -395,15 +403,28 @@ int stream_write(struct stream *s, struct bytes plain, struct err *e)
         if (r >= 0)
                 r = flush(s, &why);
         if (r < 0) {
-                s->broken = why;
-                s->broken.code = r;
-                timer_start(&s->deadline, s->shared->loop, 0, 0, on_deadline, s);
+                break_soon(s, r, &why);
                 if (e)
                         *e = why;
                 return r;
         }
-        poll_update(s);
+        if (!s->held)
+                poll_update(s);
         return 0;
+}
+
+void stream_hold(struct stream *s, bool held)
+{
+        struct err why = {0};
+
+        s->held = held;
+        if (held || !s->ready || s->ended || s->freed || s->broken.code)
+                return;
+        int r = flush(s, &why);
+        if (r < 0)
+                break_soon(s, r, &why);
+        else
+                poll_update(s);
 }
 
 size_t stream_queued(const struct stream *s)

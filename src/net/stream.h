@@ -74,6 +74,9 @@ struct stream *stream_free(struct stream *s);
  * taken; ERR_STATE: before on_ready or after the end; else the stream is broken and on_end follows
  * from the loop. Never calls back. */
 int stream_write(struct stream *s, struct bytes plain, struct err *e) MUST_USE;
+/* While held, what stream_write encrypts is queued only; letting go sends it in one call. For many
+ * small writes at once, each of them a TLS record of its own. Never calls back. */
+void stream_hold(struct stream *s, bool held);
 /* Ciphertext bytes that wait for the socket. */
 size_t stream_queued(const struct stream *s);
 

@@ -303,10 +303,9 @@ static int chan_queue(struct chan *c, uint16_t type, struct bytes body, const in
         if (bytes > CHAN_QUEUE_MAX - c->queued_bytes)
                 return err_set(e, ERR_EXHAUSTED, "the channel's queue of %u bytes is full",
                         CHAN_QUEUE_MAX);
-        struct chan_waiting *w = malloc(bytes);
-        if (!w)
-                return err_set(e, ERR_EXHAUSTED, "no memory for a message of %zu bytes", body.n);
-        *w = (struct chan_waiting){.type = type, .body_n = body.n};
+        struct chan_waiting *w = xcalloc(1, bytes); /* bounded: CHAN_BODY_MAX */
+        w->type = type;
+        w->body_n = body.n;
         if (body.n)
                 memcpy(w->body, body.p, body.n);
         for (; w->fds_n < fds_n; w->fds_n++) {

@@ -262,6 +262,7 @@ struct proc *proc_free(struct proc *p)
 void proc_harden(const char *name)
 {
         const struct rlimit none = {0, 0};
+        struct rlimit files;
         struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 #if SANITIZER_ADDRESS
@@ -271,6 +272,10 @@ void proc_harden(const char *name)
 #endif
         (void)prctl(PR_SET_DUMPABLE, 0);
         (void)setrlimit(RLIMIT_CORE, &none);
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                (void)setrlimit(RLIMIT_NOFILE, &files);
+        }
         (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         umask(077);
         (void)sigaction(SIGPIPE, &ignore, NULL);

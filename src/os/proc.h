@@ -37,7 +37,9 @@ void proc_signal(struct proc *p, int signal); /* by its id; nothing once it was 
 struct proc *proc_free(struct proc *p);
 
 /* For the start of every role: not dumpable, no core, no new privileges, umask 077, SIGPIPE
- * ignored; and, where name is given, the kernel's thread name (cut to 15 characters). */
+ * ignored, as many open files as the hard limit allows (a worker has four for each stream, and the
+ * usual soft limit is 1024); and, where name is given, the kernel's thread name (cut to 15
+ * characters). */
 void proc_harden(const char *name);
 
 #endif

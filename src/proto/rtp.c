@@ -9,39 +9,48 @@
 #define RTP_MISORDER_MAX 100
 #define RTP_JUMP_S 10
 
+/* Scalars until the end: a struct that is filled here and then copied is read in wider pieces than
+ * it was written, and so makes each packet wait for all stores before it, those of the decryption.
+ */
 int rtp_parse(struct bytes packet, struct rtp_packet *ret, struct err *e)
 {
-        struct rtp_packet p = {0};
         struct unpack u = unpack_of(packet);
         uint8_t first = unpack_u8(&u), second = unpack_u8(&u);
+        uint16_t sequence = unpack_u16(&u), profile = 0;
+        uint32_t timestamp = unpack_u32(&u), ssrc = unpack_u32(&u);
+        const uint8_t *extension = NULL;
+        size_t extension_n = 0;
 
-        p.sequence = unpack_u16(&u);
-        p.timestamp = unpack_u32(&u);
-        p.ssrc = unpack_u32(&u);
         if (u.bad)
                 return err_set(e, ERR_PROTOCOL, "RTP packet of %zu bytes", packet.n);
         if (first >> 6 != 2)
                 return err_set(e, ERR_PROTOCOL, "RTP version %u", first >> 6);
-        p.marker = second & 0x80;
-        p.payload_type = second & 0x7f;
         unpack_bytes(&u, (size_t)(first & 15) * 4);
         if (first & 0x10) {
-                p.has_extension = true;
-                p.extension_profile = unpack_u16(&u);
-                p.extension = unpack_bytes(&u, (size_t)unpack_u16(&u) * 4);
+                profile = unpack_u16(&u);
+                extension_n = (size_t)unpack_u16(&u) * 4;
+                extension = unpack_bytes(&u, extension_n).p;
         }
-        p.payload = unpack_rest(&u);
+        struct bytes payload = unpack_rest(&u);
         if (u.bad)
                 return err_set(e, ERR_PROTOCOL, "RTP header longer than its packet of %zu bytes",
                         packet.n);
         if (first & 0x20) {
-                uint8_t padding = p.payload.n ? p.payload.p[p.payload.n - 1] : 0;
-                if (padding == 0 || padding > p.payload.n)
+                uint8_t padding = payload.n ? payload.p[payload.n - 1] : 0;
+                if (padding == 0 || padding > payload.n)
                         return err_set(e, ERR_PROTOCOL, "RTP padding of %u in %zu bytes", padding,
-                                p.payload.n);
-                p.payload.n -= padding;
+                                payload.n);
+                payload.n -= padding;
         }
-        *ret = p;
+        *ret = (struct rtp_packet){.marker = second & 0x80,
+                .payload_type = second & 0x7f,
+                .sequence = sequence,
+                .timestamp = timestamp,
+                .ssrc = ssrc,
+                .has_extension = first & 0x10,
+                .extension_profile = profile,
+                .extension = BYTES(extension, extension_n),
+                .payload = payload};
         return 0;
 }
 

@@ -12,8 +12,11 @@
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/confine.h"
+#include "recorder/parent_stopped.h"
 #include "vault/index.h"
 #include "vault/rebuild.h"
+
+#define PARENT_STOP_MS 4000 /* less than the supervisor's patience */
 
 static int parent_on_worker(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
@@ -119,12 +122,28 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
         }
 }
 
-/* Ending closes the channels to workers and sealer: they write what they have and end too. */
+static void parent_on_stop_deadline(void *owner)
+{
+        struct parent *p = owner;
+
+        log_warn(NULL, "parent.stop_forced", "streams=%zu", p->streams.n);
+        loop_stop(p->loop);
+}
+
+/* Streams end first, so that what they still write is durable and in the index. Ending closes the channels to workers and
+ * sealer: they end too. */
 static void parent_on_stop(void *owner)
 {
         struct parent *p = owner;
 
-        loop_stop(p->loop);
+        if (p->stopping)
+                return;
+        p->stopping = true;
+        timer_start(&p->stop, p->loop, PARENT_STOP_MS, 0, parent_on_stop_deadline, p);
+        if (p->streams.n == 0)
+                parent_sync_finish(p->sync);
+        else
+                parent_stream_remove_all(p);
 }
 
 static void parent_on_supervisor_end(void *owner, struct chan *c, const struct err *e)
@@ -147,7 +166,7 @@ static int parent_open_vault(struct parent *p, struct err *e)
         if (p->vault_fd < 0)
                 return err_set(e, ERR_IO, "cannot open the vault %s", p->vault);
         if (index_open(p->vault, &p->index, &why) == 0)
-                return 0;
+                return rebuild_mend(p->vault, p->index, e);
         log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
         r = rebuild_index(p->vault, NULL, NULL, e);
         return r < 0 ? r : index_open(p->vault, &p->index, e);
@@ -155,6 +174,7 @@ static int parent_open_vault(struct parent *p, struct err *e)
 
 static void parent_free(struct parent *p)
 {
+        timer_done(&p->stop);
         parent_stream_free_all(p);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
                 p->workers[i].chan = chan_free(p->workers[i].chan);
@@ -164,6 +184,7 @@ static void parent_free(struct parent *p)
         loop_free(p->loop);
         parent_sync_free(p->sync);
         index_free(p->index);
+        parent_stopped_free(p->stopped);
         buf_done(&p->hello);
         buf_done(&p->out);
         own_closep(&p->vault_fd);
@@ -196,6 +217,8 @@ int parent_main(int argc, char **argv)
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
         int r = parent_open_vault(p, &e);
+        if (r == 0)
+                r = parent_stopped_open(p->state, &p->stopped, &e);
         if (r == 0)
                 r = parent_confine(p, &e);
         if (r < 0) {

@@ -36,6 +36,7 @@ struct parent_stream {
         enum parent_stream_phase phase;
         int worker;                    /* index, or -1 */
         bool seal_lost;                /* the sealer died while assigned */
+        bool begun;                    /* a worker had it since this process began */
         struct connector *connector;
         struct timer retry;
         struct message_state state;    /* the worker's last word */
@@ -54,6 +55,9 @@ struct parent {
         int vault_fd;
         struct chan *supervisor, *manager, *sealer;
         bool sealer_ready;             /* its hello came */
+        bool stopped_before;           /* the last recorder was ended in order, or there was none */
+        bool stopping;                 /* streams end; the last one gone, what they wrote is synced, and the loop stops */
+        struct timer stop;
         struct parent_worker {
                 struct parent *parent;
                 struct chan *chan;
@@ -65,6 +69,7 @@ struct parent {
         char recorder[HEAD_TEXT_MAX];  /* custos://SITE/recorder/NAME */
         struct index *index;
         struct parent_sync *sync;      /* parent_sync.c */
+        struct parent_stopped *stopped; /* parent_stopped.c */
         struct buf out;                /* one message under construction */
 };
 
@@ -75,6 +80,7 @@ int parent_main(int argc, char **argv);
 /* Takes over what the manager says of a stream; password and roots are copied. */
 int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e) MUST_USE;
 void parent_stream_remove(struct parent *p, struct parent_stream *t);
+void parent_stream_remove_all(struct parent *p);
 /* Gives waiting streams to workers, and released ones a new seal channel, as far as there are any. */
 void parent_stream_route(struct parent *p);
 void parent_stream_worker_gone(struct parent *p, unsigned worker);
@@ -88,6 +94,8 @@ struct parent_sync *parent_sync_free(struct parent_sync *s);
 void parent_sync_written(struct parent_sync *s, const char *stream, const struct segment_writer_report *r);
 /* Writes a key file, and acknowledges it to the sealer once it is durable. */
 int parent_sync_key(struct parent_sync *s, struct bytes message, struct err *e) MUST_USE;
+/* Once all that was reported written is durable and in the index, stops the loop. */
+void parent_sync_finish(struct parent_sync *s);
 /* Makes the next segment file of a stream in the pool, and sends it (or the failure) to its worker. */
 void parent_sync_file(struct parent_sync *s, struct parent_stream *t);
 

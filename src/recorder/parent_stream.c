@@ -74,6 +74,8 @@ static void parent_stream_forget(struct parent_stream *t)
                 p->workers[t->worker].streams--;
         table_take(&p->streams, t->assign.stream);
         parent_stream_free(t);
+        if (p->stopping && p->streams.n == 0)
+                parent_sync_finish(p->sync);
 }
 
 /* What is on disk of this stream: the last sealed fragment of its newest segment, whatever lies behind it cut off. */
@@ -148,7 +150,7 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         CLEANUP(own_closep) int fd = -1;
 
         parent_stream_find_end(t);
-        parent_stream_fill_gap(t, SEAL_GAP_UNCLEAN_STOP);
+        parent_stream_fill_gap(t, !t->begun && p->stopped_before ? SEAL_GAP_STOPPED : SEAL_GAP_UNCLEAN_STOP);
         int r = parent_stream_open_seal(t, &fd, e);
         if (r < 0)
                 return r;
@@ -169,6 +171,7 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         t->worker = worker;
         t->phase = PARENT_STREAM_ASSIGNED;
         t->seal_lost = false;
+        t->begun = true;
         p->workers[worker].streams++;
         return 0;
 }
@@ -328,6 +331,22 @@ void parent_stream_remove(struct parent *p, struct parent_stream *t)
         t->phase = PARENT_STREAM_ENDING;
         parent_stream_message(t);
         parent_stream_send(t, MESSAGE_UNASSIGN, NULL, 0);
+}
+
+void parent_stream_remove_all(struct parent *p)
+{
+        struct parent_stream *t;
+        size_t at = 0;
+
+        /* Removing may take a stream out of the table: walk again after each that went at once. */
+        for (size_t before = p->streams.n; (t = table_next(&p->streams, &at));) {
+                if (t->phase != PARENT_STREAM_ENDING)
+                        parent_stream_remove(p, t);
+                if (p->streams.n != before) {
+                        before = p->streams.n;
+                        at = 0;
+                }
+        }
 }
 
 /* What workers say */

@@ -42,6 +42,7 @@ struct parent_sync {
         struct parent_sync_key_ack *keys_written, *keys_syncing;
         unsigned jobs; /* in the pool */
         bool running;
+        bool finishing;
 };
 
 static void parent_sync_start(struct parent_sync *s);
@@ -113,8 +114,10 @@ static void parent_sync_on_done(void *owner, int result, const struct err *why)
                 parent_sync_note_durable(s);
         parent_sync_ack_keys(s, result >= 0);
         s->syncing_n = 0;
-        if (s->keys_written) /* a worker waits for its key: not until the next second */
+        if (s->keys_written || s->finishing) /* a worker waits for its key: not until the next second */
                 parent_sync_start(s);
+        if (s->finishing && !s->running)
+                loop_stop(s->parent->loop);
 }
 
 static void parent_sync_start(struct parent_sync *s)
@@ -133,6 +136,14 @@ static void parent_sync_start(struct parent_sync *s)
         s->keys_written = NULL;
         s->running = true;
         file_sync_start(s->parent->loop, s->parent->vault_fd, parent_sync_on_done, s);
+}
+
+void parent_sync_finish(struct parent_sync *s)
+{
+        s->finishing = true;
+        parent_sync_start(s);
+        if (!s->running)
+                loop_stop(s->parent->loop);
 }
 
 static void parent_sync_on_tick(void *owner)

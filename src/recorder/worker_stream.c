@@ -242,11 +242,13 @@ static int worker_stream_on_sealer(void *owner, struct chan *c, struct chan_mess
         }
 }
 
+/* t may be gone after this. */
 static void worker_stream_stop_writer(struct worker_stream *t)
 {
-        if (!t->writer_stopping)
-                segment_writer_stop(t->writer);
+        if (t->writer_stopping)
+                return;
         t->writer_stopping = true;
+        segment_writer_stop(t->writer);
 }
 
 /* What was not sealed is lost; what was sealed is still written, and only then the parent may look at the file. */
@@ -260,8 +262,10 @@ static void worker_stream_on_sealer_end(void *owner, struct chan *c, const struc
         t->granting = false;
         if (!t->writer)
                 return;
+        bool stopping = t->writer_stopping;
         segment_writer_denied(t->writer, &worker_stream_no_sealer);
-        worker_stream_stop_writer(t);
+        if (!stopping) /* else t may be gone */
+                worker_stream_stop_writer(t);
 }
 
 void worker_stream_reseal(struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us)
@@ -483,8 +487,10 @@ void worker_stream_stop(struct worker_stream *t)
                 return;
         t->stopping = true;
         t->camera = camera_free(t->camera);
-        if (t->writer)
+        if (t->writer) {
                 worker_stream_stop_writer(t);
-        else
-                worker_forget(t->worker, t->path);
+                return;
+        }
+        worker_stream_say(t, MESSAGE_RELEASED); /* the parent waits for it */
+        worker_forget(t->worker, t->path);
 }

@@ -7,6 +7,7 @@
 #include "net/link.h"
 
 #define ANNOUNCE_EVERY_MS 1000
+#define ANNOUNCE_STEADY_ROUNDS 5 /* asked so much more rarely while all is well: an answer holds every stream */
 #define ANNOUNCE_TIMEOUT_MS 2000
 #define ANNOUNCE_PAGES_MAX 100
 
@@ -16,6 +17,7 @@ struct announce {
         char state[4096], program[4096];
         uv_work_t work;
         bool asking, freed, hinted;
+        unsigned skip; /* rounds until the next question */
         char said[256];
         /* Filled in the pool. */
         struct announce_sum {
@@ -87,7 +89,7 @@ static void announce_hint(struct announce *a)
         printf("\n  The site's fingerprint, to keep apart from the footage:\n    %s\n", a->sum.fingerprint);
         printf("\n  In another terminal:\n");
         printf("    %s status --state %s\n", a->program, a->state);
-        printf("    %s export --state %s --camera %.*s --last 60 --output clip.mp4\n", a->program, a->state, n,
+        printf("    %s export --state %s --stream %.*s --last 60 --output clip.mp4\n", a->program, a->state, n,
                 a->sum.first_stream);
         printf("    %s verify clip.mp4 --trust %s\n\n  Ctrl-C ends it.\n\n", a->program, a->sum.fingerprint);
 }
@@ -114,6 +116,7 @@ static void announce_say(struct announce *a)
         if (strcmp(line, a->said) != 0)
                 printf("%s\n", line);
         snprintf(a->said, sizeof a->said, "%s", line);
+        a->skip = all ? ANNOUNCE_STEADY_ROUNDS - 1 : 0;
         if (all && !a->hinted) {
                 announce_hint(a);
                 a->hinted = true;
@@ -138,6 +141,10 @@ static void announce_on_timer(void *owner)
 
         if (a->asking)
                 return;
+        if (a->skip) {
+                a->skip--;
+                return;
+        }
         a->asking = true;
         a->work.data = a;
         uv_queue_work(loop_uv(a->loop), &a->work, announce_ask, announce_done);

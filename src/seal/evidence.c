@@ -43,7 +43,7 @@ void evidence_done(struct evidence *ev)
 static int evidence_check_joins(const struct evidence *ev, const struct evidence_segment *s,
         struct err *e)
 {
-        const struct evidence_segment *first = &ev->segments[0];
+        const struct evidence_segment *first = ev->segments;
 
         if (ev->segments_n == 0)
                 return 0;

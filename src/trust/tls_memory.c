@@ -170,6 +170,19 @@ int tls_memory_allows(const struct tls_memory *m, const char *camera, const char
         return seen ? tls_memory_refuse(seen, camera, host, offer, e) : 0;
 }
 
+const char *tls_memory_key_owner(const struct tls_memory *m, const char *camera,
+        const uint8_t key[static 32], const char **ret_host)
+{
+        for (size_t i = 0; i < m->n; i++) {
+                const struct tls_memory_entry *entry = &m->entries[i];
+                if (memcmp(entry->key, key, 32) == 0 && strcmp(entry->camera, camera) != 0) {
+                        *ret_host = entry->host;
+                        return entry->camera;
+                }
+        }
+        return NULL;
+}
+
 int tls_memory_allows_key(
         const struct tls_memory *m, const char *camera, const uint8_t key[static 32], struct err *e)
 {

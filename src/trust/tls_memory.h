@@ -52,6 +52,9 @@ int tls_memory_allows(const struct tls_memory *m, const char *camera, const char
  * credentials are sent. */
 int tls_memory_allows_key(const struct tls_memory *m, const char *camera,
         const uint8_t key[static 32], struct err *e) MUST_USE;
+/* Another camera that has this key, and its host, both borrowed; NULL when there is none. */
+const char *tls_memory_key_owner(const struct tls_memory *m, const char *camera,
+        const uint8_t key[static 32], const char **ret_host);
 /* Forgets a camera. The caller has made sure that an administrator asked, and writes the audit
  * entry. */
 int tls_memory_clear(struct tls_memory *m, const char *camera, struct err *e) MUST_USE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Bytes in chunks of a pool, as one sequence from 0. Room is taken first (chunk_list_reserve, which can fail), then
- * written piece by piece; so what is written never fails half way.
+ * Bytes in chunks of a pool, as one sequence from 0. Room is taken first (chunk_list_reserve, which
+ * can fail), then written piece by piece; so what is written never fails half way.
  */
 #ifndef CUSTOS_VAULT_CHUNK_LIST_H
 #define CUSTOS_VAULT_CHUNK_LIST_H

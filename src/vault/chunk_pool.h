@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Memory for fragments under construction: chunks of CHUNK_BYTES, aligned for direct I/O, shared by all streams of a
- * worker. Bounded; free chunks are kept and the surplus is given back to the kernel.
+ * Memory for fragments under construction: chunks of CHUNK_BYTES, aligned for direct I/O, shared by
+ * all streams of a worker. Bounded; free chunks are kept and the surplus is given back to the
+ * kernel.
  */
 #ifndef CUSTOS_VAULT_CHUNK_POOL_H
 #define CUSTOS_VAULT_CHUNK_POOL_H

@@ -52,7 +52,8 @@ static void fragment_front(struct fragment *f, struct bytes moof)
 
 int fragment_new(struct bytes moof, struct chunk_list *data, struct fragment **ret, struct err *e)
 {
-        int r = chunk_list_reserve(data, UUID_HEADER + SEAL_BYTES_MAX + FRAGMENT_ALIGN + FREE_HEADER, e);
+        int r = chunk_list_reserve(
+                data, UUID_HEADER + SEAL_BYTES_MAX + FRAGMENT_ALIGN + FREE_HEADER, e);
 
         if (r < 0)
                 return r;
@@ -86,8 +87,8 @@ int fragment_seal(struct fragment *f, struct bytes payload, struct err *e)
         uint8_t header[UUID_HEADER];
 
         if (payload.n == 0 || payload.n > SEAL_BYTES_MAX)
-                return err_set(e, ERR_INVALID, "a seal of %zu bytes, at most %d are possible", payload.n,
-                        SEAL_BYTES_MAX);
+                return err_set(e, ERR_INVALID, "a seal of %zu bytes, at most %d are possible",
+                        payload.n, SEAL_BYTES_MAX);
         put_box_header(header, UUID_HEADER + payload.n, BOX_TYPE('u', 'u', 'i', 'd'));
         memcpy(header + 8, seal_user_type, 16);
         chunk_list_append(&f->data, BYTES(header, sizeof header));

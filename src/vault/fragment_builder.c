@@ -6,15 +6,15 @@
 
 #include "crypto/random.h"
 
-#define MOOF_BYTES 64         /* moof and mfhd, at most */
-#define MOOF_TRACK_BYTES 128  /* traf without its samples */
-#define MOOF_SAMPLE_BYTES 27  /* trun 16, senc 8 + 2, saiz 1 */
+#define MOOF_BYTES 64        /* moof and mfhd, at most */
+#define MOOF_TRACK_BYTES 128 /* traf without its samples */
+#define MOOF_SAMPLE_BYTES 27 /* trun 16, senc 8 + 2, saiz 1 */
 #define MOOF_RANGE_BYTES 6
 #define AAC_FRAME 1024
 
 void fragment_builder_init(struct fragment_builder *b, struct chunk_pool *pool)
 {
-        *b = (struct fragment_builder){ .pool = pool };
+        *b = (struct fragment_builder){.pool = pool};
         chunk_list_init(&b->data, pool);
 }
 
@@ -25,7 +25,7 @@ static void track_done(struct fragment_builder_track *t)
         free(t->times);
         free(t->ranges);
         buf_done(&t->data);
-        *t = (struct fragment_builder_track){ 0 };
+        *t = (struct fragment_builder_track){0};
 }
 
 void fragment_builder_done(struct fragment_builder *b)
@@ -35,7 +35,7 @@ void fragment_builder_done(struct fragment_builder *b)
         chunk_list_done(&b->data);
         b->cipher = cipher_free(b->cipher);
         free(b->ivs);
-        *b = (struct fragment_builder){ 0 };
+        *b = (struct fragment_builder){0};
 }
 
 static void fragment_begin(struct fragment_builder *b)
@@ -57,8 +57,8 @@ void fragment_builder_clear(struct fragment_builder *b)
         chunk_list_done(&b->data);
 }
 
-void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_track *tracks, unsigned n,
-        const uint8_t key[static CIPHER_KEY_BYTES])
+void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_track *tracks,
+        unsigned n, const uint8_t key[static CIPHER_KEY_BYTES])
 {
         assert(n > 0 && n <= FMP4_TRACKS_MAX);
         for (unsigned i = n; i < b->tracks_n; i++)
@@ -88,14 +88,15 @@ bool fragment_builder_empty(const struct fragment_builder *b)
         return b->bytes == 0;
 }
 
-static size_t moof_bytes_of(const struct fragment_builder_track *t, const struct fragment_builder_sample *s)
+static size_t moof_bytes_of(
+        const struct fragment_builder_track *t, const struct fragment_builder_sample *s)
 {
         return (t->samples_n ? 0 : MOOF_TRACK_BYTES) + MOOF_SAMPLE_BYTES +
-                MOOF_RANGE_BYTES * (size_t)s->ranges_n;
+               MOOF_RANGE_BYTES * (size_t)s->ranges_n;
 }
 
-bool fragment_builder_fits(const struct fragment_builder *b, unsigned track,
-        const struct fragment_builder_sample *s)
+bool fragment_builder_fits(
+        const struct fragment_builder *b, unsigned track, const struct fragment_builder_sample *s)
 {
         const struct fragment_builder_track *t = &b->tracks[track];
 
@@ -111,10 +112,12 @@ bool fragment_builder_fits(const struct fragment_builder *b, unsigned track,
         int64_t first = s->time < t->first ? s->time : t->first;
         int64_t last = s->time > t->last ? s->time : t->last;
         return t->samples_n < FMP4_FRAGMENT_SAMPLES_MAX &&
-                last - first + (int64_t)t->last_duration <= (int64_t)FRAGMENT_BUILDER_SECONDS_MAX * t->rate;
+               last - first + (int64_t)t->last_duration <=
+                       (int64_t)FRAGMENT_BUILDER_SECONDS_MAX * t->rate;
 }
 
-/* The range that begins at iv is kept clear of all others of the segment: no counter block twice. */
+/* The range that begins at iv is kept clear of all others of the segment: no counter block twice.
+ */
 static uint64_t draw_iv(struct fragment_builder *b)
 {
         bool met;
@@ -125,7 +128,7 @@ static uint64_t draw_iv(struct fragment_builder *b)
                 met = false;
                 for (unsigned i = 0; i < b->ivs_n && !met; i++)
                         met = iv - b->ivs[i] < FMP4_FRAGMENT_SAMPLES_MAX ||
-                                b->ivs[i] - iv < FMP4_FRAGMENT_SAMPLES_MAX;
+                              b->ivs[i] - iv < FMP4_FRAGMENT_SAMPLES_MAX;
         } while (met);
         if (b->ivs_n == b->ivs_room) {
                 b->ivs_room = b->ivs_room ? 2 * b->ivs_room : 32;
@@ -150,15 +153,15 @@ static void make_room(struct fragment_builder_track *t, unsigned ranges_n)
 }
 
 /* Room was reserved; encrypts or copies n bytes to where the track goes on. */
-static void put(struct fragment_builder *b, struct fragment_builder_track *t, const uint8_t *from, uint64_t n,
-        bool protect)
+static void put(struct fragment_builder *b, struct fragment_builder_track *t, const uint8_t *from,
+        uint64_t n, bool protect)
 {
         bool main_track = t == &b->tracks[0];
 
         while (n) {
                 size_t piece = (size_t)n;
-                uint8_t *to = main_track ? chunk_list_piece(&b->data, b->data.bytes, n, &piece) :
-                                           t->data.p + t->data.n;
+                uint8_t *to = main_track ? chunk_list_piece(&b->data, b->data.bytes, n, &piece)
+                                         : t->data.p + t->data.n;
 
                 if (protect)
                         cipher_apply(b->cipher, from, to, piece);
@@ -227,8 +230,8 @@ static void note_sample(struct fragment_builder_track *t, const struct fragment_
         t->bytes += s->data.n;
 }
 
-int fragment_builder_add(struct fragment_builder *b, unsigned track, const struct fragment_builder_sample *s,
-        struct err *e)
+int fragment_builder_add(struct fragment_builder *b, unsigned track,
+        const struct fragment_builder_sample *s, struct err *e)
 {
         struct fragment_builder_track *t = &b->tracks[track];
 
@@ -238,7 +241,8 @@ int fragment_builder_add(struct fragment_builder *b, unsigned track, const struc
                 if (r < 0)
                         return r;
         } else if (!buf_reserve(&t->data, s->data.n)) {
-                return err_set(e, ERR_EXHAUSTED, "track %u: no memory left for this fragment", t->id);
+                return err_set(
+                        e, ERR_EXHAUSTED, "track %u: no memory left for this fragment", t->id);
         }
         make_room(t, s->ranges_n);
         b->moof_bytes += moof_bytes_of(t, s);
@@ -261,8 +265,8 @@ static int compare_times(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-static uint32_t last_duration(const struct fragment_builder_track *t, uint64_t first, uint64_t last,
-        int64_t next)
+static uint32_t last_duration(
+        const struct fragment_builder_track *t, uint64_t first, uint64_t last, int64_t next)
 {
         uint64_t left = FRAGMENT_BUILDER_SECONDS_MAX * (uint64_t)t->rate;
         uint64_t d = t->last_duration;
@@ -281,10 +285,12 @@ static int32_t composition_offset(int64_t time, uint64_t decode)
 }
 
 /*
- * Decode times: the presentation times in ascending order, not below those before. Returns the first one; *ret_duration:
- * of all samples. The last sample lasts until `next` where the order is that of arrival, else as long as the one before.
+ * Decode times: the presentation times in ascending order, not below those before. Returns the
+ * first one; *ret_duration: of all samples. The last sample lasts until `next` where the order is
+ * that of arrival, else as long as the one before.
  */
-static uint64_t lay_out_times(struct fragment_builder_track *t, int64_t next, uint64_t *ret_duration)
+static uint64_t lay_out_times(
+        struct fragment_builder_track *t, int64_t next, uint64_t *ret_duration)
 {
         unsigned n = t->samples_n;
         CLEANUP(own_freep) int64_t *decode = xcalloc(n, sizeof *decode);
@@ -294,11 +300,13 @@ static uint64_t lay_out_times(struct fragment_builder_track *t, int64_t next, ui
         if (memcmp(decode, t->times, n * sizeof *decode) != 0)
                 next = FRAGMENT_BUILDER_UNKNOWN;
         for (unsigned i = 0; i < n; i++) {
-                /* Rising by at least 1, over fragments too: players drop pictures of equal decode time. */
+                /* Rising by at least 1, over fragments too: players drop pictures of equal decode
+                 * time. */
                 if (decode[i] < (int64_t)t->floor)
                         decode[i] = (int64_t)t->floor;
                 t->floor = (uint64_t)decode[i] + 1;
-                t->samples[i].composition_offset = composition_offset(t->times[i], (uint64_t)decode[i]);
+                t->samples[i].composition_offset =
+                        composition_offset(t->times[i], (uint64_t)decode[i]);
                 if (i > 0)
                         t->samples[i - 1].duration = (uint32_t)(decode[i] - decode[i - 1]);
         }
@@ -310,8 +318,8 @@ static uint64_t lay_out_times(struct fragment_builder_track *t, int64_t next, ui
         return (uint64_t)decode[0];
 }
 
-static void describe_track(struct fragment_builder_track *t, int64_t next, struct fmp4_fragment_track *layout,
-        struct seal_track *sealed)
+static void describe_track(struct fragment_builder_track *t, int64_t next,
+        struct fmp4_fragment_track *layout, struct seal_track *sealed)
 {
         uint64_t duration;
         uint64_t decode_time = lay_out_times(t, next, &duration);
@@ -345,7 +353,8 @@ static int gather_others(struct fragment_builder *b, struct err *e)
         return chunk_list_reserve(&b->data, bytes + SEAL_BYTES_MAX + 2 * FRAGMENT_ALIGN, e);
 }
 
-static void index_entry(const struct fragment_builder *b, const struct seal *s, struct fmp4_index_entry *entry)
+static void index_entry(
+        const struct fragment_builder *b, const struct seal *s, struct fmp4_index_entry *entry)
 {
         if (s->tracks_n && s->tracks[0].id == b->tracks[0].id) {
                 entry->decode_time = s->tracks[0].decode_time;
@@ -354,12 +363,12 @@ static void index_entry(const struct fragment_builder *b, const struct seal *s, 
         }
 }
 
-int fragment_builder_finish(struct fragment_builder *b, uint32_t sequence, int64_t next, struct fragment **ret,
-        struct err *e)
+int fragment_builder_finish(struct fragment_builder *b, uint32_t sequence, int64_t next,
+        struct fragment **ret, struct err *e)
 {
         CLEANUP(buf_done) struct buf moof;
-        struct fmp4_fragment layout = { .sequence = sequence };
-        struct seal request = { .fragment = sequence };
+        struct fmp4_fragment layout = {.sequence = sequence};
+        struct seal request = {.fragment = sequence};
 
         buf_init(&moof, FRAGMENT_MOOF_MAX);
         int r = gather_others(b, e);

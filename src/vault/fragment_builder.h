@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The fragment that is being filled (docs/spec/vault.md sections 4 and 5): samples are encrypted as they are copied
- * into chunks, hashed as they lie, and laid out as moof at the end. One builder a stream, used for one fragment after
- * another; decode times go on within a segment. The first track lies in chunks at once, the others (audio: small) in
- * buffers of their own until the end, as mdat holds track after track.
+ * The fragment that is being filled (docs/spec/vault.md sections 4 and 5): samples are encrypted as
+ * they are copied into chunks, hashed as they lie, and laid out as moof at the end. One builder a
+ * stream, used for one fragment after another; decode times go on within a segment. The first track
+ * lies in chunks at once, the others (audio: small) in buffers of their own until the end, as mdat
+ * holds track after track.
  *
  * Not here: when to cut, arrival times, gaps (segment_writer).
  */
@@ -60,24 +61,27 @@ struct fragment_builder_sample {
 
 void fragment_builder_init(struct fragment_builder *b, struct chunk_pool *pool);
 void fragment_builder_done(struct fragment_builder *b);
-/* A new segment: its tracks (the first is the main one) and key. What was in the builder is dropped. */
-void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_track *tracks, unsigned n,
-        const uint8_t key[static CIPHER_KEY_BYTES]);
+/* A new segment: its tracks (the first is the main one) and key. What was in the builder is
+ * dropped. */
+void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_track *tracks,
+        unsigned n, const uint8_t key[static CIPHER_KEY_BYTES]);
 /* Drops what was collected. */
 void fragment_builder_clear(struct fragment_builder *b);
 
 bool fragment_builder_empty(const struct fragment_builder *b);
 /* Whether a sample may go into this fragment without exceeding a maximum of docs/spec/vault.md. */
-bool fragment_builder_fits(const struct fragment_builder *b, unsigned track, const struct fragment_builder_sample *s);
+bool fragment_builder_fits(
+        const struct fragment_builder *b, unsigned track, const struct fragment_builder_sample *s);
 /* ERR_EXHAUSTED when there is no memory: nothing is changed then. */
-int fragment_builder_add(struct fragment_builder *b, unsigned track, const struct fragment_builder_sample *s,
-        struct err *e) MUST_USE;
+int fragment_builder_add(struct fragment_builder *b, unsigned track,
+        const struct fragment_builder_sample *s, struct err *e) MUST_USE;
 /*
- * Makes the fragment and begins an empty one. next: presentation time of the first track's next sample, or
- * FRAGMENT_BUILDER_UNKNOWN. Fills of ret->request the parts that follow from the media: fragment, moof, tracks. An empty builder
- * yields a closing fragment (no track). On failure what was collected is still there.
+ * Makes the fragment and begins an empty one. next: presentation time of the first track's next
+ * sample, or FRAGMENT_BUILDER_UNKNOWN. Fills of ret->request the parts that follow from the media:
+ * fragment, moof, tracks. An empty builder yields a closing fragment (no track). On failure what
+ * was collected is still there.
  */
-int fragment_builder_finish(struct fragment_builder *b, uint32_t sequence, int64_t next, struct fragment **ret,
-        struct err *e) MUST_USE;
+int fragment_builder_finish(struct fragment_builder *b, uint32_t sequence, int64_t next,
+        struct fragment **ret, struct err *e) MUST_USE;
 
 #endif

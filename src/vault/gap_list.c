@@ -14,7 +14,8 @@ static struct seal_gap *gap_list_find(struct gap_list *l, unsigned cause)
         return NULL;
 }
 
-void gap_list_add(struct gap_list *l, unsigned cause, int64_t from_us, int64_t to_us, uint32_t frames)
+void gap_list_add(
+        struct gap_list *l, unsigned cause, int64_t from_us, int64_t to_us, uint32_t frames)
 {
         assert(cause >= SEAL_GAP_START && cause <= SEAL_GAP_OVERLOAD);
         struct seal_gap *g = gap_list_find(l, cause);
@@ -23,7 +24,7 @@ void gap_list_add(struct gap_list *l, unsigned cause, int64_t from_us, int64_t t
                 from_us = to_us;
         if (!g) {
                 g = &l->gaps[l->n++];
-                *g = (struct seal_gap){ (uint8_t)cause, from_us, to_us, frames };
+                *g = (struct seal_gap){(uint8_t)cause, from_us, to_us, frames};
                 return;
         }
         g->to_us = to_us;

@@ -26,8 +26,9 @@ static const char *const index_steps[] = {
         "CREATE INDEX segment_time ON segment (stream, last_us);",
 };
 
-#define COLUMNS                                                                                                       \
-        "id, stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, last_seq, fragments, closed"
+#define COLUMNS                                                                                    \
+        "id, stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, "         \
+        "last_seq, fragments, closed"
 
 static int index_open_path(const char *path, struct index **ret, struct err *e)
 {
@@ -48,7 +49,8 @@ int index_open(const char *vault, struct index **ret, struct err *e)
 
         /* An empty one would hide the footage that is there. */
         if (!file_exists(path))
-                return err_set(e, ERR_NOT_FOUND, "%s is missing: custos vault rebuild makes it again", path);
+                return err_set(e, ERR_NOT_FOUND,
+                        "%s is missing: custos vault rebuild makes it again", path);
         int r = index_open_path(path, ret, e);
         return r < 0 ? err_wrap(e, r, "index (custos vault rebuild makes it again)") : 0;
 }
@@ -86,7 +88,8 @@ void index_rollback(struct index *ix)
         db_rollback(ix->db);
 }
 
-int index_created(struct index *ix, const char *stream, const char *object_key, int64_t created_us, struct err *e)
+int index_created(struct index *ix, const char *stream, const char *object_key, int64_t created_us,
+        struct err *e)
 {
         struct db_query *q;
 
@@ -102,16 +105,20 @@ int index_created(struct index *ix, const char *stream, const char *object_key, 
         return db_run(q, e);
 }
 
-int index_durable(struct index *ix, const char *stream, const struct segment_writer_report *s, struct err *e)
+int index_durable(
+        struct index *ix, const char *stream, const struct segment_writer_report *s, struct err *e)
 {
         struct db_query *q;
 
         int r = db_query(ix->db,
-                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, last_seq,"
+                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, "
+                "epoch, first_seq, last_seq,"
                 " fragments, closed) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)"
-                " ON CONFLICT (object_key) DO UPDATE SET first_us = coalesce(first_us, excluded.first_us),"
+                " ON CONFLICT (object_key) DO UPDATE SET first_us = coalesce(first_us, "
+                "excluded.first_us),"
                 " last_us = excluded.last_us, bytes = excluded.bytes, epoch = excluded.epoch,"
-                " first_seq = coalesce(first_seq, excluded.first_seq), last_seq = excluded.last_seq,"
+                " first_seq = coalesce(first_seq, excluded.first_seq), last_seq = "
+                "excluded.last_seq,"
                 " fragments = excluded.fragments, closed = excluded.closed",
                 &q, e);
         if (r < 0)
@@ -133,11 +140,14 @@ int index_put(struct index *ix, const struct index_segment *s, struct err *e)
         struct db_query *q;
 
         int r = db_query(ix->db,
-                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, last_seq,"
+                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, "
+                "epoch, first_seq, last_seq,"
                 " fragments, closed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-                " ON CONFLICT (object_key) DO UPDATE SET created_us = excluded.created_us, first_us = excluded.first_us,"
+                " ON CONFLICT (object_key) DO UPDATE SET created_us = excluded.created_us, "
+                "first_us = excluded.first_us,"
                 " last_us = excluded.last_us, bytes = excluded.bytes, epoch = excluded.epoch,"
-                " first_seq = excluded.first_seq, last_seq = excluded.last_seq, fragments = excluded.fragments,"
+                " first_seq = excluded.first_seq, last_seq = excluded.last_seq, fragments = "
+                "excluded.fragments,"
                 " closed = excluded.closed",
                 &q, e);
         if (r < 0)
@@ -167,11 +177,13 @@ int index_remove(struct index *ix, const char *object_key, struct err *e)
         return db_run(q, e);
 }
 
-int index_newest(struct index *ix, const char *stream, char *ret_object_key, size_t room, struct err *e)
+int index_newest(
+        struct index *ix, const char *stream, char *ret_object_key, size_t room, struct err *e)
 {
         struct db_query *q;
 
-        int r = db_query(ix->db, "SELECT object_key FROM segment WHERE stream = ?1 ORDER BY id DESC LIMIT 1", &q, e);
+        int r = db_query(ix->db,
+                "SELECT object_key FROM segment WHERE stream = ?1 ORDER BY id DESC LIMIT 1", &q, e);
         if (r < 0)
                 return r;
         db_bind_text(q, 1, stream);
@@ -204,15 +216,18 @@ static void index_read_row(const struct db_query *q, struct index_segment *s)
 }
 
 int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t to_us,
-        int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner, struct err *e)
+        int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
+        struct err *e)
 {
         struct index_segment s;
         struct db_query *q;
 
         int r = db_query(ix->db,
-                stream ? "SELECT " COLUMNS " FROM segment WHERE stream = ?1 AND last_us >= ?2 AND first_us <= ?3"
-                         " AND fragments > 0 ORDER BY id" :
-                         "SELECT " COLUMNS " FROM segment WHERE ?1 IS NULL AND last_us >= ?2 AND first_us <= ?3"
+                stream ? "SELECT " COLUMNS
+                         " FROM segment WHERE stream = ?1 AND last_us >= ?2 AND first_us <= ?3"
+                         " AND fragments > 0 ORDER BY id"
+                       : "SELECT " COLUMNS
+                         " FROM segment WHERE ?1 IS NULL AND last_us >= ?2 AND first_us <= ?3"
                          " AND fragments > 0 ORDER BY stream, id",
                 &q, e);
         if (r < 0)
@@ -230,7 +245,27 @@ int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t 
         return r;
 }
 
-int index_streams(struct index *ix, int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,
+int index_unclosed(struct index *ix, int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
+        struct err *e)
+{
+        struct index_segment s;
+        struct db_query *q;
+
+        int r = db_query(ix->db, "SELECT " COLUMNS " FROM segment WHERE closed = 0", &q, e);
+        if (r < 0)
+                return r;
+        while ((r = db_step(q, e)) > 0) {
+                index_read_row(q, &s);
+                r = on_segment(owner, &s, e);
+                if (r != 0)
+                        break;
+        }
+        db_reset(q);
+        return r;
+}
+
+int index_streams(struct index *ix,
+        int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,
         struct err *e)
 {
         struct db_query *q;

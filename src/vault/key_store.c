@@ -31,11 +31,13 @@ void key_store_hour(int64_t wall_us, char to[static KEY_STORE_HOUR_ROOM])
         to[KEY_STORE_HOUR_ROOM - 1] = '\0';
 }
 
-void key_store_path(const char *stream, const char *hour, const uint8_t key_id[static 16], char *to, size_t room)
+void key_store_path(const char *stream, const char *hour, const uint8_t key_id[static 16], char *to,
+        size_t room)
 {
         char id[KEY_ID_HEX];
 
-        snprintf(to, room, "keys/%s/%.10s/%.2s.%s.json", stream, hour, hour + 11, str_hex(id, BYTES(key_id, 16)));
+        snprintf(to, room, "keys/%s/%.10s/%.2s.%s.json", stream, hour, hour + 11,
+                str_hex(id, BYTES(key_id, 16)));
 }
 
 /* What binds a wrap to its place: stream, hour and key id. */
@@ -44,26 +46,30 @@ static size_t key_store_aad(const char *stream, const char *hour, const uint8_t 
 {
         char id[KEY_ID_HEX];
 
-        return (size_t)snprintf(to, HEAD_PATH_MAX + 64, "%s\n%s\n%s", stream, hour, str_hex(id, BYTES(key_id, 16)));
+        return (size_t)snprintf(
+                to, HEAD_PATH_MAX + 64, "%s\n%s\n%s", stream, hour, str_hex(id, BYTES(key_id, 16)));
 }
 
 static const char key_store_info[] = "custos-hour-key-1";
 #define INFO BYTES(key_store_info, sizeof key_store_info - 1)
 
 static int wrap_one(const struct key_store_recipient *to, const char *stream, const char *hour,
-        const uint8_t key_id[static 16], const uint8_t hour_key[static 32], json_t *wraps, struct err *e)
+        const uint8_t key_id[static 16], const uint8_t hour_key[static 32], json_t *wraps,
+        struct err *e)
 {
         char aad[HEAD_PATH_MAX + 64], id[2 * HASH_BYTES + 1], enc_hex[2 * HPKE_PUBLIC_BYTES + 1],
                 wrapped_hex[2 * WRAPPED_BYTES + 1];
         uint8_t enc[HPKE_PUBLIC_BYTES], wrapped[WRAPPED_BYTES], recipient[HASH_BYTES];
         size_t aad_n = key_store_aad(stream, hour, key_id, aad);
 
-        int r = hpke_seal(to->public_key, INFO, BYTES(aad, aad_n), BYTES(hour_key, 32), enc, wrapped, e);
+        int r = hpke_seal(
+                to->public_key, INFO, BYTES(aad, aad_n), BYTES(hour_key, 32), enc, wrapped, e);
         if (r < 0)
                 return err_wrap(e, r, "hour key for recipient \"%s\"", to->kind);
         hash_once(BYTES(to->public_key, HPKE_PUBLIC_BYTES), recipient);
-        json_t *w = json_pack("{s:s, s:s, s:s, s:s}", "recipient", str_hex(id, BYTES(recipient, HASH_BYTES)), "kind",
-                to->kind, "enc", str_hex(enc_hex, BYTES(enc, sizeof enc)), "wrapped",
+        json_t *w = json_pack("{s:s, s:s, s:s, s:s}", "recipient",
+                str_hex(id, BYTES(recipient, HASH_BYTES)), "kind", to->kind, "enc",
+                str_hex(enc_hex, BYTES(enc, sizeof enc)), "wrapped",
                 str_hex(wrapped_hex, BYTES(wrapped, sizeof wrapped)));
         if (!w || json_array_append_new(wraps, w) < 0)
                 return err_set(e, ERR_INTERNAL, "hour key: cannot make JSON");
@@ -71,22 +77,24 @@ static int wrap_one(const struct key_store_recipient *to, const char *stream, co
 }
 
 int key_store_wrap(const char *stream, const char *hour, const uint8_t hour_key[static 32],
-        const struct key_store_recipient *recipients, unsigned recipients_n, struct buf *out, struct err *e)
+        const struct key_store_recipient *recipients, unsigned recipients_n, struct buf *out,
+        struct err *e)
 {
         uint8_t key_id[16];
         char id[KEY_ID_HEX];
 
         if (recipients_n == 0 || recipients_n > KEY_STORE_RECIPIENTS_MAX)
-                return err_set(e, ERR_INVALID, "%u recipients of hour keys, 1 to %d are possible", recipients_n,
-                        KEY_STORE_RECIPIENTS_MAX);
+                return err_set(e, ERR_INVALID, "%u recipients of hour keys, 1 to %d are possible",
+                        recipients_n, KEY_STORE_RECIPIENTS_MAX);
         if (!head_is_stream_path(stream) || strlen(hour) != KEY_STORE_HOUR_ROOM - 1)
                 return err_set(e, ERR_INVALID, "hour key of no stream or hour");
         seal_hour_key_id(hour_key, stream, key_id);
         CLEANUP(json_freep)
-        json_t *file = json_pack("{s:i, s:s, s:s, s:s, s:[]}", "version", 1, "stream", stream, "hour", hour,
-                "key_id", str_hex(id, BYTES(key_id, 16)), "wraps");
+        json_t *file = json_pack("{s:i, s:s, s:s, s:s, s:[]}", "version", 1, "stream", stream,
+                "hour", hour, "key_id", str_hex(id, BYTES(key_id, 16)), "wraps");
         for (unsigned i = 0; file && i < recipients_n; i++) {
-                int r = wrap_one(&recipients[i], stream, hour, key_id, hour_key, json_object_get(file, "wraps"), e);
+                int r = wrap_one(&recipients[i], stream, hour, key_id, hour_key,
+                        json_object_get(file, "wraps"), e);
                 if (r < 0)
                         return r;
         }
@@ -105,9 +113,9 @@ static int get_hex(const json_t *object, const char *name, uint8_t *to, size_t n
 
         if (!text)
                 return err_set(e, ERR_CORRUPT, "\"%s\" is missing", name);
-        return str_unhex(to, n, text, NULL) < 0 ?
-                err_set(e, ERR_CORRUPT, "\"%s\" is not %zu bytes of hex", name, n) :
-                0;
+        return str_unhex(to, n, text, NULL) < 0
+                       ? err_set(e, ERR_CORRUPT, "\"%s\" is not %zu bytes of hex", name, n)
+                       : 0;
 }
 
 static int parse_wrap(const json_t *object, struct key_store_wrapped *ret, struct err *e)
@@ -144,11 +152,12 @@ static int parse_names(const json_t *file, struct key_store_file *ret, struct er
 
 int key_store_parse(struct bytes text, struct key_store_file *ret, struct err *e)
 {
-        struct key_store_file f = { 0 };
+        struct key_store_file f = {0};
         json_error_t where;
 
         if (text.n > KEY_STORE_FILE_MAX)
-                return err_set(e, ERR_EXHAUSTED, "key file of %zu bytes, at most %d", text.n, KEY_STORE_FILE_MAX);
+                return err_set(e, ERR_EXHAUSTED, "key file of %zu bytes, at most %d", text.n,
+                        KEY_STORE_FILE_MAX);
         CLEANUP(json_freep)
         json_t *file = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &where);
         if (!file)
@@ -166,7 +175,8 @@ int key_store_parse(struct bytes text, struct key_store_file *ret, struct err *e
         return 0;
 }
 
-const struct key_store_wrapped *key_store_find(const struct key_store_file *f, const uint8_t recipient[static 32])
+const struct key_store_wrapped *key_store_find(
+        const struct key_store_file *f, const uint8_t recipient[static 32])
 {
         for (unsigned i = 0; i < f->wraps_n; i++) {
                 if (memcmp(f->wraps[i].recipient, recipient, HASH_BYTES) == 0)
@@ -176,18 +186,20 @@ const struct key_store_wrapped *key_store_find(const struct key_store_file *f, c
 }
 
 static int open_wrap(const struct key_store_file *f, const struct key_store_wrapped *w,
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32], struct err *e)
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32],
+        struct err *e)
 {
         char aad[HEAD_PATH_MAX + 64];
         uint8_t hour_key[32], id[16];
         size_t aad_n = key_store_aad(f->stream, f->hour, f->key_id, aad);
 
-        int r = hpke_open(private_key, w->enc, INFO, BYTES(aad, aad_n), BYTES(w->wrapped, sizeof w->wrapped),
-                hour_key, e);
+        int r = hpke_open(private_key, w->enc, INFO, BYTES(aad, aad_n),
+                BYTES(w->wrapped, sizeof w->wrapped), hour_key, e);
         if (r == 0) {
                 seal_hour_key_id(hour_key, f->stream, id);
                 if (memcmp(id, f->key_id, sizeof id) != 0)
-                        r = err_set(e, ERR_CORRUPT, "the hour key inside is not the one that the file names");
+                        r = err_set(e, ERR_CORRUPT,
+                                "the hour key inside is not the one that the file names");
         }
         if (r == 0)
                 memcpy(ret_hour_key, hour_key, sizeof hour_key);
@@ -196,7 +208,8 @@ static int open_wrap(const struct key_store_file *f, const struct key_store_wrap
 }
 
 int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id[static 16],
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32], struct err *e)
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32],
+        struct err *e)
 {
         uint8_t public_key[HPKE_PUBLIC_BYTES], recipient[HASH_BYTES];
         char hex[2 * HASH_BYTES + 1];
@@ -206,7 +219,8 @@ int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id
         if (r < 0)
                 return r;
         if (strcmp(f.stream, stream) != 0 || memcmp(f.key_id, key_id, sizeof f.key_id) != 0)
-                return err_set(e, ERR_CORRUPT, "key file of another stream or key than its name says");
+                return err_set(
+                        e, ERR_CORRUPT, "key file of another stream or key than its name says");
         r = hpke_public_of(private_key, public_key, e);
         if (r < 0)
                 return r;
@@ -214,7 +228,8 @@ int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id
         const struct key_store_wrapped *w = key_store_find(&f, recipient);
         if (!w)
                 return err_set(e, ERR_NOT_FOUND,
-                        "this hour key was not wrapped for recipient %.16s...: use the key of the recorder that made "
+                        "this hour key was not wrapped for recipient %.16s...: use the key of the "
+                        "recorder that made "
                         "it, or the recovery kit of its site",
                         str_hex(hex, BYTES(recipient, HASH_BYTES)));
         return open_wrap(&f, w, private_key, ret_hour_key, e);
@@ -222,7 +237,8 @@ int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id
 
 /* --- finding --- */
 
-static int try_hour(const char *vault, const struct head *head, const char *hour, struct buf *text, struct err *e)
+static int try_hour(const char *vault, const struct head *head, const char *hour, struct buf *text,
+        struct err *e)
 {
         char name[HEAD_PATH_MAX + 80], path[PATH_ROOM];
 
@@ -240,7 +256,8 @@ static int try_all(const char *vault, const struct head *head, struct buf *text,
 
         snprintf(dir, sizeof dir, "%s/keys/%s", vault, head->stream);
         DIR *d = opendir(dir);
-        for (struct dirent *entry = d ? readdir(d) : NULL; entry && r == ERR_NOT_FOUND; entry = readdir(d)) {
+        for (struct dirent *entry = d ? readdir(d) : NULL; entry && r == ERR_NOT_FOUND;
+                entry = readdir(d)) {
                 if (entry->d_name[0] == '.' || strlen(entry->d_name) != 10)
                         continue;
                 for (unsigned i = 0; i < 24 && r == ERR_NOT_FOUND; i++) {
@@ -253,9 +270,10 @@ static int try_all(const char *vault, const struct head *head, struct buf *text,
         return r;
 }
 
-int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text, struct err *e)
+int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text,
+        struct err *e)
 {
-        static const int around[] = { 0, -1, 1 };
+        static const int around[] = {0, -1, 1};
         char hour[KEY_STORE_HOUR_ROOM], id[KEY_ID_HEX];
         int r = ERR_NOT_FOUND;
 
@@ -269,13 +287,15 @@ int key_store_read(const char *vault, const struct head *head, int64_t wall_us, 
                 r = try_all(vault, head, text, e);
         if (r == ERR_NOT_FOUND)
                 return err_set(e, ERR_NOT_FOUND,
-                        "no key file for hour key %s of %s under %s/keys: without it this footage cannot be decrypted",
+                        "no key file for hour key %s of %s under %s/keys: without it this footage "
+                        "cannot be decrypted",
                         str_hex(id, BYTES(head->hour_key_id, 16)), head->stream, vault);
         return r;
 }
 
 int key_store_segment_key(const char *vault, const struct head *head, int64_t wall_us,
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16], struct err *e)
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16],
+        struct err *e)
 {
         CLEANUP(buf_done) struct buf text;
         uint8_t hour_key[32];
@@ -283,7 +303,8 @@ int key_store_segment_key(const char *vault, const struct head *head, int64_t wa
         buf_init(&text, KEY_STORE_FILE_MAX);
         int r = key_store_read(vault, head, wall_us, &text, e);
         if (r == 0)
-                r = key_store_unwrap(buf_bytes(&text), head->stream, head->hour_key_id, private_key, hour_key, e);
+                r = key_store_unwrap(buf_bytes(&text), head->stream, head->hour_key_id, private_key,
+                        hour_key, e);
         if (r < 0)
                 return r;
         seal_segment_key(hour_key, head->kid, ret_key);

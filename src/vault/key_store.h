@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Hour keys, wrapped (docs/spec/vault.md section 5). The sealer makes the text, the parent writes it, readers open it
- * with a recipient's private key.
+ * Hour keys, wrapped (docs/spec/vault.md section 5). The sealer makes the text, the parent writes
+ * it, readers open it with a recipient's private key.
  */
 #ifndef CUSTOS_VAULT_KEY_STORE_H
 #define CUSTOS_VAULT_KEY_STORE_H
@@ -24,10 +24,12 @@ struct key_store_recipient {
 #define KEY_STORE_HOUR_ROOM 14
 void key_store_hour(int64_t wall_us, char to[static KEY_STORE_HOUR_ROOM]);
 /* Relative path below the vault: keys/<stream>/<date>/<HH>.<key id>.json */
-void key_store_path(const char *stream, const char *hour, const uint8_t key_id[static 16], char *to, size_t room);
+void key_store_path(const char *stream, const char *hour, const uint8_t key_id[static 16], char *to,
+        size_t room);
 /* The file's text for an hour key. */
 int key_store_wrap(const char *stream, const char *hour, const uint8_t hour_key[static 32],
-        const struct key_store_recipient *recipients, unsigned recipients_n, struct buf *out, struct err *e) MUST_USE;
+        const struct key_store_recipient *recipients, unsigned recipients_n, struct buf *out,
+        struct err *e) MUST_USE;
 
 /* A key store file, read. Strict: another form is ERR_CORRUPT. */
 struct key_store_file {
@@ -43,16 +45,22 @@ struct key_store_file {
         } wraps[KEY_STORE_RECIPIENTS_MAX];
 };
 int key_store_parse(struct bytes text, struct key_store_file *ret, struct err *e) MUST_USE;
-const struct key_store_wrapped *key_store_find(const struct key_store_file *f, const uint8_t recipient[static 32]);
+const struct key_store_wrapped *key_store_find(
+        const struct key_store_file *f, const uint8_t recipient[static 32]);
 
 /* Finds the wrap for the public half of private_key and opens it; checks stream and key id. */
 int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id[static 16],
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32], struct err *e) MUST_USE;
-/* The text of the key file that a head names, wherever it lies: the hour of wall_us, those beside it, all others. */
-int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text, struct err *e) MUST_USE;
-/* Looks in a vault for the hour key that a segment's head names (any hour: the directory of the head's time first), and
- * derives the segment key, checked against the commitment of a seal by the caller. */
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32],
+        struct err *e) MUST_USE;
+/* The text of the key file that a head names, wherever it lies: the hour of wall_us, those beside
+ * it, all others. */
+int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text,
+        struct err *e) MUST_USE;
+/* Looks in a vault for the hour key that a segment's head names (any hour: the directory of the
+ * head's time first), and derives the segment key, checked against the commitment of a seal by the
+ * caller. */
 int key_store_segment_key(const char *vault, const struct head *head, int64_t wall_us,
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16], struct err *e) MUST_USE;
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16],
+        struct err *e) MUST_USE;
 
 #endif

@@ -35,7 +35,8 @@ struct rebuild {
 
 static void fill(const struct segment *s, const char *object_key, struct index_segment *ret)
 {
-        const struct segment_fragment *first = &s->fragments[0], *last = &s->fragments[s->fragments_n - 1];
+        const struct segment_fragment *first = &s->fragments[0],
+                                      *last = &s->fragments[s->fragments_n - 1];
 
         *ret = (struct index_segment){
                 .first_us = first->seal.first_arrival_us,
@@ -52,7 +53,8 @@ static void fill(const struct segment *s, const char *object_key, struct index_s
         ret->created_us = vault_walk_time_of(object_key);
 }
 
-static int read_item(const char *vault, const char *object_key, struct rebuild_item *ret, struct err *e)
+static int read_item(
+        const char *vault, const char *object_key, struct rebuild_item *ret, struct err *e)
 {
         char path[PATH_ROOM];
         struct file_map map;
@@ -62,7 +64,8 @@ static int read_item(const char *vault, const char *object_key, struct rebuild_i
         int r = file_map_open(path, &map, e);
         if (r < 0)
                 return r;
-        r = map.bytes.n ? segment_read(map.bytes, &s, e) : err_set(e, ERR_NOT_FOUND, "%s is empty", object_key);
+        r = map.bytes.n ? segment_read(map.bytes, &s, e)
+                        : err_set(e, ERR_NOT_FOUND, "%s is empty", object_key);
         if (r == 0 && s.fragments_n == 0) {
                 segment_done(&s);
                 r = err_set(e, ERR_NOT_FOUND, "nothing in %s is sealed", object_key);
@@ -79,8 +82,8 @@ static int read_item(const char *vault, const char *object_key, struct rebuild_i
         return r;
 }
 
-int rebuild_read_segment(const char *vault, const char *object_key, struct index_segment *ret, struct seal_link *ret_before,
-        struct seal_link *ret_last, struct err *e)
+int rebuild_read_segment(const char *vault, const char *object_key, struct index_segment *ret,
+        struct seal_link *ret_before, struct seal_link *ret_last, struct err *e)
 {
         struct rebuild_item item;
         int r = read_item(vault, object_key, &item, e);
@@ -95,19 +98,70 @@ int rebuild_read_segment(const char *vault, const char *object_key, struct index
         return 0;
 }
 
+/* --- what a killed recorder left --- */
+
+struct rebuild_names {
+        char (*keys)[HEAD_KEY_MAX];
+        size_t n, room;
+};
+
+static int on_unclosed(void *owner, const struct index_segment *s, struct err *e)
+{
+        struct rebuild_names *names = owner;
+
+        if (names->n == names->room) {
+                if (names->room >= SEGMENTS_MAX)
+                        return err_set(e, ERR_EXHAUSTED, "more than %u segments that are not closed", SEGMENTS_MAX);
+                names->room = names->room ? 2 * names->room : 64;
+                names->keys = xrealloc(names->keys, names->room, sizeof *names->keys);
+        }
+        snprintf(names->keys[names->n++], HEAD_KEY_MAX, "%s", s->object_key);
+        return 0;
+}
+
+static int mend_one(const char *vault, struct index *ix, const char *object_key, struct err *e)
+{
+        char path[PATH_ROOM];
+        struct rebuild_item item;
+
+        if (read_item(vault, object_key, &item, NULL) == 0)
+                return index_put(ix, &item.segment, e);
+        snprintf(path, sizeof path, "%s/%s", vault, object_key);
+        return file_exists(path) ? 0 : index_remove(ix, object_key, e);
+}
+
+int rebuild_mend(const char *vault, struct index *ix, struct err *e)
+{
+        struct rebuild_names names = { 0 };
+
+        int r = index_unclosed(ix, on_unclosed, &names, e);
+        if (r == 0)
+                r = index_begin(ix, e);
+        for (size_t i = 0; r == 0 && i < names.n; i++)
+                r = mend_one(vault, ix, names.keys[i], e);
+        if (r == 0)
+                r = index_commit(ix, e);
+        else
+                index_rollback(ix);
+        free(names.keys);
+        return r;
+}
+
 static int on_segment(void *owner, const char *object_key, struct err *e)
 {
         struct rebuild *b = owner;
 
         if (b->items_n == b->items_room) {
                 if (b->items_room >= SEGMENTS_MAX)
-                        return err_set(e, ERR_EXHAUSTED, "more than %u segments in one stream", SEGMENTS_MAX);
+                        return err_set(e, ERR_EXHAUSTED, "more than %u segments in one stream",
+                                SEGMENTS_MAX);
                 b->items_room = b->items_room ? 2 * b->items_room : 256;
                 b->items = xrealloc(b->items, b->items_room, sizeof *b->items);
         }
         if (b->on_segment)
                 b->on_segment(b->owner, object_key);
-        /* A file that cannot be read is for custos vault check to tell; the index is of what can be. */
+        /* A file that cannot be read is for custos vault check to tell; the index is of what can
+         * be. */
         if (read_item(b->vault, object_key, &b->items[b->items_n], NULL) < 0)
                 b->result.unreadable++;
         else
@@ -172,7 +226,8 @@ static int place_chain(struct rebuild *b, struct rebuild_item *item, struct err 
         return r;
 }
 
-static bool has_predecessor(const struct rebuild *b, const struct rebuild_item *item, struct rebuild_item *const *by_last)
+static bool has_predecessor(const struct rebuild *b, const struct rebuild_item *item,
+        struct rebuild_item *const *by_last)
 {
         size_t low = 0, high = b->items_n;
 
@@ -196,7 +251,8 @@ static int by_last(const void *a, const void *b)
         return compare_links(&(*x)->last, &(*y)->last);
 }
 
-/* Chains in the order in which they begin; each from its first segment on. What is left (a ring of forged links) by time. */
+/* Chains in the order in which they begin; each from its first segment on. What is left (a ring of
+ * forged links) by time. */
 static int place_all(struct rebuild *b, struct err *e)
 {
         size_t n = b->items_n;
@@ -244,7 +300,7 @@ static int on_stream(void *owner, const char *stream, struct err *e)
 
 static void remove_index(const char *path)
 {
-        static const char *const parts[] = { "", "-wal", "-shm" };
+        static const char *const parts[] = {"", "-wal", "-shm"};
 
         for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
                 CLEANUP(own_freep) char *part = xasprintf("%s%s", path, parts[i]);
@@ -252,12 +308,12 @@ static void remove_index(const char *path)
         }
 }
 
-int rebuild_index_counted(const char *vault, void (*on_each)(void *owner, const char *object_key), void *owner,
-        struct rebuild_result *ret, struct err *e)
+int rebuild_index_counted(const char *vault, void (*on_each)(void *owner, const char *object_key),
+        void *owner, struct rebuild_result *ret, struct err *e)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, INDEX_NAME);
         CLEANUP(own_freep) char *fresh = xasprintf("%s.new", path);
-        struct rebuild b = { .vault = vault, .on_segment = on_each, .owner = owner };
+        struct rebuild b = {.vault = vault, .on_segment = on_each, .owner = owner};
 
         remove_index(fresh);
         int r = index_create(fresh, &b.index, e);
@@ -280,7 +336,8 @@ int rebuild_index_counted(const char *vault, void (*on_each)(void *owner, const 
         return 0;
 }
 
-int rebuild_index(const char *vault, void (*on_each)(void *owner, const char *object_key), void *owner, struct err *e)
+int rebuild_index(const char *vault, void (*on_each)(void *owner, const char *object_key),
+        void *owner, struct err *e)
 {
         struct rebuild_result result;
 

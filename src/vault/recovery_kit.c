@@ -20,7 +20,8 @@ static const char recovery_kit_recipient_label[] = "Recipient:";
 static const char recovery_kit_site_label[] = "Site:";
 static const char recovery_kit_date_label[] = "Date:";
 
-static void checksum(const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t to[static CHECK_BYTES])
+static void checksum(
+        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t to[static CHECK_BYTES])
 {
         static const char tag[] = "custos-recovery-kit-1";
         uint8_t text[sizeof tag - 1 + HPKE_PRIVATE_BYTES], hash[HASH_BYTES];
@@ -102,11 +103,14 @@ void recovery_kit_format(const struct recovery_kit *k, char to[static RECOVERY_K
                 "%s\n"
                 "    %s\n"
                 "\n"
-                "Whoever holds this can decrypt all footage of the site. It is needed when the recorder's own key is\n"
-                "lost, and it cannot be made again. Keep it on paper or on a medium away from the recorder.\n"
+                "Whoever holds this can decrypt all footage of the site. It is needed when the "
+                "recorder's own key is\n"
+                "lost, and it cannot be made again. Keep it on paper or on a medium away from the "
+                "recorder.\n"
                 "To test it: custos keys recovery-kit --check FILE\n",
-                recovery_kit_site_label, k->site, recovery_kit_date_label, k->date, recovery_kit_recipient_label,
-                str_hex(id, BYTES(recipient, sizeof recipient)), recovery_kit_key_label, code);
+                recovery_kit_site_label, k->site, recovery_kit_date_label, k->date,
+                recovery_kit_recipient_label, str_hex(id, BYTES(recipient, sizeof recipient)),
+                recovery_kit_key_label, code);
         explicit_bzero(code, sizeof code);
 }
 
@@ -151,7 +155,7 @@ static struct bytes labelled(struct bytes text, const char *label)
                         line.n--;
                 return line;
         }
-        return (struct bytes){ 0 };
+        return (struct bytes){0};
 }
 
 /* Behind "Key:", or the whole text where there is no such label. */
@@ -179,7 +183,9 @@ static int parse_code(struct bytes text, uint8_t to[static CODE_BYTES], struct e
                         continue;
                 if (v < 0)
                         return err_set(e, ERR_INVALID,
-                                "recovery kit: character %u of the key is none of A to Z and 2 to 7", n + 1);
+                                "recovery kit: character %u of the key is none of A to Z and 2 to "
+                                "7",
+                                n + 1);
                 bits = (bits << 5 | (unsigned)v) & 0xfff;
                 n++;
                 have += 5;
@@ -189,7 +195,8 @@ static int parse_code(struct bytes text, uint8_t to[static CODE_BYTES], struct e
                 }
         }
         if (n < CODE_CHARS)
-                return err_set(e, ERR_INVALID, "recovery kit: the key has %u characters, %d are needed", n, CODE_CHARS);
+                return err_set(e, ERR_INVALID,
+                        "recovery kit: the key has %u characters, %d are needed", n, CODE_CHARS);
         return 0;
 }
 
@@ -200,7 +207,8 @@ static int check_code(const uint8_t code[static CODE_BYTES], struct recovery_kit
         checksum(code, check);
         if (memcmp(check, code + HPKE_PRIVATE_BYTES, CHECK_BYTES) != 0)
                 return err_set(e, ERR_INVALID,
-                        "recovery kit: the checksum is wrong: a character of the key is mistyped or missing");
+                        "recovery kit: the checksum is wrong: a character of the key is mistyped "
+                        "or missing");
         memcpy(k->private_key, code, HPKE_PRIVATE_BYTES);
         return hpke_public_of(k->private_key, k->public_key, e);
 }
@@ -214,7 +222,8 @@ static int check_recipient(const struct recovery_kit *k, struct bytes text, stru
         recovery_kit_recipient(k, recipient);
         str_hex(id, BYTES(recipient, sizeof recipient));
         if (line.n && !bytes_equal(line, bytes_str(id)))
-                return err_set(e, ERR_INVALID, "recovery kit: its key is not the one of the recipient that it names");
+                return err_set(e, ERR_INVALID,
+                        "recovery kit: its key is not the one of the recipient that it names");
         return 0;
 }
 
@@ -224,7 +233,8 @@ int recovery_kit_parse(struct bytes text, struct recovery_kit **ret, struct err 
         uint8_t code[CODE_BYTES];
 
         if (text.n > RECOVERY_KIT_FILE_MAX)
-                return err_set(e, ERR_EXHAUSTED, "recovery kit of %zu bytes, at most %d", text.n, RECOVERY_KIT_FILE_MAX);
+                return err_set(e, ERR_EXHAUSTED, "recovery kit of %zu bytes, at most %d", text.n,
+                        RECOVERY_KIT_FILE_MAX);
         int r = parse_code(code_part(text), code, e);
         if (r == 0)
                 r = check_code(code, k, e);

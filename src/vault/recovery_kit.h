@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The recovery kit: the private half of a recipient of all hour keys (docs/spec/vault.md section 5), on paper or in a file
- * that is kept away from the site. Whoever holds it can read all footage; nothing on the machine can make it again.
+ * The recovery kit: the private half of a recipient of all hour keys (docs/spec/vault.md section
+ * 5), on paper or in a file that is kept away from the site. Whoever holds it can read all footage;
+ * nothing on the machine can make it again.
  *
- * The text is for people to type in: groups of four, base32 (RFC 4648), 24 bits of checksum. Read tolerantly (case, spaces,
- * digits that look like letters), refused clearly.
+ * The text is for people to type in: groups of four, base32 (RFC 4648), 24 bits of checksum. Read
+ * tolerantly (case, spaces, digits that look like letters), refused clearly.
  */
 #ifndef CUSTOS_VAULT_RECOVERY_KIT_H
 #define CUSTOS_VAULT_RECOVERY_KIT_H

@@ -34,27 +34,43 @@ static void build_header(struct segment_file *f, struct bytes front)
         f->end = f->header_n;
 }
 
-int segment_file_new(int fd_taken, bool direct, const struct head *head, struct fmp4_header *header,
-        struct segment_file **ret, struct err *e)
+void segment_file_give_back(int fd, uint64_t bytes)
 {
-        CLEANUP(own_closep) int fd = fd_taken;
-        CLEANUP(buf_done) struct buf payload, front;
+        /* Nothing is lost where it fails: whoever opens the vault next cuts the file again. */
+        if (ftruncate(fd, (off_t)bytes) < 0)
+                errno = 0;
+}
+
+static int format_front(
+        const struct head *head, struct fmp4_header *header, struct buf *front, struct err *e)
+{
+        CLEANUP(buf_done) struct buf payload;
 
         buf_init(&payload, HEADER_MAX);
-        buf_init(&front, HEADER_MAX);
         int r = head_format(head, &payload, e);
         if (r < 0)
                 return r;
         header->head = buf_bytes(&payload);
-        r = fmp4_write_header(header, &front, e);
-        header->head = (struct bytes){ 0 };
-        if (r < 0)
-                return r;
+        r = fmp4_write_header(header, front, e);
+        header->head = (struct bytes){0};
+        return r;
+}
 
+int segment_file_new(int fd, bool direct, const struct head *head, struct fmp4_header *header,
+        struct segment_file **ret, struct err *e)
+{
+        CLEANUP(buf_done) struct buf front;
+
+        buf_init(&front, HEADER_MAX);
+        int r = format_front(head, header, &front, e);
+        if (r < 0) {
+                segment_file_give_back(fd, 0);
+                close(fd);
+                return r;
+        }
         struct segment_file *f = xcalloc(1, sizeof *f);
         f->refs = 1;
         f->fd = fd;
-        fd = -1;
         f->direct = direct;
         snprintf(f->object_key, sizeof f->object_key, "%s", head->object_key);
         memcpy(f->kid, head->kid, sizeof f->kid);
@@ -68,13 +84,6 @@ struct segment_file *segment_file_ref(struct segment_file *f)
 {
         f->refs++;
         return f;
-}
-
-void segment_file_give_back(int fd, uint64_t bytes)
-{
-        /* Nothing is lost where it fails: whoever opens the vault next cuts the file again. */
-        if (ftruncate(fd, (off_t)bytes) < 0)
-                errno = 0;
 }
 
 struct segment_file *segment_file_unref(struct segment_file *f)
@@ -112,19 +121,6 @@ static void write_end(struct segment_write *w, int result, const struct err *e)
         free(w);
 }
 
-static void on_index_written(void *owner, int result, const struct err *e)
-{
-        write_end(owner, result, e);
-}
-
-static void write_index(struct segment_write *w)
-{
-        struct segment_file *file = w->fragment->file;
-
-        w->iov[0] = (struct iovec){ file->header, file->header_n };
-        file_write_start(w->loop, file->fd, w->iov, 1, 0, on_index_written, w);
-}
-
 static void on_truncated(uv_fs_t *request)
 {
         struct segment_write *w = request->data;
@@ -132,16 +128,13 @@ static void on_truncated(uv_fs_t *request)
         struct err e;
 
         uv_fs_req_cleanup(request);
-        if (r < 0) {
+        if (r < 0)
                 r = err_set(&e, ERR_IO, "set the length of %s: %s", w->fragment->file->object_key,
                         uv_strerror(r));
-                write_end(w, r, &e);
-                return;
-        }
-        write_index(w);
+        write_end(w, r < 0 ? r : 0, r < 0 ? &e : NULL);
 }
 
-/* Behind the last fragment: the room that was set aside is given back, and a padded write is cut to its length. */
+/* The room that was set aside is given back, and a padded write is cut to its length. */
 static void set_length(struct segment_write *w)
 {
         struct segment_file *file = w->fragment->file;
@@ -153,26 +146,53 @@ static void set_length(struct segment_write *w)
         (void)r;
 }
 
+static void write_failed(struct segment_write *w, int result, const struct err *e)
+{
+        struct err why = *e;
+
+        result = err_wrap(&why, result, "%s", w->fragment->file->object_key);
+        write_end(w, result, &why);
+}
+
+static void on_index_written(void *owner, int result, const struct err *e)
+{
+        if (result < 0)
+                write_failed(owner, result, e);
+        else
+                set_length(owner);
+}
+
+/* At once behind mfra: a reader that finds one without the other takes it for a fault. */
+static void write_index(struct segment_write *w)
+{
+        struct segment_file *file = w->fragment->file;
+
+        w->iov[0] = (struct iovec){file->header, file->header_n};
+        file_write_start(w->loop, file->fd, w->iov, 1, 0, on_index_written, w);
+}
+
 static void on_fragment_written(void *owner, int result, const struct err *e)
 {
         struct segment_write *w = owner;
         struct segment_file *file = w->fragment->file;
+        bool index_too = !file->header_written;
 
         if (result < 0) {
-                struct err why = *e;
-                result = err_wrap(&why, result, "%s", file->object_key);
-                write_end(w, result, &why);
+                write_failed(w, result, e);
                 return;
         }
         file->header_written = true;
         file->written = file->end;
-        if (file->mfra_n)
+        if (!file->mfra_n)
+                write_end(w, 0, NULL);
+        else if (index_too) /* the header went with it */
                 set_length(w);
         else
-                write_end(w, 0, NULL);
+                write_index(w);
 }
 
-/* The index space in the header's memory, and mfra, from the entries. Both only follow from what was sealed. */
+/* The index space in the header's memory, and mfra, from the entries. Both only follow from what
+ * was sealed. */
 static void make_index(struct segment_write *w, struct segment_file *file)
 {
         CLEANUP(buf_done) struct buf space, mfra;
@@ -197,25 +217,27 @@ static unsigned gather(struct segment_write *w, struct segment_file *file)
 
         w->iov = xcalloc(3 + (size_t)f->data.n, sizeof *w->iov);
         if (!file->header_written)
-                w->iov[n++] = (struct iovec){ file->header, file->header_n };
-        w->iov[n++] = (struct iovec){ f->front, f->front_n };
+                w->iov[n++] = (struct iovec){file->header, file->header_n};
+        w->iov[n++] = (struct iovec){f->front, f->front_n};
         n += chunk_list_iovec(&f->data, w->iov + n);
         if (file->mfra_n) {
-                size_t padded = (file->mfra_n + FRAGMENT_ALIGN - 1) / FRAGMENT_ALIGN * FRAGMENT_ALIGN;
-                w->iov[n++] = (struct iovec){ w->mfra, file->direct ? padded : file->mfra_n };
+                size_t padded =
+                        (file->mfra_n + FRAGMENT_ALIGN - 1) / FRAGMENT_ALIGN * FRAGMENT_ALIGN;
+                w->iov[n++] = (struct iovec){w->mfra, file->direct ? padded : file->mfra_n};
         }
         return n;
 }
 
 struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
-        void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e), void *owner)
+        void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e),
+        void *owner)
 {
         struct segment_file *file = f->file;
         struct segment_write *w = xcalloc(1, sizeof *w);
         uint64_t at = file->header_written ? file->end : 0;
 
         assert(f->sealed && file->entries_n < FMP4_FRAGMENTS_MAX);
-        *w = (struct segment_write){ .loop = l, .fragment = f, .on_done = on_done, .owner = owner };
+        *w = (struct segment_write){.loop = l, .fragment = f, .on_done = on_done, .owner = owner};
         f->entry.offset = file->end;
         f->entry.moof_offset = file->end + f->moof_at;
         file->entries[file->entries_n++] = f->entry;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One segment file being written (docs/spec/vault.md sections 2, 3 and 6): its header, where the next fragment goes,
- * the index. Owns the descriptor, which it was given; opens nothing. Counted: the writer and each fragment that goes into
- * it hold it, so that the descriptor stays open while a write is under way.
+ * One segment file being written (docs/spec/vault.md sections 2, 3 and 6): its header, where the
+ * next fragment goes, the index. Owns the descriptor, which it was given; opens nothing. Counted:
+ * the writer and each fragment that goes into it hold it, so that the descriptor stays open while a
+ * write is under way.
  */
 #ifndef CUSTOS_VAULT_SEGMENT_FILE_H
 #define CUSTOS_VAULT_SEGMENT_FILE_H
@@ -39,12 +40,14 @@ struct segment_file *segment_file_unref(struct segment_file *f); /* closes with 
 void segment_file_give_back(int fd, uint64_t bytes);
 
 /*
- * Writes a sealed fragment of f->file in the pool: with the header where it is the first; where its seal is the last one
- * also mfra, the exact length and the index space. One write at a time a file. on_done gets the fragment back (owned).
+ * Writes a sealed fragment of f->file in the pool: with the header where it is the first; where its
+ * seal is the last one also mfra, the exact length and the index space. One write at a time a file.
+ * on_done gets the fragment back (owned).
  */
 struct segment_write;
 struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
-        void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e), void *owner);
+        void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e),
+        void *owner);
 /* on_done will not be called; what is under way ends by itself and frees what it holds. */
 void segment_file_abandon(struct segment_write *w);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define MICROSECONDS 1000000
-#define CLOSING_RESERVE 1  /* of a segment's fragments, for one that only closes it */
+#define CLOSING_RESERVE 1 /* of a segment's fragments, for one that only closes it */
 #define FRAGMENTS_MAX (FMP4_FRAGMENTS_MAX - CLOSING_RESERVE)
 #define SEGMENT_MAX_US INT64_C(60000000)
 #define FRAGMENT_MAX_US (INT64_C(1000000) * FRAGMENT_BUILDER_SECONDS_MAX)
@@ -14,7 +14,8 @@
 #define JITTER_US 50000                  /* a key frame this much too early still cuts */
 #define BACK_US MICROSECONDS             /* frames out of order go back less */
 #define JUMP_US (10 * INT64_C(1000000))
-#define PAUSE_US (2 * INT64_C(1000000))  /* stamps and arrival agree this well: the camera paused */
+#define PAUSE_US (2 * INT64_C(1000000)) /* stamps and arrival agree this well: the camera paused   \
+                                         */
 #define CLOCK_RATE_MAX 1000000
 #define STALL_US (60 * INT64_C(1000000))
 
@@ -27,9 +28,10 @@ static int64_t main_us(const struct segment_lane *l, int64_t ticks)
 
 void segment_lane_init(struct segment_lane *l, const struct segment_writer_options *o)
 {
-        const struct bytes certs[3] = { o->seal_cert, o->issuer_cert, o->root_cert };
+        const struct bytes certs[3] = {o->seal_cert, o->issuer_cert, o->root_cert};
 
-        *l = (struct segment_lane){ .loop = o->loop, .fragment_us = o->fragment_us, .segment_us = o->segment_us };
+        *l = (struct segment_lane){
+                .loop = o->loop, .fragment_us = o->fragment_us, .segment_us = o->segment_us};
         snprintf(l->stream, sizeof l->stream, "%s", o->stream);
         snprintf(l->recorder, sizeof l->recorder, "%s", o->recorder);
         for (unsigned i = 0; i < ARRAY_LEN(certs); i++) {
@@ -49,7 +51,7 @@ void segment_lane_done(struct segment_lane *l)
         free(l->header);
         for (unsigned i = 0; i < ARRAY_LEN(l->certs); i++)
                 buf_done(&l->certs[i]);
-        *l = (struct segment_lane){ 0 };
+        *l = (struct segment_lane){0};
 }
 
 static int check_track(const struct media_config *c, struct err *e)
@@ -66,7 +68,8 @@ int segment_lane_check(const struct segment_writer_connection *c, struct err *e)
         int main = -1;
 
         if (c->tracks_n > FMP4_TRACKS_MAX)
-                return err_set(e, ERR_INVALID, "%u tracks, at most %d are possible", c->tracks_n, FMP4_TRACKS_MAX);
+                return err_set(e, ERR_INVALID, "%u tracks, at most %d are possible", c->tracks_n,
+                        FMP4_TRACKS_MAX);
         for (unsigned i = 0; i < c->tracks_n; i++) {
                 int r = check_track(&c->tracks[i], e);
                 if (r < 0)
@@ -74,7 +77,8 @@ int segment_lane_check(const struct segment_writer_connection *c, struct err *e)
                 if (main < 0 && media_is_video(c->tracks[i].codec))
                         main = (int)i;
         }
-        return main >= 0 ? main : err_set(e, ERR_INVALID, "no video track: nothing can be recorded");
+        return main >= 0 ? main
+                         : err_set(e, ERR_INVALID, "no video track: nothing can be recorded");
 }
 
 static void place_track(struct segment_lane *l, unsigned track, const struct media_config *config)
@@ -83,10 +87,10 @@ static void place_track(struct segment_lane *l, unsigned track, const struct med
         bool video = media_is_video(config->codec);
 
         l->place[track] = (uint8_t)at;
-        l->header->tracks[at] = (struct fmp4_track){ .id = at + 1, .config = *config };
+        l->header->tracks[at] = (struct fmp4_track){.id = at + 1, .config = *config};
         l->header->tracks[at].timescale = video ? config->clock_rate : config->sample_rate;
-        l->clocks[at] = (struct track_clock){ .clock_rate = config->clock_rate,
-                .timescale = l->header->tracks[at].timescale };
+        l->clocks[at] = (struct track_clock){
+                .clock_rate = config->clock_rate, .timescale = l->header->tracks[at].timescale};
         l->arrivals[at] = SEAL_UNKNOWN_US;
 }
 
@@ -108,9 +112,9 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
                 if (!media_is_video(c->tracks[i].codec))
                         place_track(l, i, &c->tracks[i]);
         }
-        l->source = (struct head){ .protection = c->protection,
+        l->source = (struct head){.protection = c->protection,
                 .tls_version = c->tls_version,
-                .connected_us = c->connected_us };
+                .connected_us = c->connected_us};
         memcpy(l->source.camera_key, c->camera_key, sizeof l->source.camera_key);
         snprintf(l->source.source, sizeof l->source.source, "%s", c->source);
         l->begin_cause = c->gap_cause;
@@ -118,7 +122,7 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
         l->awaiting_key = true;
         l->config_changed = l->has_last = false;
         l->step_cause = 0;
-        l->last = (struct track_clock_mark){ .clock_rate = c->tracks[l->main].clock_rate };
+        l->last = (struct track_clock_mark){.clock_rate = c->tracks[l->main].clock_rate};
 }
 
 void segment_lane_disconnect(struct segment_lane *l)
@@ -133,7 +137,8 @@ void segment_lane_note_config(struct segment_lane *l, unsigned track, const stru
         struct fmp4_track *t = &l->header->tracks[l->place[track]];
 
         if (!u->new_config || u->new_config->codec != t->config.codec ||
-                media_config_equal(u->new_config, &t->config) || check_track(u->new_config, NULL) < 0)
+                media_config_equal(u->new_config, &t->config) ||
+                check_track(u->new_config, NULL) < 0)
                 return;
         t->config = *u->new_config;
         if (!media_is_video(t->config.codec))
@@ -143,10 +148,12 @@ void segment_lane_note_config(struct segment_lane *l, unsigned track, const stru
 
 enum media_codec segment_lane_codec(const struct segment_lane *l, unsigned track)
 {
-        return l->header && track < l->tracks_n ? l->header->tracks[l->place[track]].config.codec : MEDIA_NONE;
+        return l->header && track < l->tracks_n ? l->header->tracks[l->place[track]].config.codec
+                                                : MEDIA_NONE;
 }
 
-int segment_lane_plan(enum media_codec codec, struct bytes sample, struct segment_lane_plan *ret, struct err *e)
+int segment_lane_plan(
+        enum media_codec codec, struct bytes sample, struct segment_lane_plan *ret, struct err *e)
 {
         int n = cenc_plan(codec, sample, ret->ranges, e);
 
@@ -168,8 +175,8 @@ static unsigned find_step(const struct segment_lane *l, const struct access_unit
                 return SEAL_GAP_CLOCK_STEP;
         if (stamps <= JUMP_US)
                 return 0;
-        return stamps - arrival < PAUSE_US && arrival - stamps < PAUSE_US ? SEAL_GAP_FRAMES_DROPPED :
-                                                                            SEAL_GAP_CLOCK_STEP;
+        return stamps - arrival < PAUSE_US && arrival - stamps < PAUSE_US ? SEAL_GAP_FRAMES_DROPPED
+                                                                          : SEAL_GAP_CLOCK_STEP;
 }
 
 int64_t segment_lane_elapsed_us(const struct segment_lane *l, const struct access_unit *u)
@@ -187,14 +194,14 @@ bool segment_lane_steady(const struct segment_lane *l)
         return l->step_cause == 0;
 }
 
-static struct fragment_builder_sample sample_of(const struct access_unit *u, const struct segment_lane_plan *plan,
-        int64_t time)
+static struct fragment_builder_sample sample_of(
+        const struct access_unit *u, const struct segment_lane_plan *plan, int64_t time)
 {
-        return (struct fragment_builder_sample){ .data = u->data,
+        return (struct fragment_builder_sample){.data = u->data,
                 .ranges = plan->n ? plan->ranges : NULL,
                 .ranges_n = plan->n,
                 .time = time,
-                .key = u->key };
+                .key = u->key};
 }
 
 /* How long the group that u begins will be: as the one before. */
@@ -211,22 +218,26 @@ static bool fragment_ends(const struct segment_lane *l, const struct access_unit
 
         if (fragment_builder_empty(&l->builder))
                 return false;
-        if (!fragment_builder_fits(&l->builder, 0, &s) || u->arrival_us - l->first_arrival_us >= ARRIVAL_SPAN_US)
+        if (!fragment_builder_fits(&l->builder, 0, &s) ||
+                u->arrival_us - l->first_arrival_us >= ARRIVAL_SPAN_US)
                 return true;
         if (!u->key || t->samples_n == 0)
                 return false;
         int64_t elapsed = main_us(l, s.time - t->first);
-        return elapsed >= l->fragment_us - JITTER_US || elapsed + next_gop_us(l, u) > FRAGMENT_MAX_US;
+        return elapsed >= l->fragment_us - JITTER_US ||
+               elapsed + next_gop_us(l, u) > FRAGMENT_MAX_US;
 }
 
 /* At a key frame: the next group would not fit any more. */
 static bool segment_ends_at_key(const struct segment_lane *l, const struct access_unit *u)
 {
-        int64_t limit = l->segment_us + JITTER_US < SEGMENT_MAX_US ? l->segment_us + JITTER_US : SEGMENT_MAX_US;
+        int64_t limit = l->segment_us + JITTER_US < SEGMENT_MAX_US ? l->segment_us + JITTER_US
+                                                                   : SEGMENT_MAX_US;
         int64_t gop = next_gop_us(l, u);
         int64_t fragments = gop / FRAGMENT_MAX_US + 1;
 
-        return segment_lane_elapsed_us(l, u) + gop > limit || l->fragments + 1 + fragments > FRAGMENTS_MAX;
+        return segment_lane_elapsed_us(l, u) + gop > limit ||
+               l->fragments + 1 + fragments > FRAGMENTS_MAX;
 }
 
 static void count_drop(struct segment_lane *l, uint32_t n)
@@ -234,8 +245,8 @@ static void count_drop(struct segment_lane *l, uint32_t n)
         l->drop.frames = n > UINT32_MAX - l->drop.frames ? UINT32_MAX : l->drop.frames + n;
 }
 
-enum segment_lane_step segment_lane_judge(struct segment_lane *l, const struct access_unit *u,
-        const struct segment_lane_plan *plan)
+enum segment_lane_step segment_lane_judge(
+        struct segment_lane *l, const struct access_unit *u, const struct segment_lane_plan *plan)
 {
         if (l->awaiting_key && !u->key) {
                 count_drop(l, l->drop.cause != 0);
@@ -266,8 +277,8 @@ static int64_t other_time(struct segment_lane *l, unsigned at, const struct acce
         return track_clock_time(&l->clocks[at], u, &l->last, l->zero_pts);
 }
 
-enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned track, const struct access_unit *u,
-        const struct segment_lane_plan *plan)
+enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned track,
+        const struct access_unit *u, const struct segment_lane_plan *plan)
 {
         unsigned at = l->place[track];
         int64_t time = other_time(l, at, u);
@@ -277,7 +288,8 @@ enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned
                 (fragment_builder_fits(&l->builder, at, &s) &&
                         u->arrival_us - l->first_arrival_us < ARRIVAL_SPAN_US))
                 return SEGMENT_LANE_SAME;
-        bool full = track_clock_rescale(time, l->clocks[at].timescale, MICROSECONDS) >= SEGMENT_MAX_US;
+        bool full =
+                track_clock_rescale(time, l->clocks[at].timescale, MICROSECONDS) >= SEGMENT_MAX_US;
         return full || !segment_lane_room(l) ? SEGMENT_LANE_NEW_SEGMENT : SEGMENT_LANE_NEW_FRAGMENT;
 }
 
@@ -289,7 +301,8 @@ static void note_beginning(struct segment_lane *l, const struct access_unit *u)
         if (l->begin_cause)
                 gap_list_add(&l->gaps, l->begin_cause, l->begin_from_us, u->arrival_us, 0);
         /* The clock can have gone back while nothing was recorded, over a restart too. */
-        if (l->begin_cause && l->begin_from_us != SEAL_UNKNOWN_US && u->arrival_us < l->begin_from_us)
+        if (l->begin_cause && l->begin_from_us != SEAL_UNKNOWN_US &&
+                u->arrival_us < l->begin_from_us)
                 gap_list_add(&l->gaps, SEAL_GAP_CLOCK_STEP, l->begin_from_us, u->arrival_us, 0);
         if (l->step_cause)
                 gap_list_add(&l->gaps, l->step_cause, l->last.arrival_us, u->arrival_us, 0);
@@ -299,8 +312,8 @@ static void note_beginning(struct segment_lane *l, const struct access_unit *u)
         l->begin_cause = l->step_cause = 0;
 }
 
-int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant *g, const struct access_unit *u,
-        struct err *e)
+int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant *g,
+        const struct access_unit *u, struct err *e)
 {
         struct head h = l->source;
 
@@ -367,12 +380,14 @@ void segment_lane_add(struct segment_lane *l, unsigned track, const struct acces
 {
         unsigned at = l->place[track];
         bool main = track == l->main;
-        struct fragment_builder_sample s = sample_of(u, plan, main ? u->pts - l->zero_pts : other_time(l, at, u));
+        struct fragment_builder_sample s =
+                sample_of(u, plan, main ? u->pts - l->zero_pts : other_time(l, at, u));
         bool first = fragment_builder_empty(&l->builder);
 
         if (main && l->drop.cause) {
-                gap_list_add(&l->gaps, l->drop.cause, l->drop.from_us, u->arrival_us, l->drop.frames);
-                l->drop = (struct segment_lane_drop){ 0 };
+                gap_list_add(
+                        &l->gaps, l->drop.cause, l->drop.from_us, u->arrival_us, l->drop.frames);
+                l->drop = (struct segment_lane_drop){0};
         }
         if (u->lost_before && l->arrivals[at] != SEAL_UNKNOWN_US)
                 gap_list_add(&l->gaps, SEAL_GAP_FRAMES_DROPPED, l->arrivals[at], u->arrival_us, 0);
@@ -400,7 +415,8 @@ static void fill_request(struct segment_lane *l, bool last, struct seal *s)
         s->first_arrival_us = closing ? l->last_us : l->first_arrival_us;
         s->last_arrival_us = closing ? l->last_us : l->last_arrival_us;
         s->sender_us = closing ? SEAL_UNKNOWN_US : l->sender_us;
-        /* Sound that was received between the packets of the frame before is not earlier than that frame. */
+        /* Sound that was received between the packets of the frame before is not earlier than that
+         * frame. */
         if (!step && l->last_us != SEAL_UNKNOWN_US && s->first_arrival_us < l->last_us)
                 s->first_arrival_us = l->last_us;
         if (s->last_arrival_us < s->first_arrival_us)
@@ -411,7 +427,8 @@ static void fill_request(struct segment_lane *l, bool last, struct seal *s)
         l->last_us = s->last_arrival_us;
 }
 
-int segment_lane_finish(struct segment_lane *l, bool last, int64_t next_pts, struct fragment **ret, struct err *e)
+int segment_lane_finish(
+        struct segment_lane *l, bool last, int64_t next_pts, struct fragment **ret, struct err *e)
 {
         struct fragment *f = NULL;
 
@@ -420,7 +437,8 @@ int segment_lane_finish(struct segment_lane *l, bool last, int64_t next_pts, str
                 *ret = NULL;
                 return 0;
         }
-        int64_t next = next_pts == SEGMENT_LANE_UNKNOWN ? FRAGMENT_BUILDER_UNKNOWN : next_pts - l->zero_pts;
+        int64_t next = next_pts == SEGMENT_LANE_UNKNOWN ? FRAGMENT_BUILDER_UNKNOWN
+                                                        : next_pts - l->zero_pts;
         int r = fragment_builder_finish(&l->builder, l->fragments + 1, next, &f, e);
         if (r < 0)
                 return r;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The media side of a segment writer: from the frames of one connection to finished fragments of one segment after
- * another (docs/spec/vault.md sections 2 and 4). Decides where a fragment and a segment end, keeps the tracks on one time
- * line, gathers gaps. Asks nobody for anything: keys, files, seals and writes are segment_writer's.
+ * The media side of a segment writer: from the frames of one connection to finished fragments of
+ * one segment after another (docs/spec/vault.md sections 2 and 4). Decides where a fragment and a
+ * segment end, keeps the tracks on one time line, gathers gaps. Asks nobody for anything: keys,
+ * files, seals and writes are segment_writer's.
  */
 #ifndef CUSTOS_VAULT_SEGMENT_LANE_H
 #define CUSTOS_VAULT_SEGMENT_LANE_H
@@ -22,10 +23,10 @@ struct segment_lane_plan {
 };
 
 enum segment_lane_step {
-        SEGMENT_LANE_SAME,         /* goes into the fragment that is open */
+        SEGMENT_LANE_SAME, /* goes into the fragment that is open */
         SEGMENT_LANE_NEW_FRAGMENT,
         SEGMENT_LANE_NEW_SEGMENT,
-        SEGMENT_LANE_SKIP,         /* a key frame is awaited: counted and dropped */
+        SEGMENT_LANE_SKIP, /* a key frame is awaited: counted and dropped */
 };
 
 /* Frames that were not recorded, up to the next one that is. */
@@ -54,7 +55,7 @@ struct segment_lane {
         bool has_last;
         struct track_clock_mark last; /* of the main track */
         int64_t last_key_pts;
-        unsigned step_cause;          /* why the next segment begins, 0: as it should */
+        unsigned step_cause; /* why the next segment begins, 0: as it should */
 
         /* The segment; file NULL: none is open. */
         struct segment_file *file;
@@ -84,14 +85,16 @@ void segment_lane_disconnect(struct segment_lane *l);
 
 /* MEDIA_NONE when there is no such track. */
 enum media_codec segment_lane_codec(const struct segment_lane *l, unsigned track);
-int segment_lane_plan(enum media_codec codec, struct bytes sample, struct segment_lane_plan *ret, struct err *e) MUST_USE;
+int segment_lane_plan(enum media_codec codec, struct bytes sample, struct segment_lane_plan *ret,
+        struct err *e) MUST_USE;
 /* Notes the unit's new_config; a change takes effect with the next segment. */
 void segment_lane_note_config(struct segment_lane *l, unsigned track, const struct access_unit *u);
-/* Where a unit of the main track, or of another (a segment must be open), goes. May be asked again. */
-enum segment_lane_step segment_lane_judge(struct segment_lane *l, const struct access_unit *u,
-        const struct segment_lane_plan *plan);
-enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned track, const struct access_unit *u,
-        const struct segment_lane_plan *plan);
+/* Where a unit of the main track, or of another (a segment must be open), goes. May be asked again.
+ */
+enum segment_lane_step segment_lane_judge(
+        struct segment_lane *l, const struct access_unit *u, const struct segment_lane_plan *plan);
+enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned track,
+        const struct access_unit *u, const struct segment_lane_plan *plan);
 /* The time line of the main track goes on without a jump. */
 bool segment_lane_steady(const struct segment_lane *l);
 /* Another fragment fits this segment. */
@@ -99,14 +102,17 @@ bool segment_lane_room(const struct segment_lane *l);
 int64_t segment_lane_elapsed_us(const struct segment_lane *l, const struct access_unit *u);
 
 /* Opens a segment that begins with u. The grant's descriptor is taken, also on failure. */
-int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant *g, const struct access_unit *u,
-        struct err *e) MUST_USE;
-/* Into the open fragment. Without memory it is dropped, and so are the main track's units up to the next key frame. */
+int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant *g,
+        const struct access_unit *u, struct err *e) MUST_USE;
+/* Into the open fragment. Without memory it is dropped, and so are the main track's units up to the
+ * next key frame. */
 void segment_lane_add(struct segment_lane *l, unsigned track, const struct access_unit *u,
         const struct segment_lane_plan *plan);
-/* Finishes the open fragment, with its seal request. *ret is NULL when there is nothing to be finished. last: of its segment
- * (an empty one makes a closing fragment where the segment has others). next_pts: the main track's next stamp, where known. */
-int segment_lane_finish(struct segment_lane *l, bool last, int64_t next_pts, struct fragment **ret, struct err *e) MUST_USE;
+/* Finishes the open fragment, with its seal request. *ret is NULL when there is nothing to be
+ * finished. last: of its segment (an empty one makes a closing fragment where the segment has
+ * others). next_pts: the main track's next stamp, where known. */
+int segment_lane_finish(struct segment_lane *l, bool last, int64_t next_pts, struct fragment **ret,
+        struct err *e) MUST_USE;
 void segment_lane_close(struct segment_lane *l);
 
 /* n frames of the main track were dropped. */

@@ -10,9 +10,10 @@
 #include "vault/unit_queue.h"
 
 #define TICK_MS 1000
-#define STALL_MS 3000       /* a fragment is not held open longer when nothing comes */
-#define GRANT_AGE_MS 60000  /* an unused key and file are given back, so that a key does not outlive its hour */
-#define WAITING_MAX 4       /* finished fragments */
+#define STALL_MS 3000 /* a fragment is not held open longer when nothing comes */
+#define GRANT_AGE_MS                                                                               \
+        60000 /* an unused key and file are given back, so that a key does not outlive its hour */
+#define WAITING_MAX 4 /* finished fragments */
 #define ASK_AHEAD_US INT64_C(5000000)
 
 struct segment_writer {
@@ -23,20 +24,25 @@ struct segment_writer {
         struct timer tick;
         struct unit_queue queue;
         struct segment_lane lane;
-        bool pumping, again;
+        unsigned inside; /* callbacks or the pump are under way: calls from there only leave a note
+                          */
+        bool again;
         bool stopping, stopped;
 
         bool asked, have_next;
-        bool unbegun; /* a segment was opened, and its first seal is not here: the sealer forgets it when asked for another */
+        bool refused; /* a file was, since the queue was looked at */
+        bool unbegun; /* a segment was opened, and its first seal is not here: the sealer forgets it
+                         when asked for another */
         struct segment_writer_grant next;
         uint64_t granted_ms, ask_after_ms;
 
         struct fragment *head, *tail; /* finished, in order: to be sealed, then written */
         unsigned waiting;
-        struct fragment *sealing;     /* one of them, or NULL */
+        struct fragment *sealing; /* one of them, or NULL */
         struct segment_write *write;
 
-        /* The latest connection, as units are checked when they come; main negative: it cannot be recorded. */
+        /* The latest connection, as units are checked when they come; main negative: it cannot be
+         * recorded. */
         bool connected;
         unsigned tracks_n;
         int main;
@@ -56,13 +62,18 @@ static void ask(struct segment_writer *w)
         if (w->asked || w->have_next || w->unbegun || now_ms(w) < w->ask_after_ms)
                 return;
         w->asked = true;
+        w->inside++;
         w->events->want_segment(w->owner, w);
+        w->inside--;
 }
 
 static void unused(struct segment_writer *w, const char *object_key)
 {
-        if (w->events->on_unused)
-                w->events->on_unused(w->owner, w, object_key);
+        if (!w->events->on_unused)
+                return;
+        w->inside++;
+        w->events->on_unused(w->owner, w, object_key);
+        w->inside--;
 }
 
 static void grant_close(struct segment_writer *w, struct segment_writer_grant *g)
@@ -114,7 +125,9 @@ static void give_up(struct segment_writer *w, unsigned cause)
 static void fault(struct segment_writer *w, unsigned cause, const struct err *why)
 {
         give_up(w, cause);
+        w->inside++;
         w->events->on_fault(w->owner, w, why);
+        w->inside--;
 }
 
 /* --- from the lane to the seal to the file --- */
@@ -176,7 +189,9 @@ static void report(struct segment_writer *w, const struct fragment *f)
         memcpy(r.object_key, file->object_key, sizeof r.object_key);
         memcpy(r.epoch, f->epoch, sizeof r.epoch);
         w->lane.written_us = f->request.last_arrival_us;
+        w->inside++;
         w->events->on_written(w->owner, w, &r);
+        w->inside--;
 }
 
 static void pump(struct segment_writer *w);
@@ -244,7 +259,8 @@ static bool end_segment(struct segment_writer *w, int64_t next_pts)
 }
 
 /* Each returns false when it cannot go on now; then it is called again with the same unit. */
-static bool take_main(struct segment_writer *w, const struct access_unit *u, const struct segment_lane_plan *plan)
+static bool take_main(
+        struct segment_writer *w, const struct access_unit *u, const struct segment_lane_plan *plan)
 {
         struct segment_lane *lane = &w->lane;
         enum segment_lane_step step = segment_lane_judge(lane, u, plan);
@@ -277,7 +293,8 @@ static bool take_other(struct segment_writer *w, unsigned track, const struct ac
         struct segment_lane *lane = &w->lane;
 
         if (!lane->file)
-                return true; /* nothing is told apart from the picture's time line before its first frame */
+                return true; /* nothing is told apart from the picture's time line before its first
+                                frame */
         switch (segment_lane_judge_other(lane, track, u, plan)) {
         case SEGMENT_LANE_NEW_SEGMENT:
                 /* The picture has stood still for a whole segment. */
@@ -322,7 +339,8 @@ static bool take_item(struct segment_writer *w, const struct unit_queue_item *it
         switch (item->kind) {
         case UNIT_QUEUE_UNIT:
                 /* Planned when it came, too: it cannot fail. */
-                if (segment_lane_plan(segment_lane_codec(&w->lane, item->track), item->unit.data, &plan, NULL) < 0)
+                if (segment_lane_plan(segment_lane_codec(&w->lane, item->track), item->unit.data,
+                            &plan, NULL) < 0)
                         return true;
                 return take_unit(w, item->track, &item->unit, &plan);
         case UNIT_QUEUE_BEGIN:
@@ -345,6 +363,10 @@ static bool take_item(struct segment_writer *w, const struct unit_queue_item *it
 static void pump_queue(struct segment_writer *w)
 {
         while (w->queue.head) {
+                /* Nothing is waited for when the end is near. */
+                if (w->refused && unit_queue_stopping(&w->queue))
+                        unit_queue_drop(&w->queue);
+                w->refused = false;
                 struct unit_queue_item *item = w->queue.head;
 
                 if (item->dropped) {
@@ -357,13 +379,14 @@ static void pump_queue(struct segment_writer *w)
         }
 }
 
-/* Everything that can go on does; answers that come from within callbacks are seen by another round. */
+/* Everything that can go on does; answers that come from within callbacks are seen by another
+ * round. */
 static void pump(struct segment_writer *w)
 {
         w->again = true;
-        if (w->pumping)
+        if (w->inside)
                 return;
-        w->pumping = true;
+        w->inside++;
         while (w->again) {
                 w->again = false;
                 pump_queue(w);
@@ -375,7 +398,7 @@ static void pump(struct segment_writer *w)
                 w->stopped = true;
                 grant_give_back(w);
         }
-        w->pumping = false;
+        w->inside--;
         if (done)
                 w->events->on_stopped(w->owner, w);
 }
@@ -447,7 +470,8 @@ void segment_writer_begin(struct segment_writer *w, const struct segment_writer_
                 w->codecs[i] = c->tracks[i].codec;
         copy = xcalloc(1, sizeof *copy);
         *copy = *c;
-        /* A camera that comes and goes while no file can be had: only its latest connection counts. */
+        /* A camera that comes and goes while no file can be had: only its latest connection counts.
+         */
         if (w->queue.marks >= UNIT_QUEUE_MARKS_MAX)
                 unit_queue_drop(&w->queue);
         unit_queue_push_mark(&w->queue, UNIT_QUEUE_BEGIN, copy);
@@ -465,7 +489,8 @@ static int check_unit(const struct segment_writer *w, unsigned track, const stru
         return segment_lane_plan(w->codecs[track], u->data, ret, e);
 }
 
-int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *u, struct err *e)
+int segment_writer_push(
+        struct segment_writer *w, unsigned track, const struct access_unit *u, struct err *e)
 {
         struct segment_lane_plan plan;
 
@@ -479,10 +504,10 @@ int segment_writer_push(struct segment_writer *w, unsigned track, const struct a
         int r = check_unit(w, track, u, &plan, e);
         if (r < 0)
                 return r;
-        if (!w->queue.head && !w->queue.dropping && !w->pumping) {
-                w->pumping = true;
+        if (!w->queue.head && !w->queue.dropping && !w->inside) {
+                w->inside++;
                 bool taken = take_unit(w, track, u, &plan);
-                w->pumping = false;
+                w->inside--;
                 if (taken) {
                         if (w->again)
                                 pump(w);
@@ -571,9 +596,7 @@ static void grant_refused(struct segment_writer *w)
                 return;
         w->asked = false;
         w->ask_after_ms = now_ms(w) + TICK_MS;
-        /* Nothing is waited for when the end is near. */
-        if (unit_queue_stopping(&w->queue))
-                unit_queue_drop(&w->queue);
+        w->refused = true;
 }
 
 void segment_writer_not_sealed(struct segment_writer *w, const struct err *why)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Access units of one stream to sealed fragments in segment files (docs/spec/vault.md sections 2 to 7). Runs in a
- * worker: opens nothing, holds only its current segment key. Keys, files and seals come from its owner as completions,
- * like disk writes; until they come, units wait in a bounded queue, and what exceeds it is dropped by whole groups
- * of pictures and becomes a sealed gap. The encryption is the copy into the fragment's chunks; hashes go along.
+ * Access units of one stream to sealed fragments in segment files (docs/spec/vault.md sections 2 to
+ * 7). Runs in a worker: opens nothing, holds only its current segment key. Keys, files and seals
+ * come from its owner as completions, like disk writes; until they come, units wait in a bounded
+ * queue, and what exceeds it is dropped by whole groups of pictures and becomes a sealed gap. The
+ * encryption is the copy into the fragment's chunks; hashes go along.
  */
 #ifndef CUSTOS_VAULT_SEGMENT_WRITER_H
 #define CUSTOS_VAULT_SEGMENT_WRITER_H
@@ -18,8 +19,8 @@ struct segment_writer;
 
 /* A key and a file for the next segment. */
 struct segment_writer_grant {
-        int fd;                 /* taken */
-        bool direct;            /* O_DIRECT: aligned writes only */
+        int fd;      /* taken */
+        bool direct; /* O_DIRECT: aligned writes only */
         char object_key[HEAD_KEY_MAX];
         uint8_t kid[16], key[16], hour_key_id[16];
 };
@@ -33,17 +34,21 @@ struct segment_writer_report {
         uint64_t sequence;
         uint32_t fragment;
         uint32_t samples_video;
-        bool last;              /* the segment is closed after this; end includes mfra */
+        bool last; /* the segment is closed after this; end includes mfra */
 };
 
 struct segment_writer_events {
-        /* Answer: segment_writer_granted or segment_writer_denied. Asked ahead of need (about 5 s) when a segment nears its end. */
+        /* Answer: segment_writer_granted or segment_writer_denied. Asked ahead of need (about 5 s)
+         * when a segment nears its end. */
         void (*want_segment)(void *owner, struct segment_writer *w);
-        /* request: the worker's part of a seal (docs/spec/seal.md section 2): kid (which of the granted segments), the
-         * flags FIRST and LAST, header hash, fragment, times, moof, tracks, gaps; the rest zero. Answer: segment_writer_sealed or _denied. At most one under way. */
+        /* request: the worker's part of a seal (docs/spec/seal.md section 2): kid (which of the
+         * granted segments), the flags FIRST and LAST, header hash, fragment, times, moof, tracks,
+         * gaps; the rest zero. Answer: segment_writer_sealed or _denied. At most one under way. */
         void (*want_seal)(void *owner, struct segment_writer *w, const struct seal *request);
-        void (*on_written)(void *owner, struct segment_writer *w, const struct segment_writer_report *r);
-        /* A write failed or a seal was refused: the segment is given up; a new one follows at the next key frame. */
+        void (*on_written)(
+                void *owner, struct segment_writer *w, const struct segment_writer_report *r);
+        /* A write failed or a seal was refused: the segment is given up; a new one follows at the
+         * next key frame. */
         void (*on_fault)(void *owner, struct segment_writer *w, const struct err *why);
         /* After segment_writer_stop: all that could be written is written. */
         void (*on_stopped)(void *owner, struct segment_writer *w);
@@ -54,21 +59,25 @@ struct segment_writer_events {
 struct segment_writer_options {
         struct loop *loop;
         struct chunk_pool *pool;
-        const char *stream;     /* stream path; copied */
-        const char *recorder;   /* URI; copied */
+        const char *stream;                             /* stream path; copied */
+        const char *recorder;                           /* URI; copied */
         struct bytes seal_cert, issuer_cert, root_cert; /* copied */
-        int64_t fragment_us;    /* 200000..2000000 */
-        int64_t segment_us;     /* 2000000..60000000 */
+        int64_t fragment_us;                            /* 200000..2000000 */
+        int64_t segment_us;                             /* 2000000..60000000 */
 };
 
-/* Answers may come from within the want_ callbacks. The writer may be freed from on_stopped and from no other callback. The loop
- * and the pool outlive it until writes that were under way have ended. The first video track is the main one: key frames of
- * it begin segments and fragments; a connection without video is refused by segment_writer_push. */
-struct segment_writer *segment_writer_new(const struct segment_writer_options *o, const struct segment_writer_events *events, void *owner);
-struct segment_writer *segment_writer_free(struct segment_writer *w); /* gives up what was not written */
+/* Answers may come from within the want_ callbacks. The writer may be freed from on_stopped and
+ * from no other callback. The loop and the pool outlive it until writes that were under way have
+ * ended. The first video track is the main one: key frames of it begin segments and fragments; a
+ * connection without video is refused by segment_writer_push. */
+struct segment_writer *segment_writer_new(const struct segment_writer_options *o,
+        const struct segment_writer_events *events, void *owner);
+struct segment_writer *segment_writer_free(
+        struct segment_writer *w); /* gives up what was not written */
 
-/* A connection begins: the next key frame opens a segment with these tracks. from_us: end of the last recorded frame before, for
- * the gap with the given cause (enum seal_gap_cause), SEAL_UNKNOWN_US where nothing is known. */
+/* A connection begins: the next key frame opens a segment with these tracks. from_us: end of the
+ * last recorded frame before, for the gap with the given cause (enum seal_gap_cause),
+ * SEAL_UNKNOWN_US where nothing is known. */
 struct segment_writer_connection {
         unsigned tracks_n;
         struct media_config tracks[FMP4_TRACKS_MAX];
@@ -81,8 +90,10 @@ struct segment_writer_connection {
         int64_t gap_from_us;
 };
 void segment_writer_begin(struct segment_writer *w, const struct segment_writer_connection *c);
-int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *unit, struct err *e) MUST_USE;
-/* The connection ended: seals what is there and closes the segment. Another segment_writer_begin may follow at once. */
+int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *unit,
+        struct err *e) MUST_USE;
+/* The connection ended: seals what is there and closes the segment. Another segment_writer_begin
+ * may follow at once. */
 void segment_writer_end(struct segment_writer *w);
 /* As segment_writer_end, then on_stopped. */
 void segment_writer_stop(struct segment_writer *w);
@@ -92,8 +103,9 @@ int64_t segment_writer_last_us(const struct segment_writer *w);
 /* grant is consumed (fd taken, key wiped). */
 void segment_writer_granted(struct segment_writer *w, struct segment_writer_grant *grant);
 void segment_writer_sealed(struct segment_writer *w, struct bytes seal_payload);
-/* Instead of either. A refused seal: the writer gives the segment up (on_fault), and begins another at the next key frame. A refused
- * segment: it asks again after a second. segment_writer_denied answers whatever is under way. */
+/* Instead of either. A refused seal: the writer gives the segment up (on_fault), and begins another
+ * at the next key frame. A refused segment: it asks again after a second. segment_writer_denied
+ * answers whatever is under way. */
 void segment_writer_not_sealed(struct segment_writer *w, const struct err *why);
 void segment_writer_not_granted(struct segment_writer *w, const struct err *why);
 void segment_writer_denied(struct segment_writer *w, const struct err *why);

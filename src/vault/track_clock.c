@@ -30,11 +30,13 @@ static void track_clock_set(struct track_clock *c, const struct access_unit *u,
         c->main_pts = main->pts + track_clock_rescale(us - main_us, MICROSECONDS, main->clock_rate);
 }
 
-void track_clock_align(struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main)
+void track_clock_align(
+        struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main)
 {
         bool both = u->sender_us != INT64_MIN && main->sender_us != INT64_MIN;
 
-        /* Reports come from outside: each is compared with its own arrival before the two are compared. */
+        /* Reports come from outside: each is compared with its own arrival before the two are
+         * compared. */
         if (both && distance(u->sender_us / 2, main->sender_us / 2) < FAR_US / 2 &&
                 distance(u->sender_us - main->sender_us, u->arrival_us - main->arrival_us) < FAR_US)
                 track_clock_set(c, u, main, u->sender_us, main->sender_us);
@@ -42,17 +44,19 @@ void track_clock_align(struct track_clock *c, const struct access_unit *u, const
                 track_clock_set(c, u, main, u->arrival_us, main->arrival_us);
 }
 
-static int64_t time_of(const struct track_clock *c, int64_t pts, int64_t main_zero, uint32_t main_rate)
+static int64_t time_of(
+        const struct track_clock *c, int64_t pts, int64_t main_zero, uint32_t main_rate)
 {
         return track_clock_rescale(pts - c->pts, c->clock_rate, c->timescale) +
-                track_clock_rescale(c->main_pts - main_zero, main_rate, c->timescale);
+               track_clock_rescale(c->main_pts - main_zero, main_rate, c->timescale);
 }
 
-int64_t track_clock_time(struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main,
-        int64_t main_zero)
+int64_t track_clock_time(struct track_clock *c, const struct access_unit *u,
+        const struct track_clock_mark *main, int64_t main_zero)
 {
         int64_t t = time_of(c, u->pts, main_zero, main->clock_rate);
-        int64_t expected = track_clock_rescale(main->pts - main_zero, main->clock_rate, c->timescale) +
+        int64_t expected =
+                track_clock_rescale(main->pts - main_zero, main->clock_rate, c->timescale) +
                 track_clock_rescale(u->arrival_us - main->arrival_us, MICROSECONDS, c->timescale);
 
         if (distance(t, expected) > track_clock_rescale(FAR_US, MICROSECONDS, c->timescale)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where a track's time stamps lie on the main (video) track's time line (docs/spec/vault.md section 4): by the camera's
- * sender reports where both tracks have them, else by arrival. Pure arithmetic.
+ * Where a track's time stamps lie on the main (video) track's time line (docs/spec/vault.md section
+ * 4): by the camera's sender reports where both tracks have them, else by arrival. Pure arithmetic.
  */
 #ifndef CUSTOS_VAULT_TRACK_CLOCK_H
 #define CUSTOS_VAULT_TRACK_CLOCK_H
@@ -24,10 +24,13 @@ struct track_clock_mark {
 
 /* d in ticks of from, in ticks of to, cut downwards. */
 int64_t track_clock_rescale(int64_t d, uint32_t from, uint32_t to);
-/* By sender reports where both have one and they agree within 10 s with arrival; else, where nothing is set, by arrival. */
-void track_clock_align(struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main);
-/* Time of u in the file, from main_zero. One that is more than 10 s off its arrival is aligned again by arrival. */
-int64_t track_clock_time(struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main,
-        int64_t main_zero);
+/* By sender reports where both have one and they agree within 10 s with arrival; else, where
+ * nothing is set, by arrival. */
+void track_clock_align(
+        struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main);
+/* Time of u in the file, from main_zero. One that is more than 10 s off its arrival is aligned
+ * again by arrival. */
+int64_t track_clock_time(struct track_clock *c, const struct access_unit *u,
+        const struct track_clock_mark *main, int64_t main_zero);
 
 #endif

@@ -27,7 +27,8 @@ static bool unit_queue_goes_on(const struct unit_queue *q, bool main, const stru
         return main && u->key && (q->bytes == 0 || q->bytes + u->data.n <= UNIT_QUEUE_MAX / 2);
 }
 
-static struct unit_queue_item *unit_queue_copy(unsigned track, bool main, const struct access_unit *u)
+static struct unit_queue_item *unit_queue_copy(
+        unsigned track, bool main, const struct access_unit *u)
 {
         /* The size comes from a camera: bounded by ACCESS_UNIT_MAX, and no reason to abort. */
         struct unit_queue_item *item = calloc(1, sizeof *item + u->data.n);
@@ -49,7 +50,8 @@ static struct unit_queue_item *unit_queue_copy(unsigned track, bool main, const 
         return item;
 }
 
-bool unit_queue_push_unit(struct unit_queue *q, unsigned track, bool main, const struct access_unit *u)
+bool unit_queue_push_unit(
+        struct unit_queue *q, unsigned track, bool main, const struct access_unit *u)
 {
         struct unit_queue_item *item = NULL;
 
@@ -121,5 +123,5 @@ void unit_queue_done(struct unit_queue *q)
 {
         while (q->head)
                 unit_queue_pop(q);
-        *q = (struct unit_queue){ 0 };
+        *q = (struct unit_queue){0};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What waits for a segment writer while it cannot go on: copies of access units, and the beginnings and ends of
- * connections between them, in order. Bounded: what exceeds UNIT_QUEUE_MAX is dropped up to the next key frame for which
- * there is room again, and counted.
+ * What waits for a segment writer while it cannot go on: copies of access units, and the beginnings
+ * and ends of connections between them, in order. Bounded: what exceeds UNIT_QUEUE_MAX is dropped
+ * up to the next key frame for which there is room again, and counted.
  */
 #ifndef CUSTOS_VAULT_UNIT_QUEUE_H
 #define CUSTOS_VAULT_UNIT_QUEUE_H
@@ -17,11 +17,11 @@ enum unit_queue_kind { UNIT_QUEUE_UNIT, UNIT_QUEUE_BEGIN, UNIT_QUEUE_END, UNIT_Q
 struct unit_queue_item {
         struct unit_queue_item *next;
         enum unit_queue_kind kind;
-        uint32_t dropped;            /* video frames dropped before this item */
+        uint32_t dropped; /* video frames dropped before this item */
         unsigned track;
         bool main;
-        struct access_unit unit;     /* its data lies behind this struct */
-        void *more;                  /* owned: a unit's new_config, or a beginning's connection */
+        struct access_unit unit; /* its data lies behind this struct */
+        void *more;              /* owned: a unit's new_config, or a beginning's connection */
 };
 
 struct unit_queue {
@@ -34,7 +34,8 @@ struct unit_queue {
 
 void unit_queue_done(struct unit_queue *q);
 /* False when the unit was dropped. main: it is of the main track. */
-bool unit_queue_push_unit(struct unit_queue *q, unsigned track, bool main, const struct access_unit *u);
+bool unit_queue_push_unit(
+        struct unit_queue *q, unsigned track, bool main, const struct access_unit *u);
 /* more is taken. */
 void unit_queue_push_mark(struct unit_queue *q, enum unit_queue_kind kind, void *more);
 /* Takes the first item away and frees it. */

@@ -74,13 +74,17 @@ static void check_row(struct check *c, const struct segment *s, const char *obje
                 return;
         if (!row) {
                 if (s->closed)
-                        check_fault(c, object_key, "is not in the index: custos vault rebuild mends that");
+                        check_fault(c, object_key,
+                                "is not in the index: custos vault rebuild mends that");
                 return;
         }
-        if (strcmp(row->stream, s->head.stream) != 0 || row->first_us != s->fragments[0].seal.first_arrival_us ||
+        if (strcmp(row->stream, s->head.stream) != 0 ||
+                row->first_us != s->fragments[0].seal.first_arrival_us ||
                 row->fragments > s->fragments_n || row->bytes > s->file.n ||
                 (row->closed && row->last_us != last->seal.last_arrival_us))
-                check_fault(c, object_key, "the index says something else than the file: custos vault rebuild mends that");
+                check_fault(c, object_key,
+                        "the index says something else than the file: custos vault rebuild mends "
+                        "that");
         free(row);
 }
 
@@ -90,7 +94,8 @@ static void check_rows_left(struct check *c)
         size_t at = 0;
 
         while ((row = table_next(&c->in_index, &at))) {
-                check_fault(c, row->object_key, "is in the index, and the file is missing or cannot be read");
+                check_fault(c, row->object_key,
+                        "is in the index, and the file is missing or cannot be read");
                 free(row);
         }
         table_done(&c->in_index);
@@ -98,7 +103,8 @@ static void check_rows_left(struct check *c)
 
 /* --- keys and content --- */
 
-static void check_key_file(struct check *c, const struct segment *s, const char *object_key, int64_t wall_us)
+static void check_key_file(
+        struct check *c, const struct segment *s, const char *object_key, int64_t wall_us)
 {
         CLEANUP(buf_done) struct buf text;
         char id[33];
@@ -114,13 +120,15 @@ static void check_key_file(struct check *c, const struct segment *s, const char 
                 r = key_store_parse(buf_bytes(&text), &file, &why);
         if (r == 0 && (strcmp(file.stream, s->head.stream) != 0 ||
                               memcmp(file.key_id, s->head.hour_key_id, sizeof file.key_id) != 0))
-                r = err_set(&why, ERR_CORRUPT, "the key file %s is of another stream or key than its name says", id);
+                r = err_set(&why, ERR_CORRUPT,
+                        "the key file %s is of another stream or key than its name says", id);
         if (r < 0)
                 check_fault(c, object_key, "%s", why.text);
         table_put(&c->keys, id, c); /* said once for each key */
 }
 
-/* NAL units as decrypted: lengths that add up, and headers that can be ones (ISO/IEC 14496-10 7.3.1, 23008-2 7.3.1.2). */
+/* NAL units as decrypted: lengths that add up, and headers that can be ones (ISO/IEC
+ * 14496-10 7.3.1, 23008-2 7.3.1.2). */
 static const char *find_nal_fault(enum media_codec codec, struct bytes sample)
 {
         size_t header = codec == MEDIA_H265 ? 2 : 1;
@@ -129,7 +137,8 @@ static const char *find_nal_fault(enum media_codec codec, struct bytes sample)
                 if (sample.n - at < 4)
                         return "bytes behind the last NAL unit";
                 const uint8_t *p = sample.p + at;
-                uint32_t n = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+                uint32_t n =
+                        (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
                 if (n > sample.n - at - 4)
                         return "a NAL unit that is longer than its frame";
                 if (n >= header && p[4] & 0x80)
@@ -139,8 +148,8 @@ static const char *find_nal_fault(enum media_codec codec, struct bytes sample)
         return NULL;
 }
 
-static void check_samples(struct check *c, const struct segment *s, const struct fmp4_fragment_track *t, struct bytes clear,
-        const char *where)
+static void check_samples(struct check *c, const struct segment *s,
+        const struct fmp4_fragment_track *t, struct bytes clear, const char *where)
 {
         enum media_codec codec = s->header.tracks[t->id - 1].config.codec;
         size_t at = 0;
@@ -148,17 +157,18 @@ static void check_samples(struct check *c, const struct segment *s, const struct
         for (unsigned i = 0; i < t->samples_n && media_is_video(codec); i++) {
                 const char *fault = find_nal_fault(codec, bytes_sub(clear, at, t->samples[i].size));
                 if (fault) {
-                        check_fault(c, where, "track %" PRIu32 ", sample %u: %s", t->id, i + 1, fault);
+                        check_fault(
+                                c, where, "track %" PRIu32 ", sample %u: %s", t->id, i + 1, fault);
                         return;
                 }
                 at += t->samples[i].size;
         }
 }
 
-static void decrypt_fragment(struct check *c, const struct segment *s, unsigned i, const uint8_t key[static 16],
-        const char *object_key)
+static void decrypt_fragment(struct check *c, const struct segment *s, unsigned i,
+        const uint8_t key[static 16], const char *object_key)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
         CLEANUP(buf_done) struct buf clear;
         char where[HEAD_KEY_MAX + 32];
         struct err why;
@@ -180,7 +190,8 @@ static void decrypt_fragment(struct check *c, const struct segment *s, unsigned 
                 c->result->decrypted++;
 }
 
-static void check_content(struct check *c, const struct segment *s, const char *object_key, int64_t wall_us)
+static void check_content(
+        struct check *c, const struct segment *s, const char *object_key, int64_t wall_us)
 {
         uint8_t key[16];
         struct err why;
@@ -280,10 +291,11 @@ static int on_key(void *owner, const char *name, struct err *e)
         return 0;
 }
 
-int vault_check(const char *vault, const struct vault_check_options *o, struct vault_check_result *ret, struct err *e)
+int vault_check(const char *vault, const struct vault_check_options *o,
+        struct vault_check_result *ret, struct err *e)
 {
-        struct vault_check_result result = { 0 };
-        struct check c = { .vault = vault, .o = o, .result = &result };
+        struct vault_check_result result = {0};
+        struct check c = {.vault = vault, .o = o, .result = &result};
 
         if (!file_exists(vault))
                 return err_set(e, ERR_NOT_FOUND, "there is no vault at %s", vault);

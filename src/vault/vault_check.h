@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a vault has besides its seals: key files for its segments, an index that agrees with its files, and, with a private key, footage
- * that can be decrypted. Seals and chains are judged by verify/, which knows nothing of keys and indexes.
+ * What a vault has besides its seals: key files for its segments, an index that agrees with its
+ * files, and, with a private key, footage that can be decrypted. Seals and chains are judged by
+ * verify/, which knows nothing of keys and indexes.
  */
 #ifndef CUSTOS_VAULT_VAULT_CHECK_H
 #define CUSTOS_VAULT_VAULT_CHECK_H
@@ -26,6 +27,7 @@ struct vault_check_result {
 };
 
 /* Fails only when nothing could be looked at. */
-int vault_check(const char *vault, const struct vault_check_options *o, struct vault_check_result *ret, struct err *e) MUST_USE;
+int vault_check(const char *vault, const struct vault_check_options *o,
+        struct vault_check_result *ret, struct err *e) MUST_USE;
 
 #endif

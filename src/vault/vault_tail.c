@@ -13,7 +13,9 @@
 
 #define PATH_ROOM 4400
 #define INDEX_ROOM 16384
-#define HOURS_BACK 2 /* looked at when the newest file holds nothing: it was made seconds after the one before */
+#define HOURS_BACK                                                                                 \
+        2 /* looked at when the newest file holds nothing: it was made seconds after the one       \
+             before */
 
 /* One segment's end. */
 struct segment_end {
@@ -39,7 +41,8 @@ static int write_all(int fd, struct bytes b, uint64_t at, const char *path, stru
 }
 
 /* A close that was interrupted: mfra and index space follow from what is sealed. */
-static int complete(int fd, const char *path, const struct segment *s, uint64_t end, struct segment_end *ret, struct err *e)
+static int complete(int fd, const char *path, const struct segment *s, uint64_t end,
+        struct segment_end *ret, struct err *e)
 {
         CLEANUP(buf_done) struct buf index;
 
@@ -97,7 +100,8 @@ static bool has_seal(struct bytes file)
                         struct unpack u = unpack_of(bytes_sub(file, from - 8, 4));
                         uint32_t size = unpack_u32(&u);
                         struct bytes box = bytes_sub(file, from - 8, size);
-                        if (size > 24 && box.n == size && seal_parse(bytes_sub(box, 24, box.n), &s, NULL) == 0)
+                        if (size > 24 && box.n == size &&
+                                seal_parse(bytes_sub(box, 24, box.n), &s, NULL) == 0)
                                 return true;
                 }
                 file = bytes_sub(file, from + n, file.n);
@@ -115,7 +119,8 @@ static int read_mapped(const char *path, struct bytes file, struct segment_end *
                         segment_done(&s);
                 /* Bytes with a seal among them are evidence, readable or not. */
                 if (has_seal(file))
-                        return err_set(e, ERR_CORRUPT, "%s has seals and cannot be read: run custos vault check", path);
+                        return err_set(e, ERR_CORRUPT,
+                                "%s has seals and cannot be read: run custos vault check", path);
                 ret->cut_bytes = file.n;
                 return 0;
         }
@@ -131,11 +136,12 @@ static int read_mapped(const char *path, struct bytes file, struct segment_end *
 }
 
 /* Reads and mends one file; one without a seal is deleted. ERR_NOT_FOUND when it is not there. */
-static int read_end(const char *vault, const char *object_key, struct segment_end *ret, struct err *e)
+static int read_end(
+        const char *vault, const char *object_key, struct segment_end *ret, struct err *e)
 {
         char path[PATH_ROOM];
         struct file_map map;
-        struct segment_end end = { 0 };
+        struct segment_end end = {0};
 
         snprintf(path, sizeof path, "%s/%s", vault, object_key);
         int r = file_map_open(path, &map, e);
@@ -171,7 +177,7 @@ struct search {
 static bool same_link(const struct seal_link *a, const struct seal_link *b)
 {
         return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
-                memcmp(a->hash, b->hash, sizeof a->hash) == 0;
+               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
 }
 
 static bool comes_after(const struct segment_end *end, const struct search *s)
@@ -204,10 +210,11 @@ static int on_candidate(void *owner, const char *object_key, struct err *e)
         return 0;
 }
 
-int vault_tail_read(const char *vault, const char *stream, const char *object_key, struct vault_tail *ret, struct err *e)
+int vault_tail_read(const char *vault, const char *stream, const char *object_key,
+        struct vault_tail *ret, struct err *e)
 {
-        struct vault_tail tail = { .empty = true };
-        struct search search = { .vault = vault, .tail = &tail };
+        struct vault_tail tail = {.empty = true};
+        struct search search = {.vault = vault, .tail = &tail};
         char hour[VAULT_WALK_HOUR_ROOM];
 
         if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The end of a stream on the disk, for whoever goes on recording it (docs/spec/vault.md section 2). Looks at the newest
- * segment only, and at its neighbours where nothing was written to that yet; the cost does not grow with the vault.
+ * The end of a stream on the disk, for whoever goes on recording it (docs/spec/vault.md section 2).
+ * Looks at the newest segment only, and at its neighbours where nothing was written to that yet;
+ * the cost does not grow with the vault.
  *
  * No writer may have the files open: they are mended.
  */
@@ -11,21 +12,23 @@
 #include "seal/seal.h"
 
 struct vault_tail {
-        bool empty;                     /* nothing sealed was found; the rest is zero then */
-        char object_key[HEAD_KEY_MAX];  /* the segment that holds the last seal */
-        struct seal_link last;          /* its last seal */
-        int64_t last_arrival_us;        /* of that seal */
-        uint64_t bytes;                 /* of the file now */
-        uint64_t cut_bytes;             /* of unsealed tail that were cut off, in all files looked at */
-        unsigned deleted;               /* files in which nothing had been sealed */
-        bool completed;                 /* a segment whose LAST seal was there got its index */
+        bool empty;                    /* nothing sealed was found; the rest is zero then */
+        char object_key[HEAD_KEY_MAX]; /* the segment that holds the last seal */
+        struct seal_link last;         /* its last seal */
+        int64_t last_arrival_us;       /* of that seal */
+        uint64_t bytes;                /* of the file now */
+        uint64_t cut_bytes; /* of unsealed tail that were cut off, in all files looked at */
+        unsigned deleted;   /* files in which nothing had been sealed */
+        bool completed;     /* a segment whose LAST seal was there got its index */
 };
 
 /*
- * object_key: of the segment that was made last. Cuts its unsealed tail, gives back the room set aside behind it, completes a
- * close that was interrupted, and deletes a file in which nothing had been sealed. ERR_CORRUPT, nothing changed, when the file has seals and
- * still cannot be read: custos vault check says more.
+ * object_key: of the segment that was made last. Cuts its unsealed tail, gives back the room set
+ * aside behind it, completes a close that was interrupted, and deletes a file in which nothing had
+ * been sealed. ERR_CORRUPT, nothing changed, when the file has seals and still cannot be read:
+ * custos vault check says more.
  */
-int vault_tail_read(const char *vault, const char *stream, const char *object_key, struct vault_tail *ret, struct err *e) MUST_USE;
+int vault_tail_read(const char *vault, const char *stream, const char *object_key,
+        struct vault_tail *ret, struct err *e) MUST_USE;
 
 #endif

@@ -40,19 +40,20 @@ static int name_list_read(const char *path, struct name_list *ret, struct err *e
         int n = scandir(path, &entries, not_hidden, by_name);
 
         if (n < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-                *ret = (struct name_list){ 0 };
+                *ret = (struct name_list){0};
                 return 0;
         }
         if (n < 0)
                 return err_os(e, ERR_IO, errno, "read directory %s", path);
-        *ret = (struct name_list){ n, entries };
+        *ret = (struct name_list){n, entries};
         return 0;
 }
 
-int vault_walk_streams(const char *vault, int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,
+int vault_walk_streams(const char *vault,
+        int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,
         struct err *e)
 {
-        CLEANUP(name_list_done) struct name_list names = { 0 };
+        CLEANUP(name_list_done) struct name_list names = {0};
         int r = name_list_read(vault, &names, e);
 
         for (int i = 0; r == 0 && i < names.n; i++) {
@@ -71,7 +72,7 @@ struct walk {
 
 static int walk_below(const struct walk *w, const char *below, struct err *e)
 {
-        CLEANUP(name_list_done) struct name_list names = { 0 };
+        CLEANUP(name_list_done) struct name_list names = {0};
         char path[PATH_ROOM], key[HEAD_KEY_MAX];
 
         snprintf(path, sizeof path, "%s/%s/%s", w->vault, w->stream, below);
@@ -98,9 +99,10 @@ static int walk_below(const struct walk *w, const char *below, struct err *e)
 }
 
 int vault_walk_segments(const char *vault, const char *stream, const char *below,
-        int (*on_segment)(void *owner, const char *object_key, struct err *e), void *owner, struct err *e)
+        int (*on_segment)(void *owner, const char *object_key, struct err *e), void *owner,
+        struct err *e)
 {
-        struct walk w = { vault, stream, on_segment, owner };
+        struct walk w = {vault, stream, on_segment, owner};
 
         if (!head_is_stream_path(stream))
                 return err_set(e, ERR_INVALID, "\"%s\" is not a stream path", stream);
@@ -110,7 +112,7 @@ int vault_walk_segments(const char *vault, const char *stream, const char *below
 /* The greatest name of a directory that is below `limit` (NULL: any) and n characters long. */
 static int name_before(const char *path, const char *limit, size_t n, char *to, struct err *e)
 {
-        CLEANUP(name_list_done) struct name_list names = { 0 };
+        CLEANUP(name_list_done) struct name_list names = {0};
         int r = name_list_read(path, &names, e);
 
         if (r < 0)
@@ -125,8 +127,8 @@ static int name_before(const char *path, const char *limit, size_t n, char *to, 
         return ERR_NOT_FOUND;
 }
 
-int vault_walk_hour_before(const char *vault, const char *stream, const char *hour, char ret[static VAULT_WALK_HOUR_ROOM],
-        struct err *e)
+int vault_walk_hour_before(const char *vault, const char *stream, const char *hour,
+        char ret[static VAULT_WALK_HOUR_ROOM], struct err *e)
 {
         char path[PATH_ROOM], date[11], found[3];
 
@@ -139,7 +141,9 @@ int vault_walk_hour_before(const char *vault, const char *stream, const char *ho
                 snprintf(path, sizeof path, "%s/%s", vault, stream);
                 r = name_before(path, date, 10, date, e);
                 if (r < 0)
-                        return r == ERR_NOT_FOUND ? err_set(e, r, "no hour of %s before %s", stream, hour) : r;
+                        return r == ERR_NOT_FOUND
+                                       ? err_set(e, r, "no hour of %s before %s", stream, hour)
+                                       : r;
                 snprintf(path, sizeof path, "%s/%s/%s", vault, stream, date);
                 r = name_before(path, NULL, 2, found, e);
         }
@@ -154,18 +158,19 @@ static int walk_keys(const char *vault, const char *name, unsigned depth,
         int (*on_key)(void *owner, const char *name, struct err *e), void *owner, struct err *e)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, name);
-        CLEANUP(name_list_done) struct name_list names = { 0 };
+        CLEANUP(name_list_done) struct name_list names = {0};
         int r = name_list_read(path, &names, e);
 
         for (int i = 0; r == 0 && i < names.n; i++) {
                 CLEANUP(own_freep) char *below = xasprintf("%s/%s", name, names.entries[i]->d_name);
-                r = depth == KEY_DEPTH ? on_key(owner, below, e) : walk_keys(vault, below, depth + 1, on_key, owner, e);
+                r = depth == KEY_DEPTH ? on_key(owner, below, e)
+                                       : walk_keys(vault, below, depth + 1, on_key, owner, e);
         }
         return r;
 }
 
-int vault_walk_keys(const char *vault, int (*on_key)(void *owner, const char *name, struct err *e), void *owner,
-        struct err *e)
+int vault_walk_keys(const char *vault, int (*on_key)(void *owner, const char *name, struct err *e),
+        void *owner, struct err *e)
 {
         return walk_keys(vault, "keys", 1, on_key, owner, e);
 }
@@ -179,6 +184,7 @@ int64_t vault_walk_time_of(const char *object_key)
         /* <stream>/2026-11-22/17/40-01.221Z.0.mp4 */
         if (!slash || strlen(slash) < 25)
                 return INT64_MIN;
-        snprintf(text, sizeof text, "%.10sT%.2s:%.2s:%.6sZ", slash + 1, slash + 12, slash + 15, slash + 18);
+        snprintf(text, sizeof text, "%.10sT%.2s:%.2s:%.6sZ", slash + 1, slash + 12, slash + 15,
+                slash + 18);
         return str_parse_time(text, &us, NULL) < 0 ? INT64_MIN : us;
 }

@@ -233,11 +233,30 @@ static size_t tell_run(struct line *l, const struct piece *p, size_t k, const st
         return n;
 }
 
+/* A file in which nothing is sealed (made ahead, or its process died at once): the seals around it know whether there
+ * ever was something. */
+static bool nothing_was_here(const struct line *l, size_t piece)
+{
+        size_t before = piece, after = piece + 1;
+
+        while (before > 0 && l->pieces[before - 1].seals_n == 0)
+                before--;
+        while (after < l->n && l->pieces[after].seals_n == 0)
+                after++;
+        if (before == 0 || after == l->n)
+                return true;
+        const struct piece *p = &l->pieces[before - 1];
+        return memcmp(l->pieces[after].seals[0].chain.previous.hash, p->seals[p->seals_n - 1].chain.self.hash,
+                       sizeof p->seals[0].chain.self.hash) == 0;
+}
+
 /* An unsealed tail is no fault where the recorder writes just now, or where it is sealed that it stopped there. */
 static bool tail_is_honest(const struct line *l, size_t piece)
 {
         if (l->kind != LINE_VAULT)
                 return false;
+        if (l->pieces[piece].seals_n == 0 && nothing_was_here(l, piece))
+                return true;
         for (size_t i = piece + 1; i < l->n; i++) {
                 const struct piece *next = &l->pieces[i];
                 if (next->seals_n == 0)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from custos_site import CARS, DESK, Edge, Site, check, kill, main, wait_for
+from custos_site import CARS, DESK, Edge, Site, check, kill, main, verify, wait_for
 from vault_bytes import GAP_CAUSES, Segment, segment_key
 
 CONFIG = "[recorder]\nsegment_s = 2\nfragment_ms = 200\nworkers = 2\n"
@@ -89,13 +89,9 @@ def causes(segments):
 
 
 def verdict(site, trust):
-    p = site_verify(site, trust)
-    return p.returncode, {item["verdict"] for item in json.loads(p.stdout)["items"]}, p.stdout
-
-
-def site_verify(site, trust):
-    from custos_site import custos
-    return custos("verify", site.state / "vault", "--trust", trust, "--json", program=site.program, ok=None)
+    """(exit status, kinds of items, the report's items as text)"""
+    code, report = verify(site.state / "vault", trust, program=site.program)
+    return code, {item["kind"] for item in report["items"]}, json.dumps(report["items"], indent=1)
 
 
 def test_counters(folder):
@@ -170,8 +166,8 @@ def check_keys_show(site, seen):
     for path in site.segments():
         segment = Segment(path)
         if segment.fragments:
-            shown = site.cli("keys", "show", path).stdout
-            check(seen[segment.kid].hex() in shown, f"custos keys show of {path.name}: {shown}")
+            shown = site.keys_show(segment.stream, segment.fragments[0].seal.first_us)
+            check(shown.get(path) == seen[segment.kid], f"custos keys show of {path}: {list(shown)}")
 
 
 def report(counters, seen):

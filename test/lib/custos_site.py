@@ -16,6 +16,7 @@ A test is a program: exit 0 passed, 77 skipped (skip() says why), anything else 
 alone. What every process says is kept in files; a sanitizer's report in one of them fails the test.
 (The file is not named site.py, because Python has a module of that name loaded before any program begins.)
 """
+import datetime
 import json
 import os
 import re
@@ -67,6 +68,15 @@ def run(*command, ok=True, timeout=60, stdin=None):
 
 def custos(*arguments, program=None, ok=True, timeout=60):
     return run(program or CUSTOS, *arguments, ok=ok, timeout=timeout)
+
+
+def verify(path, trust=None, program=None, ok=None):
+    """custos verify --json: (exit status, report)."""
+    p = custos("verify", path, *(["--trust", trust] if trust else []), "--json", program=program, ok=ok)
+    try:
+        return p.returncode, json.loads(p.stdout)
+    except ValueError:
+        raise Failure(f"custos verify {path} printed no JSON ({p.returncode}): {p.stdout[-500:]}{p.stderr[-1500:]}") from None
 
 
 def fixture(name):
@@ -390,6 +400,12 @@ class Site:
 
     def segments(self, path=None):
         return sorted((self.state / "vault").glob(f"{path or '*'}/*/*/*.mp4"))
+
+    def keys_show(self, stream, at_us, *options):
+        """{path: key} of the segments that custos keys show finds at this time."""
+        at = datetime.datetime.fromtimestamp(at_us / 1e6, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        shown = json.loads(self.cli("keys", "show", "--stream", stream, "--at", at, "--json", *options).stdout)
+        return {Path(s["file"]): bytes.fromhex(s["key"]) for s in shown}
 
     # cameras
 

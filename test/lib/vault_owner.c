@@ -15,18 +15,18 @@
 
 #define RESERVE (1u << 20)
 
-const struct media_config vault_owner_h264 = { .codec = MEDIA_H264,
+const struct media_config vault_owner_h264 = {.codec = MEDIA_H264,
         .clock_rate = 90000,
         .width = 640,
         .height = 360,
-        .parameters = { 1, 100, 0, 30, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 30, 1, 0, 2, 0x68, 0xee },
-        .parameters_n = 17 };
-const struct media_config vault_owner_aac = { .codec = MEDIA_AAC,
+        .parameters = {1, 100, 0, 30, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 30, 1, 0, 2, 0x68, 0xee},
+        .parameters_n = 17};
+const struct media_config vault_owner_aac = {.codec = MEDIA_AAC,
         .clock_rate = 48000,
         .sample_rate = 48000,
         .channels = 2,
-        .parameters = { 0x11, 0x90 },
-        .parameters_n = 2 };
+        .parameters = {0x11, 0x90},
+        .parameters_n = 2};
 
 static void must(int r, const struct err *e)
 {
@@ -38,7 +38,7 @@ static void must(int r, const struct err *e)
 
 static void owner_new_hour(struct vault_owner *o)
 {
-        struct key_store_recipient to = { .kind = "recorder" };
+        struct key_store_recipient to = {.kind = "recorder"};
         char hour[KEY_STORE_HOUR_ROOM], name[256];
         CLEANUP(buf_done) struct buf text;
         struct err e;
@@ -63,13 +63,16 @@ static int owner_make_file(struct vault_owner *o, struct segment_writer_grant *g
         int r = ERR_STATE;
 
         str_time(time, o->now_us);
-        CLEANUP(own_freep) char *dir = xasprintf("%s/%s/%.10s/%.2s", o->dir, VAULT_OWNER_STREAM, time, time + 11);
+        CLEANUP(own_freep)
+        char *dir = xasprintf("%s/%s/%.10s/%.2s", o->dir, VAULT_OWNER_STREAM, time, time + 11);
         must(file_make_dirs(dir, 0700, &e), &e);
         CLEANUP(own_closep) int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         for (unsigned n = 0; r == ERR_STATE; n++) {
-                CLEANUP(own_freep) char *name = xasprintf("%.2s-%.6sZ.%u.mp4", time + 14, time + 17, n);
+                CLEANUP(own_freep)
+                char *name = xasprintf("%.2s-%.6sZ.%u.mp4", time + 14, time + 17, n);
                 r = file_create_segment(fd, name, RESERVE, &g->fd, &g->direct, &e);
-                snprintf(g->object_key, sizeof g->object_key, "%s/%.10s/%.2s/%s", VAULT_OWNER_STREAM, time, time + 11, name);
+                snprintf(g->object_key, sizeof g->object_key, "%s/%.10s/%.2s/%s",
+                        VAULT_OWNER_STREAM, time, time + 11, name);
         }
         must(r, &e);
         return r;
@@ -77,7 +80,7 @@ static int owner_make_file(struct vault_owner *o, struct segment_writer_grant *g
 
 void vault_owner_grant(struct vault_owner *o)
 {
-        struct segment_writer_grant g = { .fd = -1 };
+        struct segment_writer_grant g = {.fd = -1};
         struct vault_owner_segment *s = &o->segments[o->segments_n];
 
         o->wants_segment = false;
@@ -99,7 +102,8 @@ void vault_owner_grant(struct vault_owner *o)
         segment_writer_granted(o->writer, &g);
 }
 
-static const struct vault_owner_segment *owner_segment_of(const struct vault_owner *o, const uint8_t kid[16])
+static const struct vault_owner_segment *owner_segment_of(
+        const struct vault_owner *o, const uint8_t kid[16])
 {
         for (unsigned i = 0; i < o->segments_n; i++) {
                 if (memcmp(o->segments[i].kid, kid, 16) == 0)
@@ -116,7 +120,8 @@ static const char *owner_objection(struct vault_owner *o, const struct seal *s)
         for (unsigned i = 0; i < s->gaps_n; i++) {
                 const struct seal_gap *g = &s->gaps[i];
                 step |= g->cause == SEAL_GAP_CLOCK_STEP;
-                if (g->from_us != SEAL_UNKNOWN_US && g->from_us > g->to_us && g->cause != SEAL_GAP_CLOCK_STEP)
+                if (g->from_us != SEAL_UNKNOWN_US && g->from_us > g->to_us &&
+                        g->cause != SEAL_GAP_CLOCK_STEP)
                         return "a gap that ends before it begins";
         }
         if (!owner_segment_of(o, s->kid))
@@ -125,9 +130,11 @@ static const char *owner_objection(struct vault_owner *o, const struct seal *s)
                 return "not the next fragment";
         if (same && memcmp(s->header_hash, o->header_hash, 32) != 0)
                 return "another header";
-        if (s->last_arrival_us < s->first_arrival_us || s->last_arrival_us - s->first_arrival_us > 2500000)
+        if (s->last_arrival_us < s->first_arrival_us ||
+                s->last_arrival_us - s->first_arrival_us > 2500000)
                 return "more media than a fragment may hold";
-        if (!step && o->last_arrival_us != SEAL_UNKNOWN_US && s->first_arrival_us < o->last_arrival_us)
+        if (!step && o->last_arrival_us != SEAL_UNKNOWN_US &&
+                s->first_arrival_us < o->last_arrival_us)
                 return "older than what was sealed before";
         if (s->tracks_n == 0 && !(s->flags & SEAL_LAST))
                 return "no media, and not the end";
@@ -150,7 +157,8 @@ void vault_owner_seal(struct vault_owner *o)
                 if (objection)
                         fprintf(stderr, "vault_owner: seal refused: %s\n", objection);
                 o->deny_next_seal = false;
-                err_set(&e, ERR_DENIED, "refused: %s", objection ? objection : "as the test wants it");
+                err_set(&e, ERR_DENIED, "refused: %s",
+                        objection ? objection : "as the test wants it");
                 segment_writer_not_sealed(o->writer, &e);
                 return;
         }
@@ -197,6 +205,12 @@ static void owner_want_segment(void *owner, struct segment_writer *w)
 
         if (w != o->writer && o->writer)
                 abort();
+        if (o->refuse_grants) {
+                struct err why;
+                err_set(&why, ERR_UNAVAILABLE, "as the test wants it");
+                segment_writer_not_granted(w, &why);
+                return;
+        }
         o->wants_segment = true;
         owner_answer_when(o);
 }
@@ -212,7 +226,8 @@ static void owner_want_seal(void *owner, struct segment_writer *w, const struct 
         owner_answer_when(o);
 }
 
-static void owner_on_written(void *owner, struct segment_writer *w, const struct segment_writer_report *r)
+static void owner_on_written(
+        void *owner, struct segment_writer *w, const struct segment_writer_report *r)
 {
         struct vault_owner *o = owner;
 
@@ -253,9 +268,9 @@ static void owner_on_unused(void *owner, struct segment_writer *w, const char *o
 
 static void owner_new_writer(struct vault_owner *o, int64_t fragment_us, int64_t segment_us)
 {
-        static const struct segment_writer_events events = { owner_want_segment, owner_want_seal, owner_on_written,
-                owner_on_fault, owner_on_stopped, owner_on_unused };
-        struct segment_writer_options options = { .loop = o->loop,
+        static const struct segment_writer_events events = {owner_want_segment, owner_want_seal,
+                owner_on_written, owner_on_fault, owner_on_stopped, owner_on_unused};
+        struct segment_writer_options options = {.loop = o->loop,
                 .pool = o->pool,
                 .stream = VAULT_OWNER_STREAM,
                 .recorder = o->site->recorder,
@@ -263,7 +278,7 @@ static void owner_new_writer(struct vault_owner *o, int64_t fragment_us, int64_t
                 .issuer_cert = buf_bytes(&o->site->issuer),
                 .root_cert = buf_bytes(&o->site->root),
                 .fragment_us = fragment_us,
-                .segment_us = segment_us };
+                .segment_us = segment_us};
 
         random_bytes(o->epoch, sizeof o->epoch);
         o->sequence = 0;
@@ -320,7 +335,8 @@ void vault_owner_restart(struct vault_owner *o, int64_t fragment_us, int64_t seg
         owner_new_writer(o, fragment_us, segment_us);
 }
 
-void vault_owner_begin(struct vault_owner *o, const struct media_config *tracks, unsigned n, unsigned gap_cause)
+void vault_owner_begin(
+        struct vault_owner *o, const struct media_config *tracks, unsigned n, unsigned gap_cause)
 {
         struct segment_writer_connection *c = xcalloc(1, sizeof *c);
 
@@ -331,7 +347,8 @@ void vault_owner_begin(struct vault_owner *o, const struct media_config *tracks,
         c->connected_us = o->now_us;
         snprintf(c->source, sizeof c->source, "rtsps://192.0.2.7/main");
         c->gap_cause = gap_cause;
-        c->gap_from_us = gap_cause == SEAL_GAP_START ? SEAL_UNKNOWN_US : segment_writer_last_us(o->writer);
+        c->gap_from_us =
+                gap_cause == SEAL_GAP_START ? SEAL_UNKNOWN_US : segment_writer_last_us(o->writer);
         segment_writer_begin(o->writer, c);
         free(c);
 }
@@ -397,7 +414,8 @@ void vault_owner_decrypt(struct vault_owner *o, uint32_t track_id, struct buf *o
                         continue;
                 vault_owner_read(o, i, &f);
                 for (unsigned k = 0; k < f.segment.fragments_n; k++) {
-                        int r = segment_decrypt(&f.segment, k, track_id, o->segments[i].key, out, &e);
+                        int r = segment_decrypt(
+                                &f.segment, k, track_id, o->segments[i].key, out, &e);
                         if (r != ERR_NOT_FOUND)
                                 must(r, &e);
                 }

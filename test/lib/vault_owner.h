@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a segment writer's owner is, for tests: it makes files in a vault of its own, draws keys, signs seals as docs/spec/seal.md
- * section 2 says, and refuses what that refuses. A test includes vault_owner.c (once a program) behind cmocka.h and links
- * `vault`. Everything aborts where it cannot go on.
+ * What a segment writer's owner is, for tests: it makes files in a vault of its own, draws keys,
+ * signs seals as docs/spec/seal.md section 2 says, and refuses what that refuses. A test includes
+ * vault_owner.c (once a program) behind cmocka.h and links `vault`. Everything aborts where it
+ * cannot go on.
  */
 #ifndef CUSTOS_TEST_VAULT_OWNER_H
 #define CUSTOS_TEST_VAULT_OWNER_H
@@ -46,9 +47,10 @@ struct vault_owner {
 
         /* What a test asks for. */
         bool hold_grants, hold_seals; /* no answer */
-        bool later;                   /* answers come from the loop and not from within the question */
+        bool later;         /* answers come from the loop and not from within the question */
+        bool refuse_grants; /* from within the question */
         bool deny_next_seal, break_next_file;
-        bool wants_segment;           /* a held question */
+        bool wants_segment; /* a held question */
         struct seal held_request;
         bool wants_seal;
         struct timer answer;
@@ -58,7 +60,8 @@ struct vault_owner *vault_owner_new(int64_t fragment_us, int64_t segment_us, siz
 struct vault_owner *vault_owner_free(struct vault_owner *o); /* with the vault's files */
 /* A new writer on the same vault, as after a restart of every process: new epoch, new hour key. */
 void vault_owner_restart(struct vault_owner *o, int64_t fragment_us, int64_t segment_us);
-void vault_owner_begin(struct vault_owner *o, const struct media_config *tracks, unsigned n, unsigned gap_cause);
+void vault_owner_begin(
+        struct vault_owner *o, const struct media_config *tracks, unsigned n, unsigned gap_cause);
 /* Runs the loop until all that was sealed is written; at most ms. */
 void vault_owner_settle(struct vault_owner *o);
 void vault_owner_run_ms(struct vault_owner *o, unsigned ms);

@@ -61,7 +61,8 @@ static int add_camera(struct db *d, const char *name, struct bytes note)
 {
         struct db_query *q;
 
-        assert_int_equal(db_query(d, "INSERT INTO camera (name, note) VALUES (?1, ?2)", &q, NULL), 0);
+        assert_int_equal(
+                db_query(d, "INSERT INTO camera (name, note) VALUES (?1, ?2)", &q, NULL), 0);
         db_bind_text(q, 1, name);
         db_bind_blob(q, 2, note);
         return db_run(q, NULL);
@@ -80,16 +81,18 @@ static int64_t count(struct db *d)
 
 static void test_values(void **state)
 {
-        static const uint8_t note[] = { 0, 1, 0xff, 0 };
+        static const uint8_t note[] = {0, 1, 0xff, 0};
         struct db *d = open_db(*state, 1);
         struct db_query *q;
         struct stat st;
 
         assert_int_equal(stat(((struct fixture *)*state)->path, &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
-        assert_int_equal(add_camera(d, "l'obby\"; DROP TABLE camera;--", BYTES(note, sizeof note)), 0);
+        assert_int_equal(
+                add_camera(d, "l'obby\"; DROP TABLE camera;--", BYTES(note, sizeof note)), 0);
         assert_int_equal(add_camera(d, "empty", BYTES(NULL, 0)), 0);
-        assert_int_equal(db_query(d, "SELECT name, note, id, NULL FROM camera ORDER BY id", &q, NULL), 0);
+        assert_int_equal(
+                db_query(d, "SELECT name, note, id, NULL FROM camera ORDER BY id", &q, NULL), 0);
         assert_int_equal(db_step(q, NULL), 1);
         assert_string_equal(db_text(q, 0), "l'obby\"; DROP TABLE camera;--");
         assert_true(bytes_equal(db_blob(q, 1), BYTES(note, sizeof note)));

@@ -50,10 +50,13 @@ static void test_read_tolerantly(void **state)
         for (const char *c = key + 5; n < 56; c++) {
                 if (isspace(*c))
                         continue;
-                typed[n++] = (char)(*c == 'O' ? '0' : *c == 'I' ? '1' : *c == 'B' ? '8' : tolower(*c));
+                typed[n++] = (char)(*c == 'O'   ? '0'
+                                    : *c == 'I' ? '1'
+                                    : *c == 'B' ? '8'
+                                                : tolower(*c));
         }
         for (size_t i = 0; i < 3; i++) {
-                static const char *const between[] = { "\n\t", "-", "" };
+                static const char *const between[] = {"\n\t", "-", ""};
                 char all[450];
                 snprintf(all, sizeof all, " %.28s%s%s\n", typed, between[i], typed + 28);
                 assert_int_equal(recovery_kit_parse(bytes_str(all), &again, &e), 0);
@@ -110,12 +113,14 @@ static void test_another_recipient(void **state)
 /* The example of RFC 4648 section 10 shows that the letters are base32's: a key of known bytes. */
 static void test_letters(void **state)
 {
-        struct recovery_kit kit = { .private_key = "foobarfoobarfoobarfoobarfoobar12" };
+        struct recovery_kit kit = {.private_key = "foobarfoobarfoobarfoobarfoobar12"};
         char text[RECOVERY_KIT_TEXT_ROOM];
 
         (void)state;
         recovery_kit_format(&kit, text);
-        assert_non_null(strstr(text, "MZXW 6YTB OJTG 633C MFZG M33P")); /* "foobarfoobarfoo" is MZXW6YTBOJTG633CMFZGM33P */
+        assert_non_null(
+                strstr(text, "MZXW 6YTB OJTG 633C MFZG M33P")); /* "foobarfoobarfoo" is
+                                                                   MZXW6YTBOJTG633CMFZGM33P */
 }
 
 int main(void)

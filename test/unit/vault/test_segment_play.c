@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Real footage through the segment writer, read back by ffmpeg with the segment key: packets and pictures are those of the clip. */
+/* Real footage through the segment writer, read back by ffmpeg with the segment key: packets and
+ * pictures are those of the clip. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +23,7 @@ static int64_t in_us(const struct clip *c, unsigned track, int64_t ticks)
 /* Plays a clip as a camera would send it, in the order in which samples are due. */
 static void record(struct vault_owner *o, const struct clip *c)
 {
-        size_t at[TIMELINE_TRACKS_MAX] = { 0 };
+        size_t at[TIMELINE_TRACKS_MAX] = {0};
         struct media_config tracks[TIMELINE_TRACKS_MAX];
         int64_t start = o->now_us;
 
@@ -33,16 +34,21 @@ static void record(struct vault_owner *o, const struct clip *c)
                 unsigned next = TIMELINE_TRACKS_MAX;
                 for (unsigned i = 0; i < c->tracks_n; i++) {
                         if (at[i] < c->tracks[i].samples_n &&
-                                (next == TIMELINE_TRACKS_MAX || in_us(c, i, c->tracks[i].samples[at[i]].due) <
-                                                in_us(c, next, c->tracks[next].samples[at[next]].due)))
+                                (next == TIMELINE_TRACKS_MAX ||
+                                        in_us(c, i, c->tracks[i].samples[at[i]].due) <
+                                                in_us(c, next,
+                                                        c->tracks[next].samples[at[next]].due)))
                                 next = i;
                 }
                 if (next == TIMELINE_TRACKS_MAX)
                         break;
                 const struct clip_sample *s = &c->tracks[next].samples[at[next]++];
                 o->now_us = start + in_us(c, next, s->due);
-                struct access_unit u = { .data = clip_bytes(c, s), .pts = s->pts, .key = s->key, .arrival_us = o->now_us,
-                        .sender_us = start + in_us(c, next, s->pts) };
+                struct access_unit u = {.data = clip_bytes(c, s),
+                        .pts = s->pts,
+                        .key = s->key,
+                        .arrival_us = o->now_us,
+                        .sender_us = start + in_us(c, next, s->pts)};
                 struct err e;
                 assert_int_equal(segment_writer_push(o->writer, next, &u, &e), 0);
                 if (o->sealed_n > o->written_n + 1)
@@ -65,10 +71,12 @@ static const char *hash_column(char *line)
 }
 
 /* ffmpeg's list of hashes, only the column that names the content. */
-static void frame_hashes(const char *options, const char *file, const char *map, const char *codec, struct buf *out)
+static void frame_hashes(
+        const char *options, const char *file, const char *map, const char *codec, struct buf *out)
 {
-        CLEANUP(own_freep) char *command = xasprintf("ffmpeg -v error %s -i '%s' -map %s %s -f framemd5 - 2>&1", options, file,
-                map, codec);
+        CLEANUP(own_freep)
+        char *command = xasprintf("ffmpeg -v error %s -i '%s' -map %s %s -f framemd5 - 2>&1",
+                options, file, map, codec);
         char line[1024];
         FILE *f = popen(command, "r");
 
@@ -86,7 +94,8 @@ static void frame_hashes(const char *options, const char *file, const char *map,
 }
 
 /* skipped: samples at the beginning that came before the first picture and are not recorded. */
-static void assert_same_hashes(struct vault_owner *o, const char *clip, const char *map, const char *codec, unsigned skipped)
+static void assert_same_hashes(struct vault_owner *o, const char *clip, const char *map,
+        const char *codec, unsigned skipped)
 {
         CLEANUP(buf_done) struct buf expected, found;
 
@@ -98,8 +107,10 @@ static void assert_same_hashes(struct vault_owner *o, const char *clip, const ch
                 char key[33], options[64];
                 if (o->segments[i].unused)
                         continue;
-                CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, o->segments[i].object_key);
-                snprintf(options, sizeof options, "-decryption_key %s", str_hex(key, BYTES(o->segments[i].key, 16)));
+                CLEANUP(own_freep)
+                char *path = xasprintf("%s/%s", o->dir, o->segments[i].object_key);
+                snprintf(options, sizeof options, "-decryption_key %s",
+                        str_hex(key, BYTES(o->segments[i].key, 16)));
                 frame_hashes(options, path, map, codec, &found);
         }
         assert_true(expected.n > 100 * HASH_CHARS);

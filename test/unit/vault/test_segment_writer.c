@@ -10,7 +10,8 @@
 
 #define SECOND INT64_C(1000000)
 
-/* A camera: 25 frames a second, a group of pictures of `gop`, sound at 48 kHz where it has it. What was pushed is kept. */
+/* A camera: 25 frames a second, a group of pictures of `gop`, sound at 48 kHz where it has it. What
+ * was pushed is kept. */
 struct source {
         struct vault_owner *o;
         unsigned gop;
@@ -25,7 +26,12 @@ struct source {
 
 static void source_init(struct source *s, struct vault_owner *o, unsigned gop, bool sound)
 {
-        *s = (struct source){ .o = o, .gop = gop, .sound = sound, .frame_bytes = 900, .pts = 123456, .sound_pts = 777 };
+        *s = (struct source){.o = o,
+                .gop = gop,
+                .sound = sound,
+                .frame_bytes = 900,
+                .pts = 123456,
+                .sound_pts = 777};
         buf_init(&s->frame, 16u << 20);
         buf_init(&s->video, 256u << 20);
         buf_init(&s->audio, 64u << 20);
@@ -52,8 +58,11 @@ static void push(struct source *s, unsigned track, const struct access_unit *u, 
 static void push_sound(struct source *s)
 {
         uint8_t sample[40];
-        struct access_unit u = { .data = BYTES(sample, sizeof sample), .pts = s->sound_pts, .key = true,
-                .arrival_us = s->o->now_us, .sender_us = INT64_MIN };
+        struct access_unit u = {.data = BYTES(sample, sizeof sample),
+                .pts = s->sound_pts,
+                .key = true,
+                .arrival_us = s->o->now_us,
+                .sender_us = INT64_MIN};
 
         memset(sample, (int)s->sounds, sizeof sample);
         sample[0] = (uint8_t)(s->sounds >> 8);
@@ -65,8 +74,12 @@ static void push_sound(struct source *s)
 static void push_frame(struct source *s, bool keep)
 {
         bool key = s->frames % s->gop == 0;
-        struct access_unit u = { .pts = s->pts, .key = key, .arrival_us = s->o->now_us, .sender_us = INT64_MIN,
-                .lost_before = s->lost_before, .new_config = s->new_config };
+        struct access_unit u = {.pts = s->pts,
+                .key = key,
+                .arrival_us = s->o->now_us,
+                .sender_us = INT64_MIN,
+                .lost_before = s->lost_before,
+                .new_config = s->new_config};
 
         vault_owner_frame(s->frames + 1, key, key ? 6 * s->frame_bytes : s->frame_bytes, &s->frame);
         u.data = buf_bytes(&s->frame);
@@ -105,7 +118,7 @@ static void assert_recorded(struct source *s)
 /* All seals of all segments are one chain, in the order of creation. */
 static void assert_chain(struct vault_owner *o)
 {
-        struct seal_link previous = { 0 };
+        struct seal_link previous = {0};
         bool first = true;
 
         for (unsigned i = 0; i < o->segments_n; i++) {
@@ -123,7 +136,9 @@ static void assert_chain(struct vault_owner *o)
                         assert_int_equal(at->offset % 4096, 0);
                         for (unsigned t = 0; t < at->seal.tracks_n; t++)
                                 assert_true(at->seal.tracks[t].duration <=
-                                        2 * (uint64_t)f.segment.header.tracks[at->seal.tracks[t].id - 1].timescale);
+                                            2 * (uint64_t)f.segment.header
+                                                            .tracks[at->seal.tracks[t].id - 1]
+                                                            .timescale);
                 }
                 vault_owner_file_done(&f);
         }
@@ -232,7 +247,8 @@ static void test_long_group_is_cut(void **state)
         assert_recorded(&s);
         assert_chain(o);
         vault_owner_read(o, 0, &f);
-        assert_int_equal(f.segment.fragments_n, 30); /* of 2 s: a minute, though 20 s were asked for */
+        assert_int_equal(
+                f.segment.fragments_n, 30); /* of 2 s: a minute, though 20 s were asked for */
         assert_true(begins_with_key(&f.segment.fragments[0]));
         vault_owner_file_done(&f);
         vault_owner_read(o, 1, &f);
@@ -278,7 +294,7 @@ static void test_new_parameters_open_a_segment(void **state)
 
 static void test_stamps_jump(void **state)
 {
-        static const int64_t jumps[] = { 20 * 90000, -5 * 90000 };
+        static const int64_t jumps[] = {20 * 90000, -5 * 90000};
         struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
         struct source s;
 
@@ -353,7 +369,8 @@ static void test_lost_packets_are_a_gap(void **state)
         assert_int_equal(f.segment.fragments[0].seal.gaps_n, 1);
         gap = gap_of(&f.segment, 1, SEAL_GAP_FRAMES_DROPPED);
         assert_non_null(gap);
-        assert_true(gap->from_us == VAULT_OWNER_START_US + 29 * 40000 && gap->to_us == gap->from_us + 40000);
+        assert_true(gap->from_us == VAULT_OWNER_START_US + 29 * 40000 &&
+                    gap->to_us == gap->from_us + 40000);
         assert_int_equal(f.segment.fragments[2].seal.gaps_n, 0);
         vault_owner_file_done(&f);
         source_done(&s);
@@ -432,7 +449,8 @@ static void test_no_memory(void **state)
         assert_int_equal(o->refused_n + o->faults_n, 0);
         assert_recorded(&s);
         vault_owner_read(o, 0, &f);
-        const struct seal_gap *gap = gap_of(&f.segment, f.segment.fragments_n - 1, SEAL_GAP_OVERLOAD);
+        const struct seal_gap *gap =
+                gap_of(&f.segment, f.segment.fragments_n - 1, SEAL_GAP_OVERLOAD);
         assert_non_null(gap);
         assert_int_equal(gap->frames, 15);
         vault_owner_file_done(&f);
@@ -441,7 +459,8 @@ static void test_no_memory(void **state)
 }
 
 /* From a fault on, nothing until the next key frame; its segment says why. */
-static void fault_and_go_on(struct vault_owner *o, struct source *s, unsigned cause, bool first_file_sealed)
+static void fault_and_go_on(
+        struct vault_owner *o, struct source *s, unsigned cause, bool first_file_sealed)
 {
         struct vault_owner_file f;
 
@@ -510,7 +529,8 @@ static void test_disk_fails(void **state)
         vault_owner_free(o);
 }
 
-/* Nothing comes for 3 s: what is there is sealed; the end of the connection then needs a closing fragment. */
+/* Nothing comes for 3 s: what is there is sealed; the end of the connection then needs a closing
+ * fragment. */
 static void test_stall_and_closing_fragment(void **state)
 {
         struct vault_owner *o = vault_owner_new(2 * SECOND, 60 * SECOND, 0);
@@ -600,6 +620,38 @@ static void test_stop_without_a_file(void **state)
         vault_owner_free(o);
 }
 
+/* The end of a connection, the next one and the stop wait behind a seal; then no file can be had.
+ */
+static void test_stop_while_refused(void **state)
+{
+        struct vault_owner *o = vault_owner_new(200000, 60 * SECOND, 0);
+        struct source s;
+
+        (void)state;
+        source_init(&s, o, 5, false);
+        vault_owner_begin(o, both(), 1, SEAL_GAP_START);
+        play(&s, 6);
+        vault_owner_settle(o);
+        o->hold_seals = true;
+        play(&s, 40); /* four fragments wait, the rest queues */
+        segment_writer_end(o->writer);
+        vault_owner_begin(o, both(), 1, SEAL_GAP_CAMERA_LOST);
+        for (unsigned i = 0; i < 5; i++)
+                push_frame(&s, false); /* of a connection that gets no file */
+        segment_writer_stop(o->writer);
+        assert_int_equal(o->stopped_n, 0);
+        o->hold_seals = false;
+        o->refuse_grants = true;
+        vault_owner_seal(o);
+        for (unsigned i = 0; i < 1000 && o->writer; i++)
+                uv_run(loop_uv(o->loop), UV_RUN_ONCE);
+        assert_int_equal(o->stopped_n, 1);
+        assert_int_equal(o->refused_n + o->faults_n, 0);
+        assert_recorded(&s);
+        source_done(&s);
+        vault_owner_free(o);
+}
+
 static void test_unused_file_is_given_back(void **state)
 {
         struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
@@ -619,9 +671,10 @@ static void test_unused_file_is_given_back(void **state)
 
 static void test_what_is_refused(void **state)
 {
-        static const uint8_t torn[] = { 0, 0, 0, 9, 0x65, 1, 2, 3 };
+        static const uint8_t torn[] = {0, 0, 0, 9, 0x65, 1, 2, 3};
         struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
-        struct access_unit u = { .data = BYTES(torn, sizeof torn), .key = true, .arrival_us = o->now_us };
+        struct access_unit u = {
+                .data = BYTES(torn, sizeof torn), .key = true, .arrival_us = o->now_us};
         struct media_config wrong = vault_owner_h264;
         struct err e;
 
@@ -637,7 +690,8 @@ static void test_what_is_refused(void **state)
         u.pts = INT64_MAX;
         assert_int_equal(segment_writer_push(o->writer, 0, &u, &e), ERR_INVALID);
         segment_writer_end(o->writer);
-        assert_int_equal(segment_writer_push(o->writer, 0, &u, &e), 0); /* of no connection: dropped */
+        assert_int_equal(
+                segment_writer_push(o->writer, 0, &u, &e), 0); /* of no connection: dropped */
         vault_owner_free(o);
 }
 
@@ -664,7 +718,8 @@ static size_t gather_counters(struct vault_owner *o, struct counter *to)
                 vault_owner_read(o, i, &f);
                 for (unsigned k = 0; k < f.segment.fragments_n; k++) {
                         struct fmp4_fragment layout;
-                        assert_int_equal(fmp4_read_moof(f.segment.fragments[k].moof, &layout, NULL), 0);
+                        assert_int_equal(
+                                fmp4_read_moof(f.segment.fragments[k].moof, &layout, NULL), 0);
                         for (unsigned t = 0; t < layout.tracks_n; t++) {
                                 for (unsigned j = 0; j < layout.tracks[t].samples_n; j++, n++) {
                                         memset(&to[n], 0, sizeof to[n]);
@@ -699,7 +754,8 @@ static void test_no_counter_block_twice(void **state)
         /* The files of given-up writers end after their last written fragment. */
         for (unsigned i = 0; i < o->segments_n; i++) {
                 struct stat st;
-                CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, o->segments[i].object_key);
+                CLEANUP(own_freep)
+                char *path = xasprintf("%s/%s", o->dir, o->segments[i].object_key);
                 o->segments[i].unused |= stat(path, &st) < 0 || st.st_size == 0;
         }
         size_t n = gather_counters(o, counters);
@@ -728,6 +784,7 @@ int main(void)
                 cmocka_unit_test(test_stall_and_closing_fragment),
                 cmocka_unit_test(test_picture_stands_still),
                 cmocka_unit_test(test_stop_without_a_file),
+                cmocka_unit_test(test_stop_while_refused),
                 cmocka_unit_test(test_unused_file_is_given_back),
                 cmocka_unit_test(test_what_is_refused),
                 cmocka_unit_test(test_no_counter_block_twice),

@@ -30,8 +30,11 @@ static void play(struct vault_owner *o, unsigned seconds)
         for (unsigned i = 0; i < 25 * seconds; i++) {
                 bool key = i % 25 == 0;
                 vault_owner_frame(++seed, key, key ? 4000 : 700, &frame);
-                struct access_unit u = { .data = buf_bytes(&frame), .pts = (o->now_us - VAULT_OWNER_START_US) * 9 / 100, .key = key,
-                        .arrival_us = o->now_us, .sender_us = INT64_MIN };
+                struct access_unit u = {.data = buf_bytes(&frame),
+                        .pts = (o->now_us - VAULT_OWNER_START_US) * 9 / 100,
+                        .key = key,
+                        .arrival_us = o->now_us,
+                        .sender_us = INT64_MIN};
                 assert_int_equal(segment_writer_push(o->writer, 0, &u, &e), 0);
                 o->now_us += 40000;
                 if (o->sealed_n > o->written_n + 1)
@@ -89,7 +92,8 @@ static void test_every_cut(void **state)
         box_free_space(&p, FMP4_INDEX_SPACE);
         assert_int_equal(buf_append(&torn, buf_bytes(&whole), NULL), 0);
         memcpy(torn.p + f.segment.index_offset, space.p, space.n);
-        for (size_t n = f.segment.fragments[0].end - 5000; n <= whole.n; n += n + 487 > whole.n && n < whole.n ? whole.n - n : 487) {
+        for (size_t n = f.segment.fragments[0].end - 5000; n <= whole.n;
+                n += n + 487 > whole.n && n < whole.n ? whole.n - n : 487) {
                 const struct segment_fragment *last = NULL;
                 write_whole(path, bytes_sub(buf_bytes(&torn), 0, n));
                 for (unsigned i = 0; i < f.segment.fragments_n; i++) {
@@ -97,7 +101,9 @@ static void test_every_cut(void **state)
                         if (at->seal_offset + 24 + at->seal_payload.n <= n)
                                 last = at;
                 }
-                assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, &e), 0);
+                assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM,
+                                         o->segments[0].object_key, &tail, &e),
+                        0);
                 assert_true(tail.empty == !last);
                 assert_true(file_exists(path) == !tail.empty);
                 if (!last)
@@ -129,14 +135,17 @@ static void test_room_is_given_back(void **state)
         (void)state;
         assert_int_equal(stat(path, &st), 0);
         assert_true((uint64_t)st.st_blocks * 512 >= RESERVE);
-        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL), 0);
+        assert_int_equal(
+                vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL),
+                0);
         assert_int_equal(stat(path, &st), 0);
         assert_true((uint64_t)st.st_blocks * 512 < RESERVE);
         assert_true(tail.cut_bytes == 0 && tail.bytes == (uint64_t)st.st_size);
         vault_owner_free(o);
 }
 
-/* The newest file was made ahead and holds nothing: the end lies in the one before, also in another hour. */
+/* The newest file was made ahead and holds nothing: the end lies in the one before, also in another
+ * hour. */
 static void test_newest_is_empty(void **state)
 {
         struct vault_owner *o = vault_owner_new(SECOND, 4 * SECOND, 0);
@@ -155,14 +164,19 @@ static void test_newest_is_empty(void **state)
         CLEANUP(own_freep) char *path = path_of(o, newest);
         if (!file_exists(path))
                 fail();
-        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[newest].object_key, &tail, NULL), 0);
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[newest].object_key,
+                                 &tail, NULL),
+                0);
         assert_false(tail.empty);
         assert_memory_equal(&tail.last, &o->previous, sizeof o->previous);
         assert_true(tail.deleted >= 1);
         assert_false(file_exists(path));
-        assert_int_equal(vault_walk_hour_before(o->dir, VAULT_OWNER_STREAM, "2026-11-22/23", hour, NULL), 0);
+        assert_int_equal(
+                vault_walk_hour_before(o->dir, VAULT_OWNER_STREAM, "2026-11-22/23", hour, NULL), 0);
         assert_memory_equal(hour, "2026-11-22/1", 12);
-        assert_int_equal(vault_walk_hour_before(o->dir, VAULT_OWNER_STREAM, "2026-11-22/15", hour, NULL), ERR_NOT_FOUND);
+        assert_int_equal(
+                vault_walk_hour_before(o->dir, VAULT_OWNER_STREAM, "2026-11-22/15", hour, NULL),
+                ERR_NOT_FOUND);
         vault_owner_free(o);
 }
 
@@ -174,11 +188,15 @@ static void test_tail_refuses(void **state)
         struct vault_tail tail;
 
         (void)state;
-        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, "../../etc/passwd", &tail, NULL), ERR_INVALID);
+        assert_int_equal(
+                vault_tail_read(o->dir, VAULT_OWNER_STREAM, "../../etc/passwd", &tail, NULL),
+                ERR_INVALID);
         read_whole(path, &whole);
         whole.p[40] ^= 1; /* the header cannot be read: its seals are evidence all the same */
         write_whole(path, buf_bytes(&whole));
-        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL), ERR_CORRUPT);
+        assert_int_equal(
+                vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL),
+                ERR_CORRUPT);
         assert_true(file_exists(path));
         vault_owner_free(o);
 }
@@ -208,7 +226,8 @@ static int keep_stream(void *owner, const char *stream, struct err *e)
         return 0;
 }
 
-static void rows_of(struct vault_owner *o, const char *stream, int64_t from, int64_t to, struct rows *r)
+static void rows_of(
+        struct vault_owner *o, const char *stream, int64_t from, int64_t to, struct rows *r)
 {
         struct index *ix;
         struct err e;
@@ -241,10 +260,13 @@ static void test_index_live_and_rebuilt(void **state)
                 play(o, 1);
                 assert_int_equal(index_begin(ix, &e), 0);
                 for (unsigned k = 0; k < o->segments_n; k++)
-                        assert_int_equal(index_created(ix, VAULT_OWNER_STREAM, o->segments[k].object_key,
-                                                 vault_walk_time_of(o->segments[k].object_key), &e), 0);
+                        assert_int_equal(
+                                index_created(ix, VAULT_OWNER_STREAM, o->segments[k].object_key,
+                                        vault_walk_time_of(o->segments[k].object_key), &e),
+                                0);
                 if (o->written_n > written)
-                        assert_int_equal(index_durable(ix, VAULT_OWNER_STREAM, &o->last_report, &e), 0);
+                        assert_int_equal(
+                                index_durable(ix, VAULT_OWNER_STREAM, &o->last_report, &e), 0);
                 written = o->written_n;
                 assert_int_equal(index_commit(ix, &e), 0);
         }
@@ -268,7 +290,8 @@ static void test_index_live_and_rebuilt(void **state)
                 live.rows[i].id = rebuilt.rows[i].id;
                 assert_memory_equal(&live.rows[i], &rebuilt.rows[i], sizeof live.rows[i]);
         }
-        rows_of(o, VAULT_OWNER_STREAM, VAULT_OWNER_START_US + 5 * SECOND, VAULT_OWNER_START_US + 6 * SECOND, &rebuilt);
+        rows_of(o, VAULT_OWNER_STREAM, VAULT_OWNER_START_US + 5 * SECOND,
+                VAULT_OWNER_START_US + 6 * SECOND, &rebuilt);
         assert_int_equal(rebuilt.n, 1);
         assert_string_equal(rebuilt.rows[0].object_key, live.rows[1].object_key);
         rows_of(o, "other-main", INT64_MIN, INT64_MAX, &rebuilt);
@@ -331,9 +354,11 @@ static void count_fault(void *owner, const char *where, const char *text)
         snprintf(said, 600, "%s: %s", where, text);
 }
 
-static struct vault_check_result check(struct vault_owner *o, const uint8_t *private_key, char said[600])
+static struct vault_check_result check(
+        struct vault_owner *o, const uint8_t *private_key, char said[600])
 {
-        struct vault_check_options options = { .private_key = private_key, .on_fault = count_fault, .owner = said };
+        struct vault_check_options options = {
+                .private_key = private_key, .on_fault = count_fault, .owner = said};
         struct vault_check_result result;
 
         said[0] = '\0';
@@ -356,7 +381,8 @@ static void test_check(void **state)
         assert_int_equal(rebuild_index(o->dir, NULL, NULL, NULL), 0);
         r = check(o, o->private_key, said);
         assert_string_equal(said, "");
-        assert_true(r.faults == 0 && r.segments == 3 && r.fragments == 9 && r.decrypted == 9 && r.key_files == 1);
+        assert_true(r.faults == 0 && r.segments == 3 && r.fragments == 9 && r.decrypted == 9 &&
+                    r.key_files == 1);
 
         hpke_generate(other, public_key);
         r = check(o, other, said);

@@ -302,6 +302,9 @@ static void test_tails(void **state)
         expect(&s, DAY_LETTERS, 0);
         path_of(&s, "lobby-main/2026-11-22/15/59-00.000Z.0.mp4", path);
         unlink(path);
+        /* Made ahead and never used, in the middle of the day. */
+        put_file(&s, "lobby-main/2026-11-22/15/00-00.300Z.0.mp4", BYTES(NULL, 0));
+        expect(&s, DAY_LETTERS, 0);
         put_cut(&s, 3, header);
         expect(&s, "aa|aa|aa|..", 0);
         story_end(&s);
