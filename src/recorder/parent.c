@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "recorder/parent.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -155,6 +157,20 @@ static void parent_on_supervisor_end(void *owner, struct chan *c, const struct e
         loop_stop(p->loop);
 }
 
+/* One writer a vault: custos vault rebuild keeps away while this is held. */
+static int parent_lock_vault(struct parent *p, struct err *e)
+{
+        char path[4200];
+
+        snprintf(path, sizeof path, "%.4000s/lock", p->vault);
+        p->vault_lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (p->vault_lock_fd < 0)
+                return err_os(e, ERR_IO, errno, "cannot open %s", path);
+        if (flock(p->vault_lock_fd, LOCK_EX | LOCK_NB) < 0)
+                return err_set(e, ERR_STATE, "another process writes to the vault %s", p->vault);
+        return 0;
+}
+
 static int parent_open_vault(struct parent *p, struct err *e)
 {
         struct err why;
@@ -165,6 +181,9 @@ static int parent_open_vault(struct parent *p, struct err *e)
         p->vault_fd = open(p->vault, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (p->vault_fd < 0)
                 return err_set(e, ERR_IO, "cannot open the vault %s", p->vault);
+        r = parent_lock_vault(p, e);
+        if (r < 0)
+                return r;
         if (index_open(p->vault, &p->index, &why) == 0)
                 return rebuild_mend(p->vault, p->index, e);
         log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
@@ -188,6 +207,7 @@ static void parent_free(struct parent *p)
         buf_done(&p->hello);
         buf_done(&p->out);
         own_closep(&p->vault_fd);
+        own_closep(&p->vault_lock_fd);
 }
 
 static int parent_confine(struct parent *p, struct err *e)
@@ -208,7 +228,7 @@ int parent_main(int argc, char **argv)
         if (role_start("parent", argc, argv, &options, &e) < 0)
                 return confine_failed(&e);
         p->settings = options.settings;
-        p->vault_fd = -1;
+        p->vault_fd = p->vault_lock_fd = -1;
         snprintf(p->state, sizeof p->state, "%s", options.state);
         snprintf(p->vault, sizeof p->vault, "%.4000s/vault", options.state);
         snprintf(p->recorder, sizeof p->recorder, "custos://%s/recorder/main",

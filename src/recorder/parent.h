@@ -36,7 +36,7 @@ struct parent_stream {
         enum parent_stream_phase phase;
         int worker;                    /* index, or -1 */
         bool seal_lost;                /* the sealer died while assigned */
-        bool begun;                    /* a worker had it since this process began */
+        bool stopped;                  /* by an operator, and not placed since */
         struct connector *connector;
         struct timer retry;
         struct message_state state;    /* the worker's last word */
@@ -52,10 +52,9 @@ struct parent {
         struct loop *loop;
         struct settings settings;
         char vault[4096], state[4096];
-        int vault_fd;
+        int vault_fd, vault_lock_fd;
         struct chan *supervisor, *manager, *sealer;
         bool sealer_ready;             /* its hello came */
-        bool stopped_before;           /* the last recorder was ended in order, or there was none */
         bool stopping;                 /* streams end; the last one gone, what they wrote is synced, and the loop stops */
         struct timer stop;
         struct parent_worker {

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "proto/url.h"
 #include "recorder/connector.h"
+#include "recorder/parent_stopped.h"
 #include "vault/vault_tail.h"
 
 #define PARENT_STREAM_RETRY_MS 1000
@@ -150,7 +151,7 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         CLEANUP(own_closep) int fd = -1;
 
         parent_stream_find_end(t);
-        parent_stream_fill_gap(t, !t->begun && p->stopped_before ? SEAL_GAP_STOPPED : SEAL_GAP_UNCLEAN_STOP);
+        parent_stream_fill_gap(t, t->stopped ? SEAL_GAP_STOPPED : SEAL_GAP_UNCLEAN_STOP);
         int r = parent_stream_open_seal(t, &fd, e);
         if (r < 0)
                 return r;
@@ -169,9 +170,9 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         if (r < 0)
                 return r;
         t->worker = worker;
+        t->stopped = false;
         t->phase = PARENT_STREAM_ASSIGNED;
         t->seal_lost = false;
-        t->begun = true;
         p->workers[worker].streams++;
         return 0;
 }
@@ -316,6 +317,7 @@ int parent_stream_set(struct parent *p, const struct message_assign *a, struct e
                 return r;
         }
         parent_stream_find_newest(t);
+        t->stopped = parent_stopped_take(p->stopped, t->assign.stream);
         table_put(&p->streams, t->assign.stream, t);
         parent_stream_place(t);
         return 0;
@@ -323,8 +325,9 @@ int parent_stream_set(struct parent *p, const struct message_assign *a, struct e
 
 void parent_stream_remove(struct parent *p, struct parent_stream *t)
 {
-        (void)p;
         if (t->worker < 0) {
+                if (t->stopped)
+                        parent_stopped_note(p->stopped, t->assign.stream);
                 parent_stream_forget(t);
                 return;
         }
@@ -378,6 +381,7 @@ static void parent_stream_connect(struct parent_stream *t)
 static void parent_stream_released(struct parent_stream *t)
 {
         if (t->phase == PARENT_STREAM_ENDING) {
+                parent_stopped_note(t->parent->stopped, t->assign.stream);
                 parent_stream_forget(t);
                 return;
         }

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Frames as ffmpeg sees them: hashes of decoded pictures and of packets, and whether one list is a part of another."""
+from functools import lru_cache
+
 from custos_site import check, run
 
 
 def _hashes(path, *options, key=None, stream="v", copy=False):
     p = run("ffmpeg", "-v", "error", "-nostdin", *(["-decryption_key", key.hex()] if key else []), "-i", path, "-map", f"0:{stream}",
             *(["-c", "copy"] if copy else ["-fps_mode", "passthrough"]), *options, "-f", "framehash", "-hash", "sha256", "-")
-    return [line.rsplit(",", 1)[1].strip() for line in p.stdout.splitlines() if line and not line.startswith("#")]
+    return [line.split(",")[5].strip() for line in p.stdout.splitlines() if line and not line.startswith("#")]
 
 
+@lru_cache
 def decoded(path, key=None, stream="v"):
     """SHA-256 of each decoded frame, in the order of presentation."""
     return _hashes(path, key=key, stream=stream)
 
 
+@lru_cache
 def packets(path, key=None, stream="v"):
     """SHA-256 of each packet as stored (decrypted with key)."""
     return _hashes(path, key=key, stream=stream, copy=True)
@@ -30,5 +34,4 @@ def check_part_of_loop(got, source, what, least):
         if all(got[i] == source[(start + i) % len(source)] for i in range(len(got))):
             return
     same = sum(h in set(source) for h in got)
-    print([i for i,h in enumerate(got) if h not in set(source)], [source.index(h) for h in got if h in source][:500])
     check(False, f"{what}: the {len(got)} frames are not a run of the source ({same} of them occur in it)")

@@ -235,6 +235,30 @@ static void test_queue_is_bounded_and_drains(void **state)
         pair_done(&p);
 }
 
+/* Held, nothing reaches the socket; let go, all of it does, and each write is a record of its own. */
+static void test_hold(void **state)
+{
+        struct pair p;
+
+        (void)state;
+        pair_open(&p, SCRIPTED_GOOD);
+        HANDSHAKE(&p);
+        pair_settle(&p, 20);
+        stream_hold(p.client.stream, true);
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(stream_write(p.client.stream, bytes_str("piece"), NULL), 0);
+        assert_true(stream_queued(p.client.stream) > 15);
+        pair_settle(&p, 20);
+        assert_int_equal(p.server.got.n, 0);
+        stream_hold(p.client.stream, false);
+        assert_int_equal(stream_queued(p.client.stream), 0);
+        p.server.stop_at = 15;
+        pair_run(&p);
+        assert_memory_equal(p.server.got.p, "piecepiecepiece", 15);
+        assert_int_equal(p.server.records, 3);
+        pair_done(&p);
+}
+
 static void test_orderly_close_and_drop(void **state)
 {
         struct pair p;
@@ -411,6 +435,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_both_ways),
                 cmocka_unit_test(test_queue_is_bounded_and_drains),
+                cmocka_unit_test(test_hold),
                 cmocka_unit_test(test_orderly_close_and_drop),
                 cmocka_unit_test(test_refusals_end_both),
                 cmocka_unit_test(test_not_tls),

@@ -268,16 +268,23 @@ static void test_many_at_once(void **state)
 /* A hardened process still starts children: /proc/self/exe stays within its own reach. */
 static int child_harden(void)
 {
-        struct rlimit core = {1, 1};
+        struct rlimit core = {1, 1}, files;
         struct sigaction pipe_action;
         char name[17] = "";
 
         umask(0);
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return 19;
+        files.rlim_cur = 64;
+        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+                return 20;
         proc_harden("worker.0-longer-than-15");
         if (prctl(PR_GET_DUMPABLE) != 0)
                 return 11;
         if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_cur || core.rlim_max)
                 return 12;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur != files.rlim_max)
+                return 21;
         if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
                 return 13;
         if (umask(0) != 077)

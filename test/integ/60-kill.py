@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 of worker, sealer, parent and supervisor, five times each in random order, while two cameras are recorded.
+
+The cameras put a counter and the wall clock into each frame (SEI), so that the exported footage itself says what is
+missing: at most two seconds of a stream for each kill. The vault verifies, each gap carries its cause, recording goes on by itself, and
+nothing is left running. The seed of the order is printed; KILL_SEED repeats it.
+"""
+import json
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import seals
+from custos_site import CARS, CUSTOS, DESK, RELEASE, Edge, Site, check, custos, kill, main, processes, wait_for
+
+TIMES = int(os.environ.get("KILL_TIMES", "5"))
+SEED = int(os.environ.get("KILL_SEED", str(time.time_ns() % 1000000)))
+VICTIMS = ("worker", "sealer", "parent", "supervisor")
+CAMERAS = {"cars": CARS, "desk": DESK}
+LOST_MS = 2000     # of a stream, for one kill
+BACK_S = 10        # until both are durably recorded again
+MARGIN_US = 3000000
+PROGRAM = RELEASE if os.access(RELEASE, os.X_OK) else CUSTOS
+
+
+def durable(site, since):
+    """Whether each stream became durable on disk after this moment."""
+    streams = site.streams()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since)) + f".{int(since % 1 * 1000):03d}Z"
+    return all((streams.get(f"{c}-main", {}).get("last_durable") or "") > stamp and streams[f"{c}-main"]["recording"] for c in CAMERAS)
+
+
+def kill_one(site, victim, rnd):
+    pids = site.pids()
+    name = rnd.choice(sorted(n for n in pids if n.split(".")[0] == victim))
+    at = time.time()
+    kill(pids[name])
+    if victim == "supervisor":
+        site.main.process.wait()
+        site.start()  # at once, as systemd would
+    wait_for(lambda: pids[name] not in processes(str(site.state)), 5, f"{name} is gone")
+    wait_for(lambda: durable(site, at + 0.3), BACK_S, lambda: f"both recorded again after the kill of {name}: {json.dumps(site.streams())}")
+    now = site.pids()
+    check({"supervisor", "manager", "parent", "sealer"} <= set(now), f"every process is there again: {now}")
+    check(now[victim if victim != "worker" else name] != pids[name], f"{name} is a new process")
+    print(f"  {time.strftime('%H:%M:%S', time.gmtime(at))} {name}: recorded again within {time.time() - at:.1f} s", flush=True)
+    return at, name
+
+
+def check_stamps(folder, site, camera, kills):
+    """What the footage says of itself: every missing run of frames belongs to a kill, and is short enough."""
+    out = folder / f"{camera}.mp4"
+    p = custos("export", "--stream", camera, "--last", "900", "--output", out, "--state", site.state, program=PROGRAM, ok=None, timeout=120)
+    check(p.returncode == 0, f"custos export: {p.returncode} {p.stdout} {p.stderr}")
+    parts = sorted(folder.glob(f"{camera}.mp4")) + sorted(folder.glob(f"{camera}.mp4.*")) + sorted(folder.glob(f"{camera}.*.mp4"))
+    p = custos("edge", "check-stamps", "--json", *parts, program=PROGRAM, ok=None)
+    report = json.loads(p.stdout)
+    check(len(report["cameras"]) == 1 and report["unstamped"] == 0, f"one camera, each frame stamped: {report}")
+    found = report["cameras"][0]
+    # A camera begins each connection with its current group of pictures (--burst), so its first frames may be there twice.
+    check(found["camera"] == camera and found["out_of_order"] <= len(kills), f"{camera}: {found}")
+    spacing_us = (found["last_us"] - found["first_us"]) / (found["last"] - found["first"])
+    worst = 0
+    for gap in found["gaps"]:
+        at = found["first_us"] + (gap["first"] - found["first"]) * spacing_us
+        near = [(t, n) for t, n in kills if at - MARGIN_US < t * 1e6 < at + gap["ms"] * 1000 + MARGIN_US]
+        check(near, f"{camera}: frames {gap['first']} to {gap['last']} are missing, and nothing was killed then")
+        check(gap["ms"] <= LOST_MS, f"{camera}: {gap['ms']} ms lost after the kill of {[n for _, n in near]} (frames {gap})")
+        worst = max(worst, gap["ms"])
+    check(len(found["gaps"]) <= len(kills), f"{camera}: at most one gap a kill, not {len(found['gaps'])}")
+    print(f"  {camera}: {found['frames']} frames, {found['missing']} missing in {len(found['gaps'])} gaps, the longest {worst} ms; "
+          f"{found['duplicates']} twice")
+    return out
+
+
+def check_seals(site, camera, last_cause):
+    """The chain by a second reader: unbroken, and no hole without its cause."""
+    chain = seals.of_stream(site.state / "vault", f"{camera}-main")
+    check([g["cause"] for g in chain[0]["gaps"]] == ["start"], f"{camera}: begins with a gap 'start': {chain[0]['gaps']}")
+    check(chain[0]["previous"] == (bytes(16), 0, bytes(32)), f"{camera}: begins without a previous seal")
+    causes = []
+    for before, s in zip(chain, chain[1:]):
+        check(s["previous"] == seals.link(before), f"{camera}: seal {s['sequence']} names the one before it on the disk")
+        hole_us = s["first_us"] - before["last_us"]
+        if s["epoch"] != before["epoch"] or s["sequence"] != before["sequence"] + 1 or hole_us > 250000:
+            check(len(s["gaps"]) >= 1, f"{camera}: {hole_us / 1000:.0f} ms without a word why")
+        for g in s["gaps"]:
+            check(g["from_us"] == before["last_us"] and g["to_us"] == s["first_us"], f"{camera}: the gap is where the hole is: {g}")
+        causes += [g["cause"] for g in s["gaps"]]
+    check(set(causes[:-1]) <= {"unclean stop"}, f"{camera}: kills are unclean stops: {causes}")
+    check(causes and causes[-1] == last_cause, f"{camera}: the last gap is '{last_cause}': {causes}")
+
+
+def test_kills(folder):
+    rnd = random.Random(SEED)
+    order = [v for v in VICTIMS for _ in range(TIMES)]
+    rnd.shuffle(order)
+    print(f"  seed {SEED}", flush=True)
+    site = Site(folder, program=PROGRAM)
+    edges = []
+    try:
+        site.start()
+        for name, path in CAMERAS.items():
+            edges.append(Edge(folder, {name: path}, site.camera_certificate(name), "--stamp", "--burst", program=PROGRAM))
+            site.add(name, edges[-1].url(name), edges[-1].user, edges[-1].password_file)
+        site.wait_recording(*(f"{c}-main" for c in CAMERAS))
+        time.sleep(2)
+        kills = []
+        for victim in order:
+            kills.append(kill_one(site, victim, rnd))
+            time.sleep(rnd.uniform(1.5, 3.0))
+        fingerprint = site.fingerprint()
+        # In between an operator stops it in order: the next gap has another cause.
+        site.stop()
+        exports = [check_stamps(folder, site, c, kills) for c in CAMERAS]
+        site.start()
+        site.wait_recording(*(f"{c}-main" for c in CAMERAS))
+        time.sleep(1.5)
+        site.stop()
+        for edge in edges:
+            check(edge.stop() == 0, f"the camera ended well: {edge.log()[-2000:]}")
+        for path in [*exports, site.state / "vault"]:
+            p = custos("verify", "--trust", fingerprint, path, program=PROGRAM, ok=None, timeout=120)
+            check(p.returncode == 0, f"{path.name} is authentic, not {p.returncode}: {p.stdout[-3000:]}{p.stderr}")
+        p = custos("vault", "check", "--trust", fingerprint, "--key", site.state / "recorder/wrap.key", "--state", site.state,
+                   program=PROGRAM, ok=None, timeout=120)
+        check(p.returncode == 0, f"custos vault check: {p.returncode} {p.stdout[-3000:]}{p.stderr}")
+        for camera in CAMERAS:
+            check_seals(site, camera, "stopped by an operator")
+        check(not processes(str(site.state)), f"no process is left: {processes(str(site.state))}")
+    except BaseException:
+        print(f"---- end of the site's log ----\n{site.log()[-6000:]}", file=sys.stderr)
+        raise
+    finally:
+        for edge in edges:
+            edge.kill()
+        site.clean()
+
+
+main(globals(), PROGRAM)
