@@ -19,18 +19,23 @@
 
 static const char cli_export_help[] =
         "custos export --stream CAMERA[/STREAM] (--from T --to T | --last SECONDS) --output FILE\n"
-        "              [--without-audio] [--skip-damaged] [--key FILE | --recovery-kit FILE] [--vault DIR] [--state DIR]\n"
+        "              [--without-audio] [--skip-damaged] [--key FILE | --recovery-kit FILE] "
+        "[--vault DIR] [--state DIR]\n"
         "              [--json]\n"
         "\n"
-        "Writes footage as a clear MP4 that plays anywhere and that custos verify can prove. Every fragment is checked before\n"
-        "it goes in, and the file again when it is done. Where the recording changes its form, FILE.2.mp4 goes on.\n"
+        "Writes footage as a clear MP4 that plays anywhere and that custos verify can prove. Every "
+        "fragment is checked before\n"
+        "it goes in, and the file again when it is done. Where the recording changes its form, "
+        "FILE.2.mp4 goes on.\n"
         "\n"
         "  --stream CAMERA[/STREAM]  the camera, and its stream where it is not \"main\"\n"
         "  --from T, --to T          in UTC: 2026-11-22T15:40:00Z\n"
         "  --last SECONDS            what was recorded last\n"
         "  --without-audio           leave the sound out; its sealed hashes still prove the rest\n"
-        "  --skip-damaged            leave damaged fragments out instead of refusing; the verdict will name them\n"
-        "  --key FILE                the recorder's private key (default: recorder/wrap.key in the state directory)\n"
+        "  --skip-damaged            leave damaged fragments out instead of refusing; the verdict "
+        "will name them\n"
+        "  --key FILE                the recorder's private key (default: recorder/wrap.key in the "
+        "state directory)\n"
         "  --recovery-kit FILE       a recovery kit instead (\"-\": standard input)\n"
         "  --vault DIR               default: vault in the state directory\n"
         "\n"
@@ -52,9 +57,11 @@ static int cli_export_parse_stream(const char *text, char to[static HEAD_PATH_MA
         size_t camera = slash ? (size_t)(slash - text) : strlen(text);
 
         if (camera < HEAD_PATH_MAX / 2 && (!slash || strlen(slash) < HEAD_PATH_MAX / 2))
-                snprintf(to, HEAD_PATH_MAX, "%.*s-%s", (int)camera, text, slash ? slash + 1 : DEFAULT_STREAM);
+                snprintf(to, HEAD_PATH_MAX, "%.*s-%s", (int)camera, text,
+                        slash ? slash + 1 : DEFAULT_STREAM);
         if (!head_is_stream_path(to))
-                return err_set(e, ERR_INVALID, "--stream takes CAMERA or CAMERA/STREAM, as custos camera list shows them");
+                return err_set(e, ERR_INVALID,
+                        "--stream takes CAMERA or CAMERA/STREAM, as custos camera list shows them");
         return 0;
 }
 
@@ -74,7 +81,8 @@ enum cli_export_option {
         OPTION_HELP,
 };
 
-static int cli_export_take(struct cli_export_arguments *a, int option, const char *value, struct err *e)
+static int cli_export_take(
+        struct cli_export_arguments *a, int option, const char *value, struct err *e)
 {
         switch (option) {
         case OPTION_STREAM:
@@ -123,13 +131,19 @@ static int cli_export_take(struct cli_export_arguments *a, int option, const cha
 /* Returns 0, or the exit code of a misuse that was printed. */
 static int cli_export_parse(int argc, char **argv, struct cli_export_arguments *a)
 {
-        static const struct option names[] = { { "stream", required_argument, NULL, OPTION_STREAM },
-                { "from", required_argument, NULL, OPTION_FROM }, { "to", required_argument, NULL, OPTION_TO },
-                { "last", required_argument, NULL, OPTION_LAST }, { "output", required_argument, NULL, OPTION_OUTPUT },
-                { "without-audio", no_argument, NULL, OPTION_WITHOUT_AUDIO },
-                { "skip-damaged", no_argument, NULL, OPTION_SKIP_DAMAGED }, { "key", required_argument, NULL, OPTION_KEY }, { "recovery-kit", required_argument, NULL, OPTION_KIT },
-                { "vault", required_argument, NULL, OPTION_VAULT }, { "state", required_argument, NULL, OPTION_STATE },
-                { "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP }, { 0 } };
+        static const struct option names[] = {{"stream", required_argument, NULL, OPTION_STREAM},
+                {"from", required_argument, NULL, OPTION_FROM},
+                {"to", required_argument, NULL, OPTION_TO},
+                {"last", required_argument, NULL, OPTION_LAST},
+                {"output", required_argument, NULL, OPTION_OUTPUT},
+                {"without-audio", no_argument, NULL, OPTION_WITHOUT_AUDIO},
+                {"skip-damaged", no_argument, NULL, OPTION_SKIP_DAMAGED},
+                {"key", required_argument, NULL, OPTION_KEY},
+                {"recovery-kit", required_argument, NULL, OPTION_KIT},
+                {"vault", required_argument, NULL, OPTION_VAULT},
+                {"state", required_argument, NULL, OPTION_STATE},
+                {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP},
+                {0}};
         struct err e;
         int c;
 
@@ -188,10 +202,13 @@ static void cli_export_on_damaged(void *owner, const char *where, const char *te
 /* --- what came out --- */
 
 static const char cli_export_warnings[] =
-        "The evidence in the file holds the keys of the segments that it touches: each opens its whole minute to whoever\n"
-        "has the encrypted recording. The edit list trims what is shown and removes nothing: the file holds whole fragments.\n";
+        "The evidence in the file holds the keys of the segments that it touches: each opens its "
+        "whole minute to whoever\n"
+        "has the encrypted recording. The edit list trims what is shown and removes nothing: the "
+        "file holds whole fragments.\n";
 
-static void cli_export_print(const struct cli_export_files *files, const struct cli_export_found *found)
+static void cli_export_print(
+        const struct cli_export_files *files, const struct cli_export_found *found)
 {
         char hex[65];
 
@@ -203,33 +220,39 @@ static void cli_export_print(const struct cli_export_files *files, const struct 
                 cli_verify_print_items(&f->verdict);
         }
         if (found->damaged)
-                printf("%u damaged place%s: fragments that are not as sealed were left out, and the verdict says so.\n",
+                printf("%u damaged place%s: fragments that are not as sealed were left out, and "
+                       "the verdict says so.\n",
                         found->damaged, found->damaged == 1 ? "" : "s");
         printf("\n%s", cli_export_warnings);
         printf("To prove it: custos verify --trust FINGERPRINT %s\n", files->files[0].path);
-        printf("The site in these files has the fingerprint %s; give it to the receiver by another way.\n",
+        printf("FINGERPRINT of the site that sealed this: %s\nGive it to the receiver by another "
+               "way than the film.\n",
                 str_hex(hex, BYTES(files->files[0].verdict.fingerprint, 32)));
 }
 
-static void cli_export_print_json(const struct cli_export_files *files, const struct cli_export_found *found)
+static void cli_export_print_json(
+        const struct cli_export_files *files, const struct cli_export_found *found)
 {
         json_t *list = json_array();
         char hex[65];
 
         for (unsigned i = 0; i < files->n; i++) {
                 const struct cli_export_file *f = &files->files[i];
-                json_array_append_new(list, json_pack("{s:s, s:I, s:o}", "path", f->path, "bytes", (json_int_t)f->bytes, "items",
-                        cli_verify_items_json(&f->verdict)));
+                json_array_append_new(list,
+                        json_pack("{s:s, s:I, s:o}", "path", f->path, "bytes", (json_int_t)f->bytes,
+                                "items", cli_verify_items_json(&f->verdict)));
         }
-        json_t *o = json_pack("{s:o, s:i, s:s, s:s}", "files", list, "damaged", (int)found->damaged, "fingerprint",
-                str_hex(hex, BYTES(files->files[0].verdict.fingerprint, 32)), "warnings", cli_export_warnings);
+        json_t *o = json_pack("{s:o, s:i, s:s, s:s}", "files", list, "damaged", (int)found->damaged,
+                "fingerprint", str_hex(hex, BYTES(files->files[0].verdict.fingerprint, 32)),
+                "warnings", cli_export_warnings);
         cli_print_json(o);
         json_decref(o);
 }
 
 /* --- the whole --- */
 
-/* "lobby-main" is how the vault's directories are called: taken as such where there is no camera of that name. */
+/* "lobby-main" is how the vault's directories are called: taken as such where there is no camera of
+ * that name. */
 static void cli_export_settle_stream(struct cli_export_arguments *a, const char *vault)
 {
         CLEANUP(own_freep) char *dir = xasprintf("%s/%s", vault, a->stream);
@@ -243,23 +266,36 @@ static void cli_export_settle_stream(struct cli_export_arguments *a, const char 
                 memmove(a->stream, name, strlen(name) + 1);
 }
 
-static int cli_export_run(const struct cli_export_arguments *a, const char *state, const char *vault,
-        struct cli_export_files *files, struct cli_export_found *found, struct err *e)
+static int cli_export_run(const struct cli_export_arguments *a, const char *state,
+        const char *vault, struct cli_export_files *files, struct cli_export_found *found,
+        struct err *e)
 {
-        struct cli_export_progress progress = { .doing = "checking", .wanted = !a->json && isatty(STDERR_FILENO) };
+        struct cli_export_progress progress = {
+                .doing = "checking", .wanted = !a->json && isatty(STDERR_FILENO)};
         uint8_t key[HPKE_PRIVATE_BYTES];
         int r = cli_wrap_key(state, a->key, a->kit, key, e);
 
         if (r < 0)
                 return r;
-        struct cli_export_query q = { .vault = vault, .stream = a->stream, .from_us = a->from_us, .to_us = a->to_us,
-                .skip_damaged = a->skip_damaged, .on_damaged = cli_export_on_damaged, .on_progress = cli_export_on_progress,
-                .owner = &progress };
+        struct cli_export_query q = {.vault = vault,
+                .stream = a->stream,
+                .from_us = a->from_us,
+                .to_us = a->to_us,
+                .skip_damaged = a->skip_damaged,
+                .on_damaged = cli_export_on_damaged,
+                .on_progress = cli_export_on_progress,
+                .owner = &progress};
         r = cli_export_find(&q, found, e);
         if (r == 0) {
-                struct cli_export_order o = { .vault = vault, .output = a->output, .from_us = a->from_us, .to_us = a->to_us,
-                        .without_audio = a->without_audio, .skip_damaged = a->skip_damaged, .private_key = key,
-                        .on_progress = cli_export_on_progress, .owner = &progress };
+                struct cli_export_order o = {.vault = vault,
+                        .output = a->output,
+                        .from_us = a->from_us,
+                        .to_us = a->to_us,
+                        .without_audio = a->without_audio,
+                        .skip_damaged = a->skip_damaged,
+                        .private_key = key,
+                        .on_progress = cli_export_on_progress,
+                        .owner = &progress};
                 progress.doing = "exporting";
                 r = cli_export_write(&o, found, files, e);
         }
@@ -284,11 +320,11 @@ static const char *cli_export_remedy(const struct err *e)
 
 int cli_export(int argc, char **argv)
 {
-        struct cli_export_arguments a = { 0 };
+        struct cli_export_arguments a = {0};
         struct cli_export_files *files;
-        struct cli_export_found found = { 0 };
+        struct cli_export_found found = {0};
         char state[CLI_PATH_MAX];
-        struct err e = { 0 };
+        struct err e = {0};
 
         int r = cli_export_parse(argc, argv, &a);
         if (r != 0)

@@ -58,13 +58,14 @@ static int on_segment(void *owner, const char *object_key, struct err *e)
         if (at_us == SEAL_UNKNOWN_US || at_us > f->q->to_us || at_us < f->q->from_us - HOUR_US)
                 return 0;
         if (f->n >= KEYS_MAX)
-                return err_set(e, ERR_EXHAUSTED, "more than %u segments; export a shorter range", KEYS_MAX);
+                return err_set(e, ERR_EXHAUSTED, "more than %u segments; export a shorter range",
+                        KEYS_MAX);
         if (f->n == f->room) {
                 f->room = f->room ? 2 * f->room : 64;
                 f->candidates = xrealloc(f->candidates, f->room, sizeof *f->candidates);
         }
         struct candidate *c = &f->candidates[f->n++];
-        *c = (struct candidate){ 0 };
+        *c = (struct candidate){0};
         snprintf(c->s.object_key, sizeof c->s.object_key, "%s", object_key);
         return 0;
 }
@@ -101,7 +102,7 @@ static int tell_damaged(struct find *f, const char *where, const char *text, str
 static bool is_outside(const struct find *f, const struct segment *s)
 {
         return s->fragments_n == 0 || s->fragments[0].seal.first_arrival_us > f->q->to_us ||
-                s->fragments[s->fragments_n - 1].seal.last_arrival_us < f->q->from_us;
+               s->fragments[s->fragments_n - 1].seal.last_arrival_us < f->q->from_us;
 }
 
 /* Returns 1 when c is of use. */
@@ -136,7 +137,7 @@ static int find_contents(struct find *f, struct err *e)
         f->total = f->n;
         for (size_t i = 0; i < f->n; i++) {
                 struct candidate c = f->candidates[i];
-                f->candidates[i] = (struct candidate){ 0 };
+                f->candidates[i] = (struct candidate){0};
                 r = r < 0 ? r : look_into(f, &c, e);
                 if (r == 1)
                         f->candidates[kept++] = c;
@@ -170,11 +171,14 @@ static void find_order(struct find *f)
         for (size_t i = 0; i < f->n; i++) {
                 const struct piece *p = &f->candidates[i].piece;
                 for (size_t k = 0; k < p->seals_n; k++)
-                        epoch_order_add(epochs, &p->seals[k].chain.self, &p->seals[k].chain.previous, p->seals[k].sealed_us);
+                        epoch_order_add(epochs, &p->seals[k].chain.self,
+                                &p->seals[k].chain.previous, p->seals[k].sealed_us);
         }
         for (size_t i = 0; i < f->n; i++) {
                 const struct piece *p = &f->candidates[i].piece;
-                f->candidates[i].epoch = p->seals_n ? epoch_order_rank(epochs, p->seals[0].chain.self.epoch) : SIZE_MAX;
+                f->candidates[i].epoch =
+                        p->seals_n ? epoch_order_rank(epochs, p->seals[0].chain.self.epoch)
+                                   : SIZE_MAX;
         }
         if (f->n)
                 qsort(f->candidates, f->n, sizeof *f->candidates, by_seals);
@@ -185,7 +189,7 @@ static void find_order(struct find *f)
 
 static bool begins_with_key(const struct segment_fragment *fragment)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
 
         if (fmp4_read_moof(fragment->moof, &layout, NULL) < 0 || layout.tracks_n == 0)
                 return false;
@@ -205,7 +209,8 @@ static bool in_range(const struct find *f, const struct seal *s)
         return s->first_arrival_us <= f->q->to_us && s->last_arrival_us >= f->q->from_us;
 }
 
-/* What the segment's look said about damage in the range. Notes about its end are not damage of what is taken. */
+/* What the segment's look said about damage in the range. Notes about its end are not damage of
+ * what is taken. */
 static int tell_faults(struct find *f, const struct candidate *c, struct err *e)
 {
         const struct piece *p = &c->piece;
@@ -214,14 +219,16 @@ static int tell_faults(struct find *f, const struct candidate *c, struct err *e)
         for (size_t i = 0; i < p->faults_n && r == 0; i++) {
                 const struct verdict_item *item = &p->faults[i].item;
                 char where[260];
-                if (item->kind == VERDICT_CANNOT_TELL || item->from_us > f->q->to_us || item->to_us < f->q->from_us)
+                if (item->kind == VERDICT_CANNOT_TELL || item->from_us > f->q->to_us ||
+                        item->to_us < f->q->from_us)
                         continue;
                 r = tell_damaged(f, verdict_where(item, where, sizeof where), item->text, e);
         }
         return r;
 }
 
-/* The fragments of one segment that are in the range, from the key frame that the first one needs. */
+/* The fragments of one segment that are in the range, from the key frame that the first one needs.
+ */
 static int choose(struct find *f, struct candidate *c, bool first, struct err *e)
 {
         const struct segment *s = &c->s.segment;
@@ -255,22 +262,24 @@ static int find_choice(struct find *f, struct cli_export_found *ret, struct err 
                         ret->bytes += c->s.segment.fragments[c->s.fragments[k]].mdat.n;
                 ret->segments[ret->n++] = c->s;
                 piece_done(&c->piece);
-                *c = (struct candidate){ 0 };
+                *c = (struct candidate){0};
         }
         ret->damaged = f->damaged;
         if (ret->n == 0)
-                return err_set(e, ERR_NOT_FOUND, "nothing of %s was recorded in that time", f->q->stream);
+                return err_set(
+                        e, ERR_NOT_FOUND, "nothing of %s was recorded in that time", f->q->stream);
         return 0;
 }
 
 int cli_export_find(const struct cli_export_query *q, struct cli_export_found *ret, struct err *e)
 {
-        struct find f = { .q = q, .signers = signers_new(NULL) };
-        struct cli_export_found found = { 0 };
+        struct find f = {.q = q, .signers = signers_new(NULL)};
+        struct cli_export_found found = {0};
 
         int r = q->to_us < q->from_us || q->to_us - q->from_us > CLI_EXPORT_RANGE_MAX_US
-                ? err_set(e, ERR_INVALID, "the range has to end behind its beginning, within 31 days")
-                : find_names(&f, e);
+                        ? err_set(e, ERR_INVALID,
+                                  "the range has to end behind its beginning, within 31 days")
+                        : find_names(&f, e);
         if (r == 0)
                 r = find_contents(&f, e);
         if (r == 0)
@@ -294,5 +303,5 @@ void cli_export_found_done(struct cli_export_found *f)
                 file_map_done(&f->segments[i].map);
         }
         free(f->segments);
-        *f = (struct cli_export_found){ 0 };
+        *f = (struct cli_export_found){0};
 }

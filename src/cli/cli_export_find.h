@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The fragments of a stream for a range of time, from the files of a vault: found by directory and name, put in the order
- * of their seals, each checked against its seal before it is offered. Not in here: keys, decryption, writing.
+ * The fragments of a stream for a range of time, from the files of a vault: found by directory and
+ * name, put in the order of their seals, each checked against its seal before it is offered. Not in
+ * here: keys, decryption, writing.
  */
 #ifndef CUSTOS_CLI_CLI_EXPORT_FIND_H
 #define CUSTOS_CLI_CLI_EXPORT_FIND_H
@@ -14,16 +15,16 @@
 struct cli_export_segment {
         char object_key[HEAD_KEY_MAX];
         struct file_map map;
-        struct segment segment;      /* views into map */
+        struct segment segment; /* views into map */
         unsigned fragments_n;
-        unsigned *fragments;         /* owned; indexes into segment.fragments, ascending */
+        unsigned *fragments; /* owned; indexes into segment.fragments, ascending */
 };
 
 struct cli_export_found {
         size_t n;
         struct cli_export_segment *segments; /* owned */
-        uint64_t bytes;   /* of samples, encrypted */
-        unsigned damaged; /* fragments or files left out */
+        uint64_t bytes;                      /* of samples, encrypted */
+        unsigned damaged;                    /* fragments or files left out */
 };
 
 struct cli_export_query {
@@ -36,7 +37,8 @@ struct cli_export_query {
 };
 
 /* ERR_NOT_FOUND when nothing was recorded then. */
-int cli_export_find(const struct cli_export_query *q, struct cli_export_found *ret, struct err *e) MUST_USE;
+int cli_export_find(
+        const struct cli_export_query *q, struct cli_export_found *ret, struct err *e) MUST_USE;
 void cli_export_found_done(struct cli_export_found *f);
 
 #endif

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
+#include "crypto/x509.h"
 #include "seal/evidence.h"
 #include "vault/key_store.h"
 #include "verify/verify.h"
@@ -44,7 +46,8 @@ static int write_all(struct writing *w, struct bytes data, struct err *e)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return err_os(e, errno == ENOSPC ? ERR_EXHAUSTED : ERR_IO, errno, "writing the export");
+                        return err_os(e, errno == ENOSPC ? ERR_EXHAUSTED : ERR_IO, errno,
+                                "writing the export");
                 w->file_bytes += (uint64_t)n;
                 data = bytes_sub(data, (size_t)n, data.n);
         }
@@ -59,8 +62,8 @@ static int plan_keys(struct writing *w, struct err *e)
         for (size_t i = 0; i < w->found->n; i++) {
                 const struct cli_export_segment *s = &w->found->segments[i];
                 const struct seal *first = &s->segment.fragments[s->fragments[0]].seal;
-                int r = key_store_segment_key(w->o->vault, &s->segment.head, first->first_arrival_us, w->o->private_key,
-                        w->keys[i], e);
+                int r = key_store_segment_key(w->o->vault, &s->segment.head,
+                        first->first_arrival_us, w->o->private_key, w->keys[i], e);
                 if (r < 0)
                         return err_wrap(e, r, "key of %s", s->object_key);
         }
@@ -92,8 +95,9 @@ static int plan_file(const struct writing *w, size_t *at, struct evidence *ev, s
 
 /* --- the bytes of one file --- */
 
-static int write_fragment(struct writing *w, const struct evidence *ev, const struct cli_export_segment *s,
-        const uint8_t key[static 16], unsigned fragment, struct err *e)
+static int write_fragment(struct writing *w, const struct evidence *ev,
+        const struct cli_export_segment *s, const uint8_t key[static 16], unsigned fragment,
+        struct err *e)
 {
         const struct segment_fragment *f = &s->segment.fragments[fragment];
         int r = 0;
@@ -101,7 +105,8 @@ static int write_fragment(struct writing *w, const struct evidence *ev, const st
         buf_clear(&w->clear);
         for (unsigned t = 0; r == 0 && t < f->seal.tracks_n; t++)
                 if (evidence_has_track(ev, f->seal.tracks[t].id))
-                        r = segment_decrypt(&s->segment, fragment, f->seal.tracks[t].id, key, &w->clear, e);
+                        r = segment_decrypt(
+                                &s->segment, fragment, f->seal.tracks[t].id, key, &w->clear, e);
         if (r == 0)
                 r = write_all(w, buf_bytes(&w->clear), e);
         if (r < 0)
@@ -112,7 +117,8 @@ static int write_fragment(struct writing *w, const struct evidence *ev, const st
         return 0;
 }
 
-static int write_file(struct writing *w, const struct evidence *ev, size_t begin, size_t end, struct err *e)
+static int write_file(
+        struct writing *w, const struct evidence *ev, size_t begin, size_t end, struct err *e)
 {
         CLEANUP(buf_done) struct buf out;
 
@@ -137,14 +143,19 @@ static int write_file(struct writing *w, const struct evidence *ev, size_t begin
 
 /* --- under its name --- */
 
-/* The finished file is read again as anybody would: a fault of the disk, or of this program, ends here. Without a
- * fingerprint the best that can be said is "cannot tell". */
-static int check_file(const struct writing *w, const char *path, struct verdict *v, struct err *e)
+/* The finished file is read again as anybody would: a fault of the disk, or of this program, ends
+ * here. The root is the one that its first segment names: whether that is the right site is for the
+ * receiver to ask. */
+static int check_file(const struct writing *w, const char *path, struct bytes root,
+        struct verdict *v, struct err *e)
 {
+        uint8_t fingerprint[32];
         char where[260];
 
         verdict_init(v);
-        int r = verify_path(path, &(struct verify_options){ 0 }, v, e);
+        int r = x509_key_id(root, fingerprint, e);
+        if (r == 0)
+                r = verify_path(path, &(struct verify_options){.trust = fingerprint}, v, e);
         if (r < 0)
                 return r;
         if (verdict_overall(v) != 1)
@@ -153,7 +164,8 @@ static int check_file(const struct writing *w, const char *path, struct verdict 
                 const struct verdict_item *item = &v->items[i];
                 if (item->kind < VERDICT_EDITED || item->kind > VERDICT_KEY_NOT_TRUSTED)
                         continue;
-                return err_set(e, ERR_CORRUPT, "the footage is not whole: %s: %s (%s)", verdict_name(item->kind), item->text,
+                return err_set(e, ERR_CORRUPT, "the footage is not whole: %s: %s (%s)",
+                        verdict_name(item->kind), item->text,
                         verdict_where(item, where, sizeof where));
         }
         return 0;
@@ -201,13 +213,17 @@ static int make_file(struct writing *w, size_t *at, struct cli_export_file *file
         if (close(w->fd) < 0 && r == 0)
                 r = err_os(e, ERR_IO, errno, "%s", file->path);
         if (r == 0)
-                r = check_file(w, temporary, &file->verdict, e);
+                r = check_file(w, temporary, w->found->segments[begin].segment.head.root_cert,
+                        &file->verdict, e);
         if (r == 0)
                 r = put_in_place(temporary, file->path, e);
         if (r < 0)
                 unlink(temporary);
         else
                 r = sync_dir_of(file->path, e);
+        for (size_t i = 0; i < file->verdict.items_n; i++)
+                str_escape(file->verdict.items[i].where, sizeof file->verdict.items[i].where,
+                        bytes_str(file->path));
         file->bytes = w->file_bytes;
         return r;
 }
@@ -218,11 +234,13 @@ static int write_files(struct writing *w, struct cli_export_files *files, struct
 
         for (size_t at = 0; r == 0 && at < w->found->n;) {
                 if (files->n == CLI_EXPORT_FILES_MAX)
-                        return err_set(e, ERR_EXHAUSTED, "more than %d files: export a shorter range", CLI_EXPORT_FILES_MAX);
+                        return err_set(e, ERR_EXHAUSTED,
+                                "more than %d files: export a shorter range", CLI_EXPORT_FILES_MAX);
                 struct cli_export_file *file = &files->files[files->n++];
                 file->path = file_name(w->o->output, files->n);
                 if (file_exists(file->path))
-                        return err_set(e, ERR_STATE, "%s exists already and is not overwritten", file->path);
+                        return err_set(e, ERR_STATE, "%s exists already and is not overwritten",
+                                file->path);
                 r = make_file(w, &at, file, e);
         }
         return r;
@@ -231,7 +249,7 @@ static int write_files(struct writing *w, struct cli_export_files *files, struct
 int cli_export_write(const struct cli_export_order *o, const struct cli_export_found *found,
         struct cli_export_files *ret, struct err *e)
 {
-        struct writing w = { .o = o, .found = found, .fd = -1 };
+        struct writing w = {.o = o, .found = found, .fd = -1};
         struct cli_export_files *files = xcalloc(1, sizeof *files);
 
         buf_init(&w.clear, FRAGMENT_BYTES_MAX);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Found fragments to clear exports: keys, decryption, files. A file appears under its name only when it is whole, on the
- * disk, and was verified again; none is ever overwritten. Where segments cannot be one film, another file begins.
+ * Found fragments to clear exports: keys, decryption, files. A file appears under its name only
+ * when it is whole, on the disk, and was verified again; none is ever overwritten. Where segments
+ * cannot be one film, another file begins.
  */
 #ifndef CUSTOS_CLI_CLI_EXPORT_WRITE_H
 #define CUSTOS_CLI_CLI_EXPORT_WRITE_H
@@ -27,14 +28,15 @@ struct cli_export_order {
         const char *vault, *output;
         int64_t from_us, to_us;
         bool without_audio;
-        bool skip_damaged; /* holes and faults in the finished file are told by its verdict and do not stop it */
+        bool skip_damaged; /* holes and faults in the finished file are told by its verdict and do
+                              not stop it */
         const uint8_t *private_key; /* HPKE_PRIVATE_BYTES */
         void (*on_progress)(void *owner, uint64_t done, uint64_t total);
         void *owner;
 };
 
-int cli_export_write(const struct cli_export_order *o, const struct cli_export_found *found, struct cli_export_files *ret,
-        struct err *e) MUST_USE;
+int cli_export_write(const struct cli_export_order *o, const struct cli_export_found *found,
+        struct cli_export_files *ret, struct err *e) MUST_USE;
 void cli_export_files_done(struct cli_export_files *f);
 
 #endif

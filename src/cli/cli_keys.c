@@ -31,11 +31,12 @@ static const char cli_keys_help[] =
         "recovery-kit  whether the hour keys are wrapped for the site's recovery kit; --check FILE "
         "proves that the kit in FILE\n"
         "              opens them.\n"
-        "              Exit: 0 yes, 1 not all, 64 wrong use.\n"
         "\n"
         "--state DIR   the state directory (the vault is in DIR/vault)\n"
         "--vault DIR   a vault elsewhere, a copy for example\n"
-        "--json        for programs\n";
+        "--json        for programs\n"
+        "\n"
+        "Exit: 0 done (recovery-kit: all of them), 1 not (all), 64 wrong use.\n";
 
 struct keys_args {
         char state[CLI_PATH_MAX], vault[CLI_PATH_MAX + 8];

@@ -16,7 +16,9 @@ static const char cli_settings_help[] =
         "  (nothing)       every setting with its unit, default and range\n"
         "  --example       a commented configuration file, for custos run --config FILE\n"
         "  --markdown      docs/settings.md\n"
-        "  --check FILE    says what is wrong in a configuration file\n";
+        "  --check FILE    says what is wrong in a configuration file\n"
+        "\n"
+        "Exit: 0 done, 1 the file cannot be read, 64 a mistake in it or wrong use.\n";
 
 static int cli_settings_check(const char *path)
 {

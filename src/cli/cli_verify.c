@@ -17,11 +17,15 @@
 static const char cli_verify_help[] =
         "custos verify [--trust FINGERPRINT] [--json] PATH\n"
         "\n"
-        "Says whether footage is what a recorder of Custos sealed: unchanged, whole and in order. PATH is an export, a\n"
-        "segment, a vault, or the directory of one stream in a vault. Reads only; needs no key, network or database.\n"
+        "Says whether footage is what a recorder of Custos sealed: unchanged, whole and in order. "
+        "PATH is an export, a\n"
+        "segment, a vault, or the directory of one stream in a vault. Reads only; needs no key, "
+        "network or database.\n"
         "\n"
-        "  --trust FINGERPRINT  the site's fingerprint, 64 hex digits, as the site itself shows it (custos status). It\n"
-        "                       must not come with the footage: without it nobody can tell whose site it was.\n"
+        "  --trust FINGERPRINT  the site's fingerprint, 64 hex digits, as the site itself shows it "
+        "(custos status). It\n"
+        "                       must not come with the footage: without it nobody can tell whose "
+        "site it was.\n"
         "  --json               the verdict as JSON\n"
         "\n"
         "Exit: 0 authentic, 1 not authentic, 2 cannot tell, 64 wrong use.\n";
@@ -51,8 +55,8 @@ static int cli_verify_parse_trust(const char *text, uint8_t to[static 32], struc
 static int cli_verify_parse(int argc, char **argv, struct cli_verify_arguments *ret)
 {
         enum { TRUST = 256, JSON, HELP };
-        static const struct option names[] = { { "trust", required_argument, NULL, TRUST }, { "json", no_argument, NULL, JSON },
-                { "help", no_argument, NULL, HELP }, { 0 } };
+        static const struct option names[] = {{"trust", required_argument, NULL, TRUST},
+                {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {0}};
         struct err e;
         int c;
 
@@ -121,7 +125,8 @@ static void cli_verify_kinds(const struct verdict *v, char *to, size_t room)
         to[0] = '\0';
         for (int k = VERDICT_EDITED; k <= VERDICT_KEY_NOT_TRUSTED; k++)
                 if (v->kinds[k] && n < room)
-                        n += (size_t)snprintf(to + n, room - n, "%s%s", n ? ", " : "", verdict_name((enum verdict_kind)k));
+                        n += (size_t)snprintf(to + n, room - n, "%s%s", n ? ", " : "",
+                                verdict_name((enum verdict_kind)k));
 }
 
 static void cli_verify_print_head(const struct verdict *v, int overall)
@@ -138,9 +143,11 @@ static void cli_verify_print_head(const struct verdict *v, int overall)
         else if (v->kinds[VERDICT_AUTHENTIC])
                 printf("CANNOT TELL: not all of it can be proved, see below\n");
         else
-                printf("CANNOT TELL: unchanged and complete, but nobody said whose site it has to be (--trust FINGERPRINT)\n");
-        printf("  %u stream%s, %u segment%s, %" PRIu64 " fragments, %" PRIu64 " bytes\n\n", v->streams,
-                v->streams == 1 ? "" : "s", v->segments, v->segments == 1 ? "" : "s", v->fragments, v->bytes);
+                printf("CANNOT TELL: unchanged and complete, but nobody said whose site it has to "
+                       "be (--trust FINGERPRINT)\n");
+        printf("  %u stream%s, %u segment%s, %" PRIu64 " fragments, %" PRIu64 " bytes\n\n",
+                v->streams, v->streams == 1 ? "" : "s", v->segments, v->segments == 1 ? "" : "s",
+                v->fragments, v->bytes);
 }
 
 void cli_verify_print_items(const struct verdict *v)
@@ -150,15 +157,17 @@ void cli_verify_print_items(const struct verdict *v)
         for (size_t i = 0; i < v->items_n; i++) {
                 const struct verdict_item *item = &v->items[i];
                 char from[STR_TIME_ROOM], to[STR_TIME_ROOM], where[260];
-                bool fault = item->kind != VERDICT_AUTHENTIC && item->kind != VERDICT_GAP && item->kind != VERDICT_NOTE;
+                bool fault = item->kind != VERDICT_AUTHENTIC && item->kind != VERDICT_GAP &&
+                             item->kind != VERDICT_NOTE;
 
                 if (strcmp(stream, item->stream) != 0)
                         printf("  %s\n", item->stream);
                 stream = item->stream;
-                printf("  %s  %s  %-15s  %s\n", cli_verify_time(from, item->from_us), cli_verify_time(to, item->to_us),
-                        verdict_name(item->kind), item->text);
+                printf("  %s  %s  %-15s  %s\n", cli_verify_time(from, item->from_us),
+                        cli_verify_time(to, item->to_us), verdict_name(item->kind), item->text);
                 if (fault && item->where[0])
-                        printf("  %52s%-15s  in %s\n", "", "", verdict_where(item, where, sizeof where));
+                        printf("  %52s%-15s  in %s\n", "", "",
+                                verdict_where(item, where, sizeof where));
         }
 }
 
@@ -168,11 +177,16 @@ static void cli_verify_print_claims(const struct verdict *v, int overall)
         char hex[FINGERPRINT_ROOM];
 
         if (memcmp(v->fingerprint, none, sizeof none) != 0)
-                printf("\nfingerprint of the site in it: %s%s\n", str_hex(hex, BYTES(v->fingerprint, 32)),
-                        v->trust_given ? "" : " (proves nothing by itself: compare it with the site's own)");
-        printf("\n%s these bytes are what the recorder sealed as received, when its clock said so, complete between the seals named.\n",
+                printf("\nfingerprint of the site in it: %s%s\n",
+                        str_hex(hex, BYTES(v->fingerprint, 32)),
+                        v->trust_given
+                                ? ""
+                                : " (proves nothing by itself: compare it with the site's own)");
+        printf("\n%s these bytes are what the recorder sealed as received, when its clock said so, "
+               "complete between the seals named.\n",
                 overall == 0 ? "Claimed:" : "Would be claimed of authentic footage:");
-        printf("Not claimed: what the scene was, who the camera was beyond its TLS identity, and what came before the first "
+        printf("Not claimed: what the scene was, who the camera was beyond its TLS identity, and "
+               "what came before the first "
                "or behind the last seal.\n");
 }
 
@@ -191,9 +205,11 @@ json_t *cli_verify_items_json(const struct verdict *v)
 
         for (size_t i = 0; i < v->items_n; i++) {
                 const struct verdict_item *item = &v->items[i];
-                json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "kind", verdict_name(item->kind), "stream", item->stream,
-                        "from", cli_verify_time_json(item->from_us), "to", cli_verify_time_json(item->to_us), "where", item->where,
-                        "text", item->text);
+                json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "kind",
+                        verdict_name(item->kind), "stream", item->stream, "from",
+                        cli_verify_time_json(item->from_us), "to",
+                        cli_verify_time_json(item->to_us), "where", item->where, "text",
+                        item->text);
                 if (item->end > item->offset) {
                         json_object_set_new(o, "offset", json_integer((json_int_t)item->offset));
                         json_object_set_new(o, "end", json_integer((json_int_t)item->end));
@@ -205,11 +221,12 @@ json_t *cli_verify_items_json(const struct verdict *v)
 
 static void cli_verify_print_verdict_json(const struct verdict *v, int overall)
 {
-        static const char *const words[] = { "authentic", "not authentic", "cannot tell" };
+        static const char *const words[] = {"authentic", "not authentic", "cannot tell"};
         char hex[FINGERPRINT_ROOM];
-        json_t *o = json_pack("{s:s, s:b, s:b, s:s, s:i, s:i, s:I, s:I, s:o}", "verdict", words[overall], "trust_given",
-                v->trust_given, "trusted", v->trusted, "fingerprint", str_hex(hex, BYTES(v->fingerprint, 32)), "streams",
-                (int)v->streams, "segments", (int)v->segments, "fragments", (json_int_t)v->fragments, "bytes",
+        json_t *o = json_pack("{s:s, s:b, s:b, s:s, s:i, s:i, s:I, s:I, s:o}", "verdict",
+                words[overall], "trust_given", v->trust_given, "trusted", v->trusted, "fingerprint",
+                str_hex(hex, BYTES(v->fingerprint, 32)), "streams", (int)v->streams, "segments",
+                (int)v->segments, "fragments", (json_int_t)v->fragments, "bytes",
                 (json_int_t)v->bytes, "items", cli_verify_items_json(v));
 
         cli_print_json(o);
@@ -218,8 +235,8 @@ static void cli_verify_print_verdict_json(const struct verdict *v, int overall)
 
 int cli_verify(int argc, char **argv)
 {
-        struct cli_verify_arguments a = { 0 };
-        struct cli_verify_progress progress = { 0 };
+        struct cli_verify_arguments a = {0};
+        struct cli_verify_progress progress = {0};
         CLEANUP(verdict_done) struct verdict v;
         struct err e;
 
@@ -231,7 +248,7 @@ int cli_verify(int argc, char **argv)
                 fputs(cli_verify_help, stdout);
                 return 0;
         }
-        struct verify_options o = { .trust = a.trust_given ? a.trust : NULL, .owner = &progress };
+        struct verify_options o = {.trust = a.trust_given ? a.trust : NULL, .owner = &progress};
         if (!a.json && isatty(STDERR_FILENO))
                 o.on_progress = cli_verify_on_progress;
         r = verify_path(a.path, &o, &v, &e);

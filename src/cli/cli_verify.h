@@ -2,7 +2,8 @@
 /*
  * custos verify: is this segment, export or vault what a recorder sealed? Offline, without keys.
  *
- * Exit codes: 0 authentic, 1 not authentic, 2 cannot tell (no fingerprint, nothing readable), 64 wrong use.
+ * Exit codes: 0 authentic, 1 not authentic, 2 cannot tell (no fingerprint, nothing readable), 64
+ * wrong use.
  */
 #ifndef CUSTOS_CLI_CLI_VERIFY_H
 #define CUSTOS_CLI_CLI_VERIFY_H

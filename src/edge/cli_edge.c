@@ -39,7 +39,8 @@ static const char edge_help[] =
         "  --plain-loopback-test  without TLS, on loopback addresses only, for tests\n"
         "\n"
         "check-stamps counts the stamped frames of recordings: missing, doubled, out of order.\n"
-        "Exit codes: 0 none missing, 1 some missing, 2 a file could not be read, 64 usage.\n";
+        "Exit codes: 0 ended as asked, 1 could not start, 64 usage; of check-stamps 0 none missing,\n"
+        "1 some missing, 2 a file could not be read.\n";
 
 enum {
         OPT_LISTEN = 256,

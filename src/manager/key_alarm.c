@@ -6,8 +6,9 @@
 
 #include "base/err.h"
 
-static const char key_alarm_remedy[] = "Give each camera a key and certificate of its own, then remove and add "
-                                       "this one. If it was not meant to have the other's key, find out who copied it.";
+static const char key_alarm_remedy[] =
+        "Give each camera a key and certificate of its own, then remove and add "
+        "this one. If it was not meant to have the other's key, find out who copied it.";
 
 struct key_alarm_stream {
         char stream[96];
@@ -51,11 +52,14 @@ bool key_alarm_stops(const struct key_alarm *a, const char *stream)
 /* As the recorder tells of a stream (docs/spec/link.md section 4), of one that it does not have. */
 static json_t *key_alarm_stopped(const struct key_alarm_stream *s)
 {
-        return json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:n, s:s, s:s, s:s, s:s, s:n, s:s, s:s, s:s}",
-                "stream", s->stream, "state", "stopped", "recording", 0, "worker", -1, "bytes", (json_int_t)0, "packets",
-                (json_int_t)0, "lost_packets", (json_int_t)0, "units", (json_int_t)0, "connects", (json_int_t)0, "segments",
-                (json_int_t)0, "fragments", (json_int_t)0, "last_durable", "protection", "open", "tls", "", "cipher", "",
-                "camera_key", "", "connected", "error", s->text, "refusal", "duplicate-key", "remedy", key_alarm_remedy);
+        return json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:n, s:s, s:s, "
+                         "s:s, s:s, s:n, s:s, s:s, s:s}",
+                "stream", s->stream, "state", "stopped", "recording", 0, "worker", -1, "bytes",
+                (json_int_t)0, "packets", (json_int_t)0, "lost_packets", (json_int_t)0, "units",
+                (json_int_t)0, "connects", (json_int_t)0, "segments", (json_int_t)0, "fragments",
+                (json_int_t)0, "last_durable", "protection", "open", "tls", "", "cipher", "",
+                "camera_key", "", "connected", "error", s->text, "refusal", "duplicate-key",
+                "remedy", key_alarm_remedy);
 }
 
 static const char *key_alarm_name(const json_t *stream)
@@ -70,7 +74,8 @@ static size_t key_alarm_place(const json_t *list, const char *stream)
 {
         size_t i = 0;
 
-        while (i < json_array_size(list) && strcmp(key_alarm_name(json_array_get(list, i)), stream) < 0)
+        while (i < json_array_size(list) &&
+                strcmp(key_alarm_name(json_array_get(list, i)), stream) < 0)
                 i++;
         return i;
 }
@@ -89,7 +94,8 @@ void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *statu
                         const char *error = json_string_value(json_object_get(there, "error"));
                         if (!error || !error[0])
                                 json_object_set_new(there, "error", json_string(s->text));
-                } else if (s->stopped && strcmp(s->stream, after) > 0 && (i < json_array_size(list) || !more)) {
+                } else if (s->stopped && strcmp(s->stream, after) > 0 &&
+                           (i < json_array_size(list) || !more)) {
                         json_array_insert_new(list, i, key_alarm_stopped(s));
                 }
         }

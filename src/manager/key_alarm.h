@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Streams whose camera shows a key that another camera has, for as long as the manager runs or until the camera is
- * removed. At another address that is a copied key: the stream is not recorded, and this is all that is left of it in the status. At the same
- * address it may be a device with several channels: recorded, and said.
+ * Streams whose camera shows a key that another camera has, for as long as the manager runs or
+ * until the camera is removed. At another address that is a copied key: the stream is not recorded,
+ * and this is all that is left of it in the status. At the same address it may be a device with
+ * several channels: recorded, and said.
  *
  * Decides nothing, and knows no connection: words in, words into the recorder's answer.
  */
@@ -22,8 +23,8 @@ void key_alarm_done(struct key_alarm *a);
 void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const char *text);
 void key_alarm_clear(struct key_alarm *a, const char *stream);
 bool key_alarm_stops(const struct key_alarm *a, const char *stream);
-/* Adds to an answer to status.get that was asked with `after`: words to the streams that are in it, and those that are
- * stopped, each in its place. */
+/* Adds to an answer to status.get that was asked with `after`: words to the streams that are in it,
+ * and those that are stopped, each in its place. */
 void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *status);
 
 #endif

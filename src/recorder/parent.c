@@ -96,6 +96,29 @@ static int parent_add_worker(struct parent *p, struct bytes body, int fd, struct
         return 0;
 }
 
+static void parent_on_stop_deadline(void *owner)
+{
+        struct parent *p = owner;
+
+        log_warn(NULL, "parent.stop_forced", "streams=%zu", p->streams.n);
+        loop_stop(p->loop);
+}
+
+/* Streams end first, so that what they still write is durable and in the index. Ending closes the channels to workers and
+ * sealer: they end too. */
+static void parent_stop(struct parent *p)
+{
+        if (p->stopping)
+                return;
+        log_info(NULL, "parent.stop", "streams=%zu", p->streams.n);
+        p->stopping = true;
+        timer_start(&p->stop, p->loop, PARENT_STOP_MS, 0, parent_on_stop_deadline, p);
+        if (p->streams.n == 0)
+                parent_sync_finish(p->sync);
+        else
+                parent_stream_remove_all(p);
+}
+
 static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         static const struct chan_events sealer_events = { parent_on_sealer, parent_on_sealer_end };
@@ -103,6 +126,10 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
         struct parent *p = owner;
 
         (void)c;
+        if (m->type == MESSAGE_STOP && m->fds_n == 0 && m->body.n == 0) {
+                parent_stop(p);
+                return 0;
+        }
         if (m->fds_n != 1)
                 return err_set(e, ERR_PROTOCOL, "message %u from the supervisor without its channel", m->type);
         int fd = m->fds[0];
@@ -122,30 +149,6 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 close(fd);
                 return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
         }
-}
-
-static void parent_on_stop_deadline(void *owner)
-{
-        struct parent *p = owner;
-
-        log_warn(NULL, "parent.stop_forced", "streams=%zu", p->streams.n);
-        loop_stop(p->loop);
-}
-
-/* Streams end first, so that what they still write is durable and in the index. Ending closes the channels to workers and
- * sealer: they end too. */
-static void parent_on_stop(void *owner)
-{
-        struct parent *p = owner;
-
-        if (p->stopping)
-                return;
-        p->stopping = true;
-        timer_start(&p->stop, p->loop, PARENT_STOP_MS, 0, parent_on_stop_deadline, p);
-        if (p->streams.n == 0)
-                parent_sync_finish(p->sync);
-        else
-                parent_stream_remove_all(p);
 }
 
 static void parent_on_supervisor_end(void *owner, struct chan *c, const struct err *e)
@@ -246,7 +249,6 @@ int parent_main(int argc, char **argv)
         } else {
                 p->sync = parent_sync_new(p);
                 p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
-                loop_catch_signals(p->loop, parent_on_stop, p);
                 loop_run(p->loop);
         }
         parent_free(p);

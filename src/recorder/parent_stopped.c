@@ -93,7 +93,8 @@ static int parent_stopped_save(struct parent_stopped *s, struct buf *text, struc
         }
         if (r < 0)
                 return r;
-        if (pwrite(s->fd, text->p, text->n, 0) != (ssize_t)text->n || ftruncate(s->fd, (off_t)text->n) < 0)
+        if (pwrite(s->fd, text->p, text->n, 0) != (ssize_t)text->n ||
+                ftruncate(s->fd, (off_t)text->n) < 0)
                 return err_os(e, ERR_IO, errno, "cannot write recorder/stopped");
         return 0;
 }
@@ -106,7 +107,8 @@ void parent_stopped_note(struct parent_stopped *s, const char *stream)
         parent_stopped_put(s, stream);
         buf_init(&text, PARENT_STOPPED_MAX);
         if (parent_stopped_save(s, &text, &e) < 0)
-                log_warn(NULL, "stopped.not_saved", "err=\"%s\" effect=\"the gap will be called an unclean stop\"", e.text);
+                log_warn(NULL, "stopped.not_saved",
+                        "err=\"%s\" effect=\"the gap will be called an unclean stop\"", e.text);
         buf_done(&text);
 }
 

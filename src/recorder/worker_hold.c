@@ -12,7 +12,8 @@ void worker_hold_reset(struct worker_hold *h)
         h->queue.dropping = true;
 }
 
-void worker_hold_note_config(struct camera_connection *c, unsigned track, const struct access_unit *unit)
+void worker_hold_note_config(
+        struct camera_connection *c, unsigned track, const struct access_unit *unit)
 {
         if (unit->new_config && track < c->tracks_n)
                 c->tracks[track] = *unit->new_config;
@@ -34,12 +35,14 @@ static void worker_hold_pop(struct worker_hold *h, struct camera_connection *c)
         unit_queue_pop(&h->queue);
 }
 
-void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track, const struct access_unit *unit)
+void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track,
+        const struct access_unit *unit)
 {
         bool main = worker_hold_is_main(c, track);
         const struct unit_queue_item *first = h->queue.head;
 
-        if (main && unit->key && first && unit->arrival_us - first->unit.arrival_us > WORKER_HOLD_US) {
+        if (main && unit->key && first &&
+                unit->arrival_us - first->unit.arrival_us > WORKER_HOLD_US) {
                 while (h->queue.head)
                         worker_hold_pop(h, c);
         }
@@ -47,11 +50,13 @@ void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsign
                 worker_hold_note_config(c, track, unit);
 }
 
-void worker_hold_release(struct worker_hold *h, struct camera_connection *c, struct segment_writer *w)
+void worker_hold_release(
+        struct worker_hold *h, struct camera_connection *c, struct segment_writer *w)
 {
         while (h->queue.head) {
                 const struct unit_queue_item *item = h->queue.head;
-                /* A unit of a form that cannot be stored: if the camera goes on like that, the next one stops it. */
+                /* A unit of a form that cannot be stored: if the camera goes on like that, the next
+                 * one stops it. */
                 if (segment_writer_push(w, item->track, &item->unit, NULL) < 0)
                         worker_hold_reset(h);
                 else

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a camera sends while there is nobody to seal it. Nothing may be stored then, but the sealer is soon there again: so
- * that a key frame that comes meanwhile is not missed, which would cost another group of pictures, the newest groups wait
- * here, in memory, bounded in time and bytes. Also keeps a connection's parameter sets as they were at the first unit that is held,
- * for the beginning of the next writer.
+ * What a camera sends while there is nobody to seal it. Nothing may be stored then, but the sealer
+ * is soon there again: so that a key frame that comes meanwhile is not missed, which would cost
+ * another group of pictures, the newest groups wait here, in memory, bounded in time and bytes.
+ * Also keeps a connection's parameter sets as they were at the first unit that is held, for the
+ * beginning of the next writer.
  */
 #ifndef CUSTOS_RECORDER_WORKER_HOLD_H
 #define CUSTOS_RECORDER_WORKER_HOLD_H
@@ -22,10 +23,14 @@ struct worker_hold {
 void worker_hold_reset(struct worker_hold *h);
 void worker_hold_done(struct worker_hold *h);
 /* A unit that nobody can take; copied, or dropped. */
-void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track, const struct access_unit *unit);
+void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track,
+        const struct access_unit *unit);
 /* Hands over what is held, after segment_writer_begin; empty afterwards. */
-void worker_hold_release(struct worker_hold *h, struct camera_connection *c, struct segment_writer *w);
-/* A unit on its way to a writer: what the next writer is to begin with, once the parameter sets have changed. */
-void worker_hold_note_config(struct camera_connection *c, unsigned track, const struct access_unit *unit);
+void worker_hold_release(
+        struct worker_hold *h, struct camera_connection *c, struct segment_writer *w);
+/* A unit on its way to a writer: what the next writer is to begin with, once the parameter sets
+ * have changed. */
+void worker_hold_note_config(
+        struct camera_connection *c, unsigned track, const struct access_unit *unit);
 
 #endif

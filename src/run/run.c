@@ -35,7 +35,9 @@ static const char run_help[] =
         "  --config FILE        settings; custos settings --example prints one\n"
         "  --recovery-kit FILE  where the first start writes the recovery kit (default: this terminal, or\n"
         "                       DIR/recovery-kit.txt where there is none)\n"
-        "  --quiet              warnings and errors only\n";
+        "  --quiet              warnings and errors only\n"
+        "\n"
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
 
 struct run {
         char state[4096];

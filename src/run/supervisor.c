@@ -364,6 +364,17 @@ static void supervisor_on_stop_deadline(void *owner)
         s->on_stopped(s->owner);
 }
 
+static void supervisor_ask_to_end(struct supervisor_child *c)
+{
+        struct supervisor *s = c->supervisor;
+        struct err e;
+
+        if (c->kind != SUPERVISOR_PARENT)
+                proc_signal(c->proc, SIGTERM);
+        else if (s->to_parent && chan_send(s->to_parent, MESSAGE_STOP, BYTES(NULL, 0), NULL, 0, &e) < 0)
+                log_warn(&c->log, "process.not_asked", "err=\"%s\"", e.text);
+}
+
 /* The parent ends first; workers and sealer finish when its channels close. */
 void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void *owner)
 {
@@ -374,7 +385,7 @@ void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void
                 struct supervisor_child *c = &s->children[i];
                 timer_done(&c->restart);
                 if (c->proc && !supervisor_of_recorder(c))
-                        proc_signal(c->proc, SIGTERM);
+                        supervisor_ask_to_end(c);
         }
         if (supervisor_running(s) == 0)
                 on_stopped(owner);

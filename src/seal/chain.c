@@ -15,10 +15,10 @@
 /* A seal known to the chain. */
 struct known {
         struct chain_seal s;
-        uint32_t next;   /* in its bucket; NONE */
+        uint32_t next; /* in its bucket; NONE */
         bool fed;
-        bool in_place;   /* announced: one of the longest run that is in order */
-        bool named;      /* a seal fed before names it as its previous */
+        bool in_place; /* announced: one of the longest run that is in order */
+        bool named;    /* a seal fed before names it as its previous */
 };
 
 /* A seal where it was announced; the same one may stand in several places. */
@@ -97,7 +97,7 @@ void chain_freep(struct chain **c)
 static bool link_equal(const struct seal_link *a, const struct seal_link *b)
 {
         return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
-                memcmp(a->hash, b->hash, sizeof a->hash) == 0;
+               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
 }
 
 static bool same_number(const struct seal_link *a, const struct seal_link *b)
@@ -112,7 +112,7 @@ static bool same_epoch(const struct seal_link *a, const struct seal_link *b)
 
 static bool link_is_zero(const struct seal_link *l)
 {
-        return link_equal(l, &(struct seal_link){ 0 });
+        return link_equal(l, &(struct seal_link){0});
 }
 
 /* The first half of an epoch is random already. */
@@ -122,7 +122,7 @@ static uint32_t bucket_of(const struct chain *c, const struct seal_link *l)
 
         memcpy(&seed, l->epoch, sizeof seed);
         return (uint32_t)((seed + l->sequence * UINT64_C(0x9e3779b97f4a7c15)) >> 32) &
-                (c->buckets_n - 1);
+               (c->buckets_n - 1);
 }
 
 static struct known *chain_find(struct chain *c, const struct seal_link *l)
@@ -166,7 +166,7 @@ static struct known *chain_insert(struct chain *c, const struct chain_seal *s)
                 c->room = c->room ? 2 * c->room : FIRST_BUCKETS;
                 c->known = xrealloc(c->known, c->room, sizeof *c->known);
         }
-        c->known[c->n] = (struct known){ .s = *s };
+        c->known[c->n] = (struct known){.s = *s};
         c->n++;
         if (c->n > c->buckets_n) {
                 chain_rehash(c);
@@ -190,7 +190,7 @@ void chain_announce(struct chain *c, const struct chain_seal *s)
                 c->places = xrealloc(c->places, c->places_room, sizeof *c->places);
         }
         epoch_order_add(c->epochs, &s->self, &s->previous, c->places_n);
-        c->places[c->places_n++] = (struct place){ .known = (uint32_t)(k - c->known) };
+        c->places[c->places_n++] = (struct place){.known = (uint32_t)(k - c->known)};
 }
 
 struct position {
@@ -204,8 +204,9 @@ static bool position_before(struct position a, struct position b)
 }
 
 /*
- * The longest run of announced seals that ascends (patience sorting): those are in place, the others were moved.
- * ends[k]: the place with the lowest position that ends an ascending run of k + 1.
+ * The longest run of announced seals that ascends (patience sorting): those are in place, the
+ * others were moved. ends[k]: the place with the lowest position that ends an ascending run of k
+ * + 1.
  */
 static void chain_plan(struct chain *c)
 {
@@ -215,8 +216,8 @@ static void chain_plan(struct chain *c)
 
         for (uint32_t i = 0; i < n; i++) {
                 const struct seal_link *self = &c->known[c->places[i].known].s.self;
-                position[i] = (struct position){ epoch_order_rank(c->epochs, self->epoch),
-                        self->sequence };
+                position[i] =
+                        (struct position){epoch_order_rank(c->epochs, self->epoch), self->sequence};
                 uint32_t low = 0, high = runs;
                 while (low < high) {
                         uint32_t mid = low + (high - low) / 2;
@@ -280,12 +281,14 @@ static enum verdict_kind chain_check_numbers(const struct chain *c, const struct
         if (!skipped || s->has_gap)
                 return VERDICT_AUTHENTIC;
         *missing = skipped;
-        snprintf(text, room, "%s: %" PRIu64 " before it were issued, are not here, and no sealed gap says why",
+        snprintf(text, room,
+                "%s: %" PRIu64 " before it were issued, are not here, and no sealed gap says why",
                 seal_text(&s->self, a), skipped);
         return VERDICT_REMOVED;
 }
 
-/* From what s names as its previous, back over seals that were moved elsewhere: the first that is not such a one. */
+/* From what s names as its previous, back over seals that were moved elsewhere: the first that is
+ * not such a one. */
 static struct seal_link chain_anchor(struct chain *c, const struct chain_seal *s)
 {
         struct seal_link link = s->previous;
@@ -306,7 +309,8 @@ static uint64_t chain_count_moved(struct chain *c, const struct seal_link *link,
 {
         uint64_t n = 0;
 
-        for (uint64_t sequence = from + 1; c->planned && sequence <= link->sequence && sequence - from <= COUNT_MAX;
+        for (uint64_t sequence = from + 1;
+                c->planned && sequence <= link->sequence && sequence - from <= COUNT_MAX;
                 sequence++) {
                 struct seal_link l = *link;
                 l.sequence = sequence;
@@ -326,7 +330,9 @@ static enum verdict_kind chain_missing(struct chain *c, const struct chain_seal 
         if (!same_epoch(link, &c->head)) {
                 if (c->skipped)
                         return VERDICT_AUTHENTIC;
-                snprintf(text, room, "before %s: what followed %s is missing, up to seal %" PRIu64 " of epoch %s",
+                snprintf(text, room,
+                        "before %s: what followed %s is missing, up to seal %" PRIu64
+                        " of epoch %s",
                         seal_text(&s->self, a), seal_text(&c->head, b), link->sequence,
                         str_hex(hex, BYTES(link->epoch, 4)));
                 return VERDICT_REMOVED;
@@ -343,14 +349,15 @@ static enum verdict_kind chain_missing(struct chain *c, const struct chain_seal 
                         seal_text(&s->self, a), first, hex);
         else
                 snprintf(text, room,
-                        "before %s: seals %" PRIu64 " to %" PRIu64 " of epoch %s are missing (%" PRIu64 ")",
+                        "before %s: seals %" PRIu64 " to %" PRIu64
+                        " of epoch %s are missing (%" PRIu64 ")",
                         seal_text(&s->self, a), first, link->sequence, hex, *missing);
         return VERDICT_REMOVED;
 }
 
 /* s is in place and not the first. */
-static enum verdict_kind chain_check_link(struct chain *c, const struct chain_seal *s,
-        uint64_t *missing, char *text, size_t room)
+static enum verdict_kind chain_check_link(
+        struct chain *c, const struct chain_seal *s, uint64_t *missing, char *text, size_t room)
 {
         char a[64], b[64];
 
@@ -360,13 +367,17 @@ static enum verdict_kind chain_check_link(struct chain *c, const struct chain_se
         if (link_equal(&link, &c->head))
                 return VERDICT_AUTHENTIC;
         if (link_is_zero(&link)) {
-                snprintf(text, room, "%s says that it is the first of the stream, and %s stands before it: two histories",
+                snprintf(text, room,
+                        "%s says that it is the first of the stream, and %s stands before it: two "
+                        "histories",
                         seal_text(&s->self, a), seal_text(&c->head, b));
                 return VERDICT_FOREIGN;
         }
         if (chain_find(c, &link) || chain_find_rival(c, &link) ||
                 (same_epoch(&link, &c->head) && link.sequence <= c->head.sequence)) {
-                snprintf(text, room, "%s does not follow %s as it should, but another history behind seal %" PRIu64,
+                snprintf(text, room,
+                        "%s does not follow %s as it should, but another history behind seal "
+                        "%" PRIu64,
                         seal_text(&s->self, a), seal_text(&c->head, b), link.sequence);
                 return VERDICT_FOREIGN;
         }
@@ -381,11 +392,11 @@ static bool chain_is_moved(const struct chain *c, const struct known *k, bool in
         if (c->planned)
                 return !in_place;
         return k->named ||
-                (same_epoch(&k->s.self, &c->head) && k->s.self.sequence < c->head.sequence);
+               (same_epoch(&k->s.self, &c->head) && k->s.self.sequence < c->head.sequence);
 }
 
-static enum verdict_kind chain_decide(struct chain *c, struct known *k, bool in_place,
-        uint64_t *missing, char *text, size_t room)
+static enum verdict_kind chain_decide(
+        struct chain *c, struct known *k, bool in_place, uint64_t *missing, char *text, size_t room)
 {
         char a[64], b[64];
         const struct chain_seal *s = &k->s;
@@ -441,7 +452,7 @@ enum verdict_kind chain_judge(struct chain *c, const struct chain_seal *s, uint6
                 previous->named = true;
         else if (!c->planned && !link_is_zero(&s->previous)) {
                 /* Not here yet. Should it turn up later, it is out of place. */
-                struct chain_seal absent = { .self = s->previous };
+                struct chain_seal absent = {.self = s->previous};
                 chain_insert(c, &absent)->named = true;
         }
         if (ret_missing)
@@ -457,7 +468,8 @@ enum verdict_kind chain_add(struct chain *c, const struct seal *s, struct bytes 
         if (strcmp(s->stream, c->stream) != 0) {
                 char escaped[HEAD_PATH_MAX * 2];
                 str_escape(escaped, sizeof escaped, bytes_str(s->stream));
-                snprintf(text, text_room, "this seal is of the stream %s, not of %s", escaped, c->stream);
+                snprintf(text, text_room, "this seal is of the stream %s, not of %s", escaped,
+                        c->stream);
                 if (ret_missing)
                         *ret_missing = 0;
                 return VERDICT_FOREIGN;

@@ -84,7 +84,8 @@ static size_t rank_from(struct epoch_order *o, size_t root, size_t rank, size_t 
                 if (ep->rank != NONE)
                         continue;
                 ep->rank = rank++;
-                /* Children were linked latest first, so the earliest is pushed last and taken first. */
+                /* Children were linked latest first, so the earliest is pushed last and taken
+                 * first. */
                 for (size_t c = ep->child; c != NONE; c = o->epochs[c].sibling)
                         stack[depth++] = c;
         }

@@ -19,12 +19,12 @@
 #define TYPE_FRAG BOX_TYPE('f', 'r', 'a', 'g')
 #define TYPE_CSUM BOX_TYPE('c', 's', 'u', 'm')
 
-const uint8_t evidence_user_type[16] = { 0x90, 0xb4, 0x39, 0x08, 0xff, 0x8c, 0x4b, 0x13, 0xaa, 0x81,
-        0xce, 0xb0, 0xf9, 0x29, 0x99, 0xec };
+const uint8_t evidence_user_type[16] = {0x90, 0xb4, 0x39, 0x08, 0xff, 0x8c, 0x4b, 0x13, 0xaa, 0x81,
+        0xce, 0xb0, 0xf9, 0x29, 0x99, 0xec};
 
 void evidence_init(struct evidence *ev)
 {
-        *ev = (struct evidence){ 0 };
+        *ev = (struct evidence){0};
 }
 
 void evidence_done(struct evidence *ev)
@@ -40,30 +40,34 @@ void evidence_done(struct evidence *ev)
         evidence_init(ev);
 }
 
-static int evidence_check_joins(const struct evidence *ev, const struct evidence_segment *s,
-        struct err *e)
+static int evidence_check_joins(
+        const struct evidence *ev, const struct evidence_segment *s, struct err *e)
 {
         const struct evidence_segment *first = ev->segments;
 
         if (ev->segments_n == 0)
                 return 0;
         if (ev->segments_n >= EVIDENCE_SEGMENTS_MAX)
-                return err_set(e, ERR_STATE, "an export has at most %d segments", EVIDENCE_SEGMENTS_MAX);
+                return err_set(
+                        e, ERR_STATE, "an export has at most %d segments", EVIDENCE_SEGMENTS_MAX);
         if (strcmp(s->head.stream, first->head.stream) != 0)
-                return err_set(e, ERR_STATE, "segment of another stream (%s, not %s)", s->head.stream,
-                        first->head.stream);
+                return err_set(e, ERR_STATE, "segment of another stream (%s, not %s)",
+                        s->head.stream, first->head.stream);
         if (s->header.tracks_n != first->header.tracks_n)
                 return err_set(e, ERR_STATE, "segment with %u tracks, not %u as those before",
                         s->header.tracks_n, first->header.tracks_n);
         for (unsigned t = 0; t < s->header.tracks_n; t++) {
                 const struct fmp4_track *a = &s->header.tracks[t], *b = &first->header.tracks[t];
-                if (a->id != b->id || a->timescale != b->timescale || a->config.codec != b->config.codec)
-                        return err_set(e, ERR_STATE, "track %u has another codec or time scale", a->id);
+                if (a->id != b->id || a->timescale != b->timescale ||
+                        a->config.codec != b->config.codec)
+                        return err_set(
+                                e, ERR_STATE, "track %u has another codec or time scale", a->id);
         }
         return 0;
 }
 
-static int evidence_parse_segment(struct evidence_segment *s, struct bytes header_bytes, struct err *e)
+static int evidence_parse_segment(
+        struct evidence_segment *s, struct bytes header_bytes, struct err *e)
 {
         int r = fmp4_read_header(header_bytes, &s->header, e);
 
@@ -84,8 +88,8 @@ static int evidence_parse_segment(struct evidence_segment *s, struct bytes heade
         return 0;
 }
 
-int evidence_add_segment(struct evidence *ev, struct bytes header_bytes, const uint8_t key[static 16],
-        struct err *e)
+int evidence_add_segment(
+        struct evidence *ev, struct bytes header_bytes, const uint8_t key[static 16], struct err *e)
 {
         CLEANUP(own_freep) struct evidence_segment *s = xcalloc(1, sizeof *s);
         int r = evidence_parse_segment(s, header_bytes, e);
@@ -105,13 +109,14 @@ int evidence_add_segment(struct evidence *ev, struct bytes header_bytes, const u
         return 0;
 }
 
-/* The lay-out has to be what the seal says, for the seal's sizes and hashes are what is compared later. */
-static int evidence_check_layout(const struct evidence_segment *s, const struct evidence_fragment *f,
-        struct err *e)
+/* The lay-out has to be what the seal says, for the seal's sizes and hashes are what is compared
+ * later. */
+static int evidence_check_layout(
+        const struct evidence_segment *s, const struct evidence_fragment *f, struct err *e)
 {
         if (f->layout.tracks_n != f->seal.tracks_n)
-                return err_set(e, ERR_CORRUPT, "the seal has %u tracks, its moof %u", f->seal.tracks_n,
-                        f->layout.tracks_n);
+                return err_set(e, ERR_CORRUPT, "the seal has %u tracks, its moof %u",
+                        f->seal.tracks_n, f->layout.tracks_n);
         for (unsigned t = 0; t < f->layout.tracks_n; t++) {
                 const struct fmp4_fragment_track *a = &f->layout.tracks[t];
                 const struct seal_track *b = &f->seal.tracks[t];
@@ -119,25 +124,28 @@ static int evidence_check_layout(const struct evidence_segment *s, const struct 
 
                 for (unsigned i = 0; i < s->header.tracks_n; i++)
                         known = known || s->header.tracks[i].id == a->id;
-                if (!known || a->id != b->id || a->bytes != b->bytes || a->samples_n != b->samples ||
-                        a->decode_time != b->decode_time)
-                        return err_set(e, ERR_CORRUPT, "track %" PRIu32 " differs between moof and seal",
-                                a->id);
+                if (!known || a->id != b->id || a->bytes != b->bytes ||
+                        a->samples_n != b->samples || a->decode_time != b->decode_time)
+                        return err_set(e, ERR_CORRUPT,
+                                "track %" PRIu32 " differs between moof and seal", a->id);
                 if (a->decode_time > EVIDENCE_PLAN_TICKS_MAX)
-                        return err_set(e, ERR_CORRUPT, "track %" PRIu32 ": decode time %" PRIu64 " is too large",
-                                a->id, a->decode_time);
+                        return err_set(e, ERR_CORRUPT,
+                                "track %" PRIu32 ": decode time %" PRIu64 " is too large", a->id,
+                                a->decode_time);
         }
         return 0;
 }
 
-int evidence_add_fragment(struct evidence *ev, struct bytes moof, struct bytes seal_payload, struct err *e)
+int evidence_add_fragment(
+        struct evidence *ev, struct bytes moof, struct bytes seal_payload, struct err *e)
 {
         if (ev->segments_n == 0)
                 return err_set(e, ERR_STATE, "a fragment without a segment");
         struct evidence_segment *s = &ev->segments[ev->segments_n - 1];
-        struct evidence_fragment f = { .moof = moof, .seal_payload = seal_payload };
+        struct evidence_fragment f = {.moof = moof, .seal_payload = seal_payload};
         if (s->fragments_n >= FMP4_FRAGMENTS_MAX)
-                return err_set(e, ERR_EXHAUSTED, "a segment has at most %d fragments", FMP4_FRAGMENTS_MAX);
+                return err_set(
+                        e, ERR_EXHAUSTED, "a segment has at most %d fragments", FMP4_FRAGMENTS_MAX);
         int r = seal_parse(seal_payload, &f.seal, e);
         if (r < 0)
                 return r;
@@ -204,10 +212,11 @@ static void evidence_write_segment(struct pack *p, const struct evidence_segment
         box_end(p, segm);
 }
 
-/* Proves nothing, for anybody can compute it; shows damage to what nothing else depends on (the range). */
+/* Proves nothing, for anybody can compute it; shows damage to what nothing else depends on (the
+ * range). */
 static void evidence_write_checksum(struct pack *p, size_t from)
 {
-        uint8_t sum[HASH_BYTES] = { 0 };
+        uint8_t sum[HASH_BYTES] = {0};
 
         if (!p->bad)
                 hash_once(bytes_sub(buf_bytes(p->out), from, SIZE_MAX), sum);
@@ -236,8 +245,8 @@ int evidence_write_back(const struct evidence *ev, struct buf *out, struct err *
         evidence_write_checksum(&p, begin + EVIDENCE_HEADER_BYTES);
         if (p.bad) {
                 out->n = begin;
-                return err_set(e, ERR_EXHAUSTED, "evidence: more than %zu bytes; export a shorter range",
-                        out->max);
+                return err_set(e, ERR_EXHAUSTED,
+                        "evidence: more than %zu bytes; export a shorter range", out->max);
         }
         pack_patch_u64(&p, begin + 8, out->n - begin);
         return 0;
@@ -248,7 +257,8 @@ struct reader {
         int64_t from_us, to_us; /* of the fragment at hand */
 };
 
-static int evidence_expect(struct bytes in, uint64_t *at, uint32_t type, struct box *ret, struct err *e)
+static int evidence_expect(
+        struct bytes in, uint64_t *at, uint32_t type, struct box *ret, struct err *e)
 {
         int r = box_next(in, at, ret, e);
 
@@ -260,8 +270,8 @@ static int evidence_expect(struct bytes in, uint64_t *at, uint32_t type, struct 
         return 0;
 }
 
-static int evidence_read_fragment(struct bytes payload, struct evidence *ev, struct reader *rd,
-        struct err *e)
+static int evidence_read_fragment(
+        struct bytes payload, struct evidence *ev, struct reader *rd, struct err *e)
 {
         struct unpack u = unpack_of(payload);
         struct bytes moof = unpack_field32(&u, payload.n);
@@ -280,8 +290,8 @@ static int evidence_read_fragment(struct bytes payload, struct evidence *ev, str
         return evidence_add_fragment(ev, moof, seal_payload, e);
 }
 
-static int evidence_read_segment(struct bytes payload, struct evidence *ev, struct reader *rd,
-        struct err *e)
+static int evidence_read_segment(
+        struct bytes payload, struct evidence *ev, struct reader *rd, struct err *e)
 {
         struct box shdr, skey, frag;
         uint64_t at = 0;
@@ -302,7 +312,8 @@ static int evidence_read_segment(struct bytes payload, struct evidence *ev, stru
                 if (r == 0)
                         r = evidence_read_fragment(frag.payload, ev, rd, e);
                 if (r < 0)
-                        return err_wrap(e, r, "fragment %u", ev->segments[ev->segments_n - 1].fragments_n + 1);
+                        return err_wrap(e, r, "fragment %u",
+                                ev->segments[ev->segments_n - 1].fragments_n + 1);
         }
         return 0;
 }
@@ -320,13 +331,15 @@ static int evidence_read_range(struct bytes payload, struct evidence *ev, struct
         return 0;
 }
 
-static int evidence_read_all(struct bytes payload, struct evidence *ev, struct reader *rd, struct err *e)
+static int evidence_read_all(
+        struct bytes payload, struct evidence *ev, struct reader *rd, struct err *e)
 {
         struct box box;
         uint64_t at = 1;
 
         if (payload.n < 1 || payload.p[0] != EVIDENCE_VERSION)
-                return err_set(e, ERR_CORRUPT, "evidence of version %d; this program reads version %d",
+                return err_set(e, ERR_CORRUPT,
+                        "evidence of version %d; this program reads version %d",
                         payload.n ? payload.p[0] : 0, EVIDENCE_VERSION);
         int r = evidence_expect(payload, &at, TYPE_RNGE, &box, e);
         if (r == 0)
@@ -336,7 +349,8 @@ static int evidence_read_all(struct bytes payload, struct evidence *ev, struct r
                 if (r == 0)
                         r = evidence_read_segment(box.payload, ev, rd, e);
                 if (r < 0)
-                        return err_wrap(e, ERR_CORRUPT, "segment %u of the evidence", ev->segments_n);
+                        return err_wrap(
+                                e, ERR_CORRUPT, "segment %u of the evidence", ev->segments_n);
         }
         if (r == 0)
                 r = evidence_expect(payload, &at, TYPE_CSUM, &box, e);
@@ -351,7 +365,7 @@ int evidence_read_back(struct bytes payload, struct evidence *ret, int64_t *ret_
         int64_t *ret_to_us, struct err *e)
 {
         struct evidence ev;
-        struct reader rd = { SEAL_UNKNOWN_US, SEAL_UNKNOWN_US };
+        struct reader rd = {SEAL_UNKNOWN_US, SEAL_UNKNOWN_US};
 
         evidence_init(&ev);
         int r = evidence_read_all(payload, &ev, &rd, e);

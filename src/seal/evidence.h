@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The clear export (docs/spec/evidence.md): the plan that both the exporter and the verifier compute, so that the
- * file is a function of sealed bytes, keys and range. Pure.
+ * The clear export (docs/spec/evidence.md): the plan that both the exporter and the verifier
+ * compute, so that the file is a function of sealed bytes, keys and range. Pure.
  *
- * Whoever adds segments and fragments owes that they were checked (or checks them afterwards, as the verifier
- * does); here only the form is looked at. Not in here: signatures, hashes, the samples.
+ * Whoever adds segments and fragments owes that they were checked (or checks them afterwards, as
+ * the verifier does); here only the form is looked at. Not in here: signatures, hashes, the
+ * samples.
  */
 #ifndef CUSTOS_SEAL_EVIDENCE_H
 #define CUSTOS_SEAL_EVIDENCE_H
@@ -43,12 +44,13 @@ struct evidence {
 
 void evidence_init(struct evidence *ev);
 void evidence_done(struct evidence *ev); /* wipes the keys */
-/* Adds a segment, or a fragment to the last one; views must outlive ev. A segment fails with ERR_STATE where it
- * cannot be joined to those before (other tracks, codecs, stream; too many): a new export begins with it. */
-int evidence_add_segment(struct evidence *ev, struct bytes header_bytes, const uint8_t key[static 16],
-        struct err *e) MUST_USE;
-int evidence_add_fragment(struct evidence *ev, struct bytes moof, struct bytes seal_payload, struct err *e)
-        MUST_USE;
+/* Adds a segment, or a fragment to the last one; views must outlive ev. A segment fails with
+ * ERR_STATE where it cannot be joined to those before (other tracks, codecs, stream; too many): a
+ * new export begins with it. */
+int evidence_add_segment(struct evidence *ev, struct bytes header_bytes,
+        const uint8_t key[static 16], struct err *e) MUST_USE;
+int evidence_add_fragment(
+        struct evidence *ev, struct bytes moof, struct bytes seal_payload, struct err *e) MUST_USE;
 
 /* The bytes before the samples: ftyp, moov, and the header of mdat. */
 int evidence_write_front(const struct evidence *ev, struct buf *out, struct err *e) MUST_USE;
@@ -59,10 +61,11 @@ bool evidence_has_track(const struct evidence *ev, uint32_t track_id);
 /* Bytes that one fragment has in mdat, and all together. */
 uint64_t evidence_fragment_bytes(const struct evidence *ev, const struct evidence_fragment *f);
 uint64_t evidence_sample_bytes(const struct evidence *ev);
-/* The evidence box's payload (behind the user type), back to a struct; views point into payload. The checksum is not
- * compared: whoever wants to know writes the box again and compares all of it. On failure, where
- * the fault lies in a fragment whose seal can be read, *ret_from_us and *ret_to_us say when (may be NULL). */
-int evidence_read_back(struct bytes payload, struct evidence *ret, int64_t *ret_from_us, int64_t *ret_to_us,
-        struct err *e) MUST_USE;
+/* The evidence box's payload (behind the user type), back to a struct; views point into payload.
+ * The checksum is not compared: whoever wants to know writes the box again and compares all of it.
+ * On failure, where the fault lies in a fragment whose seal can be read, *ret_from_us and
+ * *ret_to_us say when (may be NULL). */
+int evidence_read_back(struct bytes payload, struct evidence *ret, int64_t *ret_from_us,
+        int64_t *ret_to_us, struct err *e) MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The front of an export: ftyp, moov and the header of mdat (ISO/IEC 14496-12; docs/spec/evidence.md section 2). */
+/* The front of an export: ftyp, moov and the header of mdat (ISO/IEC 14496-12;
+ * docs/spec/evidence.md section 2). */
 #include "media/box.h"
 #include "seal/evidence_plan.h"
 
@@ -30,7 +31,7 @@ static uint64_t since_1904(int64_t wall_us)
 
 static void write_matrix(struct pack *p)
 {
-        static const uint32_t unity[9] = { 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000 };
+        static const uint32_t unity[9] = {0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000};
 
         for (size_t i = 0; i < ARRAY_LEN(unity); i++)
                 pack_u32(p, unity[i]);
@@ -73,7 +74,8 @@ static void write_tkhd(struct moov *m, unsigned track)
 {
         const struct fmp4_track *stored = m->plan->tracks[track].stored;
         bool video = media_is_video(stored->config.codec);
-        size_t box = box_begin_full(&m->p, T('t', 'k', 'h', 'd'), 1, 7); /* enabled, in movie, in preview */
+        size_t box = box_begin_full(
+                &m->p, T('t', 'k', 'h', 'd'), 1, 7); /* enabled, in movie, in preview */
 
         pack_u64(&m->p, since_1904(m->plan->created_us));
         pack_u64(&m->p, since_1904(m->plan->created_us));
@@ -160,8 +162,8 @@ static void write_media_header(struct moov *m, bool video)
 /* The stsd payload of the index-th track of a stored moov. */
 static int stored_stsd(struct bytes header_bytes, unsigned index, struct bytes *ret, struct err *e)
 {
-        static const uint32_t path[] = { T('m', 'd', 'i', 'a'), T('m', 'i', 'n', 'f'),
-                T('s', 't', 'b', 'l'), T('s', 't', 's', 'd') };
+        static const uint32_t path[] = {T('m', 'd', 'i', 'a'), T('m', 'i', 'n', 'f'),
+                T('s', 't', 'b', 'l'), T('s', 't', 's', 'd')};
         struct box box;
         uint64_t at = 0;
         int r = box_find(header_bytes, T('m', 'o', 'o', 'v'), &box, e);
@@ -185,8 +187,8 @@ static int stored_stsd(struct bytes header_bytes, unsigned index, struct bytes *
 }
 
 /* A stored sample entry made clear: the type that frma names, everything but sinf. */
-static int append_clear_entry(struct bytes header_bytes, unsigned index, bool video, struct buf *out,
-        struct err *e)
+static int append_clear_entry(
+        struct bytes header_bytes, unsigned index, bool video, struct buf *out, struct err *e)
 {
         size_t fixed = video ? VISUAL_ENTRY_BYTES : AUDIO_ENTRY_BYTES;
         struct bytes stsd;
@@ -196,10 +198,11 @@ static int append_clear_entry(struct bytes header_bytes, unsigned index, bool vi
 
         if (r == 0)
                 r = box_next(stsd, &at, &entry, e) == 1 && entry.payload.n >= fixed
-                        ? 0
-                        : err_set(e, ERR_CORRUPT, "stsd: no sample entry");
+                            ? 0
+                            : err_set(e, ERR_CORRUPT, "stsd: no sample entry");
         if (r == 0)
-                r = box_find(bytes_sub(entry.payload, fixed, SIZE_MAX), T('s', 'i', 'n', 'f'), &sinf, e);
+                r = box_find(
+                        bytes_sub(entry.payload, fixed, SIZE_MAX), T('s', 'i', 'n', 'f'), &sinf, e);
         if (r == 0)
                 r = box_find(sinf.payload, T('f', 'r', 'm', 'a'), &frma, e);
         if (r < 0)
@@ -225,7 +228,7 @@ struct entries {
         unsigned n;
         struct entry_place {
                 size_t offset, n;
-        } * places;        /* owned */
+        } * places;           /* owned */
         uint32_t *of_segment; /* owned; from 1 */
 };
 
@@ -246,12 +249,12 @@ static uint32_t entries_add(struct entries *en, size_t begin)
                 en->bytes.n = begin;
                 return i + 1;
         }
-        en->places[en->n++] = (struct entry_place){ begin, added.n };
+        en->places[en->n++] = (struct entry_place){begin, added.n};
         return en->n;
 }
 
-static int entries_collect(struct entries *en, const struct evidence *ev, const struct fmp4_track *stored,
-        struct err *e)
+static int entries_collect(struct entries *en, const struct evidence *ev,
+        const struct fmp4_track *stored, struct err *e)
 {
         unsigned index = (unsigned)(stored - ev->segments[0].header.tracks);
 
@@ -366,7 +369,8 @@ static void write_stsz(struct moov *m, const struct evidence_plan_track *pt)
 
 /* Calls visit for each chunk of the track: its fragment's part of mdat, where there is one. */
 static void each_chunk(struct moov *m, uint32_t id,
-        void (*visit)(void *owner, unsigned segment, unsigned samples, uint64_t offset), void *owner)
+        void (*visit)(void *owner, unsigned segment, unsigned samples, uint64_t offset),
+        void *owner)
 {
         uint64_t offset = m->mdat_at;
 
@@ -422,7 +426,7 @@ static void co64_visit(void *owner, unsigned segment, unsigned samples, uint64_t
 static void write_chunks(struct moov *m, uint32_t id, const struct entries *en, uint32_t type)
 {
         size_t at, box = table_begin(&m->p, type, 0, &at);
-        struct chunk_table ct = { .m = m, .entries = en };
+        struct chunk_table ct = {.m = m, .entries = en};
 
         each_chunk(m, id, type == T('s', 't', 's', 'c') ? stsc_visit : co64_visit, &ct);
         table_end(&m->p, box, at, ct.rows);
@@ -430,7 +434,7 @@ static void write_chunks(struct moov *m, uint32_t id, const struct entries *en, 
 
 static int write_stbl(struct moov *m, const struct evidence_plan_track *pt, struct err *e)
 {
-        CLEANUP(entries_done) struct entries en = { 0 };
+        CLEANUP(entries_done) struct entries en = {0};
         int r = entries_collect(&en, m->ev, pt->stored, e);
 
         if (r < 0)
@@ -492,20 +496,22 @@ static int write_all(struct moov *m, struct err *e)
         pack_u32(&m->p, T('m', 'd', 'a', 't'));
         pack_u64(&m->p, MDAT_HEADER_BYTES + evidence_sample_bytes(m->ev));
         if (m->p.bad)
-                return err_set(e, ERR_EXHAUSTED, "the tables of this export are too large; export a shorter range");
+                return err_set(e, ERR_EXHAUSTED,
+                        "the tables of this export are too large; export a shorter range");
         return 0;
 }
 
 int evidence_write_front(const struct evidence *ev, struct buf *out, struct err *e)
 {
-        CLEANUP(evidence_plan_done) struct evidence_plan plan = { 0 };
+        CLEANUP(evidence_plan_done) struct evidence_plan plan = {0};
         size_t begin = out->n;
         int r = evidence_plan_make(ev, &plan, e);
 
-        /* Twice: the second time the length of the front is known, and with it the places of the samples. */
+        /* Twice: the second time the length of the front is known, and with it the places of the
+         * samples. */
         for (uint64_t mdat_at = 0, pass = 0; r == 0 && pass < 2; pass++) {
                 out->n = begin;
-                struct moov m = { .ev = ev, .plan = &plan, .p = pack_to(out), .mdat_at = mdat_at };
+                struct moov m = {.ev = ev, .plan = &plan, .p = pack_to(out), .mdat_at = mdat_at};
                 r = write_all(&m, e);
                 mdat_at = out->n - begin;
         }

@@ -20,15 +20,17 @@ static uint64_t us_to_ticks(uint64_t us, uint32_t timescale)
 static uint64_t ticks_to_us_up(uint64_t ticks, uint32_t timescale)
 {
         return ticks / timescale * US_PER_S +
-                (ticks % timescale * US_PER_S + timescale - 1) / timescale;
+               (ticks % timescale * US_PER_S + timescale - 1) / timescale;
 }
 
-/* Each segment: decode time 0 of the export's samples in it, and where that stands on the export's time line. */
+/* Each segment: decode time 0 of the export's samples in it, and where that stands on the export's
+ * time line. */
 struct placement {
         uint64_t zero_us, base_us;
 };
 
-static const struct fmp4_fragment_track *fragment_track(const struct evidence_fragment *f, uint32_t id)
+static const struct fmp4_fragment_track *fragment_track(
+        const struct evidence_fragment *f, uint32_t id)
 {
         for (unsigned t = 0; t < f->layout.tracks_n; t++)
                 if (f->layout.tracks[t].id == id)
@@ -61,7 +63,7 @@ struct extent {
 static struct extent track_extent(const struct evidence *ev, const struct evidence_segment *s,
         const struct fmp4_track *stored)
 {
-        struct extent x = { 0 };
+        struct extent x = {0};
 
         for (unsigned j = 0; j < s->fragments_n && evidence_has_track(ev, stored->id); j++) {
                 const struct fmp4_fragment_track *ft = fragment_track(&s->fragments[j], stored->id);
@@ -77,8 +79,8 @@ static struct extent track_extent(const struct evidence *ev, const struct eviden
         return x;
 }
 
-/* As early as no track begins before the same track of the segments before has ended. ends: of each track so far, on
- * the export's time line. */
+/* As early as no track begins before the same track of the segments before has ended. ends: of each
+ * track so far, on the export's time line. */
 static int place_segment(const struct evidence *ev, const struct evidence_segment *s,
         uint64_t ends[static FMP4_TRACKS_MAX], struct placement *at, struct err *e)
 {
@@ -96,10 +98,12 @@ static int place_segment(const struct evidence *ev, const struct evidence_segmen
         }
         for (unsigned t = 0; t < s->header.tracks_n && any; t++) {
                 uint32_t ts = s->header.tracks[t].timescale;
-                uint64_t offset = extents[t].any ? extents[t].begin - us_to_ticks(at->zero_us, ts) : 0;
+                uint64_t offset =
+                        extents[t].any ? extents[t].begin - us_to_ticks(at->zero_us, ts) : 0;
                 if (!extents[t].any)
                         continue;
-                if (ticks_to_us(extents[t].end, ts) - at->zero_us > (uint64_t)EVIDENCE_PLAN_SEGMENT_MAX_US)
+                if (ticks_to_us(extents[t].end, ts) - at->zero_us >
+                        (uint64_t)EVIDENCE_PLAN_SEGMENT_MAX_US)
                         return err_set(e, ERR_CORRUPT, "a segment lasts longer than an hour");
                 uint64_t base_us = ends[t] > offset ? ticks_to_us_up(ends[t] - offset, ts) : 0;
                 at->base_us = base_us > at->base_us ? base_us : at->base_us;
@@ -170,12 +174,12 @@ struct anchor {
         int64_t line_us;
 };
 
-static struct anchor anchor_of(const struct evidence *ev, const struct placement *places, unsigned i,
-        unsigned j)
+static struct anchor anchor_of(
+        const struct evidence *ev, const struct placement *places, unsigned i, unsigned j)
 {
         const struct evidence_segment *s = &ev->segments[i];
         const struct evidence_fragment *f = &s->fragments[j];
-        struct anchor a = { 0 };
+        struct anchor a = {0};
 
         for (unsigned t = 0; t < s->header.tracks_n && !a.known; t++) {
                 const struct fmp4_track *stored = &s->header.tracks[t];
@@ -186,7 +190,8 @@ static struct anchor anchor_of(const struct evidence *ev, const struct placement
                         .known = true,
                         .wall_us = f->seal.first_arrival_us,
                         .line_us = (int64_t)ticks_to_us(
-                                place(&places[i], ft->decode_time, stored->timescale), stored->timescale),
+                                place(&places[i], ft->decode_time, stored->timescale),
+                                stored->timescale),
                 };
         }
         return a;
@@ -202,11 +207,13 @@ static int64_t wall_after(int64_t wall_us, int64_t anchor_us)
         return d < INT64_MAX / 4 ? d : INT64_MAX / 4;
 }
 
-/* The place of a wall time: counted from the last fragment that began before it, not beyond the next one (the time
- * between two fragments that do not touch takes no time here). Before the first: 0. */
-static int64_t line_of_wall(const struct evidence *ev, const struct placement *places, int64_t wall_us, int64_t end_us)
+/* The place of a wall time: counted from the last fragment that began before it, not beyond the
+ * next one (the time between two fragments that do not touch takes no time here). Before the first:
+ * 0. */
+static int64_t line_of_wall(
+        const struct evidence *ev, const struct placement *places, int64_t wall_us, int64_t end_us)
 {
-        struct anchor before = { 0 }, after = { 0 };
+        struct anchor before = {0}, after = {0};
 
         for (unsigned i = 0; i < ev->segments_n && !after.known; i++)
                 for (unsigned j = 0; j < ev->segments[i].fragments_n && !after.known; j++) {
@@ -240,7 +247,8 @@ static int64_t snap_to_frame(const struct evidence_plan *p, int64_t us)
         if (!media_is_video(video->stored->config.codec))
                 return us;
         for (size_t i = 0; i < video->samples_n; i++) {
-                int64_t at = (int64_t)ticks_to_us(shown_at(&video->samples[i]), video->stored->timescale);
+                int64_t at = (int64_t)ticks_to_us(
+                        shown_at(&video->samples[i]), video->stored->timescale);
                 if (at <= us && at > best)
                         best = at;
         }
@@ -265,8 +273,8 @@ static void plan_range(const struct evidence *ev, const struct placement *places
 int evidence_plan_make(const struct evidence *ev, struct evidence_plan *ret, struct err *e)
 {
         CLEANUP(own_freep) struct placement *places = xcalloc(ev->segments_n + 1u, sizeof *places);
-        struct evidence_plan p = { 0 };
-        uint64_t ends[FMP4_TRACKS_MAX] = { 0 };
+        struct evidence_plan p = {0};
+        uint64_t ends[FMP4_TRACKS_MAX] = {0};
         int64_t end_us = 0;
 
         if (ev->segments_n == 0)
@@ -278,7 +286,8 @@ int evidence_plan_make(const struct evidence *ev, struct evidence_plan *ret, str
                         return r;
         }
         for (unsigned t = 0; t < ev->segments[0].header.tracks_n; t++) {
-                int64_t track_us = (int64_t)ticks_to_us_up(ends[t], ev->segments[0].header.tracks[t].timescale);
+                int64_t track_us = (int64_t)ticks_to_us_up(
+                        ends[t], ev->segments[0].header.tracks[t].timescale);
                 end_us = track_us > end_us ? track_us : end_us;
         }
         for (unsigned t = 0; t < ev->segments[0].header.tracks_n; t++)
@@ -294,19 +303,21 @@ void evidence_plan_done(struct evidence_plan *p)
 {
         for (unsigned t = 0; t < p->tracks_n; t++)
                 free(p->tracks[t].samples);
-        *p = (struct evidence_plan){ 0 };
+        *p = (struct evidence_plan){0};
 }
 
-void evidence_plan_edit_of(const struct evidence_plan *p, unsigned track, struct evidence_plan_edit *ret)
+void evidence_plan_edit_of(
+        const struct evidence_plan *p, unsigned track, struct evidence_plan_edit *ret)
 {
         const struct evidence_plan_track *pt = &p->tracks[track];
         uint32_t ts = pt->stored->timescale;
-        const struct evidence_plan_sample *first = &pt->samples[0], *last = &pt->samples[pt->samples_n - 1];
+        const struct evidence_plan_sample *first = &pt->samples[0],
+                                          *last = &pt->samples[pt->samples_n - 1];
         int64_t first_us = (int64_t)ticks_to_us(first->time, ts);
         int64_t last_us = (int64_t)ticks_to_us_up(last->time + last->duration, ts);
         int64_t begin_us = p->begin_us > first_us ? p->begin_us : first_us;
         int64_t end_us = p->end_us < last_us ? p->end_us : last_us;
-        struct evidence_plan_edit edit = { 0 };
+        struct evidence_plan_edit edit = {0};
 
         if (end_us <= begin_us) { /* nothing of this track is shown */
                 edit.empty_ms = (uint64_t)(p->end_us - p->begin_us + 999) / 1000;
@@ -318,7 +329,8 @@ void evidence_plan_edit_of(const struct evidence_plan *p, unsigned track, struct
         if (begin_us > first_us) {
                 uint64_t ticks = us_to_ticks((uint64_t)begin_us, ts);
                 /* Where a frame begins, its own time and not the rounded one. */
-                if (ticks_to_us(ticks, ts) < (uint64_t)begin_us && ticks_to_us(ticks + 1, ts) == (uint64_t)begin_us)
+                if (ticks_to_us(ticks, ts) < (uint64_t)begin_us &&
+                        ticks_to_us(ticks + 1, ts) == (uint64_t)begin_us)
                         ticks++;
                 edit.media_time = ticks > first->time ? ticks - first->time : 0;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where each exported sample stands on the export's one time line, and what the edit lists show of it
- * (docs/spec/evidence.md section 2). Used by evidence.c and evidence_moov.c only. Pure.
+ * Where each exported sample stands on the export's one time line, and what the edit lists show of
+ * it (docs/spec/evidence.md section 2). Used by evidence.c and evidence_moov.c only. Pure.
  */
 #ifndef CUSTOS_SEAL_EVIDENCE_PLAN_H
 #define CUSTOS_SEAL_EVIDENCE_PLAN_H
@@ -27,7 +27,7 @@ struct evidence_plan_track {
 };
 
 struct evidence_plan_edit {
-        uint64_t empty_ms;   /* shown as nothing before, 0: none */
+        uint64_t empty_ms; /* shown as nothing before, 0: none */
         uint64_t shown_ms;
         uint64_t media_time; /* in the track's timescale, from its first sample */
 };
@@ -39,8 +39,10 @@ struct evidence_plan {
         int64_t created_us;       /* wall */
 };
 
-int evidence_plan_make(const struct evidence *ev, struct evidence_plan *ret, struct err *e) MUST_USE;
+int evidence_plan_make(
+        const struct evidence *ev, struct evidence_plan *ret, struct err *e) MUST_USE;
 void evidence_plan_done(struct evidence_plan *p);
-void evidence_plan_edit_of(const struct evidence_plan *p, unsigned track, struct evidence_plan_edit *ret);
+void evidence_plan_edit_of(
+        const struct evidence_plan *p, unsigned track, struct evidence_plan_edit *ret);
 
 #endif

@@ -7,7 +7,7 @@
 
 void verdict_init(struct verdict *v)
 {
-        *v = (struct verdict){ 0 };
+        *v = (struct verdict){0};
 }
 
 void verdict_done(struct verdict *v)
@@ -28,7 +28,8 @@ static int64_t later(int64_t a, int64_t b)
         return a > b ? a : b; /* SEAL_UNKNOWN_US is the smallest */
 }
 
-/* One statement instead of two: neighbours that say the same about the same. Unchanged runs go on over files. */
+/* One statement instead of two: neighbours that say the same about the same. Unchanged runs go on
+ * over files. */
 static bool verdict_merge(struct verdict_item *to, const struct verdict_item *item)
 {
         if (to->kind != item->kind || strcmp(to->stream, item->stream) != 0 ||
@@ -36,7 +37,7 @@ static bool verdict_merge(struct verdict_item *to, const struct verdict_item *it
                 return false;
         bool same_file = strcmp(to->where, item->where) == 0;
         bool goes_on = item->kind == VERDICT_AUTHENTIC || item->kind == VERDICT_CANNOT_TELL ||
-                item->kind == VERDICT_KEY_NOT_TRUSTED;
+                       item->kind == VERDICT_KEY_NOT_TRUSTED;
         if (!same_file && !goes_on)
                 return false;
         if (!same_file)
@@ -76,13 +77,15 @@ const char *verdict_where(const struct verdict_item *item, char *to, size_t room
 
 int verdict_overall(const struct verdict *v)
 {
-        static const enum verdict_kind faults[] = { VERDICT_EDITED, VERDICT_REMOVED, VERDICT_REORDERED,
-                VERDICT_DUPLICATED, VERDICT_TRUNCATED, VERDICT_FOREIGN, VERDICT_KEY_NOT_TRUSTED };
+        static const enum verdict_kind faults[] = {VERDICT_EDITED, VERDICT_REMOVED,
+                VERDICT_REORDERED, VERDICT_DUPLICATED, VERDICT_TRUNCATED, VERDICT_FOREIGN,
+                VERDICT_KEY_NOT_TRUSTED};
 
         for (size_t i = 0; i < ARRAY_LEN(faults); i++)
                 if (v->kinds[faults[i]])
                         return 1;
-        if (v->kinds[VERDICT_CANNOT_TELL] || !v->kinds[VERDICT_AUTHENTIC] || !v->trust_given || !v->trusted)
+        if (v->kinds[VERDICT_CANNOT_TELL] || !v->kinds[VERDICT_AUTHENTIC] || !v->trust_given ||
+                !v->trusted)
                 return 2;
         return 0;
 }

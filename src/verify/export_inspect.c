@@ -17,8 +17,8 @@
 #define SECONDS_1904_TO_1970 INT64_C(2082844800)
 
 /* ftyp as docs/spec/evidence.md writes it. */
-static const uint8_t export_ftyp[] = { 0, 0, 0, 28, 'f', 't', 'y', 'p', 'i', 's', 'o', 'm', 0, 0, 0, 1,
-        'i', 's', 'o', 'm', 'i', 's', 'o', '2', 'm', 'p', '4', '1' };
+static const uint8_t export_ftyp[] = {0, 0, 0, 28, 'f', 't', 'y', 'p', 'i', 's', 'o', 'm', 0, 0, 0,
+        1, 'i', 's', 'o', 'm', 'i', 's', 'o', '2', 'm', 'p', '4', '1'};
 
 struct inspect {
         struct bytes file;
@@ -36,11 +36,14 @@ struct inspect {
         struct buf scratch;
 };
 
-static void PRINTF(5, 6) tell(struct inspect *in, enum verdict_kind kind, uint64_t offset, uint64_t end,
-        const char *fmt, ...)
+static void PRINTF(5, 6) tell(struct inspect *in, enum verdict_kind kind, uint64_t offset,
+        uint64_t end, const char *fmt, ...)
 {
-        struct verdict_item item = { .kind = kind, .from_us = in->from_us, .to_us = in->to_us, .offset = offset,
-                .end = end };
+        struct verdict_item item = {.kind = kind,
+                .from_us = in->from_us,
+                .to_us = in->to_us,
+                .offset = offset,
+                .end = end};
         va_list args;
 
         str_escape(item.where, sizeof item.where, bytes_str(in->name));
@@ -74,17 +77,17 @@ static bool search_evidence(struct bytes file, uint64_t *ret_at)
 /* By the boxes; false where they are not those of an export. */
 static bool walk_evidence(struct bytes file, uint64_t *ret_at)
 {
-        static const uint32_t types[] = { BOX_TYPE('f', 't', 'y', 'p'), BOX_TYPE('m', 'o', 'o', 'v'),
-                BOX_TYPE('m', 'd', 'a', 't'), BOX_TYPE('u', 'u', 'i', 'd') };
+        static const uint32_t types[] = {BOX_TYPE('f', 't', 'y', 'p'), BOX_TYPE('m', 'o', 'o', 'v'),
+                BOX_TYPE('m', 'd', 'a', 't'), BOX_TYPE('u', 'u', 'i', 'd')};
         uint64_t at = 0;
-        struct box b = { 0 };
+        struct box b = {0};
 
         for (size_t i = 0; i < ARRAY_LEN(types); i++)
                 if (box_next(file, &at, &b, NULL) <= 0 || b.type != types[i])
                         return false;
         *ret_at = b.offset;
         return at == file.n && b.whole.n - b.payload.n == EVIDENCE_HEADER_BYTES &&
-                memcmp(b.user_type, evidence_user_type, sizeof b.user_type) == 0;
+               memcmp(b.user_type, evidence_user_type, sizeof b.user_type) == 0;
 }
 
 static bool find_evidence(struct bytes file, uint64_t *ret_at)
@@ -96,8 +99,9 @@ bool export_inspect_is(struct bytes file)
 {
         uint64_t at;
 
-        return (file.n >= sizeof export_ftyp && memcmp(file.p, export_ftyp, sizeof export_ftyp) == 0) ||
-                find_evidence(file, &at);
+        return (file.n >= sizeof export_ftyp &&
+                       memcmp(file.p, export_ftyp, sizeof export_ftyp) == 0) ||
+               find_evidence(file, &at);
 }
 
 /* --- time, where the evidence cannot be read --- */
@@ -117,7 +121,8 @@ static void range_from_front(struct inspect *in)
         unpack_u64(&u);
         uint32_t timescale = unpack_u32(&u);
         uint64_t duration = unpack_u64(&u);
-        if (u.bad || timescale == 0 || created_s > UINT64_C(1) << 40 || duration > UINT64_C(1) << 40)
+        if (u.bad || timescale == 0 || created_s > UINT64_C(1) << 40 ||
+                duration > UINT64_C(1) << 40)
                 return;
         in->from_us = ((int64_t)created_s - SECONDS_1904_TO_1970) * 1000000;
         in->to_us = in->from_us + (int64_t)(duration / timescale) * 1000000 + 1000000;
@@ -141,8 +146,8 @@ static void range_from_evidence(struct inspect *in)
 static bool is_container(uint32_t type)
 {
         return type == BOX_TYPE('m', 'o', 'o', 'v') || type == BOX_TYPE('t', 'r', 'a', 'k') ||
-                type == BOX_TYPE('e', 'd', 't', 's') || type == BOX_TYPE('m', 'd', 'i', 'a') ||
-                type == BOX_TYPE('m', 'i', 'n', 'f') || type == BOX_TYPE('s', 't', 'b', 'l');
+               type == BOX_TYPE('e', 'd', 't', 's') || type == BOX_TYPE('m', 'd', 'i', 'a') ||
+               type == BOX_TYPE('m', 'i', 'n', 'f') || type == BOX_TYPE('s', 't', 'b', 'l');
 }
 
 /* "moov/trak/edts/elst": the box of the rebuilt front that holds this byte. */
@@ -157,8 +162,9 @@ static void name_box(struct bytes front, uint64_t offset, char *to, size_t room)
         while (box_next(in, &at, &b, NULL) > 0) {
                 if (offset >= at)
                         continue;
-                int wrote = snprintf(to + n, room - n, "%s%c%c%c%c", n ? "/" : "", (char)(b.type >> 24),
-                        (char)(b.type >> 16), (char)(b.type >> 8), (char)b.type);
+                int wrote =
+                        snprintf(to + n, room - n, "%s%c%c%c%c", n ? "/" : "", (char)(b.type >> 24),
+                                (char)(b.type >> 16), (char)(b.type >> 8), (char)b.type);
                 n += wrote > 0 && (size_t)wrote < room - n ? (size_t)wrote : 0;
                 size_t header = b.whole.n - b.payload.n;
                 if (!is_container(b.type) || offset < b.offset + header)
@@ -217,8 +223,8 @@ static int inspect_back(struct inspect *in, struct err *e)
 
 /* --- fragments --- */
 
-static void encrypt_track(struct inspect *in, const struct fmp4_fragment_track *t, struct bytes clear,
-        uint8_t ret[static HASH_BYTES])
+static void encrypt_track(struct inspect *in, const struct fmp4_fragment_track *t,
+        struct bytes clear, uint8_t ret[static HASH_BYTES])
 {
         size_t at = 0;
 
@@ -275,8 +281,8 @@ static const char *check_stored(const struct evidence_segment *s, const struct e
         return NULL;
 }
 
-static void tell_fragment(struct piece *p, const struct evidence_fragment *f, enum verdict_kind kind,
-        uint64_t offset, uint64_t end, uint32_t unread, const char *text)
+static void tell_fragment(struct piece *p, const struct evidence_fragment *f,
+        enum verdict_kind kind, uint64_t offset, uint64_t end, uint32_t unread, const char *text)
 {
         struct piece_fault *fault = piece_add_fault(p, kind, offset, end, "%s", text);
 
@@ -313,7 +319,8 @@ static bool inspect_samples(struct inspect *in, struct piece *p, const struct ev
 }
 
 static void inspect_fragment(struct inspect *in, struct piece *p, const struct evidence_segment *s,
-        const struct evidence_fragment *f, uint64_t at, const uint8_t header_hash[static HASH_BYTES])
+        const struct evidence_fragment *f, uint64_t at,
+        const uint8_t header_hash[static HASH_BYTES])
 {
         uint64_t moof_at = (uint64_t)(f->moof.p - in->file.p);
         uint64_t seal_at = (uint64_t)(f->seal_payload.p - in->file.p);
@@ -322,14 +329,16 @@ static void inspect_fragment(struct inspect *in, struct piece *p, const struct e
         if (!p->signer || !signers_signed(p->signer, &f->seal, f->seal_payload)) {
                 /* The fragment's own times are not proved: those around it are used. */
                 piece_add_fault(p, VERDICT_EDITED, seal_at, seal_at + f->seal_payload.n, "%s",
-                        p->signer ? "a seal was changed: its signature is not that of the certificate in the header"
+                        p->signer ? "a seal was changed: its signature is not that of the "
+                                    "certificate in the header"
                                   : "the certificates in the header cannot be read")
                         ->unread = 1;
                 return;
         }
         if (strcmp(f->seal.stream, s->head.stream) != 0 ||
                 memcmp(f->seal.kid, s->head.kid, sizeof f->seal.kid) != 0) {
-                tell_fragment(p, f, VERDICT_FOREIGN, at, end, 1, "a fragment of another segment or stream");
+                tell_fragment(p, f, VERDICT_FOREIGN, at, end, 1,
+                        "a fragment of another segment or stream");
                 return;
         }
         const char *wrong = check_stored(s, f, header_hash);
@@ -385,7 +394,8 @@ static int inspect_segments(struct inspect *in, uint64_t samples_at, struct err 
                 n++;
         }
         if (r == 0)
-                line_judge(LINE_EXPORT, in->ev.segments[0].head.stream, pieces, n, in->signers, in->v);
+                line_judge(
+                        LINE_EXPORT, in->ev.segments[0].head.stream, pieces, n, in->signers, in->v);
         for (unsigned i = 0; i < n; i++)
                 piece_done(&pieces[i]);
         free(pieces);
@@ -405,16 +415,19 @@ static void tell_no_evidence(struct inspect *in)
 
         range_from_front(in);
         while ((r = box_next(in->file, &at, &b, NULL)) > 0)
-                if (b.type == BOX_TYPE('u', 'u', 'i', 'd') || b.type == BOX_TYPE('f', 'r', 'e', 'e'))
+                if (b.type == BOX_TYPE('u', 'u', 'i', 'd') ||
+                        b.type == BOX_TYPE('f', 'r', 'e', 'e'))
                         break;
         if (r > 0)
-                tell(in, VERDICT_EDITED, b.offset, in->file.n, "the evidence behind the samples cannot be recognised");
+                tell(in, VERDICT_EDITED, b.offset, in->file.n,
+                        "the evidence behind the samples cannot be recognised");
         else
                 tell(in, VERDICT_TRUNCATED, in->file.n, in->file.n,
                         "the end of the export is missing, and with it the evidence");
 }
 
-static void tell_bad_evidence(struct inspect *in, int64_t from_us, int64_t to_us, const struct err *why)
+static void tell_bad_evidence(
+        struct inspect *in, int64_t from_us, int64_t to_us, const struct err *why)
 {
         range_from_front(in);
         in->from_us = from_us != SEAL_UNKNOWN_US ? from_us : in->from_us;
@@ -425,7 +438,8 @@ static void tell_bad_evidence(struct inspect *in, int64_t from_us, int64_t to_us
                 tell(in, VERDICT_TRUNCATED, in->evidence_at, in->file.n,
                         "the end of the export is missing: its evidence is cut off");
         else
-                tell(in, VERDICT_EDITED, in->evidence_at, in->file.n, "the evidence was changed, nothing can be proved by it: %.150s", why->text);
+                tell(in, VERDICT_EDITED, in->evidence_at, in->file.n,
+                        "the evidence was changed, nothing can be proved by it: %.150s", why->text);
 }
 
 static bool read_evidence_box(struct inspect *in)
@@ -439,7 +453,8 @@ static bool read_evidence_box(struct inspect *in)
         in->cut = size > left;
         if (size < EVIDENCE_HEADER_BYTES || size > left)
                 size = left;
-        in->payload = bytes_sub(in->file, in->evidence_at + EVIDENCE_HEADER_BYTES, size - EVIDENCE_HEADER_BYTES);
+        in->payload = bytes_sub(
+                in->file, in->evidence_at + EVIDENCE_HEADER_BYTES, size - EVIDENCE_HEADER_BYTES);
         return true;
 }
 
@@ -463,9 +478,9 @@ static int inspect_all(struct inspect *in, struct err *e)
                 tell_no_evidence(in);
                 return 0;
         }
-        int r = in->o && in->o->on_read
-                ? in->o->on_read(in->o->owner, in->evidence_at, in->file.n - in->evidence_at, e)
-                : 0;
+        int r = in->o && in->o->on_read ? in->o->on_read(in->o->owner, in->evidence_at,
+                                                  in->file.n - in->evidence_at, e)
+                                        : 0;
         if (r < 0)
                 return r;
         r = evidence_read_back(in->payload, &in->ev, &from_us, &to_us, &why);
@@ -476,11 +491,13 @@ static int inspect_all(struct inspect *in, struct err *e)
         range_from_evidence(in);
         uint64_t bytes = evidence_sample_bytes(&in->ev);
         if (bytes > in->evidence_at) {
-                tell(in, VERDICT_EDITED, 0, in->evidence_at, "samples are missing: %" PRIu64 " bytes are stated", bytes);
+                tell(in, VERDICT_EDITED, 0, in->evidence_at,
+                        "samples are missing: %" PRIu64 " bytes are stated", bytes);
                 return 0;
         }
         if (inspect_front(in, in->evidence_at - bytes, &why) < 0)
-                tell(in, VERDICT_EDITED, in->evidence_at, in->file.n, "the evidence yields no film: %.180s", why.text);
+                tell(in, VERDICT_EDITED, in->evidence_at, in->file.n,
+                        "the evidence yields no film: %.180s", why.text);
         tell_range(in);
         r = inspect_segments(in, in->evidence_at - bytes, e);
         if (r < 0)
@@ -492,7 +509,7 @@ static int inspect_all(struct inspect *in, struct err *e)
 int export_inspect(struct bytes file, const char *name, struct signers *signers,
         const struct export_inspect_options *o, struct verdict *v, struct err *e)
 {
-        struct inspect in = { .file = file, .name = name, .signers = signers, .o = o, .v = v };
+        struct inspect in = {.file = file, .name = name, .signers = signers, .o = o, .v = v};
 
         v->bytes += file.n;
         v->streams++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Looks at every byte of an export (docs/spec/evidence.md): rebuilds its front and its evidence box and compares,
- * encrypts the samples again and compares with the sealed hashes, and judges the chain. Pure but for the callback.
+ * Looks at every byte of an export (docs/spec/evidence.md): rebuilds its front and its evidence box
+ * and compares, encrypts the samples again and compares with the sealed hashes, and judges the
+ * chain. Pure but for the callback.
  */
 #ifndef CUSTOS_VERIFY_EXPORT_INSPECT_H
 #define CUSTOS_VERIFY_EXPORT_INSPECT_H

@@ -22,8 +22,8 @@ struct line {
         struct chain *chain;
         struct piece *pieces;
         size_t n;
-        bool broken; /* something but "authentic" was said by the chain */
-        const struct piece *before;           /* the last piece with a seal in its place */
+        bool broken;                           /* something but "authentic" was said by the chain */
+        const struct piece *before;            /* the last piece with a seal in its place */
         const struct piece_seal *last, *first; /* seals in their place */
 };
 
@@ -84,8 +84,8 @@ static void line_sort(struct piece *pieces, size_t n)
                         continue;
                 }
                 const struct seal_link *first = &pieces[i].seals[0].chain.self;
-                keys[keys_n++] = (struct sort_key){ pieces[i], epoch_order_rank(epochs, first->epoch),
-                        first->sequence };
+                keys[keys_n++] = (struct sort_key){
+                        pieces[i], epoch_order_rank(epochs, first->epoch), first->sequence};
         }
         qsort(keys, keys_n, sizeof *keys, by_seals);
         for (size_t i = 0; i < keys_n; i++)
@@ -117,15 +117,15 @@ static void PRINTF(5, 6) tell(struct line *l, enum verdict_kind kind, const stru
 
 static struct verdict_item at_seals(const struct piece_seal *from, const struct piece_seal *to)
 {
-        return (struct verdict_item){ .from_us = from->first_us,
+        return (struct verdict_item){.from_us = from->first_us,
                 .to_us = to->last_us,
                 .offset = from->offset,
-                .end = to->end };
+                .end = to->end};
 }
 
 static struct verdict_item at_piece(const struct piece *p)
 {
-        struct verdict_item at = { .from_us = p->named_us, .to_us = p->named_us };
+        struct verdict_item at = {.from_us = p->named_us, .to_us = p->named_us};
 
         if (p->seals_n)
                 at = at_seals(&p->seals[0], &p->seals[p->seals_n - 1]);
@@ -137,9 +137,10 @@ static void tell_gaps(struct line *l, const struct piece *p, const struct piece_
 {
         for (unsigned i = 0; i < s->gaps_n; i++) {
                 const struct seal_gap *g = &p->gaps[s->gaps_first + i];
-                struct verdict_item at = { .from_us = g->from_us, .to_us = g->to_us };
+                struct verdict_item at = {.from_us = g->from_us, .to_us = g->to_us};
                 if (g->frames)
-                        tell(l, VERDICT_GAP, p, &at, "%s, %" PRIu32 " frames lost", seal_gap_name(g->cause), g->frames);
+                        tell(l, VERDICT_GAP, p, &at, "%s, %" PRIu32 " frames lost",
+                                seal_gap_name(g->cause), g->frames);
                 else
                         tell(l, VERDICT_GAP, p, &at, "%s", seal_gap_name(g->cause));
         }
@@ -154,7 +155,8 @@ static bool end_is_missing(const struct line *l, size_t k)
 static void tell_missing(struct line *l, const struct piece *p, size_t k, const char *text)
 {
         const struct piece_seal *s = &p->seals[k];
-        struct verdict_item at = { .from_us = l->last ? l->last->last_us : s->first_us, .to_us = s->first_us };
+        struct verdict_item at = {
+                .from_us = l->last ? l->last->last_us : s->first_us, .to_us = s->first_us};
 
         if (end_is_missing(l, k)) {
                 snprintf(at.where, sizeof at.where, "%s", l->before->file);
@@ -182,13 +184,16 @@ static bool check_number(struct line *l, const struct piece *p, size_t k, bool d
         if (!l->last) { /* the line begins here */
                 if (l->kind == LINE_EXPORT || damaged_before || has_fragment(p, 1))
                         return true;
-                tell(l, VERDICT_REMOVED, p, &at, "the file begins with fragment %" PRIu32 " of its segment", s->fragment);
+                tell(l, VERDICT_REMOVED, p, &at,
+                        "the file begins with fragment %" PRIu32 " of its segment", s->fragment);
         } else {
                 uint32_t expected = l->before == p ? l->last->fragment + 1 : 1;
-                bool follows = memcmp(s->chain.previous.hash, l->last->chain.self.hash, sizeof s->chain.previous.hash) == 0;
+                bool follows = memcmp(s->chain.previous.hash, l->last->chain.self.hash,
+                                       sizeof s->chain.previous.hash) == 0;
                 if (!follows || s->fragment == expected)
                         return true;
-                tell(l, VERDICT_FOREIGN, p, &at, "fragment %" PRIu32 " stands where fragment %" PRIu32 " belongs",
+                tell(l, VERDICT_FOREIGN, p, &at,
+                        "fragment %" PRIu32 " stands where fragment %" PRIu32 " belongs",
                         s->fragment, expected);
         }
         l->broken = true;
@@ -225,7 +230,8 @@ static size_t tell_run(struct line *l, const struct piece *p, size_t k, const st
                 n++;
         struct verdict_item at = at_seals(&p->seals[k], &p->seals[k + n - 1]);
         if (n == p->seals_n && judged[k].kind == VERDICT_DUPLICATED)
-                tell(l, VERDICT_DUPLICATED, p, &at, "a copy: its %zu seals stand in another place too", n);
+                tell(l, VERDICT_DUPLICATED, p, &at,
+                        "a copy: its %zu seals stand in another place too", n);
         else if (n > 1)
                 tell(l, judged[k].kind, p, &at, "%s (and the next %zu)", judged[k].text, n - 1);
         else
@@ -233,8 +239,8 @@ static size_t tell_run(struct line *l, const struct piece *p, size_t k, const st
         return n;
 }
 
-/* A file in which nothing is sealed (made ahead, or its process died at once): the seals around it know whether there
- * ever was something. */
+/* A file in which nothing is sealed (made ahead, or its process died at once): the seals around it
+ * know whether there ever was something. */
 static bool nothing_was_here(const struct line *l, size_t piece)
 {
         size_t before = piece, after = piece + 1;
@@ -246,11 +252,13 @@ static bool nothing_was_here(const struct line *l, size_t piece)
         if (before == 0 || after == l->n)
                 return true;
         const struct piece *p = &l->pieces[before - 1];
-        return memcmp(l->pieces[after].seals[0].chain.previous.hash, p->seals[p->seals_n - 1].chain.self.hash,
+        return memcmp(l->pieces[after].seals[0].chain.previous.hash,
+                       p->seals[p->seals_n - 1].chain.self.hash,
                        sizeof p->seals[0].chain.self.hash) == 0;
 }
 
-/* An unsealed tail is no fault where the recorder writes just now, or where it is sealed that it stopped there. */
+/* An unsealed tail is no fault where the recorder writes just now, or where it is sealed that it
+ * stopped there. */
 static bool tail_is_honest(const struct line *l, size_t piece)
 {
         if (l->kind != LINE_VAULT)
@@ -279,8 +287,9 @@ static void tell_fault(struct line *l, size_t piece, const struct piece_fault *f
         if (f->on_tail && tail_is_honest(l, piece))
                 item.kind = VERDICT_NOTE;
         /* What is missing at the end may reach as far as the next file. */
-        if (item.kind == VERDICT_TRUNCATED && f->at == l->pieces[piece].seals_n && piece + 1 < l->n &&
-                l->pieces[piece + 1].seals_n && l->pieces[piece + 1].seals[0].first_us > item.to_us)
+        if (item.kind == VERDICT_TRUNCATED && f->at == l->pieces[piece].seals_n &&
+                piece + 1 < l->n && l->pieces[piece + 1].seals_n &&
+                l->pieces[piece + 1].seals[0].first_us > item.to_us)
                 item.to_us = l->pieces[piece + 1].seals[0].first_us;
         verdict_add(l->v, &item);
 }
@@ -300,20 +309,23 @@ static uint32_t faults_skip(struct line *l, const struct piece *p, size_t *fault
         return unread;
 }
 
-/* All of a piece is judged before any of it is told, for runs and copies. damaged[k]: unreadable ones stand before k. */
+/* All of a piece is judged before any of it is told, for runs and copies. damaged[k]: unreadable
+ * ones stand before k. */
 static void judge_piece(struct line *l, const struct piece *p, struct judged *judged, bool *damaged)
 {
         size_t fault = 0;
 
         for (size_t k = 0; k < p->seals_n; k++) {
                 damaged[k] = faults_skip(l, p, &fault, k) > 0;
-                judged[k].kind = chain_judge(l->chain, &p->seals[k].chain, NULL, judged[k].text, sizeof judged[k].text);
+                judged[k].kind = chain_judge(
+                        l->chain, &p->seals[k].chain, NULL, judged[k].text, sizeof judged[k].text);
                 l->broken = l->broken || judged[k].kind != VERDICT_AUTHENTIC;
         }
         faults_skip(l, p, &fault, p->seals_n);
 }
 
-static bool tell_piece(struct line *l, size_t piece, const struct judged *judged, const bool *damaged)
+static bool tell_piece(
+        struct line *l, size_t piece, const struct judged *judged, const bool *damaged)
 {
         const struct piece *p = &l->pieces[piece];
         size_t fault = 0, k = 0;
@@ -351,7 +363,12 @@ static void line_piece(struct line *l, size_t piece)
         for (size_t k = 0; k < p->seals_n; k++)
                 copy = copy && judged[k].kind == VERDICT_DUPLICATED;
         if (p->misplaced != VERDICT_AUTHENTIC && !copy)
-                tell(l, p->misplaced, p, &at, "sealed to stand in the vault as %s, not here", p->object_key);
+                tell(l, p->misplaced, p, &at, "sealed to stand in the vault as %s, not here",
+                        p->object_key);
+        /* Whose seals they are matters more than where they stand. */
+        if (p->misplaced != VERDICT_AUTHENTIC &&
+                (p->standing == VERDICT_FOREIGN || p->standing == VERDICT_KEY_NOT_TRUSTED))
+                tell(l, p->standing, p, &at, "%s", p->standing_text);
         if (tell_piece(l, piece, judged, damaged) && p->index_wrong)
                 tell(l, VERDICT_EDITED, p, &at, "%s", p->index_text);
 }
@@ -360,7 +377,8 @@ static const char *link_text(const struct seal_link *s, char to[static 64])
 {
         char hex[9];
 
-        snprintf(to, 64, "seal %" PRIu64 " of epoch %s", s->sequence, str_hex(hex, BYTES(s->epoch, 4)));
+        snprintf(to, 64, "seal %" PRIu64 " of epoch %s", s->sequence,
+                str_hex(hex, BYTES(s->epoch, 4)));
         return to;
 }
 
@@ -371,14 +389,15 @@ static void line_conclude(struct line *l)
 
         if (!l->first)
                 return;
-        struct verdict_item at = { .from_us = l->first->first_us, .to_us = l->last->last_us };
+        struct verdict_item at = {.from_us = l->first->first_us, .to_us = l->last->last_us};
         if (!l->broken)
-                tell(l, VERDICT_NOTE, l->before, &at, "complete from %s to %s", link_text(&l->first->chain.self, a),
-                        link_text(&l->last->chain.self, b));
+                tell(l, VERDICT_NOTE, l->before, &at, "complete from %s to %s",
+                        link_text(&l->first->chain.self, a), link_text(&l->last->chain.self, b));
         at.from_us = l->last->last_us;
         if (l->kind != LINE_EXPORT && !l->before->ends)
                 tell(l, VERDICT_NOTE, l->before, &at,
-                        "this segment is open (being written, or the recorder stopped): what came behind %s cannot be proved",
+                        "this segment is open (being written, or the recorder stopped): what came "
+                        "behind %s cannot be proved",
                         link_text(&l->last->chain.self, b));
 }
 
@@ -386,7 +405,8 @@ void line_judge(enum line_kind kind, const char *stream, struct piece *pieces, s
         struct signers *signers, struct verdict *v)
 {
         CLEANUP(chain_freep) struct chain *chain = chain_new(stream);
-        struct line l = { .kind = kind, .stream = stream, .v = v, .chain = chain, .pieces = pieces, .n = n };
+        struct line l = {
+                .kind = kind, .stream = stream, .v = v, .chain = chain, .pieces = pieces, .n = n};
 
         for (size_t i = 0; i < n; i++) {
                 if (pieces[i].unproved.n)

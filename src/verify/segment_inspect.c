@@ -19,7 +19,8 @@ struct inspect {
         uint32_t last_number; /* of the last fragment whose seal is good */
 };
 
-/* The payload of the next seal box in [*at, to), found by its user type alone; *at moves behind it. */
+/* The payload of the next seal box in [*at, to), found by its user type alone; *at moves behind it.
+ */
 static bool find_seal(struct bytes file, uint64_t *at, uint64_t to, struct bytes *ret)
 {
         while (*at < to) {
@@ -33,7 +34,8 @@ static bool find_seal(struct bytes file, uint64_t *at, uint64_t to, struct bytes
                         continue;
                 struct unpack u = unpack_of(bytes_sub(file, pos - BOX_HEADER, BOX_HEADER));
                 uint32_t size = unpack_u32(&u);
-                if (size < BOX_HEADER + USER_TYPE || size - BOX_HEADER - USER_TYPE > SEAL_BYTES_MAX ||
+                if (size < BOX_HEADER + USER_TYPE ||
+                        size - BOX_HEADER - USER_TYPE > SEAL_BYTES_MAX ||
                         size - BOX_HEADER > file.n - pos)
                         size = (uint32_t)(rest.n < SEAL_BYTES_MAX ? BOX_HEADER + USER_TYPE : 0);
                 if (size == 0)
@@ -57,7 +59,9 @@ static bool header_is_cut(struct bytes file)
                         return false;
         struct unpack u = unpack_of(bytes_sub(file, at, BOX_HEADER));
         uint32_t size = unpack_u32(&u), type = unpack_u32(&u);
-        return u.bad || ((type == BOX_TYPE('m', 'o', 'o', 'v') || type == BOX_TYPE('f', 't', 'y', 'p')) && size > file.n - at);
+        return u.bad ||
+               ((type == BOX_TYPE('m', 'o', 'o', 'v') || type == BOX_TYPE('f', 't', 'y', 'p')) &&
+                       size > file.n - at);
 }
 
 static void inspect_unreadable(struct inspect *in, const struct err *why)
@@ -77,9 +81,11 @@ static void inspect_unreadable(struct inspect *in, const struct err *why)
                 to_us = seal.last_arrival_us > to_us ? seal.last_arrival_us : to_us;
         }
         bool cut = !any && header_is_cut(in->file);
-        struct piece_fault *f = piece_add_fault(p, cut ? VERDICT_TRUNCATED : VERDICT_EDITED, 0, in->file.n,
-                cut ? "the file ends inside its header, before anything sealed" : "the header cannot be read: %.180s",
-                why->text);
+        struct piece_fault *f =
+                piece_add_fault(p, cut ? VERDICT_TRUNCATED : VERDICT_EDITED, 0, in->file.n,
+                        cut ? "the file ends inside its header, before anything sealed"
+                            : "the header cannot be read: %.180s",
+                        why->text);
         f->item.from_us = to_us == SEAL_UNKNOWN_US ? p->named_us : from_us;
         f->item.to_us = to_us;
         f->unread = CHAIN_MANY;
@@ -90,7 +96,8 @@ static void inspect_unreadable(struct inspect *in, const struct err *why)
 /* --- form faults between and inside fragments --- */
 
 /* A good seal of another segment stands there: not damage, but a fragment from elsewhere. */
-static bool region_is_foreign(struct inspect *in, uint64_t from, uint64_t to, char *text, size_t room)
+static bool region_is_foreign(
+        struct inspect *in, uint64_t from, uint64_t to, char *text, size_t room)
 {
         struct bytes payload;
         struct seal seal;
@@ -100,14 +107,15 @@ static bool region_is_foreign(struct inspect *in, uint64_t from, uint64_t to, ch
                         memcmp(seal.kid, in->s.header.kid, sizeof seal.kid) == 0)
                         continue;
                 bool known = signers_find(in->signers, &seal, payload) != NULL;
-                snprintf(text, room, "fragment %" PRIu32 " of another segment, stream %s%s", seal.fragment,
-                        seal.stream, known ? "" : ", sealed by somebody else");
+                snprintf(text, room, "fragment %" PRIu32 " of another segment, stream %s%s",
+                        seal.fragment, seal.stream, known ? "" : ", sealed by somebody else");
                 return true;
         }
         return false;
 }
 
-static void tell_region(struct inspect *in, uint64_t from, uint64_t to, uint32_t unread, const char *why)
+static void tell_region(
+        struct inspect *in, uint64_t from, uint64_t to, uint32_t unread, const char *why)
 {
         char text[160];
 
@@ -121,14 +129,19 @@ static void tell_region(struct inspect *in, uint64_t from, uint64_t to, uint32_t
 static void tell_faults(struct inspect *in, const struct segment_fragment *f)
 {
         uint64_t until = f ? f->end : UINT64_MAX;
-        uint32_t unread = f && f->seal.fragment > in->last_number + 1 ? f->seal.fragment - in->last_number - 1 : 0;
-        unsigned kept = in->s.faults_n < ARRAY_LEN(in->s.faults) ? in->s.faults_n : (unsigned)ARRAY_LEN(in->s.faults);
+        uint32_t unread = f && f->seal.fragment > in->last_number + 1
+                                  ? f->seal.fragment - in->last_number - 1
+                                  : 0;
+        unsigned kept = in->s.faults_n < ARRAY_LEN(in->s.faults)
+                                ? in->s.faults_n
+                                : (unsigned)ARRAY_LEN(in->s.faults);
 
-        for (; in->faults_told < kept && in->s.faults[in->faults_told].offset < until; in->faults_told++) {
+        for (; in->faults_told < kept && in->s.faults[in->faults_told].offset < until;
+                in->faults_told++) {
                 const struct segment_fault *fault = &in->s.faults[in->faults_told];
                 if (f && fault->offset >= f->offset) {
-                        struct piece_fault *told = piece_add_fault(in->p, VERDICT_EDITED, fault->offset,
-                                fault->end, "%s", fault->text);
+                        struct piece_fault *told = piece_add_fault(in->p, VERDICT_EDITED,
+                                fault->offset, fault->end, "%s", fault->text);
                         told->item.from_us = f->seal.first_arrival_us;
                         told->item.to_us = f->seal.last_arrival_us;
                         continue;
@@ -137,8 +150,8 @@ static void tell_faults(struct inspect *in, const struct segment_fragment *f)
                 unread = 0;
         }
         if (!f && in->s.faults_n > kept)
-                piece_add_fault(in->p, VERDICT_EDITED, 0, in->file.n, "%u more places are not as they were sealed",
-                        in->s.faults_n - kept);
+                piece_add_fault(in->p, VERDICT_EDITED, 0, in->file.n,
+                        "%u more places are not as they were sealed", in->s.faults_n - kept);
 }
 
 /* --- fragments --- */
@@ -157,13 +170,14 @@ static void inspect_fragment(struct inspect *in, unsigned i, bool header_told)
         if (!signers_signed(in->signer, &f->seal, f->seal_payload)) {
                 uint32_t unread = f->seal.fragment == in->last_number + 1 ? 1 : CHAIN_MANY;
                 fault = piece_add_fault(in->p, VERDICT_EDITED, f->offset, f->end,
-                        "the seal was changed: its signature is not that of the certificate in the header");
+                        "the seal was changed: its signature is not that of the certificate in the "
+                        "header");
                 fault->unread = unread;
                 return;
         }
         if (strcmp(f->seal.stream, in->s.head.stream) != 0) {
-                fault = piece_add_fault(in->p, VERDICT_FOREIGN, f->offset, f->end, "a fragment of the stream %s",
-                        f->seal.stream);
+                fault = piece_add_fault(in->p, VERDICT_FOREIGN, f->offset, f->end,
+                        "a fragment of the stream %s", f->seal.stream);
                 fault->unread = 1;
                 return;
         }
@@ -181,7 +195,8 @@ static void inspect_fragment(struct inspect *in, unsigned i, bool header_told)
         in->last_number = f->seal.fragment;
 }
 
-/* One word about a header that no good seal of this file knows, instead of one for each fragment. */
+/* One word about a header that no good seal of this file knows, instead of one for each fragment.
+ */
 static bool tell_header(struct inspect *in)
 {
         const struct seal *first = NULL, *last = NULL;
@@ -206,7 +221,8 @@ static bool tell_header(struct inspect *in)
 
 /* --- the end of the file --- */
 
-/* What the index space says of a segment that was closed: how many fragments, and where the last one ended. */
+/* What the index space says of a segment that was closed: how many fragments, and where the last
+ * one ended. */
 struct promised {
         bool filled;
         uint32_t fragments;
@@ -215,14 +231,15 @@ struct promised {
 
 static struct promised read_promised(const struct inspect *in)
 {
-        struct promised pr = { 0 };
+        struct promised pr = {0};
         struct box sidx;
         struct unpack u = unpack_of(bytes_sub(in->file, in->s.index_offset, FMP4_INDEX_SPACE));
 
         if (box_find(u.in, BOX_TYPE('s', 'i', 'd', 'x'), &sidx, NULL) < 0)
                 return pr;
         u = unpack_of(sidx.payload);
-        unpack_bytes(&u, 4 + 4 + 4 + 8); /* version and flags, reference, timescale, earliest time */
+        unpack_bytes(
+                &u, 4 + 4 + 4 + 8); /* version and flags, reference, timescale, earliest time */
         uint64_t at = in->s.index_offset + sidx.offset + sidx.whole.n + unpack_u64(&u);
         unpack_u16(&u);
         pr.fragments = unpack_u16(&u);
@@ -238,7 +255,7 @@ static struct promised read_promised(const struct inspect *in)
 /* Is what stands behind the last fragment the beginning of an mfra that was cut off? */
 static bool tail_is_cut_mfra(struct bytes tail)
 {
-        static const uint8_t type[4] = { 'm', 'f', 'r', 'a' };
+        static const uint8_t type[4] = {'m', 'f', 'r', 'a'};
         struct unpack u = unpack_of(tail);
         uint32_t size = unpack_u32(&u);
 
@@ -247,7 +264,8 @@ static bool tail_is_cut_mfra(struct bytes tail)
         return memcmp(tail.p + 4, type, sizeof type) == 0 && size > tail.n;
 }
 
-/* Behind a seal come its padding, or the next fragment. A write cut short leaves the beginning of one, or zeros. */
+/* Behind a seal come its padding, or the next fragment. A write cut short leaves the beginning of
+ * one, or zeros. */
 static bool tail_begins_well(struct bytes tail, uint64_t from)
 {
         struct unpack u = unpack_of(tail);
@@ -261,11 +279,12 @@ static bool tail_begins_well(struct bytes tail, uint64_t from)
         return padding == 0 && type == BOX_TYPE('m', 'o', 'o', 'f');
 }
 
-/* Was this once a whole fragment with its seal? A fragment whose writing was cut short has none yet. */
+/* Was this once a whole fragment with its seal? A fragment whose writing was cut short has none
+ * yet. */
 static bool tail_was_sealed(struct bytes file, uint64_t from)
 {
         struct bytes tail = bytes_sub(file, from, file.n), rest;
-        static const uint8_t uuid[4] = { 'u', 'u', 'i', 'd' };
+        static const uint8_t uuid[4] = {'u', 'u', 'i', 'd'};
         uint64_t at = 0;
         struct box b;
         bool has_media = false;
@@ -274,10 +293,11 @@ static bool tail_was_sealed(struct bytes file, uint64_t from)
                 return true;
         const uint8_t *seal = memmem(tail.p, tail.n, seal_user_type, USER_TYPE);
         if (seal && seal - tail.p >= BOX_HEADER) {
-                struct unpack u = unpack_of(bytes_sub(tail, (size_t)(seal - tail.p) - BOX_HEADER, BOX_HEADER));
+                struct unpack u = unpack_of(
+                        bytes_sub(tail, (size_t)(seal - tail.p) - BOX_HEADER, BOX_HEADER));
                 uint32_t size = unpack_u32(&u);
                 return size > SEAL_BYTES_MAX + BOX_HEADER + USER_TYPE ||
-                        size <= tail.n - (size_t)(seal - tail.p) + BOX_HEADER;
+                       size <= tail.n - (size_t)(seal - tail.p) + BOX_HEADER;
         }
         for (uint64_t next = 0; box_next(tail, &next, &b, NULL) > 0 && !has_media; at = next)
                 has_media = b.type == BOX_TYPE('m', 'd', 'a', 't');
@@ -289,7 +309,18 @@ static bool tail_was_sealed(struct bytes file, uint64_t from)
                 zero = rest.p[i] == 0;
         if (zero)
                 return false;
-        return rest.n >= BOX_HEADER + USER_TYPE || (rest.n >= BOX_HEADER && memcmp(rest.p + 4, uuid, 4) != 0);
+        return rest.n >= BOX_HEADER + USER_TYPE ||
+               (rest.n >= BOX_HEADER && memcmp(rest.p + 4, uuid, 4) != 0);
+}
+
+/* What direct I/O leaves for a moment: the last block in full, until the file is cut to its length.
+ */
+static bool tail_is_block_rest(struct bytes tail, uint64_t file_n)
+{
+        for (size_t i = 0; i < tail.n; i++)
+                if (tail.p[i])
+                        return false;
+        return tail.n < SEGMENT_ALIGN && file_n % SEGMENT_ALIGN == 0;
 }
 
 static void inspect_closed_end(struct inspect *in, const struct promised *pr)
@@ -299,6 +330,10 @@ static void inspect_closed_end(struct inspect *in, const struct promised *pr)
         if (pr->filled && in->file.n < pr->end && in->s.mfra.n == 0)
                 piece_add_fault(in->p, VERDICT_TRUNCATED, in->s.unsealed_from, in->file.n,
                         "the file ends before its index (mfra); all sealed fragments are there");
+        else if (tail.n && in->s.mfra.n && tail_is_block_rest(tail, in->file.n))
+                piece_add_fault(in->p, VERDICT_CANNOT_TELL, in->s.unsealed_from, in->file.n,
+                        "zeros behind the end: the file was not cut to its length")
+                        ->on_tail = true;
         else if (tail.n && tail_is_cut_mfra(tail))
                 piece_add_fault(in->p, VERDICT_TRUNCATED, in->s.unsealed_from, in->file.n,
                         "the file ends inside its index (mfra); all sealed fragments are there");
@@ -313,7 +348,8 @@ static void inspect_closed_end(struct inspect *in, const struct promised *pr)
 /* The index space is filled, so LAST was sealed once, and it is not here. */
 static void inspect_lost_end(struct inspect *in, const struct promised *pr)
 {
-        uint32_t unread = pr->fragments > in->last_number ? pr->fragments - in->last_number : CHAIN_MANY;
+        uint32_t unread =
+                pr->fragments > in->last_number ? pr->fragments - in->last_number : CHAIN_MANY;
         uint64_t from = in->s.unsealed_from, to = pr->end < in->file.n ? pr->end : in->file.n;
 
         if (in->file.n > pr->end && from < to) {
@@ -321,7 +357,8 @@ static void inspect_lost_end(struct inspect *in, const struct promised *pr)
                 return;
         }
         struct piece_fault *f = piece_add_fault(in->p, VERDICT_TRUNCATED, from, in->file.n,
-                "the segment was closed with %" PRIu32 " fragments; the end behind fragment %" PRIu32 " is missing",
+                "the segment was closed with %" PRIu32
+                " fragments; the end behind fragment %" PRIu32 " is missing",
                 pr->fragments, in->last_number);
         f->unread = unread;
 }
@@ -332,16 +369,21 @@ static void inspect_open_end(struct inspect *in)
 
         if (in->s.mfra.n) {
                 piece_add_fault(in->p, VERDICT_TRUNCATED, from, from,
-                        "the segment was closed (mfra), and its last seal is missing")->unread = CHAIN_MANY;
+                        "the segment was closed (mfra), and its last seal is missing")
+                        ->unread = CHAIN_MANY;
                 in->p->ends = true;
         } else if (from < in->file.n && tail_was_sealed(in->file, from)) {
-                tell_region(in, from, in->file.n, CHAIN_MANY, "what was written there (a fragment with its seal, or padding) was changed");
+                tell_region(in, from, in->file.n, CHAIN_MANY,
+                        "what was written there (a fragment with its seal, or padding) was "
+                        "changed");
                 in->p->ends = true;
         } else if (from < in->file.n) {
                 piece_add_fault(in->p, VERDICT_CANNOT_TELL, from, in->file.n,
-                        "bytes at the end that are not sealed (yet)")->on_tail = true;
+                        "bytes at the end that are not sealed (yet)")
+                        ->on_tail = true;
         } else if (in->s.fragments_n == 0) {
-                piece_add_fault(in->p, VERDICT_CANNOT_TELL, 0, in->file.n, "a header, and nothing sealed behind it")
+                piece_add_fault(in->p, VERDICT_CANNOT_TELL, 0, in->file.n,
+                        "a header, and nothing sealed behind it")
                         ->on_tail = true;
         }
 }
@@ -349,7 +391,8 @@ static void inspect_open_end(struct inspect *in)
 static void inspect_end(struct inspect *in)
 {
         const struct piece *p = in->p;
-        bool last_good = in->s.fragments_n && p->seals_n &&
+        bool last_good =
+                in->s.fragments_n && p->seals_n &&
                 p->seals[p->seals_n - 1].offset == in->s.fragments[in->s.fragments_n - 1].offset;
         struct promised pr = read_promised(in);
         struct err why;
@@ -375,7 +418,7 @@ static void inspect_end(struct inspect *in)
 
 void segment_inspect(struct bytes file, struct signers *signers, struct piece *p)
 {
-        struct inspect in = { .file = file, .signers = signers, .p = p };
+        struct inspect in = {.file = file, .signers = signers, .p = p};
         struct err why;
         bool any_intact = false;
 

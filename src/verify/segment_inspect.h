@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Looks at every byte of one segment file (docs/spec/seal.md section 4) and notes what it finds in a piece: its
- * seals, and each fault with its place. Order and chain are judged later (line.h). Pure.
+ * Looks at every byte of one segment file (docs/spec/seal.md section 4) and notes what it finds in
+ * a piece: its seals, and each fault with its place. Order and chain are judged later (line.h).
+ * Pure.
  */
 #ifndef CUSTOS_VERIFY_SEGMENT_INSPECT_H
 #define CUSTOS_VERIFY_SEGMENT_INSPECT_H

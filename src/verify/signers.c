@@ -66,7 +66,7 @@ struct signers *signers_free(struct signers *s)
 
 static void chain_hash(const struct head *h, uint8_t ret[static HASH_BYTES])
 {
-        const struct bytes certs[] = { h->seal_cert, h->issuer_cert, h->root_cert };
+        const struct bytes certs[] = {h->seal_cert, h->issuer_cert, h->root_cert};
         CLEANUP(hash_freep) struct hash *hash = hash_new();
 
         hash_start(hash);
@@ -129,7 +129,7 @@ int signers_of_head(struct signers *s, const struct head *h, struct signer **ret
 bool signers_signed(const struct signer *signer, const struct seal *seal, struct bytes payload)
 {
         return memcmp(signer->key_id, seal->signer, sizeof signer->key_id) == 0 &&
-                seal_signature_ok(payload, signer->key);
+               seal_signature_ok(payload, signer->key);
 }
 
 struct signer *signers_find(struct signers *s, const struct seal *seal, struct bytes payload)
@@ -145,7 +145,8 @@ static int signer_check(struct signer *g, int64_t at_us, struct err *e)
 {
         if (g->checked && at_us >= g->good_from_us && at_us <= g->good_to_us)
                 return 0;
-        int r = x509_check_seal_chain(buf_bytes(&g->leaf), buf_bytes(&g->issuer), buf_bytes(&g->root), at_us, e);
+        int r = x509_check_seal_chain(
+                buf_bytes(&g->leaf), buf_bytes(&g->issuer), buf_bytes(&g->root), at_us, e);
         if (r < 0)
                 return r;
         if (!g->checked || at_us < g->good_from_us)
@@ -156,8 +157,8 @@ static int signer_check(struct signer *g, int64_t at_us, struct err *e)
         return 0;
 }
 
-enum verdict_kind signers_standing(struct signers *s, struct signer *signer, int64_t sealed_us,
-        char *text, size_t room)
+enum verdict_kind signers_standing(
+        struct signers *s, struct signer *signer, int64_t sealed_us, char *text, size_t room)
 {
         struct err why;
         char hex[65];
@@ -176,14 +177,18 @@ enum verdict_kind signers_standing(struct signers *s, struct signer *signer, int
                         text[0] = '\0';
                         return VERDICT_AUTHENTIC;
                 }
-                snprintf(text, room, "sealed by a site whose fingerprint is %s, not the one given", hex);
+                snprintf(text, room, "sealed by a site whose fingerprint is %s, not the one given",
+                        hex);
                 return VERDICT_KEY_NOT_TRUSTED;
         }
         if (memcmp(signer->root_id, s->root_id, sizeof s->root_id) != 0) {
-                snprintf(text, room, "sealed by another site than the rest, of the fingerprint %s", hex);
+                snprintf(text, room, "sealed by another site than the rest, of the fingerprint %s",
+                        hex);
                 return VERDICT_FOREIGN;
         }
-        snprintf(text, room, "whole and unchanged since it was sealed, but no fingerprint was given to say whose site it is");
+        snprintf(text, room,
+                "whole and unchanged since it was sealed, but no fingerprint was given to say "
+                "whose site it is");
         return VERDICT_CANNOT_TELL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The files that are verified, read only: mapped, and listed. The only file of verify/ that touches a file system.
+ * The files that are verified, read only: mapped, and listed. The only file of verify/ that touches
+ * a file system.
  */
 #ifndef CUSTOS_VERIFY_SOURCE_H
 #define CUSTOS_VERIFY_SOURCE_H
@@ -17,8 +18,8 @@ struct source {
 /* Maps a whole regular file. An empty one has no bytes. */
 int source_open(const char *path, struct source *ret, struct err *e) MUST_USE;
 void source_close(struct source *s);
-/* Brings part of it into memory, so that a medium which cannot be read gives an error here (ERR_IO) and not a
- * signal later. */
+/* Brings part of it into memory, so that a medium which cannot be read gives an error here (ERR_IO)
+ * and not a signal later. */
 int source_load(const struct source *s, uint64_t offset, uint64_t n, struct err *e) MUST_USE;
 
 /* 1 when path is a directory, 0 when it is anything else. */

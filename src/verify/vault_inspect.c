@@ -31,7 +31,7 @@ static void files_done(struct files *f)
         for (size_t i = 0; i < f->n; i++)
                 free(f->files[i].key);
         free(f->files);
-        *f = (struct files){ 0 };
+        *f = (struct files){0};
 }
 
 static void files_add(struct files *f, char *key, uint64_t bytes)
@@ -40,7 +40,7 @@ static void files_add(struct files *f, char *key, uint64_t bytes)
                 f->room = f->room ? 2 * f->room : 64;
                 f->files = xrealloc(f->files, f->room, sizeof *f->files);
         }
-        f->files[f->n++] = (struct file){ key, bytes };
+        f->files[f->n++] = (struct file){key, bytes};
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -54,7 +54,7 @@ static bool ends_with(const char *s, const char *end)
 static int collect(struct walk *w, const char *key, unsigned depth, struct files *to, struct err *e)
 {
         CLEANUP(own_freep) char *dir = xasprintf("%s/%s", w->vault, key);
-        CLEANUP(source_names_done) struct source_names names = { 0 };
+        CLEANUP(source_names_done) struct source_names names = {0};
         int r = source_list(dir, &names, e);
 
         for (size_t i = 0; r >= 0 && i < names.n; i++) {
@@ -77,7 +77,8 @@ static void progress(struct walk *w, uint64_t bytes)
                 w->o->on_progress(w->o->owner, w->done, w->total);
 }
 
-/* Returns 1 and fills p, or 0 where the file has gone meanwhile (retention), or the medium's fault as an item. */
+/* Returns 1 and fills p, or 0 where the file has gone meanwhile (retention), or the medium's fault
+ * as an item. */
 static int inspect_file(struct walk *w, const struct file *f, struct piece *p)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", w->vault, f->key);
@@ -96,8 +97,8 @@ static int inspect_file(struct walk *w, const struct file *f, struct piece *p)
                 source_close(&source);
         }
         if (r < 0) {
-                struct piece_fault *fault =
-                        piece_add_fault(p, VERDICT_CANNOT_TELL, 0, f->bytes, "the file cannot be read: %.180s", why.text);
+                struct piece_fault *fault = piece_add_fault(p, VERDICT_CANNOT_TELL, 0, f->bytes,
+                        "the file cannot be read: %.180s", why.text);
                 fault->unread = CHAIN_MANY;
         }
         return 1;
@@ -114,7 +115,8 @@ static bool any_intact(const struct piece *p)
 /* A segment of another stream lies here: told, and kept out of this stream's chain. */
 static void tell_foreign(struct walk *w, const char *stream, const struct piece *p)
 {
-        struct verdict_item item = { .kind = VERDICT_FOREIGN, .from_us = p->named_us, .to_us = p->named_us };
+        struct verdict_item item = {
+                .kind = VERDICT_FOREIGN, .from_us = p->named_us, .to_us = p->named_us};
 
         if (p->seals_n) {
                 item.from_us = p->seals[0].first_us;
@@ -122,13 +124,14 @@ static void tell_foreign(struct walk *w, const char *stream, const struct piece 
         }
         snprintf(item.stream, sizeof item.stream, "%s", stream);
         snprintf(item.where, sizeof item.where, "%s", p->file);
-        snprintf(item.text, sizeof item.text, "a segment of another stream, sealed to stand in the vault as %s",
-                p->object_key);
+        snprintf(item.text, sizeof item.text,
+                "a segment of another stream, sealed to stand in the vault as %s", p->object_key);
         verdict_add(w->v, &item);
         w->v->segments++;
 }
 
-static int inspect_stream(struct walk *w, const char *stream, const struct files *files, struct err *e)
+static int inspect_stream(
+        struct walk *w, const char *stream, const struct files *files, struct err *e)
 {
         struct piece *pieces = xcalloc(files->n + 1, sizeof *pieces);
         size_t n = 0;
@@ -161,7 +164,7 @@ static int inspect_stream(struct walk *w, const char *stream, const struct files
 /* The streams to look at: all directories of a vault that have such a name. */
 static int inspect_streams(struct walk *w, const char *only, struct err *e)
 {
-        CLEANUP(source_names_done) struct source_names names = { 0 };
+        CLEANUP(source_names_done) struct source_names names = {0};
         struct files *of = NULL;
         size_t n = 0;
         int r = source_list(w->vault, &names, e);
@@ -171,7 +174,8 @@ static int inspect_streams(struct walk *w, const char *only, struct err *e)
         of = xcalloc(names.n + 1, sizeof *of);
         for (size_t i = 0; r == 0 && i < names.n; i++) {
                 const struct source_name *name = &names.names[i];
-                if (!name->is_dir || !head_is_stream_path(name->name) || (only && strcmp(only, name->name) != 0))
+                if (!name->is_dir || !head_is_stream_path(name->name) ||
+                        (only && strcmp(only, name->name) != 0))
                         continue;
                 r = collect(w, name->name, 2, &of[i], e);
                 for (size_t k = 0; k < of[i].n; k++)
@@ -187,7 +191,9 @@ static int inspect_streams(struct walk *w, const char *only, struct err *e)
                 files_done(&of[i]);
         free(of);
         if (r == 0 && n == 0)
-                return err_set(e, ERR_INVALID, "%s holds no segments: give a vault, a stream's directory in one, or a file",
+                return err_set(e, ERR_INVALID,
+                        "%s holds no segments: give a vault, a stream's directory in one, or a "
+                        "file",
                         w->vault);
         return r;
 }
@@ -204,7 +210,7 @@ int vault_inspect(const char *path, const struct verify_options *o, struct signe
         char *slash = strrchr(vault, '/');
         const char *name = slash ? slash + 1 : vault;
         if (head_is_stream_path(name)) {
-                CLEANUP(source_names_done) struct source_names names = { 0 };
+                CLEANUP(source_names_done) struct source_names names = {0};
                 int r = source_list(vault, &names, e);
                 if (r < 0)
                         return r;
@@ -216,6 +222,6 @@ int vault_inspect(const char *path, const struct verify_options *o, struct signe
         if (only && slash)
                 *slash = '\0';
         const char *root = !only ? vault : slash == vault ? "/" : slash ? vault : ".";
-        struct walk w = { .vault = root, .o = o, .signers = signers, .v = v };
+        struct walk w = {.vault = root, .o = o, .signers = signers, .v = v};
         return inspect_streams(&w, only, e);
 }

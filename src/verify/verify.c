@@ -29,7 +29,7 @@ static int on_read(void *owner, uint64_t offset, uint64_t n, struct err *e)
 
 static bool is_segment(struct bytes file)
 {
-        static const uint8_t ftyp[8] = { 'f', 't', 'y', 'p', 'i', 's', 'o', '6' };
+        static const uint8_t ftyp[8] = {'f', 't', 'y', 'p', 'i', 's', 'o', '6'};
 
         return bytes_equal(bytes_sub(file, 4, sizeof ftyp), BYTES(ftyp, sizeof ftyp));
 }
@@ -37,7 +37,8 @@ static bool is_segment(struct bytes file)
 /* What is left of a segment whose first bytes are not those of one. */
 static bool was_segment(struct bytes file)
 {
-        return file.n && (memmem(file.p, file.n, head_user_type, 16) || memmem(file.p, file.n, seal_user_type, 16));
+        return file.n && (memmem(file.p, file.n, head_user_type, 16) ||
+                                 memmem(file.p, file.n, seal_user_type, 16));
 }
 
 static const char *base_name(const char *path)
@@ -47,7 +48,8 @@ static const char *base_name(const char *path)
         return slash ? slash + 1 : path;
 }
 
-static void look_at_segment(struct bytes file, const char *name, struct signers *signers, struct verdict *v)
+static void look_at_segment(
+        struct bytes file, const char *name, struct signers *signers, struct verdict *v)
 {
         struct piece p;
 
@@ -56,9 +58,9 @@ static void look_at_segment(struct bytes file, const char *name, struct signers 
         v->bytes += file.n;
         v->streams++;
         if (p.seals_n && strcmp(base_name(name), base_name(p.object_key)) != 0) {
-                struct verdict_item item = { .kind = VERDICT_NOTE,
+                struct verdict_item item = {.kind = VERDICT_NOTE,
                         .from_us = p.seals[0].first_us,
-                        .to_us = p.seals[p.seals_n - 1].last_us };
+                        .to_us = p.seals[p.seals_n - 1].last_us};
                 snprintf(item.stream, sizeof item.stream, "%s", p.stream);
                 snprintf(item.where, sizeof item.where, "%s", p.file);
                 snprintf(item.text, sizeof item.text, "in the vault this file is %s", p.object_key);
@@ -73,13 +75,15 @@ static void look_at_segment(struct bytes file, const char *name, struct signers 
 static int look_at_file(struct bytes file, const char *name, const struct verify_options *o,
         const struct source *source, struct signers *signers, struct verdict *v, struct err *e)
 {
-        struct file_progress fp = { .o = o, .source = source };
-        struct export_inspect_options eo = { .on_read = on_read, .owner = &fp };
+        struct file_progress fp = {.o = o, .source = source};
+        struct export_inspect_options eo = {.on_read = on_read, .owner = &fp};
 
         if (!is_segment(file) && export_inspect_is(file))
                 return export_inspect(file, name, signers, &eo, v, e);
         if (!is_segment(file) && !was_segment(file))
-                return err_set(e, ERR_INVALID, "%s: not a segment or an export of Custos (of any version that this program reads)",
+                return err_set(e, ERR_INVALID,
+                        "%s: not a segment or an export of Custos (of any version that this "
+                        "program reads)",
                         name);
         int r = on_read(&fp, 0, file.n, e);
         if (r == 0)
@@ -94,8 +98,8 @@ static void conclude(const struct verify_options *o, struct signers *signers, st
         signers_fingerprint(signers, v->fingerprint);
 }
 
-int verify_bytes(struct bytes file, const char *name, const struct verify_options *o, struct verdict *ret,
-        struct err *e)
+int verify_bytes(struct bytes file, const char *name, const struct verify_options *o,
+        struct verdict *ret, struct err *e)
 {
         struct signers *signers = signers_new(o->trust);
         int r = look_at_file(file, name, o, NULL, signers, ret, e);
@@ -105,7 +109,8 @@ int verify_bytes(struct bytes file, const char *name, const struct verify_option
         return r;
 }
 
-int verify_path(const char *path, const struct verify_options *o, struct verdict *ret, struct err *e)
+int verify_path(
+        const char *path, const struct verify_options *o, struct verdict *ret, struct err *e)
 {
         struct signers *signers;
         struct source source;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The offline verifier: is this segment, export or vault what a recorder sealed (docs/spec/seal.md section 4,
- * docs/spec/evidence.md)? Needs no network, database, index or key of footage; reads every byte once.
+ * The offline verifier: is this segment, export or vault what a recorder sealed (docs/spec/seal.md
+ * section 4, docs/spec/evidence.md)? Needs no network, database, index or key of footage; reads
+ * every byte once.
  *
- * A fault in what is verified is an item of the verdict, never an error: an error says that nothing could be
- * looked at (no such file, not made by Custos, a medium that cannot be read).
+ * A fault in what is verified is an item of the verdict, never an error: an error says that nothing
+ * could be looked at (no such file, not made by Custos, a medium that cannot be read).
  */
 #ifndef CUSTOS_VERIFY_VERIFY_H
 #define CUSTOS_VERIFY_VERIFY_H
@@ -19,9 +20,10 @@ struct verify_options {
 };
 
 /* path: a segment, an export, a vault, or one stream's directory in it. ret: from verdict_init. */
-int verify_path(const char *path, const struct verify_options *o, struct verdict *ret, struct err *e) MUST_USE;
-/* The same for the bytes of one segment or export; name is for texts. */
-int verify_bytes(struct bytes file, const char *name, const struct verify_options *o, struct verdict *ret,
+int verify_path(const char *path, const struct verify_options *o, struct verdict *ret,
         struct err *e) MUST_USE;
+/* The same for the bytes of one segment or export; name is for texts. */
+int verify_bytes(struct bytes file, const char *name, const struct verify_options *o,
+        struct verdict *ret, struct err *e) MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The payload of an evidence box: what is read is written again, to the same bytes but for the checksum at the end. */
+/* The payload of an evidence box: what is read is written again, to the same bytes but for the
+ * checksum at the end. */
 #include <stdlib.h>
 
 #include "seal/evidence.h"

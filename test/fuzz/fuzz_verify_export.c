@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A whole file as custos verify gets it, export or not: never authentic, for nobody gave this fingerprint. */
+/* A whole file as custos verify gets it, export or not: never authentic, for nobody gave this
+ * fingerprint. */
 #include <stdlib.h>
 
 #include "verify/verify.h"
@@ -8,8 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        static const uint8_t trust[32] = { 1 };
-        struct verify_options o = { .trust = trust };
+        static const uint8_t trust[32] = {1};
+        struct verify_options o = {.trust = trust};
         struct verdict v;
         struct err e;
 

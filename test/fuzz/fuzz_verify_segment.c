@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A segment file, whatever is in it: looked at and judged, and never authentic, for nobody gave this fingerprint. */
+/* A segment file, whatever is in it: looked at and judged, and never authentic, for nobody gave
+ * this fingerprint. */
 #include <stdlib.h>
 
 #include "verify/line.h"
@@ -9,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        static const uint8_t trust[32] = { 1 };
+        static const uint8_t trust[32] = {1};
         struct signers *signers = signers_new(trust);
         struct verdict v;
         struct piece p;

@@ -156,7 +156,7 @@ def restored_disk(site, counters, seen, trust):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(abandoned / segment.object_key, path)
     code, kinds, text = verdict(site, trust)
-    check(code == 1 and "two histories" in text or "another history" in text, f"both histories in one vault: {code} {kinds}\n{text[-3000:]}")
+    check(code == 1 and ("two histories" in text or "another history" in text), f"both histories in one vault: {code} {kinds}\n{text[-3000:]}")
     for segment in lost:
         (site.state / "vault" / segment.object_key).unlink()
 

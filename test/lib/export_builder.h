@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Clear exports in memory, made from what segment_builder.h made. A test includes export_builder.c behind
- * segment_builder.c and links `seal`. Everything aborts where it cannot go on.
+ * Clear exports in memory, made from what segment_builder.h made. A test includes export_builder.c
+ * behind segment_builder.c and links `seal`. Everything aborts where it cannot go on.
  */
 #ifndef CUSTOS_TEST_EXPORT_BUILDER_H
 #define CUSTOS_TEST_EXPORT_BUILDER_H
@@ -22,6 +22,7 @@ struct export_builder_options {
 };
 
 /* The bytes of the file, to be freed with buf_done. */
-struct buf export_builder_make(const struct segment_builder *b, const struct export_builder_options *o);
+struct buf export_builder_make(
+        const struct segment_builder *b, const struct export_builder_options *o);
 
 #endif

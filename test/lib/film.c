@@ -13,7 +13,8 @@ static struct bytes film_path(struct bytes in, const char *path)
         struct box b;
 
         for (; *path; path += path[4] ? 5 : 4) {
-                uint32_t type = BOX_TYPE((uint8_t)path[0], (uint8_t)path[1], (uint8_t)path[2], (uint8_t)path[3]);
+                uint32_t type = BOX_TYPE(
+                        (uint8_t)path[0], (uint8_t)path[1], (uint8_t)path[2], (uint8_t)path[3]);
                 if (box_find(in, type, &b, NULL) < 0)
                         return BYTES(NULL, 0);
                 in = b.payload;
@@ -35,15 +36,16 @@ static void film_load(const char *path, struct buf *to)
         fclose(f);
 }
 
-/* The configuration box's payload; for AAC the AudioSpecificConfig in esds (ISO/IEC 14496-1 section 7.2.6.7). */
+/* The configuration box's payload; for AAC the AudioSpecificConfig in esds (ISO/IEC 14496-1
+ * section 7.2.6.7). */
 static void film_parameters(struct bytes stsd, enum media_codec codec, struct media_config *c)
 {
         struct box entry, config;
         uint64_t at = 8;
         size_t fixed = media_is_video(codec) ? 78 : 28;
-        uint32_t type = codec == MEDIA_H264 ? BOX_TYPE('a', 'v', 'c', 'C')
-                : codec == MEDIA_H265       ? BOX_TYPE('h', 'v', 'c', 'C')
-                                            : BOX_TYPE('e', 's', 'd', 's');
+        uint32_t type = codec == MEDIA_H264   ? BOX_TYPE('a', 'v', 'c', 'C')
+                        : codec == MEDIA_H265 ? BOX_TYPE('h', 'v', 'c', 'C')
+                                              : BOX_TYPE('e', 's', 'd', 's');
 
         if (box_next(stsd, &at, &entry, NULL) <= 0 ||
                 box_find(bytes_sub(entry.payload, fixed, SIZE_MAX), type, &config, NULL) < 0)
@@ -78,7 +80,8 @@ static void film_parameters(struct bytes stsd, enum media_codec codec, struct me
 /* stts and ctts: presentation times in the file's timescale. */
 static void film_times(struct film *f, struct bytes stbl, uint32_t timescale)
 {
-        struct unpack stts = unpack_of(film_path(stbl, "stts")), ctts = unpack_of(film_path(stbl, "ctts"));
+        struct unpack stts = unpack_of(film_path(stbl, "stts")),
+                      ctts = unpack_of(film_path(stbl, "ctts"));
         bool has_ctts = ctts.in.n > 0;
         uint32_t run = 0, delta = 0, ctts_run = 0;
         int64_t dts = 0, offset = 0, first = INT64_MAX;

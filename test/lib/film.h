@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Real footage for tests: the samples of one track of an MP4 file that ffmpeg made (not fragmented, one track). A test
- * includes film.c once. Aborts where the file is of another form.
+ * Real footage for tests: the samples of one track of an MP4 file that ffmpeg made (not fragmented,
+ * one track). A test includes film.c once. Aborts where the file is of another form.
  */
 #ifndef CUSTOS_TEST_FILM_H
 #define CUSTOS_TEST_FILM_H

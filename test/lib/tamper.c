@@ -35,7 +35,8 @@ static char tamper_letter(const struct seal *s, const struct verdict *v)
         return *worst;
 }
 
-void tamper_letters(const struct segment_builder *b, const struct verdict *v, char to[static TAMPER_ROOM])
+void tamper_letters(
+        const struct segment_builder *b, const struct verdict *v, char to[static TAMPER_ROOM])
 {
         size_t n = 0;
 
@@ -54,7 +55,8 @@ bool tamper_is_located(const struct verdict *v)
 
         for (size_t i = 0; i < v->items_n; i++) {
                 const struct verdict_item *item = &v->items[i];
-                if (item->kind == VERDICT_AUTHENTIC || item->kind == VERDICT_GAP || item->kind == VERDICT_NOTE)
+                if (item->kind == VERDICT_AUTHENTIC || item->kind == VERDICT_GAP ||
+                        item->kind == VERDICT_NOTE)
                         continue;
                 faults++;
                 if (!item->where[0] || !item->text[0] || item->from_us == SEAL_UNKNOWN_US ||

@@ -137,7 +137,8 @@ class Segment:
     def _moov(self, moov):
         data, self.kid, self.tracks = self.data, None, {}
         for trak in (b for b in boxes(data, moov.at + 8, moov.at + moov.size) if b.kind == b"trak"):
-            track = struct.unpack_from(">I", data, child(data, trak, b"tkhd").at + 12 + (16 if data[child(data, trak, b"tkhd").at + 8] else 8))[0]
+            tkhd = child(data, trak, b"tkhd")
+            track = struct.unpack_from(">I", data, tkhd.at + 12 + (16 if data[tkhd.at + 8] else 8))[0]
             stsd = child(data, trak, b"mdia", b"minf", b"stbl", b"stsd")
             entry = next(boxes(data, stsd.at + 16, stsd.at + stsd.size))
             self.tracks[track] = {b"encv": "video", b"enca": "audio"}.get(entry.kind, entry.kind.decode())
@@ -189,7 +190,7 @@ def hpke_open(private_key, enc, info, aad, sealed):
     context = b"\0" + _labeled_extract(b"", suite, b"psk_id_hash", b"") + _labeled_extract(b"", suite, b"info_hash", info)
     key = _labeled_extract(secret, suite, b"secret", b"")
     return AESGCM(_labeled_expand(key, suite, b"key", context, 32)).decrypt(
-        _labeled_expand(key, suite, b"base_nonce", context, 12), sealed, aad), hashlib.sha256(public).hexdigest()
+        _labeled_expand(key, suite, b"base_nonce", context, 12), sealed, aad)
 
 
 def segment_key(vault, segment, private_key):
@@ -201,7 +202,7 @@ def segment_key(vault, segment, private_key):
     point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     wrap = next(w for w in file["wraps"] if w["recipient"] == hashlib.sha256(point).hexdigest())
     aad = "\n".join((file["stream"], file["hour"], file["key_id"])).encode()
-    hour_key, _ = hpke_open(private_key, bytes.fromhex(wrap["enc"]), b"custos-hour-key-1", aad, bytes.fromhex(wrap["wrapped"]))
+    hour_key = hpke_open(private_key, bytes.fromhex(wrap["enc"]), b"custos-hour-key-1", aad, bytes.fromhex(wrap["wrapped"]))
     if hmac.new(hour_key, b"custos-hour-key-id-1" + segment.stream.encode(), hashlib.sha256).digest()[:16].hex() != key_id:
         raise ValueError("the hour key is not the one that the head names")
     key = HKDF(hashes.SHA256(), 16, None, b"custos-segment-key-1" + segment.kid).derive(hour_key)

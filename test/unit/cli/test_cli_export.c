@@ -30,7 +30,7 @@ struct fixture {
 static int run(struct fixture *f, int (*command)(int, char **), ...)
 {
         static char name[] = "custos";
-        char *argv[32] = { name };
+        char *argv[32] = {name};
         int argc = 1, pipe_fds[2], status;
         size_t n = 0;
         ssize_t got;
@@ -53,7 +53,8 @@ static int run(struct fixture *f, int (*command)(int, char **), ...)
                 _exit(code);
         }
         close(pipe_fds[1]);
-        while (n < sizeof f->output - 1 && (got = read(pipe_fds[0], f->output + n, sizeof f->output - 1 - n)) > 0)
+        while (n < sizeof f->output - 1 &&
+                (got = read(pipe_fds[0], f->output + n, sizeof f->output - 1 - n)) > 0)
                 n += (size_t)got;
         f->output[n] = '\0';
         close(pipe_fds[0]);
@@ -65,19 +66,25 @@ static int run(struct fixture *f, int (*command)(int, char **), ...)
 /* Twice 9 seconds of 25 frames with sound; the second without, so that it cannot be joined. */
 static void record(struct vault_owner *o, bool audio)
 {
-        struct media_config tracks[2] = { vault_owner_h264, vault_owner_aac };
+        struct media_config tracks[2] = {vault_owner_h264, vault_owner_aac};
         CLEANUP(buf_done) struct buf frame;
-        static const uint8_t sound[200] = { 1, 2, 3 };
+        static const uint8_t sound[200] = {1, 2, 3};
 
         buf_init(&frame, 1u << 20);
         vault_owner_begin(o, tracks, audio ? 2 : 1, SEAL_GAP_START);
         for (unsigned i = 0; i < 225; i++) {
                 vault_owner_frame(i, i % 25 == 0, i % 25 == 0 ? 4000 : 700, &frame);
-                struct access_unit u = { .data = buf_bytes(&frame), .pts = (int64_t)i * 3600, .key = i % 25 == 0,
-                        .arrival_us = o->now_us, .sender_us = INT64_MIN };
+                struct access_unit u = {.data = buf_bytes(&frame),
+                        .pts = (int64_t)i * 3600,
+                        .key = i % 25 == 0,
+                        .arrival_us = o->now_us,
+                        .sender_us = INT64_MIN};
                 assert_int_equal(segment_writer_push(o->writer, 0, &u, NULL), 0);
-                struct access_unit a = { .data = BYTES(sound, sizeof sound), .pts = (int64_t)i * vault_owner_aac.clock_rate / 25,
-                        .key = true, .arrival_us = o->now_us, .sender_us = INT64_MIN };
+                struct access_unit a = {.data = BYTES(sound, sizeof sound),
+                        .pts = (int64_t)i * vault_owner_aac.clock_rate / 25,
+                        .key = true,
+                        .arrival_us = o->now_us,
+                        .sender_us = INT64_MIN};
                 if (audio)
                         assert_int_equal(segment_writer_push(o->writer, 1, &a, NULL), 0);
                 o->now_us += 40000;
@@ -118,11 +125,11 @@ static int teardown(void **state)
         return 0;
 }
 
-#define SAYS(text)                                                                                                     \
-        do {                                                                                                           \
-                if (!strstr(f->output, text))                                                                          \
-                        print_error("%s\n", f->output);                                                                \
-                assert_non_null(strstr(f->output, text));                                                              \
+#define SAYS(text)                                                                                 \
+        do {                                                                                       \
+                if (!strstr(f->output, text))                                                      \
+                        print_error("%s\n", f->output);                                            \
+                assert_non_null(strstr(f->output, text));                                          \
         } while (0)
 #define COMMON "--state", f->state, "--vault", f->o->dir, "--stream", "lobby", "--output", f->out
 #define WITH_SOUND "--from", "2026-11-22T15:00:00Z", "--to", "2026-11-22T15:00:08.5Z"
@@ -157,8 +164,9 @@ static void test_range(void **state)
         struct fixture *f = *state;
 
         /* Inside of one second: the whole fragment, shown from and to the times asked for. */
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:05.3Z", "--to", "2026-11-22T15:00:05.6Z", "--json",
-                                 NULL), 0);
+        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:05.3Z", "--to",
+                                 "2026-11-22T15:00:05.6Z", "--json", NULL),
+                0);
         json_t *o = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(o);
         json_t *files = json_object_get(o, "files");
@@ -171,7 +179,9 @@ static void test_range(void **state)
         assert_int_equal(json_integer_value(json_object_get(o, "fragments")), 1);
         json_decref(o);
         unlink(f->out);
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T11:00:00Z", "--to", "2026-11-22T12:00:00Z", NULL), 1);
+        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T11:00:00Z", "--to",
+                                 "2026-11-22T12:00:00Z", NULL),
+                1);
         SAYS("nothing of lobby-main was recorded in that time");
         assert_int_equal(access(f->out, F_OK), -1);
 }
@@ -182,16 +192,21 @@ static void test_two_files(void **state)
         struct fixture *f = *state;
         char second[200];
 
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:00Z", "--to", "2026-11-22T15:01:00Z", NULL), 0);
+        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:00Z", "--to",
+                                 "2026-11-22T15:01:00Z", NULL),
+                0);
         snprintf(second, sizeof second, "%s/clip.2.mp4", f->state);
         SAYS(second);
         assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
         assert_int_equal(run(f, cli_verify, "--trust", f->trust, second, NULL), 0);
         unlink(f->out);
         unlink(second);
-        /* The vault's own name of the stream; without sound all of it is still two films, for the tracks differ. */
-        assert_int_equal(run(f, cli_export, "--state", f->state, "--vault", f->o->dir, "--stream", "lobby-main", "--output", f->out,
-                                 WITH_SOUND, "--without-audio", NULL), 0);
+        /* The vault's own name of the stream; without sound all of it is still two films, for the
+         * tracks differ. */
+        assert_int_equal(
+                run(f, cli_export, "--state", f->state, "--vault", f->o->dir, "--stream",
+                        "lobby-main", "--output", f->out, WITH_SOUND, "--without-audio", NULL),
+                0);
         SAYS("without sound");
         assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
         unlink(f->out);
@@ -200,7 +215,8 @@ static void test_two_files(void **state)
 /* A bit of the picture in the third fragment of a segment. */
 static void flip(struct fixture *f, unsigned segment)
 {
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", f->o->dir, f->o->segments[segment].object_key);
+        CLEANUP(own_freep)
+        char *path = xasprintf("%s/%s", f->o->dir, f->o->segments[segment].object_key);
         CLEANUP(own_closep) int fd = open(path, O_RDWR);
         CLEANUP(buf_done) struct buf file;
         size_t at = 0;
@@ -260,9 +276,11 @@ static void test_keys(void **state)
         snprintf(other, sizeof other, "%s/other.key", f->state);
         memset(hex, '1', 64);
         assert_int_equal(file_write_atomic(other, bytes_str(hex), 0644, NULL), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--key", other, NULL), 1); /* others may read it */
+        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--key", other, NULL),
+                1); /* others may read it */
         assert_int_equal(chmod(other, 0600), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--key", other, NULL), 1); /* opens nothing */
+        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--key", other, NULL),
+                1); /* opens nothing */
         SAYS(f->o->segments[0].object_key);
         assert_int_equal(access(f->out, F_OK), -1);
         assert_null(strstr(f->output, hex));
@@ -281,7 +299,9 @@ static void test_usage(void **state)
         assert_int_equal(run(f, cli_export, COMMON, "--from", "now", NULL), 64);
         assert_int_equal(run(f, cli_export, "--stream", "../x", NULL), 64);
         assert_int_equal(run(f, cli_export, "--nonsense", NULL), 64);
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:05Z", "--to", "2026-11-22T15:00:00Z", NULL), 64);
+        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:05Z", "--to",
+                                 "2026-11-22T15:00:00Z", NULL),
+                64);
         assert_int_equal(run(f, cli_verify, NULL), 64);
         assert_int_equal(run(f, cli_verify, "--trust", "12", f->out, NULL), 64);
         assert_int_equal(run(f, cli_verify, "a", "b", NULL), 64);

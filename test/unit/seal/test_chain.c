@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The order of seals. A recording is a string of its seals in the order in which they were made, a capital each; a
- * small 'e' before one begins a new epoch, 'g' gives it a gap, 's' leaves two numbers out before it. What is found
- * is a string of those letters in any order, '?' for one that cannot be read; what is said is one letter for each:
- * a authentic, m removed (missing), r reordered, d duplicated, f foreign.
+ * The order of seals. A recording is a string of its seals in the order in which they were made, a
+ * capital each; a small 'e' before one begins a new epoch, 'g' gives it a gap, 's' leaves two
+ * numbers out before it. What is found is a string of those letters in any order, '?' for one that
+ * cannot be read; what is said is one letter for each: a authentic, m removed (missing), r
+ * reordered, d duplicated, f foreign.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +39,7 @@ static void script_add(struct script *s, const char *text)
                         s->sequence += 2;
                 } else {
                         struct chain_seal *cs = &s->seals[*p - 'A'];
-                        *cs = (struct chain_seal){ .previous = s->last, .has_gap = gap };
+                        *cs = (struct chain_seal){.previous = s->last, .has_gap = gap};
                         memset(cs->self.epoch, 0xe0 + s->epoch, sizeof cs->self.epoch);
                         memset(cs->self.hash, *p, sizeof cs->self.hash);
                         cs->self.sequence = ++s->sequence;
@@ -50,15 +51,18 @@ static void script_add(struct script *s, const char *text)
 
 static char letter(enum verdict_kind k)
 {
-        return k == VERDICT_AUTHENTIC ? 'a'
-                : k == VERDICT_REMOVED ? 'm'
-                : k == VERDICT_REORDERED ? 'r'
-                : k == VERDICT_DUPLICATED ? 'd'
-                : k == VERDICT_FOREIGN ? 'f' : '!';
+        return k == VERDICT_AUTHENTIC    ? 'a'
+               : k == VERDICT_REMOVED    ? 'm'
+               : k == VERDICT_REORDERED  ? 'r'
+               : k == VERDICT_DUPLICATED ? 'd'
+               : k == VERDICT_FOREIGN    ? 'f'
+                                         : '!';
 }
 
-/* announce: the two passes. Returns the missing counts summed up, and the last text that said something. */
-static uint64_t judge(const struct script *s, const char *found, bool announce, const char *expected, char *text)
+/* announce: the two passes. Returns the missing counts summed up, and the last text that said
+ * something. */
+static uint64_t judge(
+        const struct script *s, const char *found, bool announce, const char *expected, char *text)
 {
         struct chain *c = chain_new("lobby-main");
         char said[64] = "", one[CHAIN_TEXT_ROOM];
@@ -89,7 +93,7 @@ static uint64_t judge(const struct script *s, const char *found, bool announce, 
 
 static void test_whole(void **state)
 {
-        struct script s = { 0 };
+        struct script s = {0};
 
         (void)state;
         script_add(&s, "ABCegDEFGsgHI");
@@ -102,20 +106,22 @@ static void test_whole(void **state)
 
 static void test_removed(void **state)
 {
-        struct script s = { 0 };
+        struct script s = {0};
         char text[CHAIN_TEXT_ROOM];
 
         (void)state;
         script_add(&s, "ABCegDEFGsgHI");
         for (int announce = 0; announce < 2; announce++) {
                 assert_int_equal(judge(&s, "ACDE", announce, "amaa", text), 1);
-                assert_string_equal(text, "before seal 3 of epoch e1e1e1e1: seal 2 of epoch e1e1e1e1 is missing");
-                assert_int_equal(judge(&s, "DG", announce, "am", text), 2);
                 assert_string_equal(text,
-                        "before seal 4 of epoch e2e2e2e2: seals 2 to 3 of epoch e2e2e2e2 are missing (2)");
+                        "before seal 3 of epoch e1e1e1e1: seal 2 of epoch e1e1e1e1 is missing");
+                assert_int_equal(judge(&s, "DG", announce, "am", text), 2);
+                assert_string_equal(text, "before seal 4 of epoch e2e2e2e2: seals 2 to 3 of epoch "
+                                          "e2e2e2e2 are missing (2)");
                 /* The end of an epoch and the beginning of the next: how many is not known. */
                 assert_int_equal(judge(&s, "AE", announce, "am", text), 0);
-                assert_string_equal(text, "before seal 2 of epoch e2e2e2e2: what followed seal 1 of epoch e1e1e1e1 is "
+                assert_string_equal(text, "before seal 2 of epoch e2e2e2e2: what followed seal 1 "
+                                          "of epoch e1e1e1e1 is "
                                           "missing, up to seal 1 of epoch e2e2e2e2");
                 assert_int_equal(judge(&s, "AD", announce, "am", text), 2);
                 /* Behind seals that honestly never reached the disk: only G is missing. */
@@ -125,7 +131,7 @@ static void test_removed(void **state)
 
 static void test_unreadable(void **state)
 {
-        struct script s = { 0 };
+        struct script s = {0};
 
         (void)state;
         script_add(&s, "ABCDEFG");
@@ -139,7 +145,7 @@ static void test_unreadable(void **state)
 
 static void test_skip_without_gap(void **state)
 {
-        struct script s = { 0 };
+        struct script s = {0};
 
         (void)state;
         script_add(&s, "ABsCeD");
@@ -148,7 +154,7 @@ static void test_skip_without_gap(void **state)
 
 static void test_order(void **state)
 {
-        struct script s = { 0 };
+        struct script s = {0};
 
         (void)state;
         script_add(&s, "ABCDEFegGHI");
@@ -166,7 +172,7 @@ static void test_order(void **state)
 
 static void test_duplicated(void **state)
 {
-        struct script s = { 0 };
+        struct script s = {0};
 
         (void)state;
         script_add(&s, "ABCDEF");
@@ -179,7 +185,7 @@ static void test_duplicated(void **state)
 
 static void test_histories(void **state)
 {
-        struct script s = { 0 }, other = { 0 };
+        struct script s = {0}, other = {0};
         char text[CHAIN_TEXT_ROOM];
 
         (void)state;
@@ -193,7 +199,7 @@ static void test_histories(void **state)
         judge(&s, "ABCDX", true, "aaaaf", text);
         judge(&s, "ABCDX", false, "aaaaf", text);
         /* A second beginning. */
-        struct script second = { .epoch = 9 };
+        struct script second = {.epoch = 9};
         script_add(&second, "Q");
         s.seals['Q' - 'A'] = second.seals['Q' - 'A'];
         judge(&s, "ABCQ", true, "aaaf", text);
@@ -203,30 +209,33 @@ static void test_histories(void **state)
 static void test_other_stream(void **state)
 {
         struct chain *c = chain_new("lobby-main");
-        struct seal s = { .stream = "door-main", .sequence = 1 };
+        struct seal s = {.stream = "door-main", .sequence = 1};
         char text[CHAIN_TEXT_ROOM];
         uint64_t missing = 7;
 
         (void)state;
-        assert_int_equal(chain_add(c, &s, BYTES("x", 1), &missing, text, sizeof text), VERDICT_FOREIGN);
+        assert_int_equal(
+                chain_add(c, &s, BYTES("x", 1), &missing, text, sizeof text), VERDICT_FOREIGN);
         assert_int_equal(missing, 0);
         assert_string_equal(text, "this seal is of the stream door-main, not of lobby-main");
         snprintf(s.stream, sizeof s.stream, "lobby-main");
-        assert_int_equal(chain_add(c, &s, BYTES("x", 1), NULL, text, sizeof text), VERDICT_AUTHENTIC);
-        assert_int_equal(chain_add(c, &s, BYTES("x", 1), NULL, text, sizeof text), VERDICT_DUPLICATED);
+        assert_int_equal(
+                chain_add(c, &s, BYTES("x", 1), NULL, text, sizeof text), VERDICT_AUTHENTIC);
+        assert_int_equal(
+                chain_add(c, &s, BYTES("x", 1), NULL, text, sizeof text), VERDICT_DUPLICATED);
         chain_free(c);
 }
 
 static void test_many(void **state)
 {
         struct chain *c = chain_new("lobby-main");
-        struct chain_seal s = { 0 };
+        struct chain_seal s = {0};
         char text[CHAIN_TEXT_ROOM];
         unsigned n = 20000;
 
         (void)state;
         for (unsigned pass = 0; pass < 2; pass++) {
-                s = (struct chain_seal){ 0 };
+                s = (struct chain_seal){0};
                 for (unsigned i = 1; i <= n; i++) {
                         s.previous = s.self;
                         s.self.epoch[0] = (uint8_t)(1 + i / 5000);
@@ -236,7 +245,8 @@ static void test_many(void **state)
                         if (pass == 0)
                                 chain_announce(c, &s);
                         else
-                                assert_int_equal(chain_judge(c, &s, NULL, text, sizeof text), VERDICT_AUTHENTIC);
+                                assert_int_equal(chain_judge(c, &s, NULL, text, sizeof text),
+                                        VERDICT_AUTHENTIC);
                 }
         }
         chain_free(c);
@@ -244,17 +254,18 @@ static void test_many(void **state)
 
 static struct seal_link link_in(uint8_t epoch, uint64_t sequence)
 {
-        struct seal_link l = { .sequence = sequence };
+        struct seal_link l = {.sequence = sequence};
 
         memset(l.epoch, epoch, sizeof l.epoch);
         return l;
 }
 
-/* Epochs 1, 2, 3 follow each other although the clock went back each time; 9 is linked to nothing that is there. */
+/* Epochs 1, 2, 3 follow each other although the clock went back each time; 9 is linked to nothing
+ * that is there. */
 static void test_epochs(void **state)
 {
         struct epoch_order *o = epoch_order_new();
-        struct seal_link none = { 0 }, l[10];
+        struct seal_link none = {0}, l[10];
 
         (void)state;
         for (uint8_t i = 0; i < 10; i++)
@@ -278,9 +289,10 @@ static void test_epochs(void **state)
         epoch_order_free(o);
 }
 
-static struct verdict_item item(enum verdict_kind k, const char *where, const char *text, int64_t from, int64_t to)
+static struct verdict_item item(
+        enum verdict_kind k, const char *where, const char *text, int64_t from, int64_t to)
 {
-        struct verdict_item i = { .kind = k, .from_us = from, .to_us = to };
+        struct verdict_item i = {.kind = k, .from_us = from, .to_us = to};
 
         snprintf(i.where, sizeof i.where, "%s", where);
         snprintf(i.text, sizeof i.text, "%s", text);
@@ -321,7 +333,8 @@ static void test_verdict(void **state)
         edited.end = 9000;
         verdict_add(&v, &edited);
         assert_int_equal(v.items_n, 5);
-        assert_string_equal(verdict_where(&v.items[4], where, sizeof where), "b, bytes 4096 to 8999");
+        assert_string_equal(
+                verdict_where(&v.items[4], where, sizeof where), "b, bytes 4096 to 8999");
         verdict_done(&v);
 }
 

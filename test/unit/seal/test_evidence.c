@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The clear export plays in a player that is not ours: real footage is sealed into segments, exported, and what ffmpeg
- * decodes from the export is compared, frame by frame, with what it decodes from the source. Skipped, with a word, where
- * the clips or ffmpeg are not there.
+ * The clear export plays in a player that is not ours: real footage is sealed into segments,
+ * exported, and what ffmpeg decodes from the export is compared, frame by frame, with what it
+ * decodes from the source. Skipped, with a word, where the clips or ffmpeg are not there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,13 +53,15 @@ struct frames {
         double pts[FRAMES_MAX];
 };
 
-/* What ffmpeg makes of a stream of a file: a hash for each frame (decoded, or as stored where `options` says copy). */
+/* What ffmpeg makes of a stream of a file: a hash for each frame (decoded, or as stored where
+ * `options` says copy). */
 static struct frames *frames_of(const char *file, const char *options)
 {
         struct frames *f = xcalloc(1, sizeof *f);
         char command[512], line[256];
 
-        snprintf(command, sizeof command, "ffmpeg -v error -i %s/%s %s -vsync passthrough -f framemd5 - 2>&1", dir, file,
+        snprintf(command, sizeof command,
+                "ffmpeg -v error -i %s/%s %s -vsync passthrough -f framemd5 - 2>&1", dir, file,
                 options);
         FILE *p = popen(command, "r");
         double timebase = 0;
@@ -92,7 +94,8 @@ static void write_file(const char *name, struct bytes content)
         fclose(f);
 }
 
-/* Decode times as docs/spec/vault.md section 4 makes them: the presentation times of the fragment, sorted. */
+/* Decode times as docs/spec/vault.md section 4 makes them: the presentation times of the fragment,
+ * sorted. */
 static int by_value(const void *a, const void *b)
 {
         int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -100,7 +103,8 @@ static int by_value(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-static void add_group(struct segment_builder *b, const struct film *v, size_t from, size_t to, int64_t zero, int64_t end)
+static void add_group(struct segment_builder *b, const struct film *v, size_t from, size_t to,
+        int64_t zero, int64_t end)
 {
         int64_t dts[FRAMES_MAX];
         size_t n = to - from;
@@ -125,7 +129,7 @@ struct group {
 
 static struct group group_at(const struct film *v, size_t from)
 {
-        struct group g = { from, from + 1, v->samples[from].pts, v->end };
+        struct group g = {from, from + 1, v->samples[from].pts, v->end};
 
         while (g.to < v->n && !v->samples[g.to].key)
                 g.to++;
@@ -136,18 +140,19 @@ static struct group group_at(const struct film *v, size_t from)
         return g;
 }
 
-/* A segment for each `groups` groups of pictures; audio goes to the segment and fragment where its time is. Returns how
- * many audio frames were recorded. */
-static size_t record(struct segment_builder *b, const struct film *v, const struct film *a, unsigned groups)
+/* A segment for each `groups` groups of pictures; audio goes to the segment and fragment where its
+ * time is. Returns how many audio frames were recorded. */
+static size_t record(
+        struct segment_builder *b, const struct film *v, const struct film *a, unsigned groups)
 {
-        struct media_config tracks[2] = { v->config };
+        struct media_config tracks[2] = {v->config};
         size_t audio = 0;
         int64_t zero = 0;
         unsigned n = 0;
 
         if (a)
                 tracks[1] = a->config;
-        for (struct group g = { 0 }; g.to < v->n; n++) {
+        for (struct group g = {0}; g.to < v->n; n++) {
                 g = group_at(v, g.to);
                 if (n % groups == 0) {
                         zero = g.begin;
@@ -157,7 +162,9 @@ static size_t record(struct segment_builder *b, const struct film *v, const stru
                 add_group(b, v, g.from, g.to, zero, g.end);
                 for (; a && audio < a->n && a->samples[audio].pts_us < g.end * 100 / 9; audio++)
                         segment_builder_add(b, 1, a->samples[audio].data,
-                                (uint64_t)(a->samples[audio].pts - zero * a->config.clock_rate / 90000), 1024, 0, true);
+                                (uint64_t)(a->samples[audio].pts -
+                                           zero * a->config.clock_rate / 90000),
+                                1024, 0, true);
                 segment_builder_cut(b);
         }
         segment_builder_close(b, false);
@@ -175,7 +182,8 @@ static bool have(const char *clip)
         return false;
 }
 
-static void assert_same_frames(const struct frames *a, size_t from, const struct frames *b, size_t n)
+static void assert_same_frames(
+        const struct frames *a, size_t from, const struct frames *b, size_t n)
 {
         assert_int_equal(b->n, n);
         for (size_t i = 0; i < n; i++) {
@@ -195,8 +203,8 @@ static void check_players_layout(const char *name)
         char path[128];
         struct box b;
         uint64_t at = 0;
-        static const uint32_t types[] = { BOX_TYPE('f', 't', 'y', 'p'), BOX_TYPE('m', 'o', 'o', 'v'),
-                BOX_TYPE('m', 'd', 'a', 't'), BOX_TYPE('u', 'u', 'i', 'd') };
+        static const uint32_t types[] = {BOX_TYPE('f', 't', 'y', 'p'), BOX_TYPE('m', 'o', 'o', 'v'),
+                BOX_TYPE('m', 'd', 'a', 't'), BOX_TYPE('u', 'u', 'i', 'd')};
 
         snprintf(path, sizeof path, "%s/%s", dir, name);
         film_load(path, &file);
@@ -217,9 +225,10 @@ struct media_case {
         bool audio;
 };
 
-static void check_whole(struct segment_builder *b, const struct media_case *mc, const struct frames *source, size_t audio)
+static void check_whole(struct segment_builder *b, const struct media_case *mc,
+        const struct frames *source, size_t audio)
 {
-        struct buf out = export_builder_make(b, &(struct export_builder_options){ 0 });
+        struct buf out = export_builder_make(b, &(struct export_builder_options){0});
 
         write_file("export.mp4", buf_bytes(&out));
         buf_done(&out);
@@ -229,12 +238,13 @@ static void check_whole(struct segment_builder *b, const struct media_case *mc, 
         free(video);
         if (!mc->audio)
                 return;
-        struct frames *wanted = frames_of("a.mp4", "-map 0:a -c copy"), *sound = frames_of("export.mp4", "-map 0:a -c copy");
+        struct frames *wanted = frames_of("a.mp4", "-map 0:a -c copy"),
+                      *sound = frames_of("export.mp4", "-map 0:a -c copy");
         assert_same_frames(wanted, 0, sound, audio);
         free(wanted);
         free(sound);
 
-        out = export_builder_make(b, &(struct export_builder_options){ .without_audio = true });
+        out = export_builder_make(b, &(struct export_builder_options){.without_audio = true});
         write_file("silent.mp4", buf_bytes(&out));
         buf_done(&out);
         video = frames_of("silent.mp4", "-map 0");
@@ -247,7 +257,8 @@ static void check_trimmed(struct segment_builder *b, const struct frames *source
 {
         double from = source->pts[source->n / 4] - source->pts[0] + 0.011;
         double to = source->pts[source->n * 3 / 4] - source->pts[0] + 0.003;
-        struct export_builder_options o = { .from_us = BASE_US + (int64_t)(from * 1e6), .to_us = BASE_US + (int64_t)(to * 1e6) };
+        struct export_builder_options o = {
+                .from_us = BASE_US + (int64_t)(from * 1e6), .to_us = BASE_US + (int64_t)(to * 1e6)};
         size_t first = 0, n = 0;
 
         struct buf out = export_builder_make(b, &o);
@@ -273,16 +284,22 @@ static void run_case(const struct media_case *mc)
                 skip();
                 return;
         }
-        assert_int_equal(run("ffmpeg -v error -y -i " CLIPS "%s -map 0:v:0 -t %u -c copy %s/v.mp4", mc->clip, mc->seconds, dir), 0);
+        assert_int_equal(run("ffmpeg -v error -y -i " CLIPS "%s -map 0:v:0 -t %u -c copy %s/v.mp4",
+                                 mc->clip, mc->seconds, dir),
+                0);
         snprintf(path, sizeof path, "%s/v.mp4", dir);
         struct film *v = film_read(path, mc->codec), *a = NULL;
         if (mc->audio) {
-                assert_int_equal(run("ffmpeg -v error -y -f lavfi -i sine=frequency=440:sample_rate=48000 -t %u -c:a aac "
-                                     "-b:a 48k %s/a.mp4", mc->seconds, dir), 0);
+                assert_int_equal(run("ffmpeg -v error -y -f lavfi -i "
+                                     "sine=frequency=440:sample_rate=48000 -t %u -c:a aac "
+                                     "-b:a 48k %s/a.mp4",
+                                         mc->seconds, dir),
+                        0);
                 snprintf(path, sizeof path, "%s/a.mp4", dir);
                 a = film_read(path, MEDIA_AAC);
         }
-        struct segment_builder *b = segment_builder_new(&(struct segment_builder_options){ .seed = 5 });
+        struct segment_builder *b =
+                segment_builder_new(&(struct segment_builder_options){.seed = 5});
         size_t audio = record(b, v, a, mc->groups);
         print_message("%s: %u segments, %zu frames\n", mc->clip, b->segments_n, v->n);
         struct frames *source = frames_of("v.mp4", "-map 0:v");
@@ -299,45 +316,50 @@ static void run_case(const struct media_case *mc)
 static void test_h264_baseline_audio(void **state)
 {
         (void)state;
-        run_case(&(struct media_case){ "car-detection_768x432_h264baseline.mp4", MEDIA_H264, 4, 2, true });
+        run_case(&(struct media_case){
+                "car-detection_768x432_h264baseline.mp4", MEDIA_H264, 4, 2, true});
 }
 
 static void test_h264_high(void **state)
 {
         (void)state;
-        run_case(&(struct media_case){ "bottle-detection_640x360_h264high.mp4", MEDIA_H264, 4, 100, false });
+        run_case(&(struct media_case){
+                "bottle-detection_640x360_h264high.mp4", MEDIA_H264, 4, 100, false});
 }
 
 static void test_h264_bframes(void **state)
 {
         (void)state;
-        run_case(&(struct media_case){ "derived/vtest_768x576_h264_x264_bframes.mp4", MEDIA_H264, 7, 100, true });
+        run_case(&(struct media_case){
+                "derived/vtest_768x576_h264_x264_bframes.mp4", MEDIA_H264, 7, 100, true});
 }
 
 static void test_h265(void **state)
 {
         (void)state;
-        run_case(&(struct media_case){ "axis_test_640x480_h265main.mp4", MEDIA_H265, 6, 1, false });
+        run_case(&(struct media_case){"axis_test_640x480_h265main.mp4", MEDIA_H265, 6, 1, false});
 }
 
 static void test_h265_bframes_audio(void **state)
 {
         (void)state;
-        run_case(&(struct media_case){ "derived/vtest_768x576_h265_x265.mp4", MEDIA_H265, 6, 1, true });
+        run_case(&(struct media_case){
+                "derived/vtest_768x576_h265_x265.mp4", MEDIA_H265, 6, 1, true});
 }
 
 /* Read back, every byte comes out again; the same film twice gives the same file. */
 static void test_round_trip(void **state)
 {
-        struct segment_builder *b = segment_builder_new(&(struct segment_builder_options){ .seed = 2 });
-        struct err e = { 0 };
+        struct segment_builder *b =
+                segment_builder_new(&(struct segment_builder_options){.seed = 2});
+        struct err e = {0};
         struct evidence ev;
         struct buf again;
 
         (void)state;
         segment_builder_run(b, "IAPPAIPSIPAGIPEIAPP");
-        struct buf out = export_builder_make(b, &(struct export_builder_options){ 0 });
-        struct buf out2 = export_builder_make(b, &(struct export_builder_options){ 0 });
+        struct buf out = export_builder_make(b, &(struct export_builder_options){0});
+        struct buf out2 = export_builder_make(b, &(struct export_builder_options){0});
         assert_true(bytes_equal(buf_bytes(&out), buf_bytes(&out2)));
 
         struct box box;
@@ -356,7 +378,8 @@ static void test_round_trip(void **state)
         /* The form is strict: a byte more or less is not read. */
         for (size_t cut = 0; cut < box.payload.n; cut += 97) {
                 struct evidence none;
-                if (evidence_read_back(bytes_sub(box.payload, 0, cut), &none, NULL, NULL, NULL) == 0) {
+                if (evidence_read_back(bytes_sub(box.payload, 0, cut), &none, NULL, NULL, NULL) ==
+                        0) {
                         assert_true(none.segments_n < ev.segments_n);
                         evidence_done(&none);
                 }
@@ -371,12 +394,13 @@ static void test_round_trip(void **state)
 /* What cannot be one film is refused with ERR_STATE, so that the exporter begins another file. */
 static void test_joins(void **state)
 {
-        struct segment_builder *b = segment_builder_new(&(struct segment_builder_options){ .seed = 3 });
-        struct segment_builder *other =
-                segment_builder_new(&(struct segment_builder_options){ .seed = 4, .stream = "door-main" });
+        struct segment_builder *b =
+                segment_builder_new(&(struct segment_builder_options){.seed = 3});
+        struct segment_builder *other = segment_builder_new(
+                &(struct segment_builder_options){.seed = 4, .stream = "door-main"});
         struct segment s[3];
         struct evidence ev;
-        struct err e = { 0 };
+        struct err e = {0};
 
         (void)state;
         segment_builder_run(b, "IPP");
@@ -386,15 +410,24 @@ static void test_joins(void **state)
         segment_builder_read(b, 1, &s[1]);
         segment_builder_read(other, 0, &s[2]);
         evidence_init(&ev);
-        assert_int_equal(evidence_add_fragment(&ev, s[0].fragments[0].moof, s[0].fragments[0].seal_payload, &e), ERR_STATE);
+        assert_int_equal(evidence_add_fragment(
+                                 &ev, s[0].fragments[0].moof, s[0].fragments[0].seal_payload, &e),
+                ERR_STATE);
         assert_int_equal(evidence_add_segment(&ev, s[0].header_bytes, b->segments[0].key, &e), 0);
-        assert_int_equal(evidence_add_segment(&ev, s[1].header_bytes, b->segments[1].key, &e), ERR_STATE);
-        assert_int_equal(evidence_add_segment(&ev, s[2].header_bytes, other->segments[0].key, &e), ERR_STATE);
-        assert_int_equal(evidence_add_segment(&ev, bytes_sub(s[0].header_bytes, 0, 100), b->segments[0].key, &e),
+        assert_int_equal(
+                evidence_add_segment(&ev, s[1].header_bytes, b->segments[1].key, &e), ERR_STATE);
+        assert_int_equal(evidence_add_segment(&ev, s[2].header_bytes, other->segments[0].key, &e),
+                ERR_STATE);
+        assert_int_equal(evidence_add_segment(
+                                 &ev, bytes_sub(s[0].header_bytes, 0, 100), b->segments[0].key, &e),
                 ERR_CORRUPT);
         /* A moof under the seal of another. */
-        assert_int_equal(evidence_add_fragment(&ev, s[1].fragments[0].moof, s[0].fragments[0].seal_payload, &e), ERR_CORRUPT);
-        assert_int_equal(evidence_add_fragment(&ev, s[0].fragments[0].moof, s[0].fragments[0].seal_payload, &e), 0);
+        assert_int_equal(evidence_add_fragment(
+                                 &ev, s[1].fragments[0].moof, s[0].fragments[0].seal_payload, &e),
+                ERR_CORRUPT);
+        assert_int_equal(evidence_add_fragment(
+                                 &ev, s[0].fragments[0].moof, s[0].fragments[0].seal_payload, &e),
+                0);
         assert_int_equal(ev.segments_n, 1);
         evidence_done(&ev);
         for (unsigned i = 0; i < 3; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * 1,000 single bits changed at random in segments and exports: each is reported, with a file and a time. 100 runs over
- * unchanged ones: none is reported. The order of the dice is fixed, so that a failure can be looked at.
+ * 1,000 single bits changed at random in segments and exports: each is reported, with a file and a
+ * time. 100 runs over unchanged ones: none is reported. The order of the dice is fixed, so that a
+ * failure can be looked at.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,8 @@
 #define FLIPS 1000
 #define FILES 4
 
-static const char *const scripts[FILES] = { "IAPPIPPAIPP|GIPP", "IPPIPPIPP-", "IAPPIPPASIPPIPP", "IPPIPPEIPP" };
+static const char *const scripts[FILES] = {
+        "IAPPIPPAIPP|GIPP", "IPPIPPIPP-", "IAPPIPPASIPPIPP", "IPPIPPEIPP"};
 
 static uint64_t dice(uint64_t *state)
 {
@@ -26,10 +28,11 @@ static uint64_t dice(uint64_t *state)
         return *state;
 }
 
-static struct segment_builder *make(unsigned i, uint64_t seed, const struct segment_builder_site *site)
+static struct segment_builder *make(
+        unsigned i, uint64_t seed, const struct segment_builder_site *site)
 {
         struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){ .seed = seed, .site = site, .frame_bytes = 300 });
+                &(struct segment_builder_options){.seed = seed, .site = site, .frame_bytes = 300});
 
         segment_builder_run(b, scripts[i]);
         return b;
@@ -39,15 +42,17 @@ static struct segment_builder *make(unsigned i, uint64_t seed, const struct segm
 static struct buf file_of(unsigned i, const struct segment_builder *b)
 {
         return i < 2 ? tamper_copy(&b->segments[0].file)
-                     : export_builder_make(b, &(struct export_builder_options){ .without_audio = i == 3 });
+                     : export_builder_make(
+                               b, &(struct export_builder_options){.without_audio = i == 3});
 }
 
 static int check(const struct buf *file, const uint8_t *trust, struct verdict *v)
 {
-        struct err e = { 0 };
+        struct err e = {0};
 
         verdict_init(v);
-        if (verify_bytes(buf_bytes(file), "flipped.mp4", &(struct verify_options){ .trust = trust }, v, &e) < 0)
+        if (verify_bytes(buf_bytes(file), "flipped.mp4", &(struct verify_options){.trust = trust},
+                    v, &e) < 0)
                 return -1;
         return verdict_overall(v);
 }
@@ -72,11 +77,13 @@ static void test_flips(void **state)
                 uint64_t bit = dice(&seed) % (file->n * 8);
                 tamper_flip(file, bit);
                 int overall = check(file, site->fingerprint, &v);
-                bool faults = v.kinds[VERDICT_EDITED] + v.kinds[VERDICT_TRUNCATED] + v.kinds[VERDICT_FOREIGN] +
-                                v.kinds[VERDICT_REMOVED] > 0;
+                bool faults = v.kinds[VERDICT_EDITED] + v.kinds[VERDICT_TRUNCATED] +
+                                      v.kinds[VERDICT_FOREIGN] + v.kinds[VERDICT_REMOVED] >
+                              0;
                 if (overall != 1 || !faults || !tamper_is_located(&v)) {
-                        print_error("flip %u: file %u, byte %llu of %zu, bit %llu: %d\n", n, n % FILES,
-                                (unsigned long long)bit / 8, file->n, (unsigned long long)bit % 8, overall);
+                        print_error("flip %u: file %u, byte %llu of %zu, bit %llu: %d\n", n,
+                                n % FILES, (unsigned long long)bit / 8, file->n,
+                                (unsigned long long)bit % 8, overall);
                         tamper_print(&v);
                         fail();
                 }

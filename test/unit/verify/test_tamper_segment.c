@@ -21,8 +21,9 @@ struct story {
 
 static void story_begin_at(struct story *s, const char *script, uint64_t seed, const char *stream)
 {
-        *s = (struct story){ 0 };
-        s->b = segment_builder_new(&(struct segment_builder_options){ .seed = seed, .stream = stream });
+        *s = (struct story){0};
+        s->b = segment_builder_new(
+                &(struct segment_builder_options){.seed = seed, .stream = stream});
         segment_builder_run(s->b, script);
         s->file = tamper_copy(&s->b->segments[0].file);
 }
@@ -34,8 +35,8 @@ static void story_begin(struct story *s, const char *script)
 
 static int story_verify(struct story *s, const uint8_t *trust)
 {
-        struct verify_options o = { .trust = trust };
-        struct err e = { 0 };
+        struct verify_options o = {.trust = trust};
+        struct err e = {0};
         /* Exactly as large as the file, so that a read past its end is seen. */
         uint8_t *p = malloc(s->file.n ? s->file.n : 1);
 
@@ -61,7 +62,8 @@ static void expect(struct story *s, const char *letters, int overall)
 {
         assert_int_equal(story_verify(s, s->b->site->fingerprint), 0);
         if (strcmp(s->said, letters) != 0 || s->overall != overall) {
-                print_error("said %s (%d), expected %s (%d)\n", s->said, s->overall, letters, overall);
+                print_error(
+                        "said %s (%d), expected %s (%d)\n", s->said, s->overall, letters, overall);
                 tamper_print(&s->v);
                 fail();
         }
@@ -74,8 +76,9 @@ static struct segment_builder_segment *segment(struct story *s)
 
 static void test_untouched(void **state)
 {
-        static const char *const scripts[] = { MEDIA, "IAPPAIPAPIPPA", "IP|IP|IPP|", "IPPGIPP", "IPP", MEDIA "-", "IPP|-" };
-        static const char *const letters[] = { "aaaaa", "aaa", "aaaa", "aa", "a", "aaaaa", "a" };
+        static const char *const scripts[] = {
+                MEDIA, "IAPPAIPAPIPPA", "IP|IP|IPP|", "IPPGIPP", "IPP", MEDIA "-", "IPP|-"};
+        static const char *const letters[] = {"aaaaa", "aaa", "aaaa", "aa", "a", "aaaaa", "a"};
         struct story s;
 
         (void)state;
@@ -102,7 +105,7 @@ static void test_gap_is_told(void **state)
 static void test_trust(void **state)
 {
         struct story s;
-        uint8_t other[32] = { 1 };
+        uint8_t other[32] = {1};
 
         (void)state;
         story_begin(&s, MEDIA);
@@ -121,20 +124,23 @@ static void test_trust(void **state)
 /* A site of the same name, made by somebody else, that signs everything again. */
 static void test_same_named_site(void **state)
 {
-        struct segment_builder_site *own = segment_builder_site_new("museum"), *copy = segment_builder_site_new("museum");
+        struct segment_builder_site *own = segment_builder_site_new("museum"),
+                                    *copy = segment_builder_site_new("museum");
         struct segment_builder *b =
-                segment_builder_new(&(struct segment_builder_options){ .seed = 1, .site = copy });
+                segment_builder_new(&(struct segment_builder_options){.seed = 1, .site = copy});
         struct verdict v;
-        struct err e = { 0 };
+        struct err e = {0};
 
         (void)state;
         segment_builder_run(b, MEDIA);
         verdict_init(&v);
         struct bytes file = buf_bytes(&b->segments[0].file);
-        assert_int_equal(verify_bytes(file, "x.mp4", &(struct verify_options){ 0 }, &v, &e), 0);
+        assert_int_equal(verify_bytes(file, "x.mp4", &(struct verify_options){0}, &v, &e), 0);
         assert_int_equal(verdict_overall(&v), 2);
         verdict_done(&v);
-        assert_int_equal(verify_bytes(file, "x.mp4", &(struct verify_options){ .trust = own->fingerprint }, &v, &e), 0);
+        assert_int_equal(verify_bytes(file, "x.mp4",
+                                 &(struct verify_options){.trust = own->fingerprint}, &v, &e),
+                0);
         assert_int_equal(verdict_overall(&v), 1);
         assert_true(v.kinds[VERDICT_KEY_NOT_TRUSTED] > 0);
         assert_int_equal(v.kinds[VERDICT_AUTHENTIC], 0);
@@ -146,7 +152,7 @@ static void test_same_named_site(void **state)
 
 static void test_drop(void **state)
 {
-        static const char *const letters[] = { "maaaa", "amaaa", "aamaa", "aaama", "aaaat" };
+        static const char *const letters[] = {"maaaa", "amaaa", "aamaa", "aaama", "aaaat"};
         struct story s;
 
         (void)state;
@@ -161,7 +167,8 @@ static void test_drop(void **state)
                 else if (i < 4)
                         assert_string_equal(s.said, letters[i]);
                 else
-                        assert_true(tamper_says(&s.v, VERDICT_TRUNCATED, "5 fragments; the end behind fragment 4"));
+                        assert_true(tamper_says(
+                                &s.v, VERDICT_TRUNCATED, "5 fragments; the end behind fragment 4"));
                 assert_int_equal(s.v.kinds[VERDICT_EDITED], 0);
                 story_end(&s);
         }
@@ -196,7 +203,8 @@ static void test_replay(void **state)
         (void)state;
         for (unsigned to = 1; to < 5; to++) {
                 story_begin(&s, MEDIA);
-                tamper_insert(&s.file, segment(&s)->fragments[to].offset, tamper_fragment(segment(&s), 0));
+                tamper_insert(&s.file, segment(&s)->fragments[to].offset,
+                        tamper_fragment(segment(&s), 0));
                 expect(&s, "daaaa", 1);
                 story_end(&s);
         }
@@ -209,19 +217,23 @@ static void test_splice(void **state)
 
         (void)state;
         story_begin(&s, MEDIA "S" MEDIA);
-        tamper_insert(&s.file, segment(&s)->fragments[2].offset, tamper_fragment(&s.b->segments[1], 2));
+        tamper_insert(
+                &s.file, segment(&s)->fragments[2].offset, tamper_fragment(&s.b->segments[1], 2));
         assert_int_equal(story_verify(&s, s.b->site->fingerprint), 0);
         assert_int_equal(s.overall, 1);
-        assert_true(tamper_says(&s.v, VERDICT_FOREIGN, "fragment 3 of another segment, stream lobby-main"));
+        assert_true(tamper_says(
+                &s.v, VERDICT_FOREIGN, "fragment 3 of another segment, stream lobby-main"));
         story_end(&s);
 
         story_begin(&s, MEDIA);
         story_begin_at(&other, MEDIA, 77, "door-main");
         tamper_drop(segment(&s), &s.file, 2);
-        tamper_insert(&s.file, segment(&s)->fragments[2].offset, tamper_fragment(segment(&other), 2));
+        tamper_insert(
+                &s.file, segment(&s)->fragments[2].offset, tamper_fragment(segment(&other), 2));
         assert_int_equal(story_verify(&s, s.b->site->fingerprint), 0);
         assert_int_equal(s.overall, 1);
-        assert_true(tamper_says(&s.v, VERDICT_FOREIGN, "stream door-main, sealed by somebody else"));
+        assert_true(
+                tamper_says(&s.v, VERDICT_FOREIGN, "stream door-main, sealed by somebody else"));
         assert_string_equal(s.said, "aafaa");
         story_end(&other);
         story_end(&s);
@@ -235,7 +247,8 @@ static void test_other_header(void **state)
         (void)state;
         story_begin(&s, MEDIA);
         story_begin_at(&other, MEDIA, 9, NULL);
-        uint64_t from = segment(&s)->fragments[0].offset, other_from = segment(&other)->fragments[0].offset;
+        uint64_t from = segment(&s)->fragments[0].offset,
+                 other_from = segment(&other)->fragments[0].offset;
         tamper_cut(&s.file, 0, from);
         tamper_insert(&s.file, 0, bytes_sub(buf_bytes(&other.file), 0, other_from));
         assert_int_equal(story_verify(&s, s.b->site->fingerprint), 0);
@@ -270,7 +283,8 @@ static void test_truncate(void **state)
         story_end(&s);
 }
 
-/* A segment that is being written ends anywhere: what is sealed stays authentic, the rest is no fault but not proved. */
+/* A segment that is being written ends anywhere: what is sealed stays authentic, the rest is no
+ * fault but not proved. */
 static void test_open_tail(void **state)
 {
         struct story s;
@@ -293,7 +307,8 @@ static void test_open_tail(void **state)
         story_end(&s);
 }
 
-static void flip_at(const char *script, unsigned fragment, const char *part, const char *letters, enum verdict_kind kind)
+static void flip_at(const char *script, unsigned fragment, const char *part, const char *letters,
+        enum verdict_kind kind)
 {
         struct story s;
 
@@ -309,7 +324,8 @@ static void flip_at(const char *script, unsigned fragment, const char *part, con
         else if (strcmp(part, "seal") == 0)
                 at = read.fragments[fragment].seal_offset + 100;
         else if (strcmp(part, "signature") == 0)
-                at = read.fragments[fragment].seal_offset + 24 + read.fragments[fragment].seal_payload.n - 5;
+                at = read.fragments[fragment].seal_offset + 24 +
+                     read.fragments[fragment].seal_payload.n - 5;
         else if (strcmp(part, "padding") == 0)
                 at = read.fragments[fragment].end - 3;
         else if (strcmp(part, "box") == 0)
@@ -319,7 +335,8 @@ static void flip_at(const char *script, unsigned fragment, const char *part, con
         else if (strcmp(part, "sidx") == 0)
                 at = read.index_offset + 40;
         else if (strcmp(part, "source") == 0)
-                at = (uint64_t)((const uint8_t *)memmem(s.file.p, s.file.n, "lobby.example", 13) - s.file.p);
+                at = (uint64_t)((const uint8_t *)memmem(s.file.p, s.file.n, "lobby.example", 13) -
+                                s.file.p);
         else
                 fail();
         segment_done(&read);
@@ -334,7 +351,7 @@ static void flip_at(const char *script, unsigned fragment, const char *part, con
 
 static void test_flip(void **state)
 {
-        static const char *const parts[] = { "moof", "mdat", "seal", "signature", "padding", "box" };
+        static const char *const parts[] = {"moof", "mdat", "seal", "signature", "padding", "box"};
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -349,8 +366,8 @@ static void test_flip(void **state)
 /* Bytes that were never sealed, wherever they are put. */
 static void test_added(void **state)
 {
-        static const uint8_t box[] = { 0, 0, 0, 16, 'u', 'd', 't', 'a', 1, 2, 3, 4, 5, 6, 7, 8 };
-        static const uint8_t zeros[] = { 0, 0, 0, 12, 'f', 'r', 'e', 'e', 0, 0, 0, 0 };
+        static const uint8_t box[] = {0, 0, 0, 16, 'u', 'd', 't', 'a', 1, 2, 3, 4, 5, 6, 7, 8};
+        static const uint8_t zeros[] = {0, 0, 0, 12, 'f', 'r', 'e', 'e', 0, 0, 0, 0};
         struct story s;
 
         (void)state;
@@ -372,12 +389,14 @@ static void test_added(void **state)
 static void test_not_ours(void **state)
 {
         struct verdict v;
-        struct err e = { 0 };
+        struct err e = {0};
 
         (void)state;
         verdict_init(&v);
-        assert_int_equal(verify_bytes(bytes_str("hello"), "x", &(struct verify_options){ 0 }, &v, &e), ERR_INVALID);
-        assert_int_equal(verify_bytes(BYTES(NULL, 0), "x", &(struct verify_options){ 0 }, &v, &e), ERR_INVALID);
+        assert_int_equal(verify_bytes(bytes_str("hello"), "x", &(struct verify_options){0}, &v, &e),
+                ERR_INVALID);
+        assert_int_equal(verify_bytes(BYTES(NULL, 0), "x", &(struct verify_options){0}, &v, &e),
+                ERR_INVALID);
         verdict_done(&v);
 }
 

@@ -56,10 +56,10 @@ static void put_all(struct story *s, const struct segment_builder *b)
 
 static void story_begin(struct story *s, const char *script)
 {
-        *s = (struct story){ .dir = "/tmp/custos-vault-XXXXXX" };
+        *s = (struct story){.dir = "/tmp/custos-vault-XXXXXX"};
         assert_non_null(mkdtemp(s->dir));
         s->site = segment_builder_site_new("site");
-        s->b = segment_builder_new(&(struct segment_builder_options){ .seed = 1, .site = s->site });
+        s->b = segment_builder_new(&(struct segment_builder_options){.seed = 1, .site = s->site});
         segment_builder_run(s->b, script);
         put_all(s, s->b);
         put_file(s, "keys/lobby-main/2026-11-22/15.0011.json", bytes_str("{}"));
@@ -79,10 +79,10 @@ static void story_end(struct story *s)
 
 static int verify_at(struct story *s, const char *path, const uint8_t *trust)
 {
-        struct err e = { 0 };
+        struct err e = {0};
 
         verdict_done(&s->v);
-        int r = verify_path(path, &(struct verify_options){ .trust = trust }, &s->v, &e);
+        int r = verify_path(path, &(struct verify_options){.trust = trust}, &s->v, &e);
         tamper_letters(s->b, &s->v, s->said);
         s->overall = verdict_overall(&s->v);
         if (r < 0)
@@ -93,8 +93,10 @@ static int verify_at(struct story *s, const char *path, const uint8_t *trust)
 static void expect(struct story *s, const char *letters, int overall)
 {
         assert_int_equal(verify_at(s, s->dir, s->site->fingerprint), 0);
-        if (strcmp(s->said, letters) != 0 || s->overall != overall || (overall == 1 && !tamper_is_located(&s->v))) {
-                print_error("said %s (%d), expected %s (%d)\n", s->said, s->overall, letters, overall);
+        if (strcmp(s->said, letters) != 0 || s->overall != overall ||
+                (overall == 1 && !tamper_is_located(&s->v))) {
+                print_error(
+                        "said %s (%d), expected %s (%d)\n", s->said, s->overall, letters, overall);
                 tamper_print(&s->v);
                 fail();
         }
@@ -217,7 +219,8 @@ static void test_renamed(void **state)
         (void)state;
         story_begin(&s, DAY);
         drop(&s, 1);
-        put_file(&s, "lobby-main/2026-11-22/16/00-00.000Z.0.mp4", buf_bytes(&s.b->segments[1].file));
+        put_file(
+                &s, "lobby-main/2026-11-22/16/00-00.000Z.0.mp4", buf_bytes(&s.b->segments[1].file));
         expect(&s, "aa|rr|aa|aa", 1);
         expect_says(&s, VERDICT_REORDERED, key(&s, 1));
         story_end(&s);
@@ -225,8 +228,8 @@ static void test_renamed(void **state)
 
 static void test_copied(void **state)
 {
-        static const char *const places[] = { "lobby-main/2026-11-22/14/00-00.000Z.0.mp4",
-                "lobby-main/2026-11-22/18/00-00.000Z.0.mp4", "lobby-main/2026-11-22/15/copy.mp4" };
+        static const char *const places[] = {"lobby-main/2026-11-22/14/00-00.000Z.0.mp4",
+                "lobby-main/2026-11-22/18/00-00.000Z.0.mp4", "lobby-main/2026-11-22/15/copy.mp4"};
         struct story s;
 
         (void)state;
@@ -274,10 +277,11 @@ static void test_truncated(void **state)
         story_end(&s);
 }
 
-/* What was being written when the process died, or is being written now, is no fault; elsewhere it is a question. */
+/* What was being written when the process died, or is being written now, is no fault; elsewhere it
+ * is a question. */
 static void test_tails(void **state)
 {
-        static const uint8_t junk[3000] = { 0, 0, 9, 1, 'm', 'o', 'o', 'f', 1, 2, 3, 4 };
+        static const uint8_t junk[3000] = {0, 0, 9, 1, 'm', 'o', 'o', 'f', 1, 2, 3, 4};
         struct story s;
         char path[300];
 
@@ -289,14 +293,32 @@ static void test_tails(void **state)
                 put_file(&s, key(&s, i), buf_bytes(&with));
                 buf_done(&with);
                 assert_int_equal(verify_at(&s, s.dir, s.site->fingerprint), 0);
-                /* 0 and 1 are closed: nothing may follow. 2 crashed, and the next seal says so. 3 is the newest. */
+                /* 0 and 1 are closed: nothing may follow. 2 crashed, and the next seal says so. 3
+                 * is the newest. */
                 assert_int_equal(s.overall, i < 2 ? 1 : 0);
+                story_end(&s);
+        }
+        /* The last block of a closed file was not cut to its length: by the newest no fault, before
+         * others a question. */
+        for (unsigned i = 0; i < 4; i += 3) {
+                static const uint8_t zeros[4096];
+                story_begin(&s, DAY);
+                struct buf padded = tamper_copy(&s.b->segments[i].file);
+                tamper_insert(&padded, padded.n, BYTES(zeros, 4096 - padded.n % 4096));
+                put_file(&s, key(&s, i), buf_bytes(&padded));
+                expect(&s, DAY_LETTERS, i == 3 ? 0 : 2);
+                tamper_flip(&padded, padded.n * 8 - 1);
+                put_file(&s, key(&s, i), buf_bytes(&padded));
+                assert_int_equal(verify_at(&s, s.dir, s.site->fingerprint), 0);
+                assert_int_equal(s.overall, 1);
+                buf_done(&padded);
                 story_end(&s);
         }
         /* A header alone, or less: the crash came early. */
         story_begin(&s, DAY "-");
         uint64_t header = s.b->segments[3].fragments[0].offset;
-        put_file(&s, "lobby-main/2026-11-22/15/59-00.000Z.0.mp4", bytes_sub(buf_bytes(&s.b->segments[3].file), 0, 300));
+        put_file(&s, "lobby-main/2026-11-22/15/59-00.000Z.0.mp4",
+                bytes_sub(buf_bytes(&s.b->segments[3].file), 0, 300));
         expect(&s, DAY_LETTERS, 0);
         put_file(&s, "lobby-main/2026-11-22/15/59-00.000Z.0.mp4", BYTES(NULL, 0));
         expect(&s, DAY_LETTERS, 0);
@@ -343,13 +365,14 @@ static void test_foreign(void **state)
 
         (void)state;
         story_begin(&s, DAY);
-        struct segment_builder *door =
-                segment_builder_new(&(struct segment_builder_options){ .seed = 8, .stream = "door-main", .site = s.site });
+        struct segment_builder *door = segment_builder_new(&(struct segment_builder_options){
+                .seed = 8, .stream = "door-main", .site = s.site});
         segment_builder_run(door, "IPPIPP");
         put_all(&s, door);
         expect(&s, DAY_LETTERS, 0);
         assert_int_equal(s.v.streams, 2);
-        put_file(&s, "lobby-main/2026-11-22/17/00-00.000Z.0.mp4", buf_bytes(&door->segments[0].file));
+        put_file(&s, "lobby-main/2026-11-22/17/00-00.000Z.0.mp4",
+                buf_bytes(&door->segments[0].file));
         assert_int_equal(verify_at(&s, s.dir, s.site->fingerprint), 0);
         assert_int_equal(s.overall, 1);
         expect_says(&s, VERDICT_FOREIGN, "door-main/2026-11-22");
@@ -357,7 +380,8 @@ static void test_foreign(void **state)
         story_end(&s);
 
         story_begin(&s, DAY);
-        struct segment_builder *other = segment_builder_new(&(struct segment_builder_options){ .seed = 9 });
+        struct segment_builder *other =
+                segment_builder_new(&(struct segment_builder_options){.seed = 9});
         other->now_us += INT64_C(3600000000);
         segment_builder_run(other, "IPPIPP");
         put_all(&s, other);
@@ -371,7 +395,8 @@ static void test_foreign(void **state)
         story_end(&s);
 
         story_begin(&s, DAY);
-        put_file(&s, "lobby-main/2026-11-22/15/59-59.000Z.0.mp4", bytes_str("this is not a segment, it only has its name"));
+        put_file(&s, "lobby-main/2026-11-22/15/59-59.000Z.0.mp4",
+                bytes_str("this is not a segment, it only has its name"));
         assert_int_equal(verify_at(&s, s.dir, s.site->fingerprint), 0);
         assert_int_equal(s.overall, 1);
         assert_true(tamper_is_located(&s.v));
