@@ -310,8 +310,10 @@ int settings_print_markdown(struct buf *to, struct err *e)
 {
         char range[100], value[SETTINGS_TEXT_ROOM];
         int r = buf_printf(to, e,
-                "# Settings\n\nOf a configuration file for `custos run --config FILE`; `custos settings "
-                "--example` prints one, `custos settings\n--check FILE` says what is wrong in one. This page "
+                "# Settings\n\nOf a configuration file for `custos run --config FILE`; `custos "
+                "settings "
+                "--example` prints one, `custos settings\n--check FILE` says what is wrong in one. "
+                "This page "
                 "is what `custos settings --markdown` prints.\n\n");
 
         for (size_t i = 0; i < SETTINGS_COUNT && r == 0; i++) {

@@ -18,7 +18,6 @@
 struct candidate {
         struct cli_export_segment s;
         struct piece piece;
-        bool readable;
         size_t epoch;
 };
 
@@ -105,6 +104,21 @@ static bool is_outside(const struct find *f, const struct segment *s)
                s->fragments[s->fragments_n - 1].seal.last_arrival_us < f->q->from_us;
 }
 
+/* A file whose header cannot be read: damage, where it may have some of the range. One in which
+ * nothing was ever sealed (its process died at once) is none. */
+static int tell_unreadable(struct find *f, const struct candidate *c, struct err *e)
+{
+        int64_t named_us = vault_walk_time_of(c->s.object_key);
+
+        for (size_t i = 0; i < c->piece.faults_n; i++) {
+                const struct piece_fault *fault = &c->piece.faults[i];
+                int64_t end_us = fault->item.to_us > named_us ? fault->item.to_us : named_us;
+                if (!fault->on_tail && end_us + SEGMENT_MAX_US >= f->q->from_us)
+                        return tell_damaged(f, c->s.object_key, fault->item.text, e);
+        }
+        return 0;
+}
+
 /* Returns 1 when c is of use. */
 static int look_into(struct find *f, struct candidate *c, struct err *e)
 {
@@ -118,15 +132,14 @@ static int look_into(struct find *f, struct candidate *c, struct err *e)
                 return tell_damaged(f, c->s.object_key, why.text, e);
         if (c->s.map.bytes.n == 0)
                 return 0; /* made ahead, nothing in it yet */
-        if (segment_read(c->s.map.bytes, &c->s.segment, &why) < 0)
-                return tell_damaged(f, c->s.object_key, why.text, e);
-        if (is_outside(f, &c->s.segment))
+        bool readable = segment_read(c->s.map.bytes, &c->s.segment, NULL) == 0;
+        if (readable && is_outside(f, &c->s.segment))
                 return 0;
         piece_init(&c->piece, c->s.object_key);
+        c->piece.named_us = vault_walk_time_of(c->s.object_key);
         segment_inspect(c->s.map.bytes, f->signers, &c->piece);
         piece_fill_times(&c->piece);
-        c->readable = true;
-        return 1;
+        return readable && c->piece.signer ? 1 : tell_unreadable(f, c, e);
 }
 
 static int find_contents(struct find *f, struct err *e)

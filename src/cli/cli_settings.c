@@ -35,9 +35,9 @@ static int cli_settings_check(const char *path)
 int cli_settings(int argc, char **argv)
 {
         enum { EXAMPLE = 256, MARKDOWN, CHECK, HELP };
-        static const struct option names[] = { { "example", no_argument, NULL, EXAMPLE },
-                { "markdown", no_argument, NULL, MARKDOWN }, { "check", required_argument, NULL, CHECK },
-                { "help", no_argument, NULL, HELP }, { 0 } };
+        static const struct option names[] = {{"example", no_argument, NULL, EXAMPLE},
+                {"markdown", no_argument, NULL, MARKDOWN},
+                {"check", required_argument, NULL, CHECK}, {"help", no_argument, NULL, HELP}, {0}};
         int (*print)(struct buf *, struct err *) = settings_print_help;
         struct buf text;
         struct err e;
@@ -51,7 +51,8 @@ int cli_settings(int argc, char **argv)
                         return CLI_OK;
                 }
                 if (c != EXAMPLE && c != MARKDOWN)
-                        return cli_misused("settings", "that option is not known or lacks its value");
+                        return cli_misused(
+                                "settings", "that option is not known or lacks its value");
                 print = c == EXAMPLE ? settings_print_example : settings_print_markdown;
         }
         buf_init(&text, CLI_SETTINGS_TEXT_MAX);

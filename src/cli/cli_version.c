@@ -27,14 +27,17 @@ int cli_version(int argc, char **argv)
                 return CLI_OK;
         }
         if (json) {
-                json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:s}", "custos", CUSTOS_VERSION, "vault_format", 1,
-                        "seal_format", 1, "evidence_format", 1, "openssl", library_version(), "libuv", uv_version_string(),
-                        "sqlite", db_library_version(), "jansson", jansson_version_str());
+                json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:s}", "custos",
+                        CUSTOS_VERSION, "vault_format", 1, "seal_format", 1, "evidence_format", 1,
+                        "openssl", library_version(), "libuv", uv_version_string(), "sqlite",
+                        db_library_version(), "jansson", jansson_version_str());
                 cli_print_json(o);
                 json_decref(o);
                 return CLI_OK;
         }
-        printf("custos %s\nformats: vault 1, seal 1, evidence 1\n%s, libuv %s, SQLite %s, jansson %s\n", CUSTOS_VERSION,
-                library_version(), uv_version_string(), db_library_version(), jansson_version_str());
+        printf("custos %s\nformats: vault 1, seal 1, evidence 1\n%s, libuv %s, SQLite %s, jansson "
+               "%s\n",
+                CUSTOS_VERSION, library_version(), uv_version_string(), db_library_version(),
+                jansson_version_str());
         return CLI_OK;
 }

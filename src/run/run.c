@@ -24,16 +24,21 @@
 #define RUN_LOCK_WAIT_MS 10000
 
 static const char run_help[] =
-        "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--quiet]\n"
+        "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] "
+        "[--quiet]\n"
         "\n"
-        "Starts Custos on this host: manager, recorder (parent, workers, sealer), each a process of its own. The first\n"
-        "start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
+        "Starts Custos on this host: manager, recorder (parent, workers, sealer), each a process "
+        "of its own. The first\n"
+        "start makes the site: its certificate authority, the keys, the vault, and the recovery "
+        "kit.\n"
         "\n"
         "  --demo               two cameras that play real footage over RTSPS on loopback\n"
         "  --init               make the site, print its fingerprint, and end\n"
-        "  --state DIR          everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
+        "  --state DIR          everything that is kept (default: ./var in a checkout, else "
+        "/var/lib/custos)\n"
         "  --config FILE        settings; custos settings --example prints one\n"
-        "  --recovery-kit FILE  where the first start writes the recovery kit (default: this terminal, or\n"
+        "  --recovery-kit FILE  where the first start writes the recovery kit (default: this "
+        "terminal, or\n"
         "                       DIR/recovery-kit.txt where there is none)\n"
         "  --quiet              warnings and errors only\n"
         "\n"
@@ -55,20 +60,34 @@ struct run {
 static int run_options(int argc, char **argv, struct run *r)
 {
         enum { DEMO = 256, INIT, STATE, CONFIG, KIT, QUIET, HELP };
-        static const struct option names[] = { { "demo", no_argument, NULL, DEMO }, { "init", no_argument, NULL, INIT }, { "state", required_argument, NULL, STATE },
-                { "config", required_argument, NULL, CONFIG }, { "recovery-kit", required_argument, NULL, KIT },
-                { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP }, { 0 } };
+        static const struct option names[] = {{"demo", no_argument, NULL, DEMO},
+                {"init", no_argument, NULL, INIT}, {"state", required_argument, NULL, STATE},
+                {"config", required_argument, NULL, CONFIG},
+                {"recovery-kit", required_argument, NULL, KIT}, {"quiet", no_argument, NULL, QUIET},
+                {"help", no_argument, NULL, HELP}, {0}};
         const char *state = getenv("CUSTOS_STATE");
         int c;
 
         while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
                 switch (c) {
-                case DEMO: r->demo_wanted = true; break;
-                case INIT: r->init = true; break;
-                case STATE: state = optarg; break;
-                case CONFIG: r->config = optarg; break;
-                case KIT: r->recovery_kit = optarg; break;
-                case QUIET: r->quiet = true; break;
+                case DEMO:
+                        r->demo_wanted = true;
+                        break;
+                case INIT:
+                        r->init = true;
+                        break;
+                case STATE:
+                        state = optarg;
+                        break;
+                case CONFIG:
+                        r->config = optarg;
+                        break;
+                case KIT:
+                        r->recovery_kit = optarg;
+                        break;
+                case QUIET:
+                        r->quiet = true;
+                        break;
                 case HELP:
                         fputs(run_help, stdout);
                         return 1;
@@ -83,7 +102,8 @@ static int run_options(int argc, char **argv, struct run *r)
         return 0;
 }
 
-/* Waits for the processes of a supervisor that was killed: they hold the lock until the last of them has ended. */
+/* Waits for the processes of a supervisor that was killed: they hold the lock until the last of
+ * them has ended. */
 static int run_lock(struct run *r, struct err *e)
 {
         char path[4200];
@@ -94,8 +114,11 @@ static int run_lock(struct run *r, struct err *e)
                 return err_os(e, ERR_IO, errno, "cannot open %s", path);
         for (int waited = 0; flock(r->lock_fd, LOCK_EX | LOCK_NB) < 0; waited += 50) {
                 if (errno != EWOULDBLOCK || waited >= RUN_LOCK_WAIT_MS)
-                        return err_set(e, ERR_STATE, "another Custos runs in %s. End it first, or choose another --state", r->state);
-                struct timespec pause = { .tv_nsec = 50 * 1000000 };
+                        return err_set(e, ERR_STATE,
+                                "another Custos runs in %s. End it first, or choose another "
+                                "--state",
+                                r->state);
+                struct timespec pause = {.tv_nsec = 50 * 1000000};
                 nanosleep(&pause, NULL);
         }
         return 0;
@@ -107,12 +130,13 @@ static void run_print_site(const struct site_ca *ca)
         char text[65];
 
         site_ca_fingerprint(ca, fingerprint);
-        printf("site %s\nfingerprint %s\n", site_ca_name(ca), str_hex(text, BYTES(fingerprint, sizeof fingerprint)));
+        printf("site %s\nfingerprint %s\n", site_ca_name(ca),
+                str_hex(text, BYTES(fingerprint, sizeof fingerprint)));
 }
 
 static int run_prepare(struct run *r, struct err *e)
 {
-        struct setup_options setup = { .state = r->state, .recovery_kit = r->recovery_kit };
+        struct setup_options setup = {.state = r->state, .recovery_kit = r->recovery_kit};
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
 
         settings_defaults(&r->settings);
@@ -151,10 +175,10 @@ static void run_on_stop(void *owner)
 
 static void run_supervise(struct run *r)
 {
-        struct supervisor_options o = { .state = r->state,
+        struct supervisor_options o = {.state = r->state,
                 .config = r->config,
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
-                .lock_fd = r->lock_fd };
+                .lock_fd = r->lock_fd};
 
         r->loop = loop_new();
         r->supervisor = supervisor_new(r->loop, &o);
@@ -175,7 +199,7 @@ static void run_supervise(struct run *r)
 
 int run_main(int argc, char **argv)
 {
-        struct run r = { .lock_fd = -1 };
+        struct run r = {.lock_fd = -1};
         struct err e;
 
         int status = run_options(argc, argv, &r);

@@ -245,7 +245,8 @@ int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t 
         return r;
 }
 
-int index_unclosed(struct index *ix, int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
+int index_unclosed(struct index *ix,
+        int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
         struct err *e)
 {
         struct index_segment s;

@@ -111,7 +111,8 @@ static int on_unclosed(void *owner, const struct index_segment *s, struct err *e
 
         if (names->n == names->room) {
                 if (names->room >= SEGMENTS_MAX)
-                        return err_set(e, ERR_EXHAUSTED, "more than %u segments that are not closed", SEGMENTS_MAX);
+                        return err_set(e, ERR_EXHAUSTED,
+                                "more than %u segments that are not closed", SEGMENTS_MAX);
                 names->room = names->room ? 2 * names->room : 64;
                 names->keys = xrealloc(names->keys, names->room, sizeof *names->keys);
         }
@@ -132,7 +133,7 @@ static int mend_one(const char *vault, struct index *ix, const char *object_key,
 
 int rebuild_mend(const char *vault, struct index *ix, struct err *e)
 {
-        struct rebuild_names names = { 0 };
+        struct rebuild_names names = {0};
 
         int r = index_unclosed(ix, on_unclosed, &names, e);
         if (r == 0)

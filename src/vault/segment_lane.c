@@ -14,8 +14,9 @@
 #define JITTER_US 50000                  /* a key frame this much too early still cuts */
 #define BACK_US MICROSECONDS             /* frames out of order go back less */
 #define JUMP_US (10 * INT64_C(1000000))
-#define PAUSE_US (2 * INT64_C(1000000)) /* stamps and arrival agree this well: the camera paused   \
-                                         */
+#define PAUSE_US                                                                                   \
+        (2 * INT64_C(1000000)) /* stamps and arrival agree this well: the camera paused            \
+                                */
 #define CLOCK_RATE_MAX 1000000
 #define STALL_US (60 * INT64_C(1000000))
 

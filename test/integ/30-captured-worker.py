@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import seals
-from custos_site import CARS, CUSTOS, RELEASE, Edge, Failure, Site, check, main, wait_for
+from custos_site import CARS, CUSTOS, RELEASE, Edge, Failure, Site, check, main
 
 HELLO, KEY_STORE, KEY_STORED, STREAM_OPEN, DURABLE = 10, 11, 12, 13, 14
 SEGMENT_OPEN, SEAL, SEGMENT_KEY, SEALED, REFUSED = 30, 31, 32, 33, 34

@@ -6,7 +6,6 @@ is recorded, and the other side never sees a request, let alone an Authorization
 The other side is a trap: a server with the certificate in question that keeps every byte that it gets. That it sees
 what is sent to it is shown with a certificate that is right.
 """
-import os
 import re
 import socket
 import ssl

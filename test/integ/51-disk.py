@@ -4,8 +4,8 @@
 
 A sentinel is put into the video (SEI) and into the audio (an AAC data stream element), and both are recorded. Then every file of the
 state directory is searched, byte by byte, for the sentinels and for pieces of every NAL unit and audio frame of the source.
-The same is done with a build that does not encrypt (meson option insecure_cleartext; building it costs about 15 s of one core
-once): there all of it is found, so this test can fail.
+The same is done with a build that does not encrypt (meson option insecure_cleartext; building it costs 20 to 40 s
+the first time): there all of it is found, so this test can fail.
 """
 import json
 import os

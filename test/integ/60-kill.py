@@ -69,10 +69,12 @@ def check_stamps(folder, site, camera, kills):
         at = found["first_us"] + (gap["first"] - found["first"]) * spacing_us
         near = [(t, n) for t, n in kills if at - MARGIN_US < t * 1e6 < at + gap["ms"] * 1000 + MARGIN_US]
         check(near, f"{camera}: frames {gap['first']} to {gap['last']} are missing, and nothing was killed then")
-        check(gap["ms"] <= LOST_MS, f"{camera}: {gap['ms']} ms lost after the kill of {[n for _, n in near]} (frames {gap})")
-        worst = max(worst, gap["ms"])
+        # What the missing frames show; the stamps on both sides are one frame further apart, and jitter a little.
+        lost_ms = gap["frames"] * spacing_us / 1000
+        check(lost_ms <= LOST_MS + spacing_us / 2000, f"{camera}: {lost_ms:.0f} ms lost after the kill of {[n for _, n in near]} ({gap})")
+        worst = max(worst, lost_ms)
     check(len(found["gaps"]) <= len(kills), f"{camera}: at most one gap a kill, not {len(found['gaps'])}")
-    print(f"  {camera}: {found['frames']} frames, {found['missing']} missing in {len(found['gaps'])} gaps, the longest {worst} ms; "
+    print(f"  {camera}: {found['frames']} frames, {found['missing']} missing in {len(found['gaps'])} gaps, the longest {worst:.0f} ms; "
           f"{found['duplicates']} twice")
     return out
 

@@ -349,6 +349,8 @@ void vault_owner_begin(
         c->gap_cause = gap_cause;
         c->gap_from_us =
                 gap_cause == SEAL_GAP_START ? SEAL_UNKNOWN_US : segment_writer_last_us(o->writer);
+        if (gap_cause != SEAL_GAP_START && c->gap_from_us == SEAL_UNKNOWN_US)
+                c->gap_from_us = o->last_arrival_us; /* a new writer: as found on the disk */
         segment_writer_begin(o->writer, c);
         free(c);
 }

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -186,6 +187,26 @@ static void test_range(void **state)
         assert_int_equal(access(f->out, F_OK), -1);
 }
 
+/* With the clock eight seconds into the recording, the last three seconds of it. */
+static void test_last(void **state)
+{
+        struct fixture *f = *state;
+        char offset[32];
+
+        snprintf(offset, sizeof offset, "%lld",
+                (long long)(VAULT_OWNER_START_US / SECOND) + 8 - (long long)time(NULL));
+        setenv("CUSTOS_CLOCK_OFFSET_S", offset, 1);
+        int r = run(f, cli_export, COMMON, "--last", "3", "--json", NULL);
+        unsetenv("CUSTOS_CLOCK_OFFSET_S");
+        assert_int_equal(r, 0);
+        assert_int_equal(run(f, cli_verify, "--json", "--trust", f->trust, f->out, NULL), 0);
+        json_t *o = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
+        json_int_t fragments = json_integer_value(json_object_get(o, "fragments"));
+        assert_true(fragments == 4 || fragments == 5);
+        json_decref(o);
+        unlink(f->out);
+}
+
 /* The second recording has no sound: it cannot be joined, and goes to a file of its own. */
 static void test_two_files(void **state)
 {
@@ -268,6 +289,36 @@ static void test_missing(void **state)
         SAYS("AUTHENTIC");
 }
 
+/* What a crash leaves is no damage, and damage that is not in the range is not asked about. */
+static void test_leftovers(void **state)
+{
+        struct fixture *f = *state;
+        CLEANUP(own_freep)
+        char *first = xasprintf("%s/%s", f->o->dir, f->o->segments[0].object_key);
+        CLEANUP(own_freep) char *hour = xasprintf("%s/lobby-main/2026-11-22/14", f->o->dir);
+        CLEANUP(own_freep)
+        char *cut = xasprintf("%s/lobby-main/2026-11-22/15/00-01.500Z.0.mp4", f->o->dir);
+        CLEANUP(own_freep) char *early = xasprintf("%s/20-00.000Z.0.mp4", hour);
+        CLEANUP(own_freep) char *close_by = xasprintf("%s/59-30.000Z.0.mp4", hour);
+        CLEANUP(buf_done) struct buf file;
+
+        buf_init(&file, 1u << 24);
+        assert_int_equal(file_read(first, 1u << 24, &file, NULL), 0);
+        assert_int_equal(file_make_dirs(hour, 0700, NULL), 0);
+        assert_int_equal(
+                file_write_atomic(cut, bytes_sub(buf_bytes(&file), 0, 700), 0600, NULL), 0);
+        static const char junk[] = "a header that nobody can read";
+        assert_int_equal(file_write_atomic(early, bytes_str(junk), 0600, NULL), 0);
+        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 0);
+        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
+        unlink(f->out);
+        assert_int_equal(rename(early, close_by), 0);
+        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 1);
+        SAYS("14/59-30.000Z.0.mp4");
+        unlink(close_by);
+        unlink(cut);
+}
+
 static void test_keys(void **state)
 {
         struct fixture *f = *state;
@@ -315,9 +366,11 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_export),
                 cmocka_unit_test(test_range),
+                cmocka_unit_test(test_last),
                 cmocka_unit_test(test_two_files),
                 cmocka_unit_test(test_damaged),
                 cmocka_unit_test(test_missing),
+                cmocka_unit_test(test_leftovers),
                 cmocka_unit_test(test_keys),
                 cmocka_unit_test(test_usage),
         };

@@ -135,6 +135,10 @@ static void one_key_one_camera(void **state)
         assert_int_equal(tls_memory_allows_key(m, "a", key_a, &e), 0);
         assert_int_equal(tls_memory_allows_key(m, "b", key_b, &e), 0);
         assert_int_equal(tls_memory_allows_key(m, "b", key_a, &e), ERR_DENIED);
+        const char *host = NULL;
+        assert_string_equal(tls_memory_key_owner(m, "b", key_a, &host), "a");
+        assert_non_null(host);
+        assert_null(tls_memory_key_owner(m, "a", key_a, &host));
         assert_non_null(strstr(e.text, "Camera b shows the key of camera a (0100"));
         assert_non_null(strstr(e.text, "Fix:"));
         assert_int_equal(note(m, "b", "h2", key_a, "2026-11-20T10:00:00Z"), ERR_DENIED);

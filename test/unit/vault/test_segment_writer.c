@@ -351,6 +351,66 @@ static void test_clock_set_back(void **state)
         vault_owner_free(o);
 }
 
+/* Nobody saw the clock go back: everything had ended meanwhile. */
+static void test_clock_set_back_over_a_restart(void **state)
+{
+        struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
+        const struct seal_gap *gap;
+        struct vault_owner_file f;
+        struct source s;
+
+        (void)state;
+        source_init(&s, o, 25, true);
+        vault_owner_begin(o, both(), 2, SEAL_GAP_START);
+        play(&s, 40);
+        vault_owner_stop(o);
+        vault_owner_restart(o, SECOND, 60 * SECOND);
+        int64_t before_us = o->last_arrival_us;
+        o->now_us -= 3600 * SECOND;
+        s.gop = 40; /* it begins with a key frame */
+        vault_owner_begin(o, both(), 2, SEAL_GAP_UNCLEAN_STOP);
+        play(&s, 40);
+        vault_owner_stop(o);
+        assert_int_equal(o->refused_n + o->faults_n, 0);
+        assert_chain(o);
+        vault_owner_read(o, 1, &f);
+        assert_non_null(gap_of(&f.segment, 0, SEAL_GAP_UNCLEAN_STOP));
+        gap = gap_of(&f.segment, 0, SEAL_GAP_CLOCK_STEP);
+        assert_non_null(gap);
+        assert_true(gap->from_us == before_us && gap->to_us < before_us - 3500 * SECOND);
+        vault_owner_file_done(&f);
+        source_done(&s);
+        vault_owner_free(o);
+}
+
+/* The sealer forgets a segment that was not begun when it is asked for another. */
+static void test_next_segment_waits_for_the_first_seal(void **state)
+{
+        struct vault_owner *o = vault_owner_new(500000, 2 * SECOND, 0);
+        struct source s;
+
+        (void)state;
+        o->hold_seals = true;
+        source_init(&s, o, 12, true);
+        vault_owner_begin(o, both(), 2, SEAL_GAP_START);
+        play(&s, 30);
+        assert_true(o->wants_seal);
+        assert_int_equal(o->segments_n, 1);
+        vault_owner_seal(o);
+        play(&s, 1);
+        assert_int_equal(o->segments_n, 2);
+        o->hold_seals = false;
+        if (o->wants_seal)
+                vault_owner_seal(o);
+        play(&s, 60);
+        vault_owner_stop(o);
+        assert_int_equal(o->refused_n + o->faults_n, 0);
+        assert_recorded(&s);
+        assert_chain(o);
+        source_done(&s);
+        vault_owner_free(o);
+}
+
 static void test_lost_packets_are_a_gap(void **state)
 {
         struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
@@ -776,6 +836,8 @@ int main(void)
                 cmocka_unit_test(test_new_parameters_open_a_segment),
                 cmocka_unit_test(test_stamps_jump),
                 cmocka_unit_test(test_clock_set_back),
+                cmocka_unit_test(test_clock_set_back_over_a_restart),
+                cmocka_unit_test(test_next_segment_waits_for_the_first_seal),
                 cmocka_unit_test(test_lost_packets_are_a_gap),
                 cmocka_unit_test(test_overload),
                 cmocka_unit_test(test_no_memory),
