@@ -25,6 +25,8 @@ static const struct {
         const char *text; /* NULL: started by the supervisor, not by people */
 } main_commands[] = {
         { "run", run_main, "start Custos here: everything in one, with --demo two cameras too" },
+        { "manager", manager_main, "the manager alone: inventory and control socket" },
+        { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, list, show, remove cameras" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
@@ -34,7 +36,6 @@ static const struct {
         { "edge", cli_edge, "cameras from files, over RTSPS" },
         { "settings", cli_settings, "the settings, as help, example file or Markdown" },
         { "version", cli_version, "version and libraries" },
-        { "manager", manager_main, NULL },
         { "parent", parent_main, NULL },
         { "sealer", sealer_main, NULL },
         { "worker", worker_main, NULL },

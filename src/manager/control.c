@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "manager/control.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/listener.h"
 
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_ASKED_MAX 256
-#define CONTROL_BACKLOG 16
 
 struct control_client {
         struct control *control;
@@ -22,8 +18,7 @@ struct control_client {
 
 struct control {
         struct loop *loop;
-        int fd;
-        uv_poll_t *poll;
+        struct listener *listener;
         struct control_client clients[CONTROL_CLIENTS_MAX];
         struct control_asked {
                 uint64_t tag; /* 0: free */
@@ -132,14 +127,6 @@ static void control_on_end(void *owner, struct chan *chan, const struct err *e)
         }
 }
 
-static bool control_peer_ok(int fd)
-{
-        struct ucred peer;
-        socklen_t n = sizeof peer;
-
-        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && (peer.uid == 0 || peer.uid == geteuid());
-}
-
 static struct control_client *control_free_client(struct control *c)
 {
         for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -149,18 +136,14 @@ static struct control_client *control_free_client(struct control *c)
         return NULL;
 }
 
-static void control_on_connection(uv_poll_t *poll, int status, int events)
+static void control_on_connection(void *owner, int fd)
 {
         static const struct chan_events chan_events = { control_on_message, control_on_end };
-        struct control *c = poll->data;
+        struct control *c = owner;
 
-        (void)events;
-        int fd = status < 0 ? -1 : accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
-                return;
         struct control_client *client = control_free_client(c);
-        if (!client || !control_peer_ok(fd)) {
-                log_warn(NULL, "control.refused", "why=\"%s\"", client ? "another user" : "too many connections");
+        if (!client) {
+                log_warn(NULL, "control.refused", "why=\"too many connections\"");
                 close(fd);
                 return;
         }
@@ -169,46 +152,26 @@ static void control_on_connection(uv_poll_t *poll, int status, int events)
         client->chan = chan_new(c->loop, fd, &chan_events, client);
 }
 
-static int control_listen(const char *path, struct err *e)
+static void control_on_refused(void *owner, unsigned uid)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-        if (strlen(path) >= sizeof address.sun_path)
-                return err_set(e, ERR_INVALID, "%s is too long for a socket (at most %zu characters): choose a shorter "
-                                               "state directory", path, sizeof address.sun_path - 1);
-        memcpy(address.sun_path, path, strlen(path));
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return err_os(e, ERR_IO, errno, "socket");
-        unlink(path);
-        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0600) < 0 ||
-                listen(fd, CONTROL_BACKLOG) < 0) {
-                int r = err_os(e, ERR_IO, errno, "cannot listen on %s", path);
-                close(fd);
-                return r;
-        }
-        return fd;
+        (void)owner;
+        log_warn(NULL, "control.refused", "why=\"another user\" uid=%u", uid);
 }
 
 int control_open(struct loop *l, const char *path, control_on_request on_request, void *owner, struct control **ret,
         struct err *e)
 {
-        int fd = control_listen(path, e);
-        if (fd < 0)
-                return fd;
+        static const struct listener_events events = { control_on_connection, control_on_refused };
         struct control *c = xcalloc(1, sizeof *c);
-        *c = (struct control){ .loop = l, .fd = fd, .on_request = on_request, .owner = owner };
-        c->poll = xcalloc(1, sizeof *c->poll);
-        c->poll->data = c;
-        if (uv_poll_init(loop_uv(l), c->poll, fd) < 0 || uv_poll_start(c->poll, UV_READABLE, control_on_connection) < 0)
-                abort(); /* a listening socket can always be polled */
+
+        *c = (struct control){ .loop = l, .on_request = on_request, .owner = owner };
+        int r = listener_open(l, path, &events, c, &c->listener, e);
+        if (r < 0) {
+                free(c);
+                return r;
+        }
         *ret = c;
         return 0;
-}
-
-static void control_on_poll_closed(uv_handle_t *h)
-{
-        free(h);
 }
 
 struct control *control_free(struct control *c)
@@ -217,8 +180,7 @@ struct control *control_free(struct control *c)
                 return NULL;
         for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
                 chan_free(c->clients[i].chan);
-        uv_close((uv_handle_t *)c->poll, control_on_poll_closed);
-        close(c->fd);
+        listener_free(c->listener);
         free(c);
         return NULL;
 }

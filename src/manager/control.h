@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The control socket: a listening Unix socket (mode 0600, same user or root by SO_PEERCRED), its connections, and the
+ * The control socket: its connections (os/listener), and the
  * requests that arrive on them, each with a tag by which it is answered later or at once. Knows no request by name.
  */
 #ifndef CUSTOS_MANAGER_CONTROL_H

@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "manager/manager.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "manager/requests.h"
-#include "net/link.h"
-#include "os/proc.h"
 #include "os/role.h"
-
-static int manager_on_supervisor(void *owner, struct chan *c, struct chan_message *m, struct err *e)
-{
-        (void)c;
-        if (m->type != LINK_RECORDER || m->fds_n != 1 || m->body.n)
-                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
-        requests_attach_recorder(owner, m->fds[0]);
-        m->fds[0] = -1;
-        return 0;
-}
 
 static void manager_on_stop(void *owner)
 {
         loop_stop(owner);
-}
-
-/* Without its supervisor nobody would restart the manager: it ends, and begins with the next one. */
-static void manager_on_supervisor_end(void *owner, struct chan *c, const struct err *e)
-{
-        (void)c;
-        log_info(NULL, "manager.supervisor_gone", "err=\"%s\"", e->text);
-        loop_stop(requests_loop(owner));
 }
 
 static int manager_confine(const char *state, struct err *e)
@@ -42,7 +24,6 @@ static int manager_confine(const char *state, struct err *e)
 
 static int manager_run(const struct role_options *o, struct err *e)
 {
-        static const struct chan_events events = { manager_on_supervisor, manager_on_supervisor_end };
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
@@ -50,22 +31,39 @@ static int manager_run(const struct role_options *o, struct err *e)
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {
-                struct chan *supervisor = chan_new(loop, PROC_FIRST_FD, &events, requests);
                 loop_catch_signals(loop, manager_on_stop, loop);
                 loop_run(loop);
-                chan_free(supervisor);
         }
         requests_free(requests);
         loop_free(loop);
         return r;
 }
 
+static const char manager_help[] =
+        "custos manager --state DIR [--config FILE]\n"
+        "\n"
+        "The manager alone: the inventory of cameras and the control socket, of a site that custos run --init made. It tells\n"
+        "the recorder (custos recorder) what to record. custos run starts both.\n"
+        "\n"
+        "  --state DIR    everything that is kept\n"
+        "  --config FILE  settings; custos settings --example prints one\n"
+        "\n"
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+
 int manager_main(int argc, char **argv)
 {
         struct role_options o;
         struct err e;
 
+        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+                fputs(manager_help, stdout);
+                return 0;
+        }
         int r = role_start("manager", argc, argv, &o, &e);
+        if (r == ERR_INVALID) {
+                fprintf(stderr, "custos manager: %s\nTry: custos manager --help\n", e.text);
+                return 64;
+        }
         if (r == 0)
                 r = manager_run(&o, &e);
         if (r < 0)

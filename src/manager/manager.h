@@ -2,8 +2,7 @@
 /*
  * The manager process: the inventory, what cameras were seen with, the control socket. It answers the command line and
  * tells the recorder what to record. Never a key of footage.
- *
- * Descriptor 3 is the channel to the supervisor, which sends it the channel to the recorder.
+ * A recorder connects to its socket recorder.sock.
  */
 #ifndef CUSTOS_MANAGER_MANAGER_H
 #define CUSTOS_MANAGER_MANAGER_H

@@ -13,6 +13,7 @@
 #include "manager/key_alarm.h"
 #include "manager/recorder_link.h"
 #include "os/clock.h"
+#include "os/listener.h"
 #include "proto/url.h"
 #include "trust/site_ca.h"
 #include "trust/tls_memory_store.h"
@@ -30,6 +31,7 @@ struct requests {
         struct tls_memory *memory;
         struct control *control;
         struct recorder_link *recorder;
+        struct listener *recorders;
         struct key_alarm alarm;
         /* Those whose answer needs the recorder's status first. */
         struct requests_waiting {
@@ -457,8 +459,16 @@ static int requests_load_site(struct requests *r, struct err *e)
         return done < 0 ? done : x509_pem_format(site_ca_issuer_cert(ca, SITE_CA_CAMERAS), &r->camera_issuer_pem, e);
 }
 
+static void requests_on_recorder(void *owner, int fd)
+{
+        struct requests *r = owner;
+
+        recorder_link_attach(r->recorder, fd);
+}
+
 int requests_open(struct loop *l, const char *state, struct requests **ret, struct err *e)
 {
+        static const struct listener_events recorders = { requests_on_recorder, NULL };
         static const struct recorder_link_events events = { requests_on_recorder_up, requests_on_recorder_event,
                 requests_on_recorder_answer };
         struct requests *r = xcalloc(1, sizeof *r);
@@ -479,6 +489,9 @@ int requests_open(struct loop *l, const char *state, struct requests **ret, stru
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
                 done = control_open(l, path, requests_on_control, r, &r->control, e);
+        snprintf(path, sizeof path, "%s/recorder.sock", state);
+        if (done == 0)
+                done = listener_open(l, path, &recorders, r, &r->recorders, e);
         if (done < 0) {
                 requests_free(r);
                 return done;
@@ -491,6 +504,7 @@ struct requests *requests_free(struct requests *r)
 {
         if (!r)
                 return NULL;
+        listener_free(r->recorders);
         control_free(r->control);
         recorder_link_free(r->recorder);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)
@@ -502,14 +516,4 @@ struct requests *requests_free(struct requests *r)
         buf_done(&r->root_pem);
         free(r);
         return NULL;
-}
-
-struct loop *requests_loop(const struct requests *r)
-{
-        return r->loop;
-}
-
-void requests_attach_recorder(struct requests *r, int fd)
-{
-        recorder_link_attach(r->recorder, fd);
 }

@@ -11,11 +11,8 @@
 
 struct requests;
 
-/* Opens <state>/site (the CA), site.sqlite, tls-memory.json and control.sock. */
+/* Opens <state>/site (the CA), site.sqlite, tls-memory.json, and listens on control.sock (people) and recorder.sock. */
 int requests_open(struct loop *l, const char *state, struct requests **ret, struct err *e) MUST_USE;
 struct requests *requests_free(struct requests *r);
-struct loop *requests_loop(const struct requests *r);
-/* Takes fd. */
-void requests_attach_recorder(struct requests *r, int fd);
 
 #endif

@@ -136,7 +136,7 @@ int link_send_failure(
         return link_send(c, id, "failure", rest, e);
 }
 
-static int link_connect(const char *path, struct err *e)
+int link_connect(const char *path, struct err *e)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 

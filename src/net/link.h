@@ -11,7 +11,6 @@
 #include "os/chan.h"
 
 #define LINK_MESSAGE 100 /* the chan message type that carries the JSON text */
-#define LINK_RECORDER 101 /* supervisor to manager: the channel to a recorder, as a descriptor; no body */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400
 
@@ -36,6 +35,9 @@ int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e) MU
 int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e) MUST_USE;
 int link_send_failure(struct chan *c, int64_t id, const struct err *why, const char *remedy,
         struct err *e) MUST_USE;
+
+/* A connected Unix socket of a role, or ERR_UNAVAILABLE when nobody listens there. */
+int link_connect(const char *path, struct err *e) MUST_USE;
 
 /* One request over a control socket, blocking; for the command line. Takes body. *ret_body is the
  * caller's (json_decref). A failure of the other side is returned as its code and text, and its

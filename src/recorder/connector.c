@@ -86,7 +86,8 @@ static void connector_on_writable(uv_poll_t *h, int status, int events)
         socklen_t n = sizeof error;
 
         (void)events;
-        if (status < 0 || getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
+        /* What went wrong stands in the socket; status alone says only that something did. */
+        if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || (!error && status < 0))
                 error = EIO;
         connector_end_poll(c);
         if (!error) {

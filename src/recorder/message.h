@@ -24,9 +24,12 @@ enum message_type {
         /* supervisor -> parent, all but the last with one descriptor */
         MESSAGE_WORKER = 1, /* u32 index; the channel to a new worker */
         MESSAGE_SEALER,     /* the channel to a new sealer */
-        MESSAGE_MANAGER,    /* the channel to a new manager */
+        MESSAGE_MANAGER,    /* the link to a manager */
         MESSAGE_STOP,       /* empty: an operator ends the recorder. A signal would not do: the kernel sends the same
                              * one when the supervisor dies, and then the gap has another cause */
+
+        /* parent -> supervisor */
+        MESSAGE_MANAGER_GONE, /* empty: the link ended; another is wanted */
 
         /* sealer -> parent */
         MESSAGE_SEALER_HELLO = 10, /* message_hello */

@@ -73,6 +73,14 @@ static int parent_on_manager(void *owner, struct chan *c, struct chan_message *m
         return parent_status_on_manager(owner, m, e);
 }
 
+static void parent_seek_manager(struct parent *p)
+{
+        struct err e;
+
+        if (p->supervisor && chan_send(p->supervisor, MESSAGE_MANAGER_GONE, BYTES(NULL, 0), NULL, 0, &e) < 0)
+                log_warn(NULL, "supervisor.unreachable", "err=\"%s\"", e.text);
+}
+
 /* The recorder goes on with what it knows. */
 static void parent_on_manager_end(void *owner, struct chan *c, const struct err *e)
 {
@@ -80,6 +88,7 @@ static void parent_on_manager_end(void *owner, struct chan *c, const struct err 
 
         log_warn(NULL, "manager.gone", "err=\"%s\" effect=\"recording goes on\"", e->text);
         p->manager = chan_free(c);
+        parent_seek_manager(p);
 }
 
 static int parent_add_worker(struct parent *p, struct bytes body, int fd, struct err *e)
@@ -189,7 +198,10 @@ static int parent_open_vault(struct parent *p, struct err *e)
                 return r;
         if (index_open(p->vault, &p->index, &why) == 0)
                 return rebuild_mend(p->vault, p->index, e);
-        log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
+        if (why.code == ERR_NOT_FOUND)
+                log_info(NULL, "index.make", "from=\"the files of the vault\"");
+        else
+                log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
         r = rebuild_index(p->vault, NULL, NULL, e);
         return r < 0 ? r : index_open(p->vault, &p->index, e);
 }

@@ -289,14 +289,26 @@ static void parent_stream_find_newest(struct parent_stream *t)
                 log_error(&t->log, "index.unreadable", "err=\"%s\"", e.text);
 }
 
+static bool parent_stream_same(const struct parent_stream *t, const struct message_assign *a)
+{
+        const struct message_assign *b = &t->assign;
+
+        return strcmp(a->url, b->url) == 0 && strcmp(a->user, b->user) == 0 && a->transport == b->transport &&
+                memcmp(a->pin, b->pin, sizeof a->pin) == 0 && a->without_audio == b->without_audio &&
+                secret_equal(secret_bytes(&a->password), secret_bytes(&b->password)) &&
+                bytes_equal(a->roots_pem, b->roots_pem) && bytes_equal(a->issuer_pem, b->issuer_pem);
+}
+
 int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e)
 {
         struct parent_stream *t = table_get(&p->streams, a->stream);
 
         if (t && t->phase == PARENT_STREAM_ENDING)
                 return err_set(e, ERR_UNAVAILABLE, "%s is being stopped; try again in a moment", a->stream);
+        if (t && parent_stream_same(t, a))
+                return 0; /* a manager that began again says what it said before */
         if (t)
-                return err_set(e, ERR_STATE, "%s is recorded already; remove it first", a->stream);
+                return err_set(e, ERR_STATE, "%s is recorded already, with other settings; remove it first", a->stream);
         t = xcalloc(1, sizeof *t);
         t->parent = p;
         t->worker = -1;

@@ -24,28 +24,37 @@
 #define RUN_LOCK_WAIT_MS 10000
 
 static const char run_help[] =
-        "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] "
-        "[--quiet]\n"
+        "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--quiet]\n"
         "\n"
-        "Starts Custos on this host: manager, recorder (parent, workers, sealer), each a process "
-        "of its own. The first\n"
-        "start makes the site: its certificate authority, the keys, the vault, and the recovery "
-        "kit.\n"
+        "Starts Custos on this host: manager, recorder (parent, workers, sealer), each a process of its own. The first\n"
+        "start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
         "\n"
         "  --demo               two cameras that play real footage over RTSPS on loopback\n"
         "  --init               make the site, print its fingerprint, and end\n"
-        "  --state DIR          everything that is kept (default: ./var in a checkout, else "
-        "/var/lib/custos)\n"
+        "  --state DIR          everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
         "  --config FILE        settings; custos settings --example prints one\n"
-        "  --recovery-kit FILE  where the first start writes the recovery kit (default: this "
-        "terminal, or\n"
+        "  --recovery-kit FILE  where the first start writes the recovery kit (default: this terminal, or\n"
         "                       DIR/recovery-kit.txt where there is none)\n"
         "  --quiet              warnings and errors only\n"
         "\n"
         "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
 
+static const char run_recorder_help[] =
+        "custos recorder [--state DIR] [--config FILE] [--manager SOCKET] [--quiet]\n"
+        "\n"
+        "Starts the recorder alone: parent, workers and sealer, of a site that custos run --init made. It records what the\n"
+        "manager tells it, and goes on recording when the manager is away. custos manager --state DIR is the other half.\n"
+        "\n"
+        "  --state DIR       everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
+        "  --config FILE     settings; custos settings --example prints one\n"
+        "  --manager SOCKET  where the manager takes recorders (default: DIR/recorder.sock)\n"
+        "  --quiet           warnings and errors only\n"
+        "\n"
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+
 struct run {
-        char state[4096];
+        bool recorder_only;
+        char state[4096], manager[4200];
         const char *config, *recovery_kit;
         bool demo_wanted, init, quiet;
         struct settings settings;
@@ -56,15 +65,30 @@ struct run {
         int lock_fd;
 };
 
+static const char *run_name(const struct run *r)
+{
+        return r->recorder_only ? "recorder" : "run";
+}
+
+static int run_misused(const struct run *r)
+{
+        fprintf(stderr, "Try: custos %s --help\n", run_name(r));
+        return 64 + 1;
+}
+
 /* 0 to go on, else the exit status + 1. */
 static int run_options(int argc, char **argv, struct run *r)
 {
-        enum { DEMO = 256, INIT, STATE, CONFIG, KIT, QUIET, HELP };
-        static const struct option names[] = {{"demo", no_argument, NULL, DEMO},
-                {"init", no_argument, NULL, INIT}, {"state", required_argument, NULL, STATE},
-                {"config", required_argument, NULL, CONFIG},
-                {"recovery-kit", required_argument, NULL, KIT}, {"quiet", no_argument, NULL, QUIET},
-                {"help", no_argument, NULL, HELP}, {0}};
+        enum { STATE = 256, CONFIG, QUIET, HELP, DEMO, INIT, KIT, MANAGER };
+        static const struct option run_names[] = { { "state", required_argument, NULL, STATE },
+                { "config", required_argument, NULL, CONFIG }, { "quiet", no_argument, NULL, QUIET },
+                { "help", no_argument, NULL, HELP }, { "demo", no_argument, NULL, DEMO }, { "init", no_argument, NULL, INIT },
+                { "recovery-kit", required_argument, NULL, KIT }, { 0 } };
+        static const struct option recorder_names[] = { { "state", required_argument, NULL, STATE },
+                { "config", required_argument, NULL, CONFIG }, { "quiet", no_argument, NULL, QUIET },
+                { "help", no_argument, NULL, HELP }, { "manager", required_argument, NULL, MANAGER }, { 0 } };
+        const struct option *names = r->recorder_only ? recorder_names : run_names;
+        const char *manager = NULL;
         const char *state = getenv("CUSTOS_STATE");
         int c;
 
@@ -88,17 +112,25 @@ static int run_options(int argc, char **argv, struct run *r)
                 case QUIET:
                         r->quiet = true;
                         break;
+                case MANAGER:
+                        manager = optarg;
+                        break;
                 case HELP:
-                        fputs(run_help, stdout);
+                        fputs(r->recorder_only ? run_recorder_help : run_help, stdout);
                         return 1;
                 default:
-                        fputs("Try: custos run --help\n", stderr);
-                        return 64 + 1;
+                        return run_misused(r);
                 }
         }
+        if (optind < argc)
+                return run_misused(r);
         if (!state)
                 state = file_exists("src/layers.txt") ? "./var" : "/var/lib/custos";
         snprintf(r->state, sizeof r->state, "%s", state);
+        if (manager)
+                snprintf(r->manager, sizeof r->manager, "%s", manager);
+        else
+                snprintf(r->manager, sizeof r->manager, "%.4000s/recorder.sock", state);
         return 0;
 }
 
@@ -134,17 +166,34 @@ static void run_print_site(const struct site_ca *ca)
                 str_hex(text, BYTES(fingerprint, sizeof fingerprint)));
 }
 
-static int run_prepare(struct run *r, struct err *e)
+/* Settings, and the state directory for this process and its children alone. */
+static int run_claim(struct run *r, struct err *e)
 {
-        struct setup_options setup = {.state = r->state, .recovery_kit = r->recovery_kit};
-        CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
-
         settings_defaults(&r->settings);
         int done = r->config ? config_read(r->config, &r->settings, e) : 0;
         if (done == 0)
                 done = file_make_dirs(r->state, 0700, e);
-        if (done == 0)
-                done = run_lock(r, e);
+        return done < 0 ? done : run_lock(r, e);
+}
+
+static int run_prepare_recorder(struct run *r, struct err *e)
+{
+        char key[4200];
+
+        int done = run_claim(r, e);
+        if (done < 0)
+                return done;
+        snprintf(key, sizeof key, "%s/recorder/seal.key", r->state);
+        return file_exists(key) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no recorder's key in %s. Make the site first: custos run "
+                                                                "--init --state %.200s", r->state, r->state);
+}
+
+static int run_prepare(struct run *r, struct err *e)
+{
+        struct setup_options setup = { .state = r->state, .recovery_kit = r->recovery_kit };
+        CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
+
+        int done = run_claim(r, e);
         setup.site = settings_text(&r->settings, SETTINGS_SITE_NAME);
         if (done == 0)
                 done = setup_site(&setup, &ca, e);
@@ -173,11 +222,22 @@ static void run_on_stop(void *owner)
         supervisor_stop(r->supervisor, run_on_stopped, r);
 }
 
+static void run_announce(struct run *r)
+{
+        char program[4096];
+        ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+
+        program[n < 0 ? 0 : n] = '\0';
+        r->announce = announce_new(r->loop, r->state, n > 0 ? program : "custos");
+}
+
 static void run_supervise(struct run *r)
 {
         struct supervisor_options o = {.state = r->state,
                 .config = r->config,
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
+                .run_manager = !r->recorder_only,
+                .manager = r->manager,
                 .lock_fd = r->lock_fd};
 
         r->loop = loop_new();
@@ -186,10 +246,8 @@ static void run_supervise(struct run *r)
         supervisor_start(r->supervisor);
         if (r->demo)
                 demo_start(r->demo, r->loop, r->supervisor);
-        char program[4096];
-        ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-        program[n < 0 ? 0 : n] = '\0';
-        r->announce = announce_new(r->loop, r->state, n > 0 ? program : "custos");
+        if (!r->recorder_only)
+                run_announce(r);
         loop_run(r->loop);
         announce_free(r->announce);
         demo_free(r->demo);
@@ -197,24 +255,38 @@ static void run_supervise(struct run *r)
         loop_free(r->loop);
 }
 
-int run_main(int argc, char **argv)
+static int run_all(int argc, char **argv, struct run *r)
 {
-        struct run r = {.lock_fd = -1};
         struct err e;
 
-        int status = run_options(argc, argv, &r);
+        int status = run_options(argc, argv, r);
         if (status)
                 return status - 1;
         proc_harden("supervisor");
-        log_open("supervisor", r.quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, clock_log_us);
-        if (run_prepare(&r, &e) < 0) {
-                fprintf(stderr, "custos run: %s\n", e.text);
-                demo_free(r.demo);
-                own_closep(&r.lock_fd);
+        log_open("supervisor", r->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, clock_log_us);
+        int done = r->recorder_only ? run_prepare_recorder(r, &e) : run_prepare(r, &e);
+        if (done < 0) {
+                fprintf(stderr, "custos %s: %s\n", run_name(r), e.text);
+                demo_free(r->demo);
+                own_closep(&r->lock_fd);
                 return e.code == ERR_INVALID ? 64 : 1;
         }
-        if (!r.init)
-                run_supervise(&r);
-        own_closep(&r.lock_fd);
+        if (!r->init)
+                run_supervise(r);
+        own_closep(&r->lock_fd);
         return 0;
+}
+
+int run_main(int argc, char **argv)
+{
+        struct run r = { .lock_fd = -1 };
+
+        return run_all(argc, argv, &r);
+}
+
+int run_recorder(int argc, char **argv)
+{
+        struct run r = { .lock_fd = -1, .recorder_only = true };
+
+        return run_all(argc, argv, &r);
 }

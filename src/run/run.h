@@ -4,5 +4,7 @@
 #define CUSTOS_RUN_RUN_H
 
 int run_main(int argc, char **argv);
+/* custos recorder: the recorder alone, with a manager that runs apart. */
+int run_recorder(int argc, char **argv);
 
 #endif

@@ -17,6 +17,7 @@
 #define SUPERVISOR_EXTRA_MAX 4
 #define SUPERVISOR_CHILDREN_MAX (3 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
+#define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
 #define SUPERVISOR_STEADY_US INT64_C(2000000) /* lived that long: the next restart is quick again */
 #define SUPERVISOR_FINISH_MS 5000             /* for workers and sealer when the parent is gone */
@@ -40,7 +41,8 @@ struct supervisor_child {
 struct supervisor {
         struct loop *loop;
         struct supervisor_options options;
-        struct chan *to_parent, *to_manager;
+        struct chan *to_parent;
+        struct timer seek; /* runs while the parent has no manager */
         struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
         unsigned children_n;
         bool regrouping; /* the parent died: waiting for workers and sealer to end */
@@ -86,26 +88,36 @@ static int supervisor_pair_worker(struct supervisor *s, unsigned index, int *ret
         return r;
 }
 
-/* Ties manager and parent together; done when the later of the two is up. */
-static void supervisor_link_manager(struct supervisor *s)
+/* The parent gets its link as soon as a manager listens: now, or when one of the next tries finds it. */
+static void supervisor_seek_manager(void *owner)
 {
-        CLEANUP(own_closep) int fd = -1;
+        struct supervisor *s = owner;
+        CLEANUP(own_closep) int fd = link_connect(s->options.manager, NULL);
         struct err e;
 
-        if (!s->to_parent || !s->to_manager)
+        if (!s->to_parent || s->stopping) {
+                timer_done(&s->seek);
                 return;
-        int r = supervisor_pair(s->to_parent, MESSAGE_MANAGER, NULL, &fd, &e);
-        if (r == 0)
-                r = chan_send(s->to_manager, LINK_RECORDER, BYTES(NULL, 0), &fd, 1, &e);
-        if (r < 0)
+        }
+        if (fd < 0)
+                return;
+        timer_done(&s->seek);
+        if (chan_send(s->to_parent, MESSAGE_MANAGER, BYTES(NULL, 0), &fd, 1, &e) < 0)
                 log_error(NULL, "supervisor.link_failed", "err=\"%s\"", e.text);
+}
+
+static void supervisor_want_manager(struct supervisor *s)
+{
+        timer_start(&s->seek, s->loop, SUPERVISOR_SEEK_MS, SUPERVISOR_SEEK_MS, supervisor_seek_manager, s);
 }
 
 static int supervisor_on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
-        (void)owner;
         (void)c;
-        return err_set(e, ERR_PROTOCOL, "message %u to the supervisor, which takes none", m->type);
+        if (m->type != MESSAGE_MANAGER_GONE || m->fds_n || m->body.n)
+                return err_set(e, ERR_PROTOCOL, "message %u to the supervisor", m->type);
+        supervisor_want_manager(owner);
+        return 0;
 }
 
 static void supervisor_on_end(void *owner, struct chan *c, const struct err *e)
@@ -113,13 +125,10 @@ static void supervisor_on_end(void *owner, struct chan *c, const struct err *e)
         struct supervisor *s = owner;
 
         (void)e;
-        if (c == s->to_parent)
-                s->to_parent = chan_free(c);
-        else
-                s->to_manager = chan_free(c);
+        s->to_parent = chan_free(c);
 }
 
-static int supervisor_own_pair(struct supervisor *s, struct chan **own, int *ret_fd, struct err *e)
+static int supervisor_pair_parent(struct supervisor *s, int *ret_fd, struct err *e)
 {
         static const struct chan_events events = { supervisor_on_message, supervisor_on_end };
         int pair[2];
@@ -127,8 +136,8 @@ static int supervisor_own_pair(struct supervisor *s, struct chan **own, int *ret
         int r = chan_pair(pair, e);
         if (r < 0)
                 return r;
-        chan_free(*own);
-        *own = chan_new(s->loop, pair[0], &events, s);
+        chan_free(s->to_parent);
+        s->to_parent = chan_new(s->loop, pair[0], &events, s);
         *ret_fd = pair[1];
         return 0;
 }
@@ -138,14 +147,13 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         struct supervisor *s = c->supervisor;
 
         switch (c->kind) {
-        case SUPERVISOR_MANAGER:
-                return supervisor_own_pair(s, &s->to_manager, ret_fd, e);
         case SUPERVISOR_PARENT:
-                return supervisor_own_pair(s, &s->to_parent, ret_fd, e);
+                return supervisor_pair_parent(s, ret_fd, e);
         case SUPERVISOR_SEALER:
                 return supervisor_pair(s->to_parent, MESSAGE_SEALER, NULL, ret_fd, e);
         case SUPERVISOR_WORKER:
                 return supervisor_pair_worker(s, c->index, ret_fd, e);
+        case SUPERVISOR_MANAGER:
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -275,10 +283,11 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                 args[n++] = index;
         }
         args[n] = NULL;
+        /* Its channel where it has one, then the lock, which only needs to be held. */
         const int fds[] = { fd, s->options.lock_fd };
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
-                .fds = c->kind == SUPERVISOR_EXTRA ? NULL : fds,
-                .fds_n = c->kind == SUPERVISOR_EXTRA ? 0 : 2,
+                .fds = fd < 0 ? fds + 1 : fds,
+                .fds_n = c->kind == SUPERVISOR_EXTRA ? 0 : fd < 0 ? 1 : 2,
                 .on_exit = supervisor_on_exit,
                 .owner = c };
         return proc_start(s->loop, &o, &c->proc, e);
@@ -302,10 +311,10 @@ static void supervisor_begin(struct supervisor_child *c)
                 return;
         }
         log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
-        if (c->kind == SUPERVISOR_PARENT || c->kind == SUPERVISOR_MANAGER)
-                supervisor_link_manager(s);
-        if (c->kind == SUPERVISOR_PARENT)
+        if (c->kind == SUPERVISOR_PARENT) {
+                supervisor_want_manager(s);
                 supervisor_begin_recorder(s);
+        }
 }
 
 static struct supervisor_child *supervisor_child(struct supervisor *s, enum supervisor_kind kind, const char *name)
@@ -332,7 +341,8 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
                 s->options.workers = cores < 1 ? 1 : (unsigned)cores;
         if (s->options.workers > SUPERVISOR_WORKERS_MAX)
                 s->options.workers = SUPERVISOR_WORKERS_MAX;
-        supervisor_child(s, SUPERVISOR_MANAGER, "manager");
+        if (o->run_manager)
+                supervisor_child(s, SUPERVISOR_MANAGER, "manager");
         supervisor_child(s, SUPERVISOR_PARENT, "parent");
         supervisor_child(s, SUPERVISOR_SEALER, "sealer");
         for (unsigned i = 0; i < s->options.workers; i++) {
@@ -405,8 +415,8 @@ struct supervisor *supervisor_free(struct supervisor *s)
                 c->proc = proc_free(c->proc);
         }
         timer_done(&s->deadline);
+        timer_done(&s->seek);
         chan_free(s->to_parent);
-        chan_free(s->to_manager);
         free(s);
         return NULL;
 }

@@ -4,8 +4,10 @@
  * It holds no key, no camera and no footage; it touches the state directory only to lock it.
  *
  * Who talks to whom (each line a socket pair, made here):
- *     supervisor - parent, supervisor - manager        new channels travel over these
- *     parent - worker (each), parent - sealer, parent - manager
+ *     supervisor - parent                              new channels travel over this one
+ *     parent - worker (each), parent - sealer
+ * The parent's link to the manager is a connection to the manager's socket, made here, since the parent may not open one; whenever
+ * it ends another is sought.
  * Seal channels (worker - sealer) are made by the parent, one for each stream.
  *
  * When the parent dies, workers and sealer finish and end by themselves, and all begin again; any other process is
@@ -28,6 +30,8 @@ struct supervisor_options {
         const char *state;       /* directory */
         const char *config;      /* file, or NULL */
         unsigned workers;        /* 0: one for each core */
+        bool run_manager;        /* else it runs somewhere else on this host */
+        const char *manager;     /* the socket where the manager takes recorders */
         int lock_fd;             /* borrowed */
 };
 
