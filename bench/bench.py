@@ -344,7 +344,7 @@ def check_custos(bench, recorder, targets):
     for name, _ in targets[::step][:CHECKED_MAX]:
         clip = bench.dir / f"check-{name}.mp4"
         clip.unlink(missing_ok=True)
-        done = subprocess.run([str(bench.custos), "export", "--state", str(recorder.state), "--stream", name, "--last", "600",
+        done = subprocess.run([str(bench.custos), "export", "--state", str(recorder.state), "--camera", name, "--last", "600",
                                "--output", str(clip)], capture_output=True)
         if done.returncode or not clip.exists():
             say(f"export of {name}: {done.stderr.decode(errors='replace').strip()[-300:]}")

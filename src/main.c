@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of subcommands. Roles are started by the supervisor, or by hand on a host of their own. */
+/* The table of subcommands. Roles are started by the supervisor, or by hand on a host of their own.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ static void main_help(FILE *to)
         fprintf(to, "custos: a video management system that can itself be checked.\n\n");
         for (size_t i = 0; i < ARRAY_LEN(main_commands); i++) {
                 if (main_commands[i].text)
-                        fprintf(to, "  custos %-10s %s\n", main_commands[i].name, main_commands[i].text);
+                        fprintf(to, "  custos %-10s %s\n", main_commands[i].name,
+                                main_commands[i].text);
         }
         fprintf(to, "\ncustos COMMAND --help says more.\n");
 }
@@ -66,7 +68,8 @@ int main(int argc, char **argv)
         if (strcmp(name, "--version") == 0)
                 return cli_version(1, argv);
         if (name[0])
-                fprintf(stderr, "custos: there is no command %s\n\n", name);
-        main_help(stderr);
+                fprintf(stderr, "custos: there is no command %s\nTry: custos --help\n", name);
+        else
+                main_help(stderr);
         return 64;
 }

@@ -7,13 +7,13 @@
 
 void buf_init(struct buf *b, size_t max)
 {
-        *b = (struct buf){.max = max};
+        *b = (struct buf){ .max = max };
 }
 
 void buf_done(struct buf *b)
 {
         free(b->p);
-        *b = (struct buf){.max = b->max};
+        *b = (struct buf){ .max = b->max };
 }
 
 void buf_clear(struct buf *b)

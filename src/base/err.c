@@ -59,9 +59,9 @@ int err_wrap(struct err *e, int code, const char *fmt, ...)
 
 const char *err_name(int code)
 {
-        static const char *const names[] = {"ok", "invalid", "protocol", "corrupt", "auth",
+        static const char *const names[] = { "ok", "invalid", "protocol", "corrupt", "auth",
                 "denied", "not_found", "timeout", "unavailable", "exhausted", "io", "cancelled",
-                "again", "state", "internal"};
+                "again", "state", "internal" };
 
         if (code > 0 || -code >= (int)ARRAY_LEN(names))
                 return "unknown";

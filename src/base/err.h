@@ -12,20 +12,20 @@
 #include "base/own.h"
 
 enum err_code {
-        ERR_INVALID = -1,     /* the caller's or the user's input */
-        ERR_PROTOCOL = -2,    /* a peer broke its protocol */
-        ERR_CORRUPT = -3,     /* stored bytes are not what was written */
-        ERR_AUTH = -4,        /* who the other side is was not proved */
-        ERR_DENIED = -5,      /* known, and not allowed */
+        ERR_INVALID = -1,  /* the caller's or the user's input */
+        ERR_PROTOCOL = -2, /* a peer broke its protocol */
+        ERR_CORRUPT = -3,  /* stored bytes are not what was written */
+        ERR_AUTH = -4,     /* who the other side is was not proved */
+        ERR_DENIED = -5,   /* known, and not allowed */
         ERR_NOT_FOUND = -6,
         ERR_TIMEOUT = -7,
         ERR_UNAVAILABLE = -8, /* may work later */
         ERR_EXHAUSTED = -9,   /* a maximum was reached */
         ERR_IO = -10,
         ERR_CANCELLED = -11,
-        ERR_AGAIN = -12,      /* more input is needed; not a failure */
-        ERR_STATE = -13,      /* not now, in this state */
-        ERR_INTERNAL = -14,   /* our own bug or a library's refusal */
+        ERR_AGAIN = -12,    /* more input is needed; not a failure */
+        ERR_STATE = -13,    /* not now, in this state */
+        ERR_INTERNAL = -14, /* our own bug or a library's refusal */
 };
 
 #define ERR_TEXT_BYTES 400

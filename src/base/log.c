@@ -19,7 +19,7 @@ static struct {
         char last[160];
         long long last_us;
         unsigned repeats;
-} log_sink = {.process = "custos", .lowest = LOG_LEVEL_INFO};
+} log_sink = { .process = "custos", .lowest = LOG_LEVEL_INFO };
 
 void log_open(const char *process, enum log_level lowest, long long (*wall_us)(void))
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One line an event, logfmt, stable event name first. Only ingest/, role folders and main call this.
+ * One line an event, logfmt, stable event name first. Only ingest/, role folders and main call
+ * this.
  *
  *     log_warn(&cam->log, "camera.lost", "err=\"%s\" after_ms=%u", e.msg, ms);
  *     2026-11-22T15:40:01.221Z W worker.0 cam=7 camera.lost err="SPS: width 0" after_ms=1200
@@ -20,8 +21,8 @@ struct log_ctx {
         char prefix[96];              /* "cam=lobby-main"; may be empty */
 };
 
-/* The process's name in every line ("worker.0"), the lowest level printed, and the clock (wall, us);
- * the one mutable global of the project. Lines go to stderr. */
+/* The process's name in every line ("worker.0"), the lowest level printed, and the clock (wall,
+ * us); the one mutable global of the project. Lines go to stderr. */
 void log_open(const char *process, enum log_level lowest, long long (*wall_us)(void));
 
 void log_debug(const struct log_ctx *c, const char *event, const char *fmt, ...) PRINTF(3, 4);

@@ -3,9 +3,9 @@
  * Big-endian integers and length-prefixed fields, as in MP4 boxes, seals and the messages between
  * processes.
  *
- * Reading never runs past the end: a short read sets `bad`, yields zeros or an empty view, and every
- * later read too; the caller checks `bad` (or pack_done) once. Writing appends to a buf; running out
- * of room sets `bad` likewise.
+ * Reading never runs past the end: a short read sets `bad`, yields zeros or an empty view, and
+ * every later read too; the caller checks `bad` (or pack_done) once. Writing appends to a buf;
+ * running out of room sets `bad` likewise.
  */
 #ifndef CUSTOS_BASE_PACK_H
 #define CUSTOS_BASE_PACK_H
@@ -32,7 +32,8 @@ void unpack_copy(struct unpack *u, void *to, size_t n);
 /* A field with a u32 (u16) length before it, at most `max` bytes. */
 struct bytes unpack_field32(struct unpack *u, size_t max);
 struct bytes unpack_field16(struct unpack *u, size_t max);
-/* As unpack_field16, copied to `to` with a NUL; an inner NUL or a text of `room` bytes or more is bad. */
+/* As unpack_field16, copied to `to` with a NUL; an inner NUL or a text of `room` bytes or more is
+ * bad. */
 void unpack_string(struct unpack *u, char *to, size_t room);
 struct bytes unpack_rest(struct unpack *u);
 size_t unpack_left(const struct unpack *u);

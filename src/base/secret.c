@@ -4,8 +4,8 @@
 int secret_set(struct secret *s, struct bytes value, struct err *e)
 {
         if (value.n > SECRET_MAX)
-                return err_set(e, ERR_EXHAUSTED, "secret of %zu bytes, at most %d", value.n,
-                        SECRET_MAX);
+                return err_set(
+                        e, ERR_EXHAUSTED, "secret of %zu bytes, at most %d", value.n, SECRET_MAX);
         secret_done(s);
         s->n = value.n;
         if (value.n)

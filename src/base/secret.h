@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A short secret (key, password) of its own type, so that no formatter, log or JSON writer takes it
- * by accident. Wiped by secret_done. Processes that hold one have no core dumps and cannot be traced (os/proc).
+ * by accident. Wiped by secret_done. Processes that hold one have no core dumps and cannot be
+ * traced (os/proc).
  */
 #ifndef CUSTOS_BASE_SECRET_H
 #define CUSTOS_BASE_SECRET_H

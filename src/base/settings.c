@@ -22,44 +22,44 @@ struct settings_row {
 };
 
 static const struct settings_row settings_table[SETTINGS_COUNT] = {
-        [SETTINGS_SITE_NAME] = {"site", "name", SETTINGS_TEXT, .text = "site",
+        [SETTINGS_SITE_NAME] = { "site", "name", SETTINGS_TEXT, .text = "site",
                 .about = "Name of this site, in certificates and seals: a-z, 0-9 and -, at most 63 "
-                         "characters."},
-        [SETTINGS_WORKERS] = {"recorder", "workers", SETTINGS_NUMBER, NULL, 0, 256, 0,
-                .about = "Processes that receive cameras; 0 is one for each processor core."},
-        [SETTINGS_FRAGMENT_MS] = {"recorder", "fragment_ms", SETTINGS_NUMBER, "milliseconds", 200,
+                         "characters." },
+        [SETTINGS_WORKERS] = { "recorder", "workers", SETTINGS_NUMBER, NULL, 0, 256, 0,
+                .about = "Processes that receive cameras; 0 is one for each processor core." },
+        [SETTINGS_FRAGMENT_MS] = { "recorder", "fragment_ms", SETTINGS_NUMBER, "milliseconds", 200,
                 2000, 1000,
                 .about =
                         "A fragment is closed, sealed and written at the first key frame after "
                         "this time, and by "
-                        "2000 in any case. What is lost when a process is killed is one fragment."},
-        [SETTINGS_SEGMENT_S] = {"recorder", "segment_s", SETTINGS_NUMBER, "seconds", 2, 60, 60,
-                .about = "Length of a segment, which is one file with one key."},
-        [SETTINGS_PACE_MS] = {"recorder", "pace_ms", SETTINGS_NUMBER, "milliseconds", 0, 200, 40,
+                        "2000 in any case. What is lost when a process is killed is one fragment." },
+        [SETTINGS_SEGMENT_S] = { "recorder", "segment_s", SETTINGS_NUMBER, "seconds", 2, 60, 60,
+                .about = "Length of a segment, which is one file with one key." },
+        [SETTINGS_PACE_MS] = { "recorder", "pace_ms", SETTINGS_NUMBER, "milliseconds", 0, 200, 40,
                 .about = "Cameras' sockets are read once in this time, which costs less than "
                          "reading at every "
-                         "packet; 0 reads at once."},
-        [SETTINGS_CHUNK_MEMORY_MB] = {"recorder", "chunk_memory_mb", SETTINGS_NUMBER, "MiB", 16,
+                         "packet; 0 reads at once." },
+        [SETTINGS_CHUNK_MEMORY_MB] = { "recorder", "chunk_memory_mb", SETTINGS_NUMBER, "MiB", 16,
                 65536, 512,
-                .about = "Memory of each worker for fragments that are not on the disk yet."},
-        [SETTINGS_CONNECT_TIMEOUT_MS] = {"recorder", "connect_timeout_ms", SETTINGS_NUMBER,
+                .about = "Memory of each worker for fragments that are not on the disk yet." },
+        [SETTINGS_CONNECT_TIMEOUT_MS] = { "recorder", "connect_timeout_ms", SETTINGS_NUMBER,
                 "milliseconds", 1000, 60000, 10000,
-                .about = "A camera that has not answered in this time is tried again."},
-        [SETTINGS_IDLE_TIMEOUT_MS] = {"recorder", "idle_timeout_ms", SETTINGS_NUMBER,
+                .about = "A camera that has not answered in this time is tried again." },
+        [SETTINGS_IDLE_TIMEOUT_MS] = { "recorder", "idle_timeout_ms", SETTINGS_NUMBER,
                 "milliseconds", 1000, 60000, 10000,
                 .about = "A camera that has sent no packet for this time is lost, and connected to "
-                         "anew."},
-        [SETTINGS_BACKOFF_MAX_MS] = {"recorder", "backoff_max_ms", SETTINGS_NUMBER, "milliseconds",
+                         "anew." },
+        [SETTINGS_BACKOFF_MAX_MS] = { "recorder", "backoff_max_ms", SETTINGS_NUMBER, "milliseconds",
                 1000, 600000, 30000,
-                .about = "The longest wait between two attempts to reach a camera."},
-        [SETTINGS_SYNC_MS] = {"recorder", "sync_ms", SETTINGS_NUMBER, "milliseconds", 100, 3000,
+                .about = "The longest wait between two attempts to reach a camera." },
+        [SETTINGS_SYNC_MS] = { "recorder", "sync_ms", SETTINGS_NUMBER, "milliseconds", 100, 3000,
                 1000,
                 .about = "All that was written is made durable once in this time; a power cut "
                          "costs at most this "
-                         "and the open fragments."},
-        [SETTINGS_LOG_LEVEL] = {"log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
-                .choices = {"debug", "info", "warn", "error"},
-                .about = "The least important lines that are logged."},
+                         "and the open fragments." },
+        [SETTINGS_LOG_LEVEL] = { "log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
+                .choices = { "debug", "info", "warn", "error" },
+                .about = "The least important lines that are logged." },
 };
 
 void settings_defaults(struct settings *s)

@@ -227,7 +227,7 @@ static int str_fraction(const char *s, int64_t *ret_us)
 
 int str_parse_time(const char *s, int64_t *ret_us, struct err *e)
 {
-        static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+        static const int month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
         static const char form[] = "not a time like 2026-11-22T15:40:01Z";
         int64_t fraction;
 

@@ -19,14 +19,15 @@ void cli_state(const char *option, char to[static CLI_PATH_MAX])
         else if (environment && environment[0])
                 snprintf(to, CLI_PATH_MAX, "%s", environment);
         else
-                snprintf(to, CLI_PATH_MAX, "%s", checkout || file_exists("var/vault") ? "./var" : "/var/lib/custos");
+                snprintf(to, CLI_PATH_MAX, "%s",
+                        checkout || file_exists("var/vault") ? "./var" : "/var/lib/custos");
 }
 
 int cli_fail(const char *name, const struct err *why, const char *remedy, bool json)
 {
         if (json) {
-                json_t *o = json_pack("{s:{s:s, s:s, s:s}}", "error", "code", err_name(why->code), "text", why->text, "remedy",
-                        remedy ? remedy : "");
+                json_t *o = json_pack("{s:{s:s, s:s, s:s}}", "error", "code", err_name(why->code),
+                        "text", why->text, "remedy", remedy ? remedy : "");
                 cli_print_json(o);
                 json_decref(o);
         } else {
@@ -52,14 +53,16 @@ int cli_read_password(const char *path, struct secret *ret, struct err *e)
         while (r >= 0 && text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
                 text.n--;
         if (r >= 0)
-                r = text.n ? secret_set(ret, buf_bytes(&text), e) : err_set(e, ERR_INVALID, "%s is empty", path);
+                r = text.n ? secret_set(ret, buf_bytes(&text), e)
+                           : err_set(e, ERR_INVALID, "%s is empty", path);
         if (text.p)
                 explicit_bzero(text.p, text.room);
         buf_done(&text);
         return r < 0 ? r : 0;
 }
 
-int cli_call(const char *state, const char *type, json_t *body, json_t **ret, char *remedy, struct err *e)
+int cli_call(const char *state, const char *type, json_t *body, json_t **ret, char *remedy,
+        struct err *e)
 {
         char path[CLI_PATH_MAX + 16];
 

@@ -13,29 +13,29 @@
 static const struct {
         const char *name, *value; /* value NULL: it takes none */
 } cli_args_table[CLI_ARGS_N] = {
-        [CLI_ARGS_STATE] = {"state", "DIR"},
-        [CLI_ARGS_VAULT] = {"vault", "DIR"},
-        [CLI_ARGS_CAMERA] = {"camera", "NAME"},
-        [CLI_ARGS_STREAM] = {"stream", "NAME"},
-        [CLI_ARGS_FROM] = {"from", "TIME"},
-        [CLI_ARGS_TO] = {"to", "TIME"},
-        [CLI_ARGS_LAST] = {"last", "DURATION"},
-        [CLI_ARGS_AT] = {"at", "TIME"},
-        [CLI_ARGS_KEY] = {"key", "FILE"},
-        [CLI_ARGS_KIT] = {"recovery-kit", "FILE"},
-        [CLI_ARGS_TRUST] = {"trust", "FINGERPRINT"},
-        [CLI_ARGS_CHECK] = {"check", "FILE"},
-        [CLI_ARGS_OUTPUT] = {"output", "FILE"},
-        [CLI_ARGS_WITHOUT_AUDIO] = {"without-audio", NULL},
-        [CLI_ARGS_SKIP_DAMAGED] = {"skip-damaged", NULL},
-        [CLI_ARGS_URL] = {"url", "URL"},
-        [CLI_ARGS_USER] = {"user", "NAME"},
-        [CLI_ARGS_PASSWORD] = {"password-file", "FILE"},
-        [CLI_ARGS_PIN] = {"pin", "SHA256"},
-        [CLI_ARGS_EXAMPLE] = {"example", NULL},
-        [CLI_ARGS_MARKDOWN] = {"markdown", NULL},
-        [CLI_ARGS_JSON] = {"json", NULL},
-        [CLI_ARGS_HELP] = {"help", NULL},
+        [CLI_ARGS_STATE] = { "state", "DIR" },
+        [CLI_ARGS_VAULT] = { "vault", "DIR" },
+        [CLI_ARGS_CAMERA] = { "camera", "NAME" },
+        [CLI_ARGS_STREAM] = { "stream", "NAME" },
+        [CLI_ARGS_FROM] = { "from", "TIME" },
+        [CLI_ARGS_TO] = { "to", "TIME" },
+        [CLI_ARGS_LAST] = { "last", "DURATION" },
+        [CLI_ARGS_AT] = { "at", "TIME" },
+        [CLI_ARGS_KEY] = { "key", "FILE" },
+        [CLI_ARGS_KIT] = { "recovery-kit", "FILE" },
+        [CLI_ARGS_TRUST] = { "trust", "FINGERPRINT" },
+        [CLI_ARGS_CHECK] = { "check", "FILE" },
+        [CLI_ARGS_OUTPUT] = { "output", "FILE" },
+        [CLI_ARGS_WITHOUT_AUDIO] = { "without-audio", NULL },
+        [CLI_ARGS_SKIP_DAMAGED] = { "skip-damaged", NULL },
+        [CLI_ARGS_URL] = { "url", "URL" },
+        [CLI_ARGS_USER] = { "user", "NAME" },
+        [CLI_ARGS_PASSWORD] = { "password-file", "FILE" },
+        [CLI_ARGS_PIN] = { "pin", "SHA256" },
+        [CLI_ARGS_EXAMPLE] = { "example", NULL },
+        [CLI_ARGS_MARKDOWN] = { "markdown", NULL },
+        [CLI_ARGS_JSON] = { "json", NULL },
+        [CLI_ARGS_HELP] = { "help", NULL },
 };
 
 static bool has_bit(uint32_t set, unsigned option)
@@ -70,12 +70,13 @@ static const struct cli_args_verb *verb_of(const struct cli_args *a)
         return &a->command->verbs[a->verb];
 }
 
-/* "camera add", "export": for messages that begin with "custos NAME: ". */
-static const char *form_of(const struct cli_args *a)
+/* "add " where there are verbs, for messages that begin with "custos NAME: ". */
+static const char *form_of(const struct cli_args *a, char to[static SHOWN_MAX])
 {
-        const struct cli_args_verb *v = verb_of(a);
+        const char *word = verb_of(a)->word;
 
-        return v->word ? v->word : a->command->name;
+        snprintf(to, SHOWN_MAX, "%s%s", word ? word : "", word ? " " : "");
+        return to;
 }
 
 /* --- one value --- */
@@ -86,7 +87,7 @@ static int parse_duration(const char *text, uint64_t *ret_s)
         static const struct {
                 char letter;
                 uint64_t s;
-        } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+        } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
         char digits[16];
         size_t n = strlen(text);
         uint64_t unit_s = 1, count;
@@ -128,7 +129,8 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
         a->values[option] = value;
         switch (option) {
         case CLI_ARGS_CAMERA:
-                return str_is_camera(value) ? NULL : "a camera's name, as custos camera list shows it";
+                return str_is_camera(value) ? NULL
+                                            : "a camera's name, as custos camera list shows it";
         case CLI_ARGS_STREAM:
                 a->stream = value;
                 return str_is_stream(value) ? NULL : "a stream's name, as in main or sub";
@@ -143,7 +145,8 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
                                ? "seconds, or as in 90s, 5m, 2h, 1d, within 31 days"
                                : NULL;
         case CLI_ARGS_TRUST:
-                return parse_fingerprint(value, a->trust) < 0 ? "a fingerprint of 64 hex digits" : NULL;
+                return parse_fingerprint(value, a->trust) < 0 ? "a fingerprint of 64 hex digits"
+                                                              : NULL;
         default:
                 return value[0] && strlen(value) < CLI_PATH_MAX - sizeof "/vault"
                                ? NULL
@@ -158,34 +161,47 @@ static unsigned find_option(const char *text, size_t n)
 {
         unsigned i = 0;
 
-        while (i < CLI_ARGS_N && (strncmp(cli_args_table[i].name, text, n) != 0 || cli_args_table[i].name[n]))
+        while (i < CLI_ARGS_N &&
+                (strncmp(cli_args_table[i].name, text, n) != 0 || cli_args_table[i].name[n]))
                 i++;
         return i;
 }
 
-/* argv[*at] is "--NAME" or "--NAME=VALUE"; *at moves over a value behind it. 0, or the exit code. */
+static bool is_taken(const struct cli_args_command *c, unsigned option)
+{
+        uint32_t taken = CLI_ARGS_BIT(HELP);
+
+        for (unsigned i = 0; i < c->verbs_n; i++)
+                taken |= c->verbs[i].takes | c->verbs[i].needs;
+        return option < CLI_ARGS_N && has_bit(taken, option);
+}
+
+/* argv[*at] is "--NAME" or "--NAME=VALUE"; *at moves over a value behind it. 0, or the exit code.
+ */
 static int take_option(struct cli_args *a, int argc, char **argv, int *at)
 {
-        const char *text = argv[*at] + 2, *equals = strchr(text, '='), *wanted;
-        unsigned option = find_option(text, equals ? (size_t)(equals - text) : strlen(text));
-        uint32_t taken = CLI_ARGS_BIT(HELP);
+        const char *text = argv[*at] + 2, *equals = strchr(text, '=');
+        size_t n = equals ? (size_t)(equals - text) : strlen(text);
+        unsigned option = find_option(text, n);
         char typed[SHOWN_MAX];
 
-        for (unsigned i = 0; i < a->command->verbs_n; i++)
-                taken |= a->command->verbs[i].takes | a->command->verbs[i].needs;
-        if (option == CLI_ARGS_N || !has_bit(taken, option))
-                return cli_args_misused(a, "there is no option %s", shown(typed, argv[*at]));
-        if (has_bit(a->given, option))
-                return cli_args_misused(a, "--%s is given twice", cli_args_table[option].name);
+        if (!is_taken(a->command, option)) /* without its value, which may be a secret */
+                return cli_args_misused(a, "there is no option --%s",
+                        str_escape(
+                                typed, sizeof typed, (struct bytes){ (const uint8_t *)text, n }));
+        const char *name = cli_args_table[option].name, *form = cli_args_table[option].value;
+        if (cli_args_has(a, option))
+                return cli_args_misused(a, "--%s is given twice", name);
         a->given |= UINT32_C(1) << option;
-        if (!cli_args_table[option].value)
-                return equals ? cli_args_misused(a, "--%s takes no value", cli_args_table[option].name) : 0;
+        if (!form)
+                return equals ? cli_args_misused(a, "--%s takes no value", name) : 0;
         if (!equals && *at + 1 >= argc)
-                return cli_args_misused(a, "--%s lacks its %s", cli_args_table[option].name, cli_args_table[option].value);
+                return cli_args_misused(a, "--%s lacks its %s", name, form);
         const char *value = equals ? equals + 1 : argv[++*at];
-        wanted = take_value(a, option, value);
+        const char *wanted = take_value(a, option, value);
         if (wanted)
-                return cli_args_misused(a, "--%s takes %s, not \"%s\"", cli_args_table[option].name, wanted, shown(typed, value));
+                return cli_args_misused(
+                        a, "--%s takes %s, not \"%s\"", name, wanted, shown(typed, value));
         return 0;
 }
 
@@ -196,7 +212,10 @@ static const char *list_verbs(const struct cli_args_command *c, char to[static L
 
         to[0] = '\0';
         for (unsigned i = 0; i < c->verbs_n && n < LIST_ROOM; i++)
-                n += (size_t)snprintf(to + n, LIST_ROOM - n, "%s%s", i == 0 ? "" : i + 1 == c->verbs_n ? " or " : ", ",
+                n += (size_t)snprintf(to + n, LIST_ROOM - n, "%s%s",
+                        i == 0                ? ""
+                        : i + 1 == c->verbs_n ? " or "
+                                              : ", ",
                         c->verbs[i].word);
         return to;
 }
@@ -227,26 +246,30 @@ static int take_word(struct cli_args *a, const char *word, bool *verb_known)
 static int check_verb(const struct cli_args *a)
 {
         const struct cli_args_verb *v = verb_of(a);
-        uint32_t takes = v->takes | v->needs;
-
-        for (unsigned i = 0; i < CLI_ARGS_N; i++) {
-                if (has_bit(a->given & ~takes, i))
-                        return cli_args_misused(a, "%s takes no --%s", form_of(a), cli_args_table[i].name);
-                if (has_bit(v->needs & ~a->given, i))
-                        return cli_args_misused(a, "%s needs --%s %s", form_of(a), cli_args_table[i].name,
-                                cli_args_table[i].value ? cli_args_table[i].value : "");
-        }
         bool replaced = (a->given & v->instead) != 0;
+        char form[SHOWN_MAX];
+
+        form_of(a, form);
+        for (unsigned i = 0; i < CLI_ARGS_N; i++) {
+                const char *name = cli_args_table[i].name, *value = cli_args_table[i].value;
+                if (has_bit(a->given & ~(v->takes | v->needs), i))
+                        return cli_args_misused(a, "%stakes no --%s", form, name);
+                if (has_bit(v->needs & ~a->given, i))
+                        return cli_args_misused(a, "%sneeds --%s%s%s", form, name, value ? " " : "",
+                                value ? value : "");
+        }
         if (v->operand && !a->operand && !replaced)
-                return cli_args_misused(a, "%s needs %s", form_of(a), v->operand);
+                return cli_args_misused(
+                        a, "%sneeds %s%s", form, v->operand, v->instead ? " or --camera" : "");
         if (a->operand && replaced)
-                return cli_args_misused(a, "%s takes %s or --camera, not both", form_of(a), v->operand);
+                return cli_args_misused(a, "%stakes %s or --camera, not both", form, v->operand);
         return 0;
 }
 
 static int check_together(const struct cli_args *a)
 {
-        bool takes_camera = verb_of(a)->takes & CLI_ARGS_BIT(CAMERA) || verb_of(a)->needs & CLI_ARGS_BIT(CAMERA);
+        bool takes_camera = verb_of(a)->takes & CLI_ARGS_BIT(CAMERA) ||
+                            verb_of(a)->needs & CLI_ARGS_BIT(CAMERA);
 
         if (takes_camera && cli_args_has(a, CLI_ARGS_STREAM) && !cli_args_has(a, CLI_ARGS_CAMERA))
                 return cli_args_misused(a, "--stream goes with --camera");
@@ -260,12 +283,14 @@ static int check_together(const struct cli_args *a)
 static void fill_paths(struct cli_args *a)
 {
         if (a->values[CLI_ARGS_CAMERA])
-                snprintf(a->stream_path, sizeof a->stream_path, "%s-%s", a->values[CLI_ARGS_CAMERA], a->stream);
+                snprintf(a->stream_path, sizeof a->stream_path, "%s-%s", a->values[CLI_ARGS_CAMERA],
+                        a->stream);
         cli_state(a->values[CLI_ARGS_STATE], a->state);
         if (a->values[CLI_ARGS_VAULT])
                 snprintf(a->vault, sizeof a->vault, "%s", a->values[CLI_ARGS_VAULT]);
         else
-                snprintf(a->vault, sizeof a->vault, "%.*s/vault", (int)(sizeof a->vault - sizeof "/vault"), a->state);
+                snprintf(a->vault, sizeof a->vault, "%.*s/vault",
+                        (int)(sizeof a->vault - sizeof "/vault"), a->state);
 }
 
 bool cli_args_parse(
@@ -274,14 +299,17 @@ bool cli_args_parse(
         bool verb_known = command->verbs[0].word == NULL, words_alone = false;
         char list[LIST_ROOM], typed[SHOWN_MAX];
 
-        *a = (struct cli_args){.command = command, .stream = "main", .from_us = INT64_MIN, .to_us = INT64_MAX};
+        *a = (struct cli_args){
+                .command = command, .stream = "main", .from_us = INT64_MIN, .to_us = INT64_MAX
+        };
         for (int i = 1; i < argc && a->exit == 0; i++) {
                 if (!words_alone && strcmp(argv[i], "--") == 0)
                         words_alone = true;
                 else if (!words_alone && strncmp(argv[i], "--", 2) == 0)
                         a->exit = take_option(a, argc, argv, &i);
                 else if (!words_alone && argv[i][0] == '-' && argv[i][1])
-                        a->exit = cli_args_misused(a, "there is no option %s", shown(typed, argv[i]));
+                        a->exit =
+                                cli_args_misused(a, "there is no option %s", shown(typed, argv[i]));
                 else
                         a->exit = take_word(a, argv[i], &verb_known);
                 if (a->exit == 0 && cli_args_has(a, CLI_ARGS_HELP)) {

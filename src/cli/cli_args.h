@@ -47,23 +47,24 @@ enum cli_args_option {
         "  --key FILE           the recorder's private key, of mode 0600\n"                        \
         "  --recovery-kit FILE  a recovery kit instead; \"-\" is standard input\n"
 #define CLI_ARGS_HELP_TRUST                                                                        \
-        "  --trust FINGERPRINT  the site's fingerprint, 64 hex digits, as the site itself\n"       \
-        "                       shows it (custos status). It must not come with the\n"             \
-        "                       footage: without it nobody can tell whose site it was\n"
+        "  --trust FINGERPRINT  the site's fingerprint, 64 hex digits, as custos status\n"         \
+        "                       shows it there. It must not come with the footage:\n"              \
+        "                       without it nobody can tell whose site it was\n"
 #define CLI_ARGS_HELP_STATE                                                                        \
         "  --state DIR          the state directory (default: $CUSTOS_STATE, else ./var\n"         \
         "                       in a checkout, else /var/lib/custos)\n"
 #define CLI_ARGS_HELP_VAULT                                                                        \
         "  --vault DIR          the vault, a copy for example (default: vault in the\n"            \
         "                       state directory)\n"
-#define CLI_ARGS_HELP_TIME "Times are UTC: 2026-11-22T15:40:01Z, with up to six digits of fraction.\n"
+#define CLI_ARGS_HELP_TIME                                                                         \
+        "Times are UTC: 2026-11-22T15:40:01Z, with up to six digits of fraction.\n"
 
 /* One form of a command: custos NAME [WORD] [OPERAND] [options]. --help is always taken. */
 struct cli_args_verb {
         const char *word;      /* NULL: the command has one form alone */
         const char *operand;   /* what it is called in messages; NULL: none is taken */
         uint32_t takes, needs; /* CLI_ARGS_BIT; what is needed is taken too */
-        uint32_t instead;      /* options that stand in the place of the operand */
+        uint32_t instead;      /* CAMERA, where it may stand in the place of the operand */
 };
 
 struct cli_args_command {
@@ -77,7 +78,8 @@ struct cli_args {
         unsigned verb; /* index into command->verbs */
         const char *operand;
         uint32_t given;
-        const char *values[CLI_ARGS_N]; /* as they were typed; NULL: not given, or without a value */
+        const char
+                *values[CLI_ARGS_N]; /* as they were typed; NULL: not given, or without a value */
         bool json;
         char state[CLI_PATH_MAX], vault[CLI_PATH_MAX];
         const char *stream;              /* --stream, "main" without it */

@@ -64,7 +64,7 @@ static int on_segment(void *owner, const char *object_key, struct err *e)
                 f->candidates = xrealloc(f->candidates, f->room, sizeof *f->candidates);
         }
         struct candidate *c = &f->candidates[f->n++];
-        *c = (struct candidate){0};
+        *c = (struct candidate){ 0 };
         snprintf(c->s.object_key, sizeof c->s.object_key, "%s", object_key);
         return 0;
 }
@@ -150,7 +150,7 @@ static int find_contents(struct find *f, struct err *e)
         f->total = f->n;
         for (size_t i = 0; i < f->n; i++) {
                 struct candidate c = f->candidates[i];
-                f->candidates[i] = (struct candidate){0};
+                f->candidates[i] = (struct candidate){ 0 };
                 r = r < 0 ? r : look_into(f, &c, e);
                 if (r == 1)
                         f->candidates[kept++] = c;
@@ -202,7 +202,7 @@ static void find_order(struct find *f)
 
 static bool begins_with_key(const struct segment_fragment *fragment)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
 
         if (fmp4_read_moof(fragment->moof, &layout, NULL) < 0 || layout.tracks_n == 0)
                 return false;
@@ -275,7 +275,7 @@ static int find_choice(struct find *f, struct cli_export_found *ret, struct err 
                         ret->bytes += c->s.segment.fragments[c->s.fragments[k]].mdat.n;
                 ret->segments[ret->n++] = c->s;
                 piece_done(&c->piece);
-                *c = (struct candidate){0};
+                *c = (struct candidate){ 0 };
         }
         ret->damaged = f->damaged;
         if (ret->n == 0)
@@ -286,8 +286,8 @@ static int find_choice(struct find *f, struct cli_export_found *ret, struct err 
 
 int cli_export_find(const struct cli_export_query *q, struct cli_export_found *ret, struct err *e)
 {
-        struct find f = {.q = q, .signers = signers_new(NULL)};
-        struct cli_export_found found = {0};
+        struct find f = { .q = q, .signers = signers_new(NULL) };
+        struct cli_export_found found = { 0 };
 
         int r = q->to_us < q->from_us || q->to_us - q->from_us > CLI_EXPORT_RANGE_MAX_US
                         ? err_set(e, ERR_INVALID,
@@ -316,5 +316,5 @@ void cli_export_found_done(struct cli_export_found *f)
                 file_map_done(&f->segments[i].map);
         }
         free(f->segments);
-        *f = (struct cli_export_found){0};
+        *f = (struct cli_export_found){ 0 };
 }

@@ -155,7 +155,7 @@ static int check_file(const struct writing *w, const char *path, struct bytes ro
         verdict_init(v);
         int r = x509_key_id(root, fingerprint, e);
         if (r == 0)
-                r = verify_path(path, &(struct verify_options){.trust = fingerprint}, v, e);
+                r = verify_path(path, &(struct verify_options){ .trust = fingerprint }, v, e);
         if (r < 0)
                 return r;
         if (verdict_overall(v) != 1)
@@ -249,7 +249,7 @@ static int write_files(struct writing *w, struct cli_export_files *files, struct
 int cli_export_write(const struct cli_export_order *o, const struct cli_export_found *found,
         struct cli_export_files *ret, struct err *e)
 {
-        struct writing w = {.o = o, .found = found, .fd = -1};
+        struct writing w = { .o = o, .found = found, .fd = -1 };
         struct cli_export_files *files = xcalloc(1, sizeof *files);
 
         buf_init(&w.clear, FRAGMENT_BYTES_MAX);

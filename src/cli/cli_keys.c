@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli_keys.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/cli_args.h"
+#include "cli/cli_recorded.h"
 #include "cli/cli_wrap_key.h"
 #include "crypto/hash.h"
 #include "os/file.h"
@@ -19,43 +19,49 @@
 #define HOUR_US INT64_C(3600000000)
 #define NEAR_US INT64_C(1000000)
 
-static const char cli_keys_help[] =
-        "custos keys show --stream CAMERA-STREAM --at TIME [--key FILE | --recovery-kit FILE]\n"
-        "custos keys recovery-kit [--check FILE]\n"
-        "\n"
-        "show          the key of the segment that was being recorded at TIME "
-        "(2026-11-22T15:40:01Z), and how to play the\n"
-        "              segment with it. A segment key opens its whole segment, up to a minute. "
-        "With the recorder's key, or with\n"
-        "              --key FILE, or --recovery-kit FILE (- for standard input).\n"
-        "recovery-kit  whether the hour keys are wrapped for the site's recovery kit; --check FILE "
-        "proves that the kit in FILE\n"
-        "              opens them.\n"
-        "\n"
-        "--state DIR   the state directory (the vault is in DIR/vault)\n"
-        "--vault DIR   a vault elsewhere, a copy for example\n"
-        "--json        for programs\n"
-        "\n"
-        "Exit: 0 done (recovery-kit: all of them), 1 not (all), 64 wrong use.\n";
+enum { KEYS_SHOW, KEYS_RECOVERY_KIT };
 
-struct keys_args {
-        char state[CLI_PATH_MAX], vault[CLI_PATH_MAX + 8];
-        const char *stream, *key, *kit, *check;
-        int64_t at_us;
-        bool json, vault_given, at_given;
+static const struct cli_args_command cli_keys_command = {
+        .name = "keys",
+        .help = "custos keys show --camera NAME [--stream NAME] --at TIME\n"
+                "                 [--key FILE | --recovery-kit FILE]\n"
+                "custos keys recovery-kit [--check FILE]\n"
+                "\n"
+                "show          the key of the segment that was being recorded at TIME, and how\n"
+                "              to play the segment with it. A segment key opens its whole\n"
+                "              segment, up to a minute.\n"
+                "recovery-kit  whether the hour keys are wrapped for the site's recovery kit\n"
+                "\n" CLI_ARGS_HELP_STREAM
+                "  --at TIME            when it was recorded\n" CLI_ARGS_HELP_KEYS
+                "                       (neither: recorder/wrap.key in the state directory)\n"
+                "  --check FILE         proves that the kit in FILE opens the hour keys; \"-\"\n"
+                "                       is standard input\n" CLI_ARGS_HELP_STATE CLI_ARGS_HELP_VAULT
+                "  --json               show: [{file, kid, key}]; recovery-kit: {recipient,\n"
+                "                       key_files, good, opened, first_bad, why}; or\n"
+                "                       {error: {code, text, remedy}}\n"
+                "\n" CLI_ARGS_HELP_TIME
+                "Exit: 0 done (recovery-kit: all of them), 1 not (all), 64 wrong use.\n",
+        .verbs_n = 2,
+        .verbs = { [KEYS_SHOW] = { .word = "show",
+                           .takes = CLI_ARGS_BIT(STREAM) | CLI_ARGS_BIT(KEY) | CLI_ARGS_BIT(KIT) |
+                                    CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) | CLI_ARGS_BIT(JSON),
+                           .needs = CLI_ARGS_BIT(CAMERA) | CLI_ARGS_BIT(AT) },
+                [KEYS_RECOVERY_KIT] = { .word = "recovery-kit",
+                        .takes = CLI_ARGS_BIT(CHECK) | CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) |
+                                 CLI_ARGS_BIT(JSON) } },
 };
 
 /* --- show --- */
 
 struct found {
-        const struct keys_args *args;
+        const struct cli_args *args;
         uint8_t private_key[HPKE_PRIVATE_BYTES];
         json_t *out;
         unsigned n;
 };
 
 /* The segment's key, proved by the commitment in its seals. */
-static int segment_key_of(const struct keys_args *a, struct bytes file, uint8_t ret_kid[static 16],
+static int segment_key_of(const struct cli_args *a, struct bytes file, uint8_t ret_kid[static 16],
         uint8_t ret_key[static 16], const uint8_t private_key[static HPKE_PRIVATE_BYTES],
         struct err *e)
 {
@@ -147,52 +153,56 @@ static int find_by_files(struct found *f, struct err *e)
                 char hour[KEY_STORE_HOUR_ROOM];
                 key_store_hour(f->args->at_us + i * HOUR_US, hour);
                 hour[10] = '/';
-                r = vault_walk_segments(f->args->vault, f->args->stream, hour, on_file, f, e);
+                r = vault_walk_segments(f->args->vault, f->args->stream_path, hour, on_file, f, e);
         }
         return r;
 }
 
 static int find_segments(struct found *f, struct err *e)
 {
-        const struct keys_args *a = f->args;
+        const struct cli_args *a = f->args;
         struct index *ix = NULL;
 
         if (index_open(a->vault, &ix, NULL) < 0)
                 return find_by_files(f, e);
-        int r = index_search(ix, a->stream, a->at_us, a->at_us, on_indexed, f, e);
+        int r = index_search(ix, a->stream_path, a->at_us, a->at_us, on_indexed, f, e);
         if (r == 0 && f->n == 0) /* between the last frame of one and the first of the next */
-                r = index_search(
-                        ix, a->stream, a->at_us - NEAR_US, a->at_us + NEAR_US, on_indexed, f, e);
+                r = index_search(ix, a->stream_path, a->at_us - NEAR_US, a->at_us + NEAR_US,
+                        on_indexed, f, e);
         index_free(ix);
         return r;
 }
 
-static int keys_show(const struct keys_args *a)
+static int keys_show(const struct cli_args *a)
 {
-        struct found f = {.args = a, .out = a->json ? json_array() : NULL};
+        struct found f = { .args = a };
+        char around[CLI_RECORDED_ROOM] = "";
         struct err e;
+        int r = cli_recorded_check(a, &e);
 
-        if (!a->stream || !a->at_given)
-                return cli_misused("keys", "show takes --stream and --at");
-        int r = cli_wrap_key(a->state, a->key, a->kit, f.private_key, &e);
         if (r == 0)
-                r = find_segments(&f, &e);
+                r = cli_wrap_key(a->state, a->values[CLI_ARGS_KEY], a->values[CLI_ARGS_KIT],
+                        f.private_key, &e);
+        if (r < 0)
+                return cli_fail("keys", &e, NULL, a->json);
+        f.out = a->json ? json_array() : NULL;
+        r = find_segments(&f, &e);
         explicit_bzero(f.private_key, sizeof f.private_key);
-        if (r == 0 && f.n == 0)
-                r = err_set(&e, ERR_NOT_FOUND,
-                        "nothing of %s was recorded at that time: custos vault ls --stream %s "
-                        "shows what was",
-                        a->stream, a->stream);
+        if (r == 0 && f.n == 0) {
+                r = err_set(&e, ERR_NOT_FOUND, "nothing of %s was recorded at that time",
+                        a->stream_path);
+                cli_recorded_around(a, a->at_us, a->at_us, around);
+        }
         if (r == 0 && a->json)
                 cli_print_json(f.out);
         json_decref(f.out);
-        return r < 0 ? cli_fail("keys", &e, NULL, a->json) : CLI_OK;
+        return r < 0 ? cli_fail("keys", &e, around, a->json) : CLI_OK;
 }
 
 /* --- recovery-kit --- */
 
 struct kit_count {
-        const struct keys_args *args;
+        const struct cli_args *args;
         uint8_t recipient[HASH_BYTES];
         const uint8_t *private_key; /* with --check */
         uint64_t files, good;
@@ -266,15 +276,17 @@ static void print_kit(const struct kit_count *c)
                        "right\n");
 }
 
-static int keys_recovery_kit(const struct keys_args *a)
+static int keys_recovery_kit(const struct cli_args *a)
 {
         uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
-        struct kit_count c = {.args = a};
+        struct kit_count c = { .args = a };
         struct err e;
-        int r;
+        int r = cli_recorded_check(a, &e);
 
-        if (a->check) {
-                r = cli_wrap_key(a->state, NULL, a->check, private_key, &e);
+        if (r < 0)
+                return cli_fail("keys", &e, NULL, a->json);
+        if (a->values[CLI_ARGS_CHECK]) {
+                r = cli_wrap_key(a->state, NULL, a->values[CLI_ARGS_CHECK], private_key, &e);
                 if (r == 0)
                         r = hpke_public_of(private_key, public_key, &e);
                 c.private_key = private_key;
@@ -289,81 +301,14 @@ static int keys_recovery_kit(const struct keys_args *a)
         if (r < 0)
                 return cli_fail("keys", &e, NULL, a->json);
         print_kit(&c);
-        return c.good == c.files && (c.files > 0 || !a->check) ? CLI_OK : CLI_FAILED;
-}
-
-/* --- options --- */
-
-enum { STATE = 256, VAULT, KEY, KIT, CHECK, STREAM, AT, JSON, HELP };
-
-/* -1: go on; else the exit code. */
-static int keys_option(struct keys_args *a, int c, const char **state)
-{
-        struct err e;
-
-        switch (c) {
-        case STATE:
-                *state = optarg;
-                return -1;
-        case VAULT:
-                a->vault_given = true;
-                snprintf(a->vault, sizeof a->vault, "%s", optarg);
-                return -1;
-        case KEY:
-                a->key = optarg;
-                return -1;
-        case KIT:
-                a->kit = optarg;
-                return -1;
-        case CHECK:
-                a->check = optarg;
-                return -1;
-        case STREAM:
-                a->stream = optarg;
-                return head_is_stream_path(optarg)
-                               ? -1
-                               : cli_misused("keys", "--stream takes a camera and its stream, as "
-                                                     "in lobby-main");
-        case AT:
-                a->at_given = true;
-                return str_parse_time(optarg, &a->at_us, &e) < 0 ? cli_misused("keys", e.text) : -1;
-        case JSON:
-                a->json = true;
-                return -1;
-        case HELP:
-                fputs(cli_keys_help, stdout);
-                return CLI_OK;
-        default:
-                return cli_misused("keys", "that option is not known or lacks its value");
-        }
+        return c.good == c.files && (c.files > 0 || !c.private_key) ? CLI_OK : CLI_FAILED;
 }
 
 int cli_keys(int argc, char **argv)
 {
-        static const struct option names[] = {{"state", required_argument, NULL, STATE},
-                {"vault", required_argument, NULL, VAULT}, {"key", required_argument, NULL, KEY},
-                {"recovery-kit", required_argument, NULL, KIT},
-                {"check", required_argument, NULL, CHECK},
-                {"stream", required_argument, NULL, STREAM}, {"at", required_argument, NULL, AT},
-                {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {0}};
-        struct keys_args a = {0};
-        const char *state = NULL;
-        int c;
+        struct cli_args a;
 
-        while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
-                int r = keys_option(&a, c, &state);
-                if (r >= 0)
-                        return r;
-        }
-        cli_state(state, a.state);
-        if (!a.vault_given)
-                snprintf(a.vault, sizeof a.vault, "%s/vault", a.state);
-        if (a.key && a.kit)
-                return cli_misused("keys", "takes --key or --recovery-kit, not both");
-        const char *what = optind + 1 == argc ? argv[optind] : "";
-        if (strcmp(what, "show") == 0)
-                return keys_show(&a);
-        if (strcmp(what, "recovery-kit") == 0)
-                return keys_recovery_kit(&a);
-        return cli_misused("keys", "takes one word: show or recovery-kit");
+        if (!cli_args_parse(&a, &cli_keys_command, argc, argv))
+                return a.exit;
+        return a.verb == KEYS_SHOW ? keys_show(&a) : keys_recovery_kit(&a);
 }

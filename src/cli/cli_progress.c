@@ -9,7 +9,7 @@
 
 void cli_progress_init(struct cli_progress *p, const char *doing, bool json)
 {
-        *p = (struct cli_progress){.doing = doing, .wanted = !json && isatty(STDERR_FILENO)};
+        *p = (struct cli_progress){ .doing = doing, .wanted = !json && isatty(STDERR_FILENO) };
 }
 
 void cli_progress_on_part(void *owner, uint64_t done, uint64_t total)

@@ -39,13 +39,14 @@ static int on_stream(void *owner, const char *path, struct err *e)
         if (l->more || l->n + strlen(name) + 3 > sizeof l->text)
                 l->more++;
         else
-                l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n, "%s%s", l->n ? ", " : "", name);
+                l->n += (size_t)snprintf(
+                        l->text + l->n, sizeof l->text - l->n, "%s%s", l->n ? ", " : "", name);
         return 0;
 }
 
 static int list(const char *vault, const char *camera, struct listing *l, struct err *e)
 {
-        *l = (struct listing){.camera = camera};
+        *l = (struct listing){ .camera = camera };
         int r = vault_walk_streams(vault, on_stream, l, e);
         if (r == 0 && l->more)
                 snprintf(l->last, sizeof l->last, " and %u more", l->more);
@@ -61,19 +62,23 @@ int cli_recorded_check(const struct cli_args *a, struct err *e)
         struct listing l;
 
         if (!file_exists(a->vault))
-                return err_set(e, ERR_NOT_FOUND, "there is no vault at %.200s: --state or --vault says where it is", a->vault);
+                return err_set(e, ERR_NOT_FOUND,
+                        "there is no vault at %.200s: --state or --vault says where it is",
+                        a->vault);
         if (!camera || file_exists(dir))
                 return 0;
         int r = list(a->vault, camera, &l, e);
         if (r == 0 && l.n)
-                return err_set(e, ERR_NOT_FOUND, "there is nothing recorded of stream %s of camera %s; recorded are: %s%s",
+                return err_set(e, ERR_NOT_FOUND,
+                        "there is nothing recorded of stream %s of camera %s; recorded are: %s%s",
                         a->stream, camera, l.text, l.last);
         if (r == 0)
                 r = list(a->vault, NULL, &l, e);
         if (r < 0)
                 return r;
-        return err_set(e, ERR_NOT_FOUND, "there is nothing recorded of camera %s in %.80s; recorded are: %s%s", camera,
-                a->vault, l.n ? l.text : "no cameras yet", l.last);
+        return err_set(e, ERR_NOT_FOUND,
+                "there is nothing recorded of camera %s in %.80s; recorded are: %s%s", camera,
+                a->vault, l.n ? l.text : "none yet", l.last);
 }
 
 /* --- which times --- */
@@ -96,16 +101,16 @@ static int on_segment(void *owner, const char *object_key, struct err *e)
         return n->after_n == NEAR;
 }
 
-char *cli_recorded_around(const struct cli_args *a, int64_t from_us, int64_t to_us,
-        char to[static CLI_RECORDED_ROOM])
+char *cli_recorded_around(
+        const struct cli_args *a, int64_t from_us, int64_t to_us, char to[static CLI_RECORDED_ROOM])
 {
-        struct neighbours n = {.from_us = from_us, .to_us = to_us};
+        struct neighbours n = { .from_us = from_us, .to_us = to_us };
         int64_t until_us = INT64_MIN, next_us = INT64_MAX;
         char time[2][STR_TIME_ROOM];
         struct index_segment s;
 
         if (vault_walk_segments(a->vault, a->stream_path, NULL, on_segment, &n, NULL) < 0)
-                n = (struct neighbours){0};
+                n = (struct neighbours){ 0 };
         for (unsigned i = 0; i < 2 * NEAR; i++) {
                 const char *key = i < NEAR ? n.before[i] : n.after[i - NEAR];
                 if (!key[0] || rebuild_read_segment(a->vault, key, &s, NULL, NULL, NULL) < 0)
@@ -116,9 +121,11 @@ char *cli_recorded_around(const struct cli_args *a, int64_t from_us, int64_t to_
                         next_us = s.first_us;
         }
         bool before = until_us > 0, after = next_us != INT64_MAX;
-        snprintf(to, CLI_RECORDED_ROOM, "%s%s%s%s%s%scustos vault ls --camera %s --stream %s shows all",
-                before ? "recorded before that: until " : "", before ? str_time(time[0], until_us) : "", before ? "; " : "",
-                after ? "recorded after that: from " : "", after ? str_time(time[1], next_us) : "", after ? "; " : "",
-                a->values[CLI_ARGS_CAMERA], a->stream);
+        snprintf(to, CLI_RECORDED_ROOM,
+                "%s%s%s%s%s%scustos vault ls --camera %s --stream %s shows all",
+                before ? "recorded before that: until " : "",
+                before ? str_time(time[0], until_us) : "", before ? "; " : "",
+                after ? "recorded after that: from " : "", after ? str_time(time[1], next_us) : "",
+                after ? "; " : "", a->values[CLI_ARGS_CAMERA], a->stream);
         return to;
 }

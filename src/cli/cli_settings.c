@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli_settings.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/settings.h"
-#include "cli/cli.h"
+#include "cli/cli_args.h"
 #include "os/config.h"
 
 #define CLI_SETTINGS_TEXT_MAX (64u << 10)
 
-static const char cli_settings_help[] =
-        "custos settings [--example | --markdown | --check FILE]\n"
-        "\n"
-        "  (nothing)       every setting with its unit, default and range\n"
-        "  --example       a commented configuration file, for custos run --config FILE\n"
-        "  --markdown      docs/settings.md\n"
-        "  --check FILE    says what is wrong in a configuration file\n"
-        "\n"
-        "Exit: 0 done, 1 the file cannot be read, 64 a mistake in it or wrong use.\n";
+static const struct cli_args_command cli_settings_command = {
+        .name = "settings",
+        .help = "custos settings [--example | --markdown | --check FILE]\n"
+                "\n"
+                "Without an option: every setting with its unit, default and range.\n"
+                "\n"
+                "  --example            a commented configuration file, for custos run --config\n"
+                "  --markdown           docs/settings.md\n"
+                "  --check FILE         says what is wrong in a configuration file\n"
+                "\n"
+                "Exit: 0 done, 1 the file cannot be read, 64 a mistake in it or wrong use.\n",
+        .verbs_n = 1,
+        .verbs = { { .takes = CLI_ARGS_BIT(EXAMPLE) | CLI_ARGS_BIT(MARKDOWN) |
+                              CLI_ARGS_BIT(CHECK) } },
+};
 
 static int cli_settings_check(const char *path)
 {
@@ -34,27 +39,21 @@ static int cli_settings_check(const char *path)
 
 int cli_settings(int argc, char **argv)
 {
-        enum { EXAMPLE = 256, MARKDOWN, CHECK, HELP };
-        static const struct option names[] = {{"example", no_argument, NULL, EXAMPLE},
-                {"markdown", no_argument, NULL, MARKDOWN},
-                {"check", required_argument, NULL, CHECK}, {"help", no_argument, NULL, HELP}, {0}};
         int (*print)(struct buf *, struct err *) = settings_print_help;
+        struct cli_args a;
         struct buf text;
         struct err e;
-        int c;
 
-        while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
-                if (c == CHECK)
-                        return cli_settings_check(optarg);
-                if (c == HELP) {
-                        fputs(cli_settings_help, stdout);
-                        return CLI_OK;
-                }
-                if (c != EXAMPLE && c != MARKDOWN)
-                        return cli_misused(
-                                "settings", "that option is not known or lacks its value");
-                print = c == EXAMPLE ? settings_print_example : settings_print_markdown;
-        }
+        if (!cli_args_parse(&a, &cli_settings_command, argc, argv))
+                return a.exit;
+        if (a.given & (a.given - 1))
+                return cli_args_misused(&a, "give one of --example, --markdown and --check");
+        if (cli_args_has(&a, CLI_ARGS_CHECK))
+                return cli_settings_check(a.values[CLI_ARGS_CHECK]);
+        if (cli_args_has(&a, CLI_ARGS_EXAMPLE))
+                print = settings_print_example;
+        else if (cli_args_has(&a, CLI_ARGS_MARKDOWN))
+                print = settings_print_markdown;
         buf_init(&text, CLI_SETTINGS_TEXT_MAX);
         int r = print(&text, &e);
         if (r == 0)

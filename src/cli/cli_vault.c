@@ -3,71 +3,73 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/cli_args.h"
+#include "cli/cli_progress.h"
+#include "cli/cli_recorded.h"
 #include "cli/cli_vault_check.h"
 #include "net/link.h"
 #include "os/file.h"
 #include "seal/segment.h"
 #include "vault/rebuild.h"
 
-static const char cli_vault_help[] =
-        "custos vault check [--key FILE | --recovery-kit FILE] [--trust FINGERPRINT]\n"
-        "custos vault rebuild\n"
-        "custos vault ls [--stream CAMERA-STREAM] [--from TIME] [--to TIME]\n"
-        "\n"
-        "check    reads every byte: seals and chains, key files, index. Needs no key; with one "
-        "(--key FILE of the recorder,\n"
-        "         --recovery-kit FILE, - for standard input) it decrypts every fragment too.\n"
-        "         Exit: 0 whole, 1 a fault, 2 cannot tell (no --trust, and no fault found), 64 "
-        "wrong use.\n"
-        "rebuild  makes the index again from the files alone. Not while Custos runs on this "
-        "vault.\n"
-        "ls       segments, their times, sizes and gaps. Times as 2026-11-22T15:40:01Z.\n"
-        "\n"
-        "--state DIR   the state directory (the vault is in DIR/vault)\n"
-        "--vault DIR   a vault elsewhere, a copy for example\n"
-        "--json        for programs\n";
+enum { VAULT_CHECK, VAULT_REBUILD, VAULT_LS };
 
-struct vault_args {
-        char state[CLI_PATH_MAX], vault[CLI_PATH_MAX + 8];
-        const char *key, *kit, *trust, *stream;
-        int64_t from_us, to_us;
-        bool json, vault_given;
+static const struct cli_args_command cli_vault_command = {
+        .name = "vault",
+        .help = "custos vault check [--trust FINGERPRINT] [--key FILE | --recovery-kit FILE]\n"
+                "custos vault rebuild\n"
+                "custos vault ls [--camera NAME [--stream NAME]] [--from TIME] [--to TIME]\n"
+                "\n"
+                "check    reads every byte: seals and chains, key files, index. Needs no key;\n"
+                "         with one it decrypts every fragment too.\n"
+                "rebuild  makes the index again from the files alone. Not while Custos runs on\n"
+                "         this vault.\n"
+                "ls       segments, their times, sizes and gaps\n"
+                "\n" CLI_ARGS_HELP_TRUST CLI_ARGS_HELP_KEYS CLI_ARGS_HELP_STREAM
+                "  --from, --to TIME    what was recorded between them\n" CLI_ARGS_HELP_STATE
+                        CLI_ARGS_HELP_VAULT
+                "  --json               check: {result, fingerprint, seals, faults: [{where,\n"
+                "                       text}], segments, fragments, decrypted_fragments,\n"
+                "                       key_files, empty_files, index}, seals as items of\n"
+                "                       custos verify --json; rebuild: {segments, bytes,\n"
+                "                       streams, not_indexed}; ls: [{stream, object_key, from,\n"
+                "                       to, bytes, fragments, closed, gaps: [{cause, from, to,\n"
+                "                       frames}]}]; or {error: {code, text, remedy}}\n"
+                "\n" CLI_ARGS_HELP_TIME
+                "Exit: 0 done (check: whole), 1 not (check: a fault), 64 wrong use; of check 2:\n"
+                "cannot tell (no --trust, and no fault found).\n",
+        .verbs_n = 3,
+        .verbs = { [VAULT_CHECK] = { .word = "check",
+                           .takes = CLI_ARGS_BIT(TRUST) | CLI_ARGS_BIT(KEY) | CLI_ARGS_BIT(KIT) |
+                                    CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) |
+                                    CLI_ARGS_BIT(JSON) },
+                [VAULT_REBUILD] = { .word = "rebuild",
+                        .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) | CLI_ARGS_BIT(JSON) },
+                [VAULT_LS] = { .word = "ls",
+                        .takes = CLI_ARGS_BIT(CAMERA) | CLI_ARGS_BIT(STREAM) | CLI_ARGS_BIT(FROM) |
+                                 CLI_ARGS_BIT(TO) | CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) |
+                                 CLI_ARGS_BIT(JSON) } },
 };
 
 /* --- rebuild --- */
 
-struct rebuild_progress {
-        bool terminal;
-        uint64_t n;
-};
-
-static void on_rebuilt(void *owner, const char *object_key)
-{
-        struct rebuild_progress *p = owner;
-
-        if (p->terminal && p->n++ % 64 == 0)
-                fprintf(stderr, "\r%" PRIu64 " files  %-60.60s", p->n, object_key);
-}
-
 /* The recorder holds the lock while it runs; it would go on writing to the index that is replaced.
  */
-static int lock_vault(const struct vault_args *a, int *ret_fd, struct err *e)
+static int lock_vault(const struct cli_args *a, int *ret_fd, struct err *e)
 {
         char path[sizeof a->vault + 8], remedy[LINK_REMEDY_MAX];
         json_t *answer = NULL;
 
-        if (!file_exists(a->vault))
-                return err_set(e, ERR_NOT_FOUND, "there is no vault at %s", a->vault);
-        if (!a->vault_given &&
+        int r = cli_recorded_check(a, e);
+        if (r < 0)
+                return r;
+        if (!cli_args_has(a, CLI_ARGS_VAULT) &&
                 cli_call(a->state, "status", json_object(), &answer, remedy, NULL) == 0) {
                 json_decref(answer);
                 return err_set(e, ERR_STATE,
@@ -85,18 +87,18 @@ static int lock_vault(const struct vault_args *a, int *ret_fd, struct err *e)
         return 0;
 }
 
-static int vault_rebuild(const struct vault_args *a)
+static int vault_rebuild(const struct cli_args *a)
 {
-        struct rebuild_progress progress = {.terminal = !a->json && isatty(STDERR_FILENO)};
+        struct cli_progress progress;
         struct rebuild_result result;
         CLEANUP(own_closep) int lock = -1;
         struct err e;
 
+        cli_progress_init(&progress, "reading", a->json);
         int r = lock_vault(a, &lock, &e);
         if (r == 0)
-                r = rebuild_index_counted(a->vault, on_rebuilt, &progress, &result, &e);
-        if (progress.terminal)
-                fputs("\r\033[K", stderr);
+                r = rebuild_index_counted(a->vault, cli_progress_on_name, &progress, &result, &e);
+        cli_progress_end(&progress);
         if (r < 0)
                 return cli_fail("vault", &e, NULL, a->json);
         if (a->json) {
@@ -119,7 +121,7 @@ static int vault_rebuild(const struct vault_args *a)
 /* --- ls --- */
 
 struct listing {
-        const struct vault_args *args;
+        const struct cli_args *args;
         json_t *out; /* with --json */
         char stream[HEAD_PATH_MAX];
         uint64_t segments, bytes, gaps;
@@ -206,15 +208,18 @@ static int on_listed(void *owner, const struct index_segment *s, struct err *e)
         return 0;
 }
 
-static int vault_ls(const struct vault_args *a)
+static int vault_ls(const struct cli_args *a)
 {
-        struct listing l = {.args = a, .out = a->json ? json_array() : NULL};
+        struct listing l = { .args = a, .out = a->json ? json_array() : NULL };
         struct index *ix = NULL;
         struct err e;
 
-        int r = index_open(a->vault, &ix, &e);
+        int r = cli_recorded_check(a, &e);
         if (r == 0)
-                r = index_search(ix, a->stream, a->from_us, a->to_us, on_listed, &l, &e);
+                r = index_open(a->vault, &ix, &e);
+        if (r == 0)
+                r = index_search(ix, a->stream_path[0] ? a->stream_path : NULL, a->from_us,
+                        a->to_us, on_listed, &l, &e);
         index_free(ix);
         if (r == 0 && a->json)
                 cli_print_json(l.out);
@@ -228,101 +233,18 @@ static int vault_ls(const struct vault_args *a)
         return CLI_OK;
 }
 
-/* --- options --- */
-
-enum { STATE = 256, VAULT, KEY, KIT, TRUST, STREAM, FROM, TO, JSON, HELP };
-
-/* -1: go on; else the exit code. */
-static int vault_option(struct vault_args *a, int c, const char **state, struct err *e)
-{
-        switch (c) {
-        case STATE:
-                *state = optarg;
-                return -1;
-        case VAULT:
-                a->vault_given = true;
-                snprintf(a->vault, sizeof a->vault, "%s", optarg);
-                return -1;
-        case KEY:
-                a->key = optarg;
-                return -1;
-        case KIT:
-                a->kit = optarg;
-                return -1;
-        case TRUST:
-                a->trust = optarg;
-                return -1;
-        case STREAM:
-                a->stream = optarg;
-                return -1;
-        case FROM:
-                return str_parse_time(optarg, &a->from_us, e) < 0 ? cli_misused("vault", e->text)
-                                                                  : -1;
-        case TO:
-                return str_parse_time(optarg, &a->to_us, e) < 0 ? cli_misused("vault", e->text)
-                                                                : -1;
-        case JSON:
-                a->json = true;
-                return -1;
-        case HELP:
-                fputs(cli_vault_help, stdout);
-                return CLI_OK;
-        default:
-                return cli_misused("vault", "that option is not known or lacks its value");
-        }
-}
-
-static int vault_parse(int argc, char **argv, struct vault_args *a)
-{
-        static const struct option names[] = {{"state", required_argument, NULL, STATE},
-                {"vault", required_argument, NULL, VAULT}, {"key", required_argument, NULL, KEY},
-                {"recovery-kit", required_argument, NULL, KIT},
-                {"trust", required_argument, NULL, TRUST},
-                {"stream", required_argument, NULL, STREAM},
-                {"from", required_argument, NULL, FROM}, {"to", required_argument, NULL, TO},
-                {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {0}};
-        const char *state = NULL;
-        struct err e;
-        int c;
-
-        while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
-                int r = vault_option(a, c, &state, &e);
-                if (r >= 0)
-                        return r;
-        }
-        cli_state(state, a->state);
-        if (!a->vault_given)
-                snprintf(a->vault, sizeof a->vault, "%s/vault", a->state);
-        if (a->key && a->kit)
-                return cli_misused("vault", "takes --key or --recovery-kit, not both");
-        if (a->stream && !head_is_stream_path(a->stream))
-                return cli_misused(
-                        "vault", "--stream takes a camera and its stream, as in lobby-main");
-        return -1;
-}
-
 int cli_vault(int argc, char **argv)
 {
-        struct vault_args a = {.from_us = INT64_MIN, .to_us = INT64_MAX};
+        struct cli_args a;
 
-        int r = vault_parse(argc, argv, &a);
-        if (r >= 0)
-                return r;
-        const char *what = optind < argc ? argv[optind] : "";
-        if (optind + 1 < argc)
-                return cli_misused("vault", "takes one word: check, rebuild or ls");
-        if (strcmp(what, "check") == 0) {
-                struct cli_vault_check_options o = {.state = a.state,
-                        .vault = a.vault,
-                        .key = a.key,
-                        .kit = a.kit,
-                        .trust = a.trust,
-                        .json = a.json};
-                return cli_vault_check(&o);
-        }
-        if (strcmp(what, "rebuild") == 0)
+        if (!cli_args_parse(&a, &cli_vault_command, argc, argv))
+                return a.exit;
+        switch (a.verb) {
+        case VAULT_CHECK:
+                return cli_vault_check(&a);
+        case VAULT_REBUILD:
                 return vault_rebuild(&a);
-        if (strcmp(what, "ls") == 0)
+        default:
                 return vault_ls(&a);
-        return cli_misused("vault", "takes one word: check, rebuild or ls");
+        }
 }

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/cli_progress.h"
+#include "cli/cli_recorded.h"
 #include "cli/cli_verify.h"
 #include "cli/cli_wrap_key.h"
 #include "vault/vault_check.h"
@@ -16,32 +16,29 @@
 #define CANNOT_TELL 2
 
 struct vault_report {
-        const struct cli_vault_check_options *options;
+        const struct cli_args *args;
         json_t *faults;
-        bool progress;
+        struct cli_progress progress;
 };
 
-static void on_progress(void *owner, uint64_t done, uint64_t total)
+static bool decrypts(const struct cli_args *a)
 {
-        const struct vault_report *r = owner;
-
-        if (r->progress)
-                fprintf(stderr, "\rseals: %3u %%  ", total ? (unsigned)(done * 100 / total) : 100);
+        return cli_args_has(a, CLI_ARGS_KEY) || cli_args_has(a, CLI_ARGS_KIT);
 }
 
 static void on_segment(void *owner, const char *object_key)
 {
-        const struct vault_report *r = owner;
+        struct vault_report *r = owner;
 
-        if (r->progress)
-                fprintf(stderr, "\rfiles: %-60.60s", object_key);
+        cli_progress_on_name(&r->progress, object_key);
 }
 
 static void on_fault(void *owner, const char *where, const char *text)
 {
         struct vault_report *r = owner;
 
-        if (!r->options->json)
+        cli_progress_end(&r->progress);
+        if (!r->args->json)
                 printf("fault     %s: %s\n", where, text);
         json_array_append_new(r->faults, json_pack("{s:s, s:s}", "where", where, "text", text));
 }
@@ -68,7 +65,7 @@ static void print_json(struct vault_report *r, const struct verdict *v,
 }
 
 static void print_summary(const struct verdict *v, const struct vault_check_result *c,
-        const struct cli_vault_check_options *o, int code)
+        const struct cli_args *a, int code)
 {
         char fingerprint[65];
 
@@ -76,7 +73,7 @@ static void print_summary(const struct verdict *v, const struct vault_check_resu
                " key files; index %s\n",
                 c->segments, c->fragments, v->bytes, c->key_files,
                 c->has_index ? "present" : "missing or broken");
-        if (o->key || o->kit)
+        if (decrypts(a))
                 printf("%" PRIu64 " of %" PRIu64 " fragments decrypted\n", c->decrypted,
                         c->fragments);
         str_hex(fingerprint, BYTES(v->fingerprint, 32));
@@ -89,56 +86,54 @@ static void print_summary(const struct verdict *v, const struct vault_check_resu
         printf("the vault is: %s\n", overall_text(code));
 }
 
-static int run_checks(
-        struct vault_report *r, const uint8_t *private_key, const uint8_t *trust, struct err *e)
+static int run_checks(struct vault_report *r, const uint8_t *private_key, struct err *e)
 {
-        const struct cli_vault_check_options *o = r->options;
-        struct verify_options verify = {.trust = trust, .on_progress = on_progress, .owner = r};
-        struct vault_check_options check = {.private_key = private_key,
+        const struct cli_args *a = r->args;
+        struct verify_options verify = { .trust = cli_args_has(a, CLI_ARGS_TRUST) ? a->trust : NULL,
+                .on_progress = cli_progress_on_part,
+                .owner = &r->progress };
+        struct vault_check_options check = { .private_key = private_key,
                 .on_fault = on_fault,
                 .on_segment = on_segment,
-                .owner = r};
+                .owner = r };
         struct vault_check_result result;
         struct verdict verdict;
 
         verdict_init(&verdict);
-        int code = verify_path(o->vault, &verify, &verdict, e);
-        if (r->progress)
-                fputs("\r\033[K", stderr);
-        if (code == 0 && !o->json)
+        int code = verify_path(a->vault, &verify, &verdict, e);
+        cli_progress_end(&r->progress);
+        if (code == 0 && !a->json)
                 cli_verify_print_items(&verdict);
         if (code == 0)
-                code = vault_check(o->vault, &check, &result, e);
-        if (r->progress)
-                fputs("\r\033[K", stderr);
+                code = vault_check(a->vault, &check, &result, e);
+        cli_progress_end(&r->progress);
         if (code == 0) {
                 code = result.faults ? 1 : verdict_overall(&verdict);
-                if (o->json)
+                if (a->json)
                         print_json(r, &verdict, &result, code);
                 else
-                        print_summary(&verdict, &result, o, code);
+                        print_summary(&verdict, &result, a, code);
         }
         verdict_done(&verdict);
         return code;
 }
 
-int cli_vault_check(const struct cli_vault_check_options *o)
+int cli_vault_check(const struct cli_args *a)
 {
-        struct vault_report r = {.options = o, .progress = !o->json && isatty(STDERR_FILENO)};
-        uint8_t private_key[HPKE_PRIVATE_BYTES], trust[32];
-        bool decrypt = o->key || o->kit;
+        struct vault_report r = { .args = a };
+        uint8_t private_key[HPKE_PRIVATE_BYTES];
         struct err e;
-        int code = 0;
+        int code = cli_recorded_check(a, &e);
 
-        if (o->trust && str_unhex(trust, sizeof trust, o->trust, &e) < 0)
-                return cli_misused("vault", "--trust takes a fingerprint of 64 hex digits");
-        if (decrypt)
-                code = cli_wrap_key(o->state, o->key, o->kit, private_key, &e);
+        cli_progress_init(&r.progress, "checking", a->json);
+        if (code == 0 && decrypts(a))
+                code = cli_wrap_key(a->state, a->values[CLI_ARGS_KEY], a->values[CLI_ARGS_KIT],
+                        private_key, &e);
         if (code == 0) {
                 r.faults = json_array();
-                code = run_checks(&r, decrypt ? private_key : NULL, o->trust ? trust : NULL, &e);
+                code = run_checks(&r, decrypts(a) ? private_key : NULL, &e);
                 json_decref(r.faults);
         }
         explicit_bzero(private_key, sizeof private_key);
-        return code < 0 ? cli_fail("vault", &e, NULL, o->json) : code;
+        return code < 0 ? cli_fail("vault", &e, NULL, a->json) : code;
 }

@@ -4,16 +4,9 @@
 #ifndef CUSTOS_CLI_CLI_VAULT_CHECK_H
 #define CUSTOS_CLI_CLI_VAULT_CHECK_H
 
-#include <stdbool.h>
+#include "cli/cli_args.h"
 
-struct cli_vault_check_options {
-        const char *state, *vault;
-        const char *key, *kit; /* files; both NULL: nothing is decrypted */
-        const char *trust;     /* 64 hex digits, or NULL */
-        bool json;
-};
-
-/* Prints what was found; returns the exit code. */
-int cli_vault_check(const struct cli_vault_check_options *o);
+/* Prints what was found; returns the exit code. With --key or --recovery-kit it decrypts too. */
+int cli_vault_check(const struct cli_args *a);
 
 #endif

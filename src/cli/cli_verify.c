@@ -1,110 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli_verify.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/cli_args.h"
+#include "cli/cli_progress.h"
+#include "cli/cli_recorded.h"
 #include "verify/verify.h"
 
 #define EXIT_CANNOT_TELL 2
 #define FINGERPRINT_ROOM 65
 
-static const char cli_verify_help[] =
-        "custos verify [--trust FINGERPRINT] [--json] PATH\n"
-        "\n"
-        "Says whether footage is what a recorder of Custos sealed: unchanged, whole and in order. "
-        "PATH is an export, a\n"
-        "segment, a vault, or the directory of one stream in a vault. Reads only; needs no key, "
-        "network or database.\n"
-        "\n"
-        "  --trust FINGERPRINT  the site's fingerprint, 64 hex digits, as the site itself shows it "
-        "(custos status). It\n"
-        "                       must not come with the footage: without it nobody can tell whose "
-        "site it was.\n"
-        "  --json               the verdict as JSON\n"
-        "\n"
-        "Exit: 0 authentic, 1 not authentic, 2 cannot tell, 64 wrong use.\n";
-
-struct cli_verify_arguments {
-        const char *path;
-        bool json, help, trust_given;
-        uint8_t trust[32];
+static const struct cli_args_command cli_verify_command = {
+        .name = "verify",
+        .help = "custos verify [--trust FINGERPRINT] [--json] PATH\n"
+                "custos verify [--trust FINGERPRINT] [--json] --camera NAME [--stream NAME]\n"
+                "              [--state DIR] [--vault DIR]\n"
+                "\n"
+                "Says whether footage is what a recorder of Custos sealed: unchanged, whole and\n"
+                "in order. PATH is an export, a segment, a vault, or the directory of one stream\n"
+                "in a vault; --camera is that directory by the camera's name. Reads only; needs\n"
+                "no key, network or database.\n"
+                "\n" CLI_ARGS_HELP_TRUST CLI_ARGS_HELP_STREAM CLI_ARGS_HELP_STATE
+                        CLI_ARGS_HELP_VAULT
+                "  --json               {verdict, trust_given, trusted, fingerprint, streams,\n"
+                "                       segments, fragments, bytes, items: [{kind, stream,\n"
+                "                       from, to, where, text, offset, end}]}, from and to\n"
+                "                       null where not known, offset and end only of a place\n"
+                "                       in a file; or {error: {code, text, remedy}}\n"
+                "\n"
+                "Exit: 0 authentic, 1 not authentic, 2 cannot tell, 64 wrong use.\n",
+        .verbs_n = 1,
+        .verbs = { { .operand = "PATH",
+                .takes = CLI_ARGS_BIT(TRUST) | CLI_ARGS_BIT(CAMERA) | CLI_ARGS_BIT(STREAM) |
+                         CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) | CLI_ARGS_BIT(JSON),
+                .instead = CLI_ARGS_BIT(CAMERA) } },
 };
-
-/* Hex digits, with colons or spaces between them if somebody likes that. */
-static int cli_verify_parse_trust(const char *text, uint8_t to[static 32], struct err *e)
-{
-        char hex[FINGERPRINT_ROOM];
-        size_t n = 0;
-
-        for (; *text && n + 1 < sizeof hex; text++)
-                if (*text != ':' && *text != ' ')
-                        hex[n++] = *text >= 'A' && *text <= 'F' ? (char)(*text - 'A' + 'a') : *text;
-        hex[n] = '\0';
-        if (*text || n != FINGERPRINT_ROOM - 1)
-                return err_set(e, ERR_INVALID, "a fingerprint has 64 hex digits");
-        return str_unhex(to, 32, hex, e);
-}
-
-/* Returns 0, or the exit code of a misuse that was printed. */
-static int cli_verify_parse(int argc, char **argv, struct cli_verify_arguments *ret)
-{
-        enum { TRUST = 256, JSON, HELP };
-        static const struct option names[] = {{"trust", required_argument, NULL, TRUST},
-                {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {0}};
-        struct err e;
-        int c;
-
-        while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
-                if (c == HELP) {
-                        ret->help = true;
-                        return 0;
-                }
-                if (c == JSON)
-                        ret->json = true;
-                else if (c != TRUST)
-                        return cli_misused("verify", "that option is not known or lacks its value");
-                else if (cli_verify_parse_trust(optarg, ret->trust, &e) < 0)
-                        return cli_misused("verify", e.text);
-                else
-                        ret->trust_given = true;
-        }
-        if (argc - optind != 1)
-                return cli_misused("verify", "give one file or directory");
-        ret->path = argv[optind];
-        return 0;
-}
-
-/* --- progress --- */
-
-struct cli_verify_progress {
-        bool shown;
-        unsigned percent;
-};
-
-static void cli_verify_on_progress(void *owner, uint64_t done, uint64_t total)
-{
-        struct cli_verify_progress *p = owner;
-        unsigned percent = total ? (unsigned)(done / (total / 100 + 1)) : 100;
-
-        if (p->shown && percent == p->percent)
-                return;
-        p->shown = true;
-        p->percent = percent;
-        fprintf(stderr, "\rverifying: %3u %% of %" PRIu64 " MB", percent, total >> 20);
-        fflush(stderr);
-}
-
-static void cli_verify_end_progress(const struct cli_verify_progress *p)
-{
-        if (p->shown)
-                fputs("\r\033[K", stderr);
-}
 
 /* --- for people --- */
 
@@ -221,7 +155,7 @@ json_t *cli_verify_items_json(const struct verdict *v)
 
 static void cli_verify_print_verdict_json(const struct verdict *v, int overall)
 {
-        static const char *const words[] = {"authentic", "not authentic", "cannot tell"};
+        static const char *const words[] = { "authentic", "not authentic", "cannot tell" };
         char hex[FINGERPRINT_ROOM];
         json_t *o = json_pack("{s:s, s:b, s:b, s:s, s:i, s:i, s:I, s:I, s:o}", "verdict",
                 words[overall], "trust_given", v->trust_given, "trusted", v->trusted, "fingerprint",
@@ -233,27 +167,35 @@ static void cli_verify_print_verdict_json(const struct verdict *v, int overall)
         json_decref(o);
 }
 
+/* Returns what verify_path returns, of PATH or of the stream's directory. */
+static int cli_verify_run(const struct cli_args *a, struct verdict *v, struct err *e)
+{
+        CLEANUP(own_freep)
+        char *path =
+                a->operand ? xstrdup(a->operand) : xasprintf("%s/%s", a->vault, a->stream_path);
+        struct cli_progress progress;
+        struct verify_options o = { .trust = cli_args_has(a, CLI_ARGS_TRUST) ? a->trust : NULL,
+                .on_progress = cli_progress_on_part,
+                .owner = &progress };
+
+        cli_progress_init(&progress, "verifying", a->json);
+        int r = a->operand ? 0 : cli_recorded_check(a, e);
+        if (r == 0)
+                r = verify_path(path, &o, v, e);
+        cli_progress_end(&progress);
+        return r;
+}
+
 int cli_verify(int argc, char **argv)
 {
-        struct cli_verify_arguments a = {0};
-        struct cli_verify_progress progress = {0};
         CLEANUP(verdict_done) struct verdict v;
+        struct cli_args a;
         struct err e;
 
         verdict_init(&v);
-        int r = cli_verify_parse(argc, argv, &a);
-        if (r != 0)
-                return r;
-        if (a.help) {
-                fputs(cli_verify_help, stdout);
-                return 0;
-        }
-        struct verify_options o = {.trust = a.trust_given ? a.trust : NULL, .owner = &progress};
-        if (!a.json && isatty(STDERR_FILENO))
-                o.on_progress = cli_verify_on_progress;
-        r = verify_path(a.path, &o, &v, &e);
-        cli_verify_end_progress(&progress);
-        if (r < 0) {
+        if (!cli_args_parse(&a, &cli_verify_command, argc, argv))
+                return a.exit;
+        if (cli_verify_run(&a, &v, &e) < 0) {
                 cli_fail("verify", &e, "cannot tell anything about it", a.json);
                 return EXIT_CANNOT_TELL;
         }

@@ -2,31 +2,34 @@
 #include "cli/cli_version.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <uv.h>
 
-#include "cli/cli.h"
+#include "cli/cli_args.h"
 #include "crypto/library.h"
 #include "db/db.h"
 
-static const char cli_version_help[] =
-        "custos version [--json]\n"
-        "\n"
-        "This program's version, the formats that it writes, and the libraries that it runs with.\n"
-        "Exit: 0 done, 64 wrong use.\n";
+static const struct cli_args_command cli_version_command = {
+        .name = "version",
+        .help = "custos version [--json]\n"
+                "\n"
+                "This program's version, the formats that it writes, and the libraries that it\n"
+                "runs with.\n"
+                "\n"
+                "  --json               {custos, vault_format, seal_format, evidence_format,\n"
+                "                       openssl, libuv, sqlite, jansson}\n"
+                "\n"
+                "Exit: 0 done, 64 wrong use.\n",
+        .verbs_n = 1,
+        .verbs = { { .takes = CLI_ARGS_BIT(JSON) } },
+};
 
 int cli_version(int argc, char **argv)
 {
-        bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-        bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
+        struct cli_args a;
 
-        if (argc > 2 || (argc > 1 && !json && !help))
-                return cli_misused("version", "takes --json and nothing else");
-        if (help) {
-                fputs(cli_version_help, stdout);
-                return CLI_OK;
-        }
-        if (json) {
+        if (!cli_args_parse(&a, &cli_version_command, argc, argv))
+                return a.exit;
+        if (a.json) {
                 json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:s}", "custos",
                         CUSTOS_VERSION, "vault_format", 1, "seal_format", 1, "evidence_format", 1,
                         "openssl", library_version(), "libuv", uv_version_string(), "sqlite",

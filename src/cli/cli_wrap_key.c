@@ -90,6 +90,11 @@ int cli_wrap_key(const char *state, const char *key, const char *kit,
         if (kit)
                 return read_kit(kit, ret, e);
         snprintf(path, sizeof path, "%s/recorder/wrap.key", state);
+        if (!key && !file_exists(path))
+                return err_set(e, ERR_NOT_FOUND,
+                        "there is no recorder's key at %.200s: --state says where the state directory is, --key or "
+                        "--recovery-kit names another key",
+                        path);
         return read_key(key ? key : path, ret, e);
 }
 

@@ -42,7 +42,7 @@ void cipher_freep(struct cipher **c)
 
 void cipher_start(struct cipher *c, uint64_t iv)
 {
-        uint8_t block[16] = {0};
+        uint8_t block[16] = { 0 };
 
         for (unsigned i = 0; i < 8; i++)
                 block[i] = (uint8_t)(iv >> (56 - 8 * i));

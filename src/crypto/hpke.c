@@ -18,7 +18,7 @@ struct hpke_aead {
         size_t key_bytes;
 };
 
-static const struct hpke_aead hpke_aes_256_gcm = {0x0002, "AES-256-GCM", 32};
+static const struct hpke_aead hpke_aes_256_gcm = { 0x0002, "AES-256-GCM", 32 };
 
 struct hpke_context {
         uint8_t key[HPKE_HASH_BYTES];
@@ -29,7 +29,7 @@ struct hpke_context {
 static void hpke_extract(struct bytes suite, struct bytes salt, const char *label, struct bytes ikm,
         uint8_t ret[static HPKE_HASH_BYTES])
 {
-        struct bytes parts[] = {bytes_str("HPKE-v1"), suite, bytes_str(label), ikm};
+        struct bytes parts[] = { bytes_str("HPKE-v1"), suite, bytes_str(label), ikm };
 
         kdf_hmac_sha256_parts(salt, parts, ARRAY_LEN(parts), ret);
 }
@@ -38,9 +38,9 @@ static void hpke_extract(struct bytes suite, struct bytes salt, const char *labe
 static void hpke_expand(struct bytes suite, const uint8_t prk[static HPKE_HASH_BYTES],
         const char *label, struct bytes info, uint8_t *ret, size_t n)
 {
-        uint8_t length[2] = {0, (uint8_t)n}, one = 1, block[HPKE_HASH_BYTES];
-        struct bytes parts[] = {BYTES(length, 2), bytes_str("HPKE-v1"), suite, bytes_str(label),
-                info, BYTES(&one, 1)};
+        uint8_t length[2] = { 0, (uint8_t)n }, one = 1, block[HPKE_HASH_BYTES];
+        struct bytes parts[] = { BYTES(length, 2), bytes_str("HPKE-v1"), suite, bytes_str(label),
+                info, BYTES(&one, 1) };
 
         kdf_hmac_sha256_parts(BYTES(prk, HPKE_HASH_BYTES), parts, ARRAY_LEN(parts), block);
         memcpy(ret, block, n);
@@ -52,7 +52,7 @@ static void hpke_shared_secret(const uint8_t dh[static 32],
         const uint8_t enc[static HPKE_PUBLIC_BYTES],
         const uint8_t recipient[static HPKE_PUBLIC_BYTES], uint8_t ret[static HPKE_HASH_BYTES])
 {
-        static const uint8_t suite_id[] = {'K', 'E', 'M', HPKE_KEM_ID >> 8, HPKE_KEM_ID & 255};
+        static const uint8_t suite_id[] = { 'K', 'E', 'M', HPKE_KEM_ID >> 8, HPKE_KEM_ID & 255 };
         struct bytes suite = BYTES(suite_id, sizeof suite_id);
         uint8_t prk[HPKE_HASH_BYTES], context[2 * HPKE_PUBLIC_BYTES];
 
@@ -68,10 +68,10 @@ static void hpke_shared_secret(const uint8_t dh[static 32],
 static void hpke_schedule(const struct hpke_aead *aead,
         const uint8_t shared[static HPKE_HASH_BYTES], struct bytes info, struct hpke_context *ret)
 {
-        uint8_t suite_id[] = {'H', 'P', 'K', 'E', HPKE_KEM_ID >> 8, HPKE_KEM_ID & 255,
-                HPKE_KDF_ID >> 8, HPKE_KDF_ID & 255, (uint8_t)(aead->id >> 8), (uint8_t)aead->id};
+        uint8_t suite_id[] = { 'H', 'P', 'K', 'E', HPKE_KEM_ID >> 8, HPKE_KEM_ID & 255,
+                HPKE_KDF_ID >> 8, HPKE_KDF_ID & 255, (uint8_t)(aead->id >> 8), (uint8_t)aead->id };
         struct bytes suite = BYTES(suite_id, sizeof suite_id), none = BYTES(NULL, 0);
-        uint8_t context[1 + 2 * HPKE_HASH_BYTES] = {0}, secret[HPKE_HASH_BYTES];
+        uint8_t context[1 + 2 * HPKE_HASH_BYTES] = { 0 }, secret[HPKE_HASH_BYTES];
 
         hpke_extract(suite, none, "psk_id_hash", none, context + 1);
         hpke_extract(suite, none, "info_hash", info, context + 1 + HPKE_HASH_BYTES);

@@ -10,7 +10,7 @@
 void kdf_hmac_sha256_parts(
         struct bytes key, const struct bytes *parts, size_t parts_n, uint8_t ret[static 32])
 {
-        static const uint8_t none[1] = {0};
+        static const uint8_t none[1] = { 0 };
         char digest[] = "SHA256";
         OSSL_PARAM params[] = {
                 OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
@@ -43,7 +43,7 @@ void kdf_hkdf_sha256(struct bytes ikm, struct bytes salt, struct bytes info, uin
         assert(n <= KDF_HKDF_MAX);
         kdf_hmac_sha256(salt, ikm, prk);
         for (uint8_t i = 1; n > 0; i++) {
-                struct bytes parts[] = {BYTES(block, block_n), info, BYTES(&i, 1)};
+                struct bytes parts[] = { BYTES(block, block_n), info, BYTES(&i, 1) };
                 kdf_hmac_sha256_parts(BYTES(prk, sizeof prk), parts, ARRAY_LEN(parts), block);
                 block_n = n < KDF_BLOCK ? n : KDF_BLOCK;
                 memcpy(ret, block, block_n);

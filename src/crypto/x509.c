@@ -185,7 +185,7 @@ static int x509_verify_three(X509 *leaf, X509 *issuer, X509 *root, int64_t at_us
 
         int r = 0;
         if (X509_verify_cert(ctx) != 1) {
-                static const char *const which[] = {"seal certificate", "issuer", "root"};
+                static const char *const which[] = { "seal certificate", "issuer", "root" };
                 int depth = X509_STORE_CTX_get_error_depth(ctx);
                 r = err_set(e, ERR_AUTH, "%s: %s", which[depth < 0 || depth > 2 ? 0 : depth],
                         X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));

@@ -16,11 +16,11 @@ struct x509_profile {
 };
 
 static const struct x509_profile x509_profiles[] = {
-        [X509_ROOT] = {"critical,CA:TRUE,pathlen:1", "critical,keyCertSign,cRLSign", NULL},
-        [X509_ISSUER] = {"critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign", NULL},
-        [X509_CAMERA] = {"critical,CA:FALSE", "critical,digitalSignature", "serverAuth"},
-        [X509_NODE] = {"critical,CA:FALSE", "critical,digitalSignature", "serverAuth,clientAuth"},
-        [X509_SEAL] = {"critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36"},
+        [X509_ROOT] = { "critical,CA:TRUE,pathlen:1", "critical,keyCertSign,cRLSign", NULL },
+        [X509_ISSUER] = { "critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign", NULL },
+        [X509_CAMERA] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth" },
+        [X509_NODE] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth,clientAuth" },
+        [X509_SEAL] = { "critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36" },
 };
 
 static bool x509_issue_is_text(const char *s, const char *allowed)

@@ -65,18 +65,25 @@ int db_open(const char *path, enum db_durability durability, struct db **ret, st
         if (r < 0)
                 return r;
         struct db *d = xcalloc(1, sizeof *d);
-        if (sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-                r = err_set(e, ERR_IO, "cannot open the database %s: %s", path, sqlite3_errmsg(d->handle));
+        if (sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+                SQLITE_OK) {
+                r = err_set(e, ERR_IO, "cannot open the database %s: %s", path,
+                        sqlite3_errmsg(d->handle));
                 db_free(d);
                 return r;
         }
         sqlite3_busy_timeout(d->handle, DB_BUSY_MS);
         sqlite3_db_config(d->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         /* Statistics of the file decide whether it is a database at all: read one page. */
-        r = db_exec(d, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                       "SELECT count(*) FROM sqlite_schema;", e);
+        r = db_exec(d,
+                "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+                "SELECT count(*) FROM sqlite_schema;",
+                e);
         if (r == 0)
-                r = db_exec(d, durability == DB_DURABLE ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", e);
+                r = db_exec(d,
+                        durability == DB_DURABLE ? "PRAGMA synchronous = FULL"
+                                                 : "PRAGMA synchronous = NORMAL",
+                        e);
         if (r < 0) {
                 db_free(d);
                 return err_wrap(e, r, "%s", path);
@@ -142,8 +149,10 @@ int db_migrate(struct db *d, const char *const *steps, unsigned n, struct err *e
         if (r < 0)
                 return r;
         if (version < 0 || version > n)
-                return err_set(e, ERR_STATE, "the database has schema version %lld, this program knows up to %u: "
-                               "it was written by a later Custos", (long long)version, n);
+                return err_set(e, ERR_STATE,
+                        "the database has schema version %lld, this program knows up to %u: "
+                        "it was written by a later Custos",
+                        (long long)version, n);
         for (unsigned v = (unsigned)version; r == 0 && v < n; v++)
                 r = db_upgrade(d, steps[v], v + 1, e);
         return r;
@@ -170,7 +179,8 @@ int db_query(struct db *d, const char *sql, struct db_query **ret, struct err *e
 
         if (!q) {
                 sqlite3_stmt *statement = NULL;
-                if (sqlite3_prepare_v3(d->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK)
+                if (sqlite3_prepare_v3(d->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement,
+                            NULL) != SQLITE_OK)
                         return db_error(d, e);
                 q = xcalloc(1, sizeof *q);
                 *q = (struct db_query){ .db = d, .statement = statement };
@@ -190,7 +200,8 @@ void db_reset(struct db_query *q)
 
 void db_bind_text(struct db_query *q, int position, const char *text)
 {
-        q->bad |= sqlite3_bind_text(q->statement, position, text, -1, SQLITE_TRANSIENT) != SQLITE_OK;
+        q->bad |=
+                sqlite3_bind_text(q->statement, position, text, -1, SQLITE_TRANSIENT) != SQLITE_OK;
 }
 
 void db_bind_i64(struct db_query *q, int position, int64_t value)
@@ -203,7 +214,8 @@ void db_bind_blob(struct db_query *q, int position, struct bytes value)
         /* A null pointer would bind null instead of an empty value. */
         const void *p = value.n ? (const void *)value.p : "";
 
-        q->bad |= sqlite3_bind_blob64(q->statement, position, p, value.n, SQLITE_TRANSIENT) != SQLITE_OK;
+        q->bad |= sqlite3_bind_blob64(q->statement, position, p, value.n, SQLITE_TRANSIENT) !=
+                  SQLITE_OK;
 }
 
 int db_step(struct db_query *q, struct err *e)

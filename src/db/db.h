@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The one interface to a database: SQLite now, PostgreSQL behind the same functions later, so no type of theirs is here.
- * Statements are prepared by text once and kept; parameters are bound by position from 1, columns read from 0.
- * One connection belongs to one thread.
+ * The one interface to a database: SQLite now, PostgreSQL behind the same functions later, so no
+ * type of theirs is here. Statements are prepared by text once and kept; parameters are bound by
+ * position from 1, columns read from 0. One connection belongs to one thread.
  */
 #ifndef CUSTOS_DB_DB_H
 #define CUSTOS_DB_DB_H
@@ -11,7 +11,8 @@
 #include "base/err.h"
 
 struct db;
-struct db_query; /* borrowed from its db; valid until the next db_query of the same text, or db_free */
+struct db_query; /* borrowed from its db; valid until the next db_query of the same text, or db_free
+                  */
 
 enum db_durability {
         DB_DURABLE,    /* a commit survives a power cut */
@@ -19,13 +20,14 @@ enum db_durability {
 };
 
 /* Made with mode 0600 when it is not there. ERR_CORRUPT when it is no database. */
-int db_open(const char *path, enum db_durability durability, struct db **ret, struct err *e) MUST_USE;
+int db_open(
+        const char *path, enum db_durability durability, struct db **ret, struct err *e) MUST_USE;
 struct db *db_free(struct db *d);
 const char *db_library_version(void);
 
 /*
- * Brings the schema to version n: steps[i] is the SQL (several statements) from version i to i + 1, each in a transaction.
- * ERR_STATE when the database is of a later version than this program knows.
+ * Brings the schema to version n: steps[i] is the SQL (several statements) from version i to i + 1,
+ * each in a transaction. ERR_STATE when the database is of a later version than this program knows.
  */
 int db_migrate(struct db *d, const char *const *steps, unsigned n, struct err *e) MUST_USE;
 

@@ -214,8 +214,8 @@ static void print_json(struct stamp_check *c)
 
 static int check_stamps(int argc, char **argv)
 {
-        static const struct option options[] = {
-                {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, OPT_HELP}, {0}};
+        static const struct option options[] = { { "json", no_argument, NULL, OPT_JSON },
+                { "help", no_argument, NULL, OPT_HELP }, { 0 } };
         CLEANUP(stamp_check_freep) struct stamp_check *c = stamp_check_new();
         bool json = false;
         struct err e;
@@ -246,19 +246,20 @@ static int check_stamps(int argc, char **argv)
 
 int cli_edge(int argc, char **argv)
 {
-        static const struct option options[] = {{"listen", required_argument, NULL, OPT_LISTEN},
-                {"cert", required_argument, NULL, OPT_CERT},
-                {"key", required_argument, NULL, OPT_KEY},
-                {"stream", required_argument, NULL, OPT_STREAM},
-                {"count", required_argument, NULL, OPT_COUNT},
-                {"user", required_argument, NULL, OPT_USER},
-                {"password-file", required_argument, NULL, OPT_PASSWORD},
-                {"stamp", no_argument, NULL, OPT_STAMP}, {"burst", no_argument, NULL, OPT_BURST},
-                {"record-per-packet", no_argument, NULL, OPT_PER_PACKET},
-                {"port-file", required_argument, NULL, OPT_PORT_FILE},
-                {"plain-loopback-test", no_argument, NULL, OPT_PLAIN},
-                {"help", no_argument, NULL, OPT_HELP}, {0}};
-        struct edge_options o = {0};
+        static const struct option options[] = { { "listen", required_argument, NULL, OPT_LISTEN },
+                { "cert", required_argument, NULL, OPT_CERT },
+                { "key", required_argument, NULL, OPT_KEY },
+                { "stream", required_argument, NULL, OPT_STREAM },
+                { "count", required_argument, NULL, OPT_COUNT },
+                { "user", required_argument, NULL, OPT_USER },
+                { "password-file", required_argument, NULL, OPT_PASSWORD },
+                { "stamp", no_argument, NULL, OPT_STAMP },
+                { "burst", no_argument, NULL, OPT_BURST },
+                { "record-per-packet", no_argument, NULL, OPT_PER_PACKET },
+                { "port-file", required_argument, NULL, OPT_PORT_FILE },
+                { "plain-loopback-test", no_argument, NULL, OPT_PLAIN },
+                { "help", no_argument, NULL, OPT_HELP }, { 0 } };
+        struct edge_options o = { 0 };
         const char *fault;
         struct err e;
         int option;

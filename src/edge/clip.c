@@ -86,7 +86,7 @@ static int add_track(struct clip_reader *r, int stream, struct err *e)
 
 static int find_tracks(struct clip_reader *r, struct err *e)
 {
-        static const enum AVMediaType types[] = {AVMEDIA_TYPE_VIDEO, AVMEDIA_TYPE_AUDIO};
+        static const enum AVMediaType types[] = { AVMEDIA_TYPE_VIDEO, AVMEDIA_TYPE_AUDIO };
         int rc;
 
         for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -127,7 +127,7 @@ static int add_sample(struct clip_reader *r, unsigned track, struct err *e)
 {
         struct clip_track *t = &r->clip->tracks[track];
         const AVRational from = r->file->streams[r->stream_of[track]]->time_base;
-        const AVRational to = {1, (int)t->config.clock_rate};
+        const AVRational to = { 1, (int)t->config.clock_rate };
         const AVPacket *p = r->packet;
         const struct bytes data = BYTES(p->data, (size_t)p->size);
         struct clip_sample *s;
@@ -250,7 +250,7 @@ static int read_file(struct clip_reader *r, const char *path, struct err *e)
 int clip_open(const char *path, struct clip **ret, struct err *e)
 {
         CLEANUP(clip_freep) struct clip *c = xcalloc(1, sizeof *c);
-        struct clip_reader r = {.clip = c, .packet = av_packet_alloc()};
+        struct clip_reader r = { .clip = c, .packet = av_packet_alloc() };
         int rc;
 
         if (!r.packet)

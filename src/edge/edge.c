@@ -94,7 +94,7 @@ static int play(void *owner, const char *path,
         else
                 feed_next_start(cam->source->feed, start);
         for (unsigned i = 0; i < feed_tracks(cam->source->feed); i++)
-                ret[i] = (struct rtsp_dialog_start){start[i].sequence, start[i].timestamp};
+                ret[i] = (struct rtsp_dialog_start){ start[i].sequence, start[i].timestamp };
         return 0;
 }
 
@@ -152,7 +152,7 @@ static void send_report(
         struct edge *g, struct edge_client *c, unsigned track, int64_t boot_us, int64_t wall_us)
 {
         const struct rtsp_dialog_track *chosen = rtsp_peer_track(c->peer, track);
-        uint8_t head[RTSP_FRAME_HEAD] = {0};
+        uint8_t head[RTSP_FRAME_HEAD] = { 0 };
         struct err e;
         int r;
 
@@ -188,7 +188,7 @@ static void on_play(void *owner, struct rtsp_peer *p)
         struct feed_frame *kept;
         size_t kept_n;
 
-        *c = (struct edge_client){.peer = p, .camera = cam, .next = cam->clients};
+        *c = (struct edge_client){ .peer = p, .camera = cam, .next = cam->clients };
         cam->clients = c;
         *rtsp_peer_slot(p) = c;
         log_info(&g->log, "client.play", "cam=%s client=%s", cam->name, rtsp_peer_address(p));
@@ -284,7 +284,7 @@ static void on_pace(void *owner)
 static int add_source(struct edge *g, const struct edge_stream *stream, struct err *e)
 {
         struct edge_source *src = &g->sources[g->sources_n];
-        const struct feed_options fo = {.stamp = g->o->stamp, .keep_gop = g->o->burst};
+        const struct feed_options fo = { .stamp = g->o->stamp, .keep_gop = g->o->burst };
         struct clip *clip;
         int r = clip_open(stream->file, &clip, e);
 
@@ -378,17 +378,17 @@ static int open_all(struct edge *g, struct err *e)
 
 static int listen_up(struct edge *g, struct err *e)
 {
-        static const struct rtsp_peer_events events = {.describe = describe,
+        static const struct rtsp_peer_events events = { .describe = describe,
                 .play = play,
                 .on_play = on_play,
                 .on_stop = on_stop,
                 .on_refused = on_refused,
-                .on_end = on_end};
-        const struct rtsp_server_options so = {.tls = g->tls,
+                .on_end = on_end };
+        const struct rtsp_server_options so = { .tls = g->tls,
                 .user = g->o->user,
                 .password = &g->password,
                 .events = &events,
-                .owner = g};
+                .owner = g };
         uint16_t port;
         int r;
 

@@ -220,7 +220,7 @@ static size_t insert_stamp(
         struct feed *f, enum media_codec codec, struct bytes unit, struct feed_frame *frame)
 {
         struct stamp s = frame->stamp;
-        uint8_t nal[STAMP_NAL_ROOM], length[NAL_LENGTH_BYTES] = {0};
+        uint8_t nal[STAMP_NAL_ROOM], length[NAL_LENGTH_BYTES] = { 0 };
         const size_t at = first_slice(codec, unit, &frame->temporal_id_plus1);
         size_t n;
         struct err e;
@@ -289,7 +289,7 @@ static struct feed_frame *new_frame(struct feed *f, bool starts_group)
         if (f->frames_n == f->frames_room) {
                 f->frames = xrealloc(f->frames, f->frames_room + 1, sizeof *f->frames);
                 frame = &f->frames[f->frames_room++];
-                *frame = (struct feed_frame){0};
+                *frame = (struct feed_frame){ 0 };
                 buf_init(&frame->bytes, FRAME_BYTES_MAX);
         }
         frame = &f->frames[f->frames_n++];
@@ -319,7 +319,8 @@ int feed_pull(struct feed *f, int64_t wall_us, struct feed_frame **ret, struct e
         const struct feed_start start = sample_start(f, i, t->round, t->next);
         struct feed_frame *frame = new_frame(f, (is_video(t) || f->tracks_n == 1) && s->key);
         struct feed_packing k = {
-                .track = t, .frame = frame, .payload_type = (uint8_t)(PAYLOAD_TYPE_FIRST + i)};
+                .track = t, .frame = frame, .payload_type = (uint8_t)(PAYLOAD_TYPE_FIRST + i)
+        };
         struct bytes unit = clip_bytes(f->clip, s);
         int r;
 
@@ -327,7 +328,7 @@ int feed_pull(struct feed *f, int64_t wall_us, struct feed_frame **ret, struct e
         frame->key = s->key;
         frame->sequence = start.sequence;
         frame->timestamp = start.timestamp;
-        frame->stamp = (struct stamp){.counter = f->video_frames, .wall_us = wall_us};
+        frame->stamp = (struct stamp){ .counter = f->video_frames, .wall_us = wall_us };
         if (f->o.stamp && is_video(t)) {
                 k.stamp_from = insert_stamp(f, t->clip->config.codec, unit, frame);
                 unit = buf_bytes(&f->unit);
@@ -389,7 +390,8 @@ void feed_gop_start(const struct feed *f, struct feed_start ret[static TIMELINE_
                 while (k < f->frames_n && f->frames[k].track != i)
                         k++;
                 if (k < f->frames_n)
-                        ret[i] = (struct feed_start){f->frames[k].sequence, f->frames[k].timestamp};
+                        ret[i] = (struct feed_start){ f->frames[k].sequence,
+                                f->frames[k].timestamp };
                 else
                         ret[i] = sample_start(f, i, f->tracks[i].round, f->tracks[i].next);
         }
@@ -459,7 +461,9 @@ static int describe_track(const struct feed *f, unsigned i, struct buf *fmtp,
 
 int feed_describe(const struct feed *f, const char *name, struct buf *out, struct err *e)
 {
-        struct sdp s = {.name = bytes_str(name), .control = bytes_str("*"), .media_n = f->tracks_n};
+        struct sdp s = {
+                .name = bytes_str(name), .control = bytes_str("*"), .media_n = f->tracks_n
+        };
         struct buf fmtp[TIMELINE_TRACKS_MAX];
         char control[TIMELINE_TRACKS_MAX][8];
         int r = 0;

@@ -70,8 +70,8 @@ static int camera_of(struct stamp_check *c, const char *name, struct err *e)
         if (i == c->cameras_n) {
                 c->cameras = xrealloc(c->cameras, i + 1, sizeof *c->cameras);
                 c->marks = xrealloc(c->marks, i + 1, sizeof *c->marks);
-                c->cameras[i] = (struct stamp_check_camera){0};
-                c->marks[i] = (struct stamp_marks){0};
+                c->cameras[i] = (struct stamp_check_camera){ 0 };
+                c->marks[i] = (struct stamp_marks){ 0 };
                 memcpy(c->cameras[i].name, name, strlen(name) + 1);
                 c->cameras_n++;
         }
@@ -90,7 +90,7 @@ static int add_mark(struct stamp_check *c, const struct stamp *s, struct err *e)
                 m->room = m->room ? 2 * m->room : 1024;
                 m->p = xrealloc(m->p, m->room, sizeof *m->p);
         }
-        m->p[m->n++] = (struct stamp_mark){s->counter, s->wall_us};
+        m->p[m->n++] = (struct stamp_mark){ s->counter, s->wall_us };
         return 0;
 }
 

@@ -19,7 +19,7 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 int timeline_init(struct timeline *t, const uint32_t *clock_rates, const int64_t *ends,
         unsigned tracks_n, struct err *e)
 {
-        struct timeline made = {.tracks_n = tracks_n};
+        struct timeline made = { .tracks_n = tracks_n };
         uint32_t unit = 0; /* of the round's length, per second */
         int64_t units = 0;
 

@@ -59,8 +59,8 @@ struct camera {
 
 const char *camera_state_name(enum camera_state s)
 {
-        static const char *const names[] = {
-                "idle", "connecting", "negotiating", "streaming", "waiting", "stopped"};
+        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming",
+                "waiting", "stopped" };
 
         return s < ARRAY_LEN(names) ? names[s] : "unknown";
 }
@@ -468,13 +468,13 @@ static const struct rtsp_client_events session_handlers = {
 
 static int begin_session(struct camera *c, int fd, struct err *e)
 {
-        const struct rtsp_client_options o = {.url = &c->url,
+        const struct rtsp_client_options o = { .url = &c->url,
                 .user = c->user,
                 .password = &c->password,
                 .auth = &c->auth,
                 .handshake_ms = c->times.handshake_ms,
                 .step_ms = c->times.step_ms,
-                .pace_ms = c->pace_ms};
+                .pace_ms = c->pace_ms };
         struct tls *t;
         int r = tls_client_new(c->tls, c->url.host,
                 c->transport == CAMERA_TLS_PINNED ? c->pin : NULL, clock_wall_us(), &t, e);
@@ -497,7 +497,7 @@ void camera_socket(struct camera *c, int fd)
         enter(c);
         timer_done(&c->timer);
         c->state = CAMERA_NEGOTIATING;
-        c->connection = (struct camera_connection){.connected_us = clock_wall_us()};
+        c->connection = (struct camera_connection){ .connected_us = clock_wall_us() };
         c->video = -1;
         c->gate_open = false;
         if (begin_session(c, fd, &e) < 0)

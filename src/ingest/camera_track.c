@@ -22,7 +22,7 @@ int camera_track_init(struct camera_track *t, const struct media_config *config,
 
         if (r < 0)
                 return r;
-        *t = (struct camera_track){.config = *config, .depay = d};
+        *t = (struct camera_track){ .config = *config, .depay = d };
         return 0;
 }
 
@@ -62,7 +62,7 @@ static int64_t arrival_of(const struct camera_track *t, int64_t timestamp)
 void camera_track_push(struct camera_track *t, const struct rtp_packet *p,
         const struct rtp_arrival *a, int64_t arrival_us)
 {
-        struct depay_packet packet = {p->payload, a->timestamp, p->marker, a->lost_packets};
+        struct depay_packet packet = { p->payload, a->timestamp, p->marker, a->lost_packets };
 
         if (a->restarted && packet.lost_packets == 0)
                 packet.lost_packets = 1; /* how many is not known */

@@ -103,8 +103,9 @@ static int control_on_message(void *owner, struct chan *chan, struct chan_messag
         int r = link_parse(m->body, &request, e);
         if (r < 0)
                 return r;
-        struct control_asked *a = request.id > 0 && request.failure.code == 0 ?
-                control_ask(client->control, client->number, request.id) : NULL;
+        struct control_asked *a = request.id > 0 && request.failure.code == 0
+                                          ? control_ask(client->control, client->number, request.id)
+                                          : NULL;
         if (a)
                 client->control->on_request(client->control->owner, a->tag, &request);
         else
@@ -158,8 +159,8 @@ static void control_on_refused(void *owner, unsigned uid)
         log_warn(NULL, "control.refused", "why=\"another user\" uid=%u", uid);
 }
 
-int control_open(struct loop *l, const char *path, control_on_request on_request, void *owner, struct control **ret,
-        struct err *e)
+int control_open(struct loop *l, const char *path, control_on_request on_request, void *owner,
+        struct control **ret, struct err *e)
 {
         static const struct listener_events events = { control_on_connection, control_on_refused };
         struct control *c = xcalloc(1, sizeof *c);

@@ -63,18 +63,23 @@ int inventory_check(const struct inventory_stream *s, struct err *e)
         struct url url;
 
         if (!str_is_camera(s->camera))
-                return err_set(e, ERR_INVALID, "a camera's name has 1 to 63 of a-z, 0-9 and '-', and begins and ends with a "
-                                               "letter or digit");
+                return err_set(e, ERR_INVALID,
+                        "a camera's name has 1 to 63 of a-z, 0-9 and '-', and begins and ends with a "
+                        "letter or digit");
         if (!str_is_stream(s->stream))
-                return err_set(e, ERR_INVALID, "a stream's name has 1 to 16 of a-z and 0-9, such as main or sub");
+                return err_set(e, ERR_INVALID,
+                        "a stream's name has 1 to 16 of a-z and 0-9, such as main or sub");
         int r = url_parse(s->url, &url, e);
         if (r < 0)
                 return err_wrap(e, r, "url");
         if (url.scheme != URL_RTSPS)
-                return err_set(e, ERR_DENIED, "url: %s is not encrypted. Refused. Use rtsps:// (turn it on in the camera: "
-                                              "HTTPS or RTSP over TLS)", url_scheme_name(url.scheme));
+                return err_set(e, ERR_DENIED,
+                        "url: %s is not encrypted. Refused. Use rtsps:// (turn it on in the camera: "
+                        "HTTPS or RTSP over TLS)",
+                        url_scheme_name(url.scheme));
         if ((s->user[0] != '\0') != (s->password.n != 0))
-                return err_set(e, ERR_INVALID, "user and password come together: one of them is missing");
+                return err_set(
+                        e, ERR_INVALID, "user and password come together: one of them is missing");
         return 0;
 }
 
@@ -82,7 +87,8 @@ static int inventory_insert_camera(struct inventory *v, const char *camera, stru
 {
         struct db_query *q;
 
-        int r = db_query(v->db, "INSERT OR IGNORE INTO camera (name, added_us) VALUES (?, ?)", &q, e);
+        int r = db_query(
+                v->db, "INSERT OR IGNORE INTO camera (name, added_us) VALUES (?, ?)", &q, e);
         if (r < 0)
                 return r;
         db_bind_text(q, 1, camera);
@@ -90,13 +96,15 @@ static int inventory_insert_camera(struct inventory *v, const char *camera, stru
         return db_run(q, e);
 }
 
-static int inventory_insert_stream(struct inventory *v, const struct inventory_stream *s, struct err *e)
+static int inventory_insert_stream(
+        struct inventory *v, const struct inventory_stream *s, struct err *e)
 {
         struct db_query *q;
 
         int r = db_query(v->db,
                 "INSERT INTO stream (camera, name, url, user, password, transport, pin, audio, added_us)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", &q, e);
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                &q, e);
         if (r < 0)
                 return r;
         db_bind_text(q, 1, s->camera);
@@ -110,8 +118,10 @@ static int inventory_insert_stream(struct inventory *v, const struct inventory_s
         db_bind_i64(q, 9, clock_wall_us());
         r = db_run(q, e);
         if (r == ERR_STATE)
-                return err_set(e, ERR_STATE, "camera %s has a stream %s already. Remove the camera first, or give the "
-                                             "stream another name", s->camera, s->stream);
+                return err_set(e, ERR_STATE,
+                        "camera %s has a stream %s already. Remove the camera first, or give the "
+                        "stream another name",
+                        s->camera, s->stream);
         return r;
 }
 
@@ -142,7 +152,9 @@ static int inventory_exists(struct inventory *v, const char *camera, struct err 
         db_bind_text(q, 1, camera);
         r = db_step(q, e);
         db_reset(q);
-        return r == 0 ? err_set(e, ERR_NOT_FOUND, "there is no camera of that name: custos camera list shows them") : r;
+        return r == 0 ? err_set(e, ERR_NOT_FOUND,
+                                "there is no camera of that name: custos camera list shows them")
+                      : r;
 }
 
 int inventory_remove(struct inventory *v, const char *camera, struct err *e)
@@ -177,14 +189,16 @@ static int inventory_read(const struct db_query *q, struct inventory_stream *s, 
 }
 
 int inventory_each(struct inventory *v, const char *camera, const char *after,
-        int (*on_stream)(void *owner, const struct inventory_stream *s, struct err *e), void *owner, struct err *e)
+        int (*on_stream)(void *owner, const struct inventory_stream *s, struct err *e), void *owner,
+        struct err *e)
 {
         struct inventory_stream s = { 0 };
         struct db_query *q;
 
         int r = db_query(v->db,
                 "SELECT camera, name, url, user, password, transport, pin, audio, added_us FROM stream"
-                " WHERE (?1 IS NULL OR camera = ?1) AND camera > ?2 ORDER BY camera, name", &q, e);
+                " WHERE (?1 IS NULL OR camera = ?1) AND camera > ?2 ORDER BY camera, name",
+                &q, e);
         if (r < 0)
                 return r;
         db_bind_text(q, 1, camera);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Cameras and their streams in the site database. The schema is the final one (migrations in inventory.c); names and
- * addresses are checked here, for whoever asks.
+ * Cameras and their streams in the site database. The schema is the final one (migrations in
+ * inventory.c); names and addresses are checked here, for whoever asks.
  *
- * Passwords lie in the database, which only the manager opens (mode 0600); they never leave but in stream.set.
+ * Passwords lie in the database, which only the manager opens (mode 0600); they never leave but in
+ * stream.set.
  */
 #ifndef CUSTOS_MANAGER_INVENTORY_H
 #define CUSTOS_MANAGER_INVENTORY_H
@@ -30,17 +31,20 @@ struct inventory_stream {
 int inventory_open(const char *path, struct inventory **ret, struct err *e) MUST_USE;
 struct inventory *inventory_free(struct inventory *v);
 
-/* What a user may have typed wrong, in words: names, url (rtsps only, no user in it), user without password. */
+/* What a user may have typed wrong, in words: names, url (rtsps only, no user in it), user without
+ * password. */
 int inventory_check(const struct inventory_stream *s, struct err *e) MUST_USE;
 /* Adds the camera when it is not there, and the stream. ERR_STATE when the stream is. */
 int inventory_add(struct inventory *v, const struct inventory_stream *s, struct err *e) MUST_USE;
 /* The camera with all its streams. ERR_NOT_FOUND. */
 int inventory_remove(struct inventory *v, const char *camera, struct err *e) MUST_USE;
 /*
- * Streams in the order of camera and stream name, those of cameras behind `after` ("" for all) or of `camera` alone
- * (not NULL). Calls on_stream for each, borrowed; it stops at a negative answer, and returns that.
+ * Streams in the order of camera and stream name, those of cameras behind `after` ("" for all) or
+ * of `camera` alone (not NULL). Calls on_stream for each, borrowed; it stops at a negative answer,
+ * and returns that.
  */
 int inventory_each(struct inventory *v, const char *camera, const char *after,
-        int (*on_stream)(void *owner, const struct inventory_stream *s, struct err *e), void *owner, struct err *e) MUST_USE;
+        int (*on_stream)(void *owner, const struct inventory_stream *s, struct err *e), void *owner,
+        struct err *e) MUST_USE;
 
 #endif

@@ -18,7 +18,8 @@ static int manager_confine(const char *state, struct err *e)
 
         int r = role_confine(SANDBOX_MANAGER, paths, ARRAY_LEN(paths), e);
         if (r == 1)
-                log_warn(NULL, "sandbox.no_landlock", "effect=\"files are confined by seccomp and user alone\"");
+                log_warn(NULL, "sandbox.no_landlock",
+                        "effect=\"files are confined by seccomp and user alone\"");
         return r < 0 ? r : 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The manager process: the inventory, what cameras were seen with, the control socket. It answers the command line and
- * tells the recorder what to record. Never a key of footage.
- * A recorder connects to its socket recorder.sock.
+ * The manager process: the inventory, what cameras were seen with, the control socket. It answers
+ * the command line and tells the recorder what to record. Never a key of footage. A recorder
+ * connects to its socket recorder.sock.
  */
 #ifndef CUSTOS_MANAGER_MANAGER_H
 #define CUSTOS_MANAGER_MANAGER_H

@@ -30,7 +30,8 @@ static void recorder_link_tell_failed(void *owner)
         struct err why;
 
         timer_done(&r->failing);
-        err_set(&why, ERR_UNAVAILABLE, "the recorder does not run at the moment; it is being restarted");
+        err_set(&why, ERR_UNAVAILABLE,
+                "the recorder does not run at the moment; it is being restarted");
         unsigned n = r->failed_n;
         r->failed_n = 0;
         for (unsigned i = 0; i < n; i++)
@@ -55,14 +56,16 @@ static void recorder_link_answered(struct recorder_link *r, const struct link_me
                 uint64_t tag = o->tag;
                 o->id = 0;
                 if (tag)
-                        r->events.on_answer(r->owner, tag, m->failure.code < 0 ? NULL : m->body, &m->failure);
+                        r->events.on_answer(
+                                r->owner, tag, m->failure.code < 0 ? NULL : m->body, &m->failure);
                 else if (m->failure.code < 0)
                         log_warn(NULL, "recorder.refused", "err=\"%s\"", m->failure.text);
                 return;
         }
 }
 
-static int recorder_link_on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+static int recorder_link_on_message(
+        void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct recorder_link *r = owner;
         struct link_message message;
@@ -136,7 +139,8 @@ void recorder_link_ask(struct recorder_link *r, const char *type, json_t *body, 
                 *slot = (struct recorder_link_open){ .id = r->last_id, .tag = tag };
 }
 
-struct recorder_link *recorder_link_new(struct loop *l, const struct recorder_link_events *events, void *owner)
+struct recorder_link *recorder_link_new(
+        struct loop *l, const struct recorder_link_events *events, void *owner)
 {
         struct recorder_link *r = xcalloc(1, sizeof *r);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The manager's side of the link to the recorder (docs/spec/link.md section 3): requests out, answers back to whoever
- * asked, by number. The recorder may be away: then requests fail at once with ERR_UNAVAILABLE.
+ * The manager's side of the link to the recorder (docs/spec/link.md section 3): requests out,
+ * answers back to whoever asked, by number. The recorder may be away: then requests fail at once
+ * with ERR_UNAVAILABLE.
  */
 #ifndef CUSTOS_MANAGER_RECORDER_LINK_H
 #define CUSTOS_MANAGER_RECORDER_LINK_H
@@ -11,7 +12,8 @@
 struct recorder_link;
 
 /* body is borrowed, NULL when why says what failed. */
-typedef void (*recorder_link_on_answer)(void *owner, uint64_t tag, json_t *body, const struct err *why);
+typedef void (*recorder_link_on_answer)(
+        void *owner, uint64_t tag, json_t *body, const struct err *why);
 
 struct recorder_link_events {
         /* A recorder is there (again): it knows no stream yet. */
@@ -21,11 +23,13 @@ struct recorder_link_events {
         recorder_link_on_answer on_answer;
 };
 
-struct recorder_link *recorder_link_new(struct loop *l, const struct recorder_link_events *events, void *owner);
+struct recorder_link *recorder_link_new(
+        struct loop *l, const struct recorder_link_events *events, void *owner);
 struct recorder_link *recorder_link_free(struct recorder_link *r);
 /* Takes fd: the channel to a new recorder; the old one is forgotten, its open requests fail. */
 void recorder_link_attach(struct recorder_link *r, int fd);
-/* Takes body. The answer comes through on_answer with tag, never from within this call; tag 0: nobody waits for it. */
+/* Takes body. The answer comes through on_answer with tag, never from within this call; tag 0:
+ * nobody waits for it. */
 void recorder_link_ask(struct recorder_link *r, const char *type, json_t *body, uint64_t tag);
 
 #endif

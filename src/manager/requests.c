@@ -26,7 +26,8 @@ enum requests_wait { REQUESTS_FREE, REQUESTS_STATUS, REQUESTS_SHOW };
 struct requests {
         struct loop *loop;
         char state[4096], site[64], fingerprint[65];
-        struct buf root_pem, camera_issuer_pem; /* what cameras' certificates must chain to, and directly hang from */
+        struct buf root_pem, camera_issuer_pem; /* what cameras' certificates must chain to, and
+                                                   directly hang from */
         struct inventory *inventory;
         struct tls_memory *memory;
         struct control *control;
@@ -51,11 +52,15 @@ static void requests_tell_recorder(struct requests *r, const struct inventory_st
         snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
         if (s->pinned)
                 str_hex(pin, BYTES(s->pin, sizeof s->pin));
-        json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "stream", path, "url", s->url, "user", s->user, "transport",
-                s->pinned ? "tls-pinned" : "tls", "pin", pin, "audio", (int)s->audio);
-        json_object_set_new(body, "password", json_stringn((const char *)s->password.p, s->password.n));
-        json_object_set_new(body, "roots", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
-        json_object_set_new(body, "issuer", json_stringn((const char *)r->camera_issuer_pem.p, r->camera_issuer_pem.n));
+        json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "stream", path, "url", s->url,
+                "user", s->user, "transport", s->pinned ? "tls-pinned" : "tls", "pin", pin, "audio",
+                (int)s->audio);
+        json_object_set_new(
+                body, "password", json_stringn((const char *)s->password.p, s->password.n));
+        json_object_set_new(
+                body, "roots", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
+        json_object_set_new(body, "issuer",
+                json_stringn((const char *)r->camera_issuer_pem.p, r->camera_issuer_pem.n));
         recorder_link_ask(r->recorder, "stream.set", body, 0);
 }
 
@@ -106,17 +111,20 @@ static int requests_find_host(void *owner, const struct inventory_stream *s, str
 }
 
 /* The camera shows a key that another one has: why says it for another address. */
-static void requests_on_duplicate(struct requests *r, const char *camera, const char *stream, const char *host,
-        const uint8_t key[static 32], const struct err *why)
+static void requests_on_duplicate(struct requests *r, const char *camera, const char *stream,
+        const char *host, const uint8_t key[static 32], const struct err *why)
 {
-        const char *other_host = "", *other = tls_memory_key_owner(r->memory, camera, key, &other_host);
+        const char *other_host = "",
+                   *other = tls_memory_key_owner(r->memory, camera, key, &other_host);
         struct err e;
 
         if (!other)
                 return;
         if (strcasecmp(host, other_host) == 0) {
-                err_set(&e, ERR_DENIED, "Camera %s shows the key of camera %s, at the same address. It is recorded. If it is no "
-                                        "second channel of one device, give each a key of its own", camera, other);
+                err_set(&e, ERR_DENIED,
+                        "Camera %s shows the key of camera %s, at the same address. It is recorded. If it is no "
+                        "second channel of one device, give each a key of its own",
+                        camera, other);
                 key_alarm_set(&r->alarm, stream, false, e.text);
                 return;
         }
@@ -124,7 +132,8 @@ static void requests_on_duplicate(struct requests *r, const char *camera, const 
         recorder_link_ask(r->recorder, "stream.remove", json_pack("{s:s}", "stream", stream), 0);
 }
 
-/* A stream's connection was verified (or its pin matched): from now on nothing less is taken from this camera. */
+/* A stream's connection was verified (or its pin matched): from now on nothing less is taken from
+ * this camera. */
 static void requests_on_connected(struct requests *r, json_t *body)
 {
         const char *stream, *key_text;
@@ -133,9 +142,10 @@ static void requests_on_connected(struct requests *r, json_t *body)
         uint8_t key[32];
         struct err e;
 
-        if (json_unpack_ex(body, NULL, JSON_STRICT, "{s:s, s:i, s:s}", "stream", &stream, "protection", &protection,
-                    "camera_key", &key_text) < 0 ||
-                str_unhex(key, sizeof key, key_text, &e) < 0 || protection < 2 || strlen(stream) >= sizeof camera)
+        if (json_unpack_ex(body, NULL, JSON_STRICT, "{s:s, s:i, s:s}", "stream", &stream,
+                    "protection", &protection, "camera_key", &key_text) < 0 ||
+                str_unhex(key, sizeof key, key_text, &e) < 0 || protection < 2 ||
+                strlen(stream) >= sizeof camera)
                 return;
         snprintf(camera, sizeof camera, "%s", stream);
         char *dash = strrchr(camera, '-');
@@ -146,7 +156,8 @@ static void requests_on_connected(struct requests *r, json_t *body)
         int done = inventory_each(r->inventory, camera, "", requests_find_host, &want, &e);
         if (done == 0 && want.host[0])
                 done = tls_memory_note(r->memory, camera, want.host, key,
-                        protection == 3 ? TLS_MEMORY_VERIFIED : TLS_MEMORY_PINNED, clock_wall_us(), &e);
+                        protection == 3 ? TLS_MEMORY_VERIFIED : TLS_MEMORY_PINNED, clock_wall_us(),
+                        &e);
         if (done >= 0)
                 key_alarm_clear(&r->alarm, stream);
         if (done == 1)
@@ -167,7 +178,8 @@ static void requests_on_recorder_event(void *owner, const char *type, json_t *bo
 
 /* Answers that wait for the recorder */
 
-static void requests_wait_status(struct requests *r, enum requests_wait kind, uint64_t tag, json_t *camera, json_t *ask)
+static void requests_wait_status(
+        struct requests *r, enum requests_wait kind, uint64_t tag, json_t *camera, json_t *ask)
 {
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++) {
                 struct requests_waiting *w = &r->waiting[i];
@@ -194,10 +206,13 @@ static void requests_add_states(json_t *camera, json_t *status)
         size_t i, j;
         char path[96];
 
-        json_array_foreach (json_object_get(camera, "streams"), i, stream) {
-                snprintf(path, sizeof path, "%s-%s", name, json_string_value(json_object_get(stream, "stream")));
+        json_array_foreach(json_object_get(camera, "streams"), i, stream)
+        {
+                snprintf(path, sizeof path, "%s-%s", name,
+                        json_string_value(json_object_get(stream, "stream")));
                 json_object_set_new(stream, "state", json_null());
-                json_array_foreach (json_object_get(status, "streams"), j, state) {
+                json_array_foreach(json_object_get(status, "streams"), j, state)
+                {
                         const char *of = json_string_value(json_object_get(state, "stream"));
                         if (of && strcmp(of, path) == 0)
                                 json_object_set(stream, "state", state);
@@ -205,7 +220,8 @@ static void requests_add_states(json_t *camera, json_t *status)
         }
 }
 
-static void requests_on_recorder_answer(void *owner, uint64_t tag, json_t *body, const struct err *why)
+static void requests_on_recorder_answer(
+        void *owner, uint64_t tag, json_t *body, const struct err *why)
 {
         struct requests *r = owner;
         struct requests_waiting w = r->waiting[tag - 1];
@@ -221,8 +237,9 @@ static void requests_on_recorder_answer(void *owner, uint64_t tag, json_t *body,
                 control_answer(r->control, w.tag, json_pack("{s:o}", "camera", w.camera));
                 return;
         }
-        control_answer(r->control, w.tag, json_pack("{s:s, s:s, s:s, s:o}", "site", r->site, "fingerprint", r->fingerprint,
-                "manager", "running", "recorder", recorder));
+        control_answer(r->control, w.tag,
+                json_pack("{s:s, s:s, s:s, s:o}", "site", r->site, "fingerprint", r->fingerprint,
+                        "manager", "running", "recorder", recorder));
 }
 
 /* Requests. Each answers, or returns an error for the caller to tell. */
@@ -233,8 +250,9 @@ static json_t *requests_stream_json(const struct inventory_stream *s)
 
         if (s->pinned)
                 str_hex(pin, BYTES(s->pin, sizeof s->pin));
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "stream", s->stream, "url", s->url, "user", s->user, "transport",
-                s->pinned ? "tls-pinned" : "tls", "pin", pin, "audio", (int)s->audio, "added", str_time(added, s->added_us));
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "stream", s->stream, "url", s->url,
+                "user", s->user, "transport", s->pinned ? "tls-pinned" : "tls", "pin", pin, "audio",
+                (int)s->audio, "added", str_time(added, s->added_us));
 }
 
 struct requests_cameras {
@@ -261,7 +279,8 @@ static int requests_collect(void *owner, const struct inventory_stream *s, struc
         return 0;
 }
 
-static int requests_cameras(struct requests *r, const char *camera, const char *after, struct requests_cameras *c, struct err *e)
+static int requests_cameras(struct requests *r, const char *camera, const char *after,
+        struct requests_cameras *c, struct err *e)
 {
         int done = inventory_each(r->inventory, camera, after, requests_collect, c, e);
 
@@ -275,7 +294,8 @@ static int requests_list(struct requests *r, uint64_t tag, json_t *body, struct 
         json_int_t limit = REQUESTS_PAGE_MAX;
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s?:s, s?:I}", "after", &after, "limit", &limit) < 0)
+        if (json_unpack_ex(
+                    body, &why, JSON_STRICT, "{s?:s, s?:I}", "after", &after, "limit", &limit) < 0)
                 return err_set(e, ERR_INVALID, "camera.list: %s", why.text);
         if (limit < 1 || limit > REQUESTS_PAGE_MAX)
                 return err_set(e, ERR_INVALID, "camera.list: limit is 1 to %d", REQUESTS_PAGE_MAX);
@@ -286,7 +306,8 @@ static int requests_list(struct requests *r, uint64_t tag, json_t *body, struct 
                 json_decref(c.list);
                 return done;
         }
-        control_answer(r->control, tag, json_pack("{s:o, s:b}", "cameras", c.list, "more", (int)c.more));
+        control_answer(
+                r->control, tag, json_pack("{s:o, s:b}", "cameras", c.list, "more", (int)c.more));
         return 0;
 }
 
@@ -301,11 +322,16 @@ static int requests_show_camera(struct requests *r, uint64_t tag, const char *na
         json_decref(c.list);
         if (done < 0 || !camera) {
                 json_decref(camera);
-                return done < 0 ? done : err_set(e, ERR_NOT_FOUND, "there is no camera of that name: custos camera list shows them");
+                return done < 0
+                               ? done
+                               : err_set(e, ERR_NOT_FOUND,
+                                         "there is no camera of that name: custos camera list shows them");
         }
-        /* Streams are "<camera>-<stream>": a page that begins just before the first of this camera. */
+        /* Streams are "<camera>-<stream>": a page that begins just before the first of this camera.
+         */
         snprintf(after, sizeof after, "%s-", name);
-        requests_wait_status(r, REQUESTS_SHOW, tag, camera, json_pack("{s:s, s:i}", "after", after, "limit", 32));
+        requests_wait_status(r, REQUESTS_SHOW, tag, camera,
+                json_pack("{s:s, s:i}", "after", after, "limit", 32));
         return 0;
 }
 
@@ -325,11 +351,12 @@ static int requests_read_stream(json_t *body, struct inventory_stream *s, struct
         int audio = 1;
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:s, s?:s, s?:s, s?:s, s?:b}", "name", &name, "url", &url,
-                    "user", &user, "password", &password, "pin", &pin, "stream", &stream, "audio", &audio) < 0)
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:s, s?:s, s?:s, s?:s, s?:b}",
+                    "name", &name, "url", &url, "user", &user, "password", &password, "pin", &pin,
+                    "stream", &stream, "audio", &audio) < 0)
                 return err_set(e, ERR_INVALID, "camera.add: %s", why.text);
-        if (strlen(name) >= sizeof s->camera || strlen(stream) >= sizeof s->stream || strlen(url) >= sizeof s->url ||
-                strlen(user) >= sizeof s->user)
+        if (strlen(name) >= sizeof s->camera || strlen(stream) >= sizeof s->stream ||
+                strlen(url) >= sizeof s->url || strlen(user) >= sizeof s->user)
                 return err_set(e, ERR_INVALID, "camera.add: name, stream, url or user is too long");
         snprintf(s->camera, sizeof s->camera, "%s", name);
         snprintf(s->stream, sizeof s->stream, "%s", stream);
@@ -342,8 +369,10 @@ static int requests_read_stream(json_t *body, struct inventory_stream *s, struct
         return secret_set(&s->password, bytes_str(password), e);
 }
 
-/* What is remembered decides before what is typed: the text then says since when the camera spoke TLS. */
-static int requests_check_memory(struct requests *r, const struct inventory_stream *s, struct err *e)
+/* What is remembered decides before what is typed: the text then says since when the camera spoke
+ * TLS. */
+static int requests_check_memory(
+        struct requests *r, const struct inventory_stream *s, struct err *e)
 {
         struct url url;
 
@@ -416,7 +445,8 @@ static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, st
         (void)body;
         (void)e;
         json_t *answer = json_pack("{s:s}", "fingerprint", r->fingerprint);
-        json_object_set_new(answer, "pem", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
+        json_object_set_new(
+                answer, "pem", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
         control_answer(r->control, tag, answer);
         return 0;
 }
@@ -426,8 +456,9 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
         static const struct {
                 const char *type;
                 int (*run)(struct requests *r, uint64_t tag, json_t *body, struct err *e);
-        } known[] = { { "camera.add", requests_add }, { "camera.list", requests_list }, { "camera.show", requests_show },
-                { "camera.remove", requests_remove }, { "status", requests_status }, { "site.root", requests_site_root } };
+        } known[] = { { "camera.add", requests_add }, { "camera.list", requests_list },
+                { "camera.show", requests_show }, { "camera.remove", requests_remove },
+                { "status", requests_status }, { "site.root", requests_site_root } };
         struct requests *r = owner;
         struct err e;
 
@@ -456,7 +487,9 @@ static int requests_load_site(struct requests *r, struct err *e)
         str_hex(r->fingerprint, BYTES(fingerprint, sizeof fingerprint));
         snprintf(r->site, sizeof r->site, "%s", site_ca_name(ca));
         done = x509_pem_format(site_ca_root(ca), &r->root_pem, e);
-        return done < 0 ? done : x509_pem_format(site_ca_issuer_cert(ca, SITE_CA_CAMERAS), &r->camera_issuer_pem, e);
+        return done < 0 ? done
+                        : x509_pem_format(site_ca_issuer_cert(ca, SITE_CA_CAMERAS),
+                                  &r->camera_issuer_pem, e);
 }
 
 static void requests_on_recorder(void *owner, int fd)
@@ -469,8 +502,8 @@ static void requests_on_recorder(void *owner, int fd)
 int requests_open(struct loop *l, const char *state, struct requests **ret, struct err *e)
 {
         static const struct listener_events recorders = { requests_on_recorder, NULL };
-        static const struct recorder_link_events events = { requests_on_recorder_up, requests_on_recorder_event,
-                requests_on_recorder_answer };
+        static const struct recorder_link_events events = { requests_on_recorder_up,
+                requests_on_recorder_event, requests_on_recorder_answer };
         struct requests *r = xcalloc(1, sizeof *r);
         char path[4200];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "media/aac.h"
 
-static const uint32_t rates[] = {
-        96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350};
+static const uint32_t rates[] = { 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000,
+        12000, 11025, 8000, 7350 };
 
 #define AAC_CONFIG_MAX 64
 
@@ -51,8 +51,8 @@ static bool is_general_audio(unsigned type)
 
 int aac_config_parse(struct bytes config, struct aac_config *ret, struct err *e)
 {
-        struct bits b = {.in = config};
-        struct aac_config c = {0};
+        struct bits b = { .in = config };
+        struct aac_config c = { 0 };
 
         if (config.n < 2 || config.n > AAC_CONFIG_MAX)
                 return err_set(e, ERR_INVALID, "AudioSpecificConfig of %zu bytes", config.n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One access unit (frame) of one track, as it comes out of a depacketizer and goes into the vault:
- * the received bytes, unchanged, each NAL unit (H.264, H.265) behind a 4-byte big-endian length; one
- * raw AAC frame for audio. Borrowed by whoever is handed one, valid during the call.
+ * the received bytes, unchanged, each NAL unit (H.264, H.265) behind a 4-byte big-endian length;
+ * one raw AAC frame for audio. Borrowed by whoever is handed one, valid during the call.
  */
 #ifndef CUSTOS_MEDIA_ACCESS_UNIT_H
 #define CUSTOS_MEDIA_ACCESS_UNIT_H
@@ -19,7 +19,7 @@ enum media_codec { MEDIA_NONE, MEDIA_H264, MEDIA_H265, MEDIA_AAC };
 /* What a decoder needs before the first frame. */
 struct media_config {
         enum media_codec codec;
-        uint32_t clock_rate;   /* of RTP timestamps: 90000 for video, the sample rate for audio */
+        uint32_t clock_rate;    /* of RTP timestamps: 90000 for video, the sample rate for audio */
         uint32_t width, height; /* video, after cropping */
         uint32_t sample_rate, channels; /* audio */
         /* H.264: avcC payload; H.265: hvcC payload (ISO/IEC 14496-15); AAC: AudioSpecificConfig. */
@@ -29,13 +29,15 @@ struct media_config {
 
 struct access_unit {
         struct bytes data;
-        int64_t pts;          /* in the track's clock, extended to 64 bits, from the RTP timestamp */
-        bool key;             /* decoding can start here (H.264 IDR; H.265 IRAP) */
-        bool lost_before;     /* packets of this track were lost since the previous unit */
+        int64_t pts;      /* in the track's clock, extended to 64 bits, from the RTP timestamp */
+        bool key;         /* decoding can start here (H.264 IDR; H.265 IRAP) */
+        bool lost_before; /* packets of this track were lost since the previous unit */
         uint32_t lost_packets;
-        int64_t arrival_us;   /* wall clock of the first packet's arrival; filled by ingest */
-        int64_t sender_us;    /* wall clock by the camera's sender reports, or INT64_MIN; filled by ingest */
-        /* Set when the parameter sets seen in or before this unit differ from those before: the new ones. */
+        int64_t arrival_us; /* wall clock of the first packet's arrival; filled by ingest */
+        int64_t sender_us;  /* wall clock by the camera's sender reports, or INT64_MIN; filled by
+                               ingest */
+        /* Set when the parameter sets seen in or before this unit differ from those before: the new
+         * ones. */
         const struct media_config *new_config;
 };
 

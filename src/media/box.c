@@ -7,8 +7,8 @@
 
 static const char *box_type_text(uint32_t type, char to[static 17])
 {
-        uint8_t raw[4] = {
-                (uint8_t)(type >> 24), (uint8_t)(type >> 16), (uint8_t)(type >> 8), (uint8_t)type};
+        uint8_t raw[4] = { (uint8_t)(type >> 24), (uint8_t)(type >> 16), (uint8_t)(type >> 8),
+                (uint8_t)type };
 
         for (size_t i = 0, at = 0; i < sizeof raw; i++) {
                 bool printable = raw[i] > ' ' && raw[i] < 0x7f && raw[i] != '"' && raw[i] != '\\';
@@ -23,7 +23,7 @@ int box_next(struct bytes in, uint64_t *at, struct box *ret, struct err *e)
                 return 0;
         struct unpack u = unpack_of(bytes_sub(in, *at, in.n));
         uint64_t size = unpack_u32(&u);
-        struct box b = {.type = unpack_u32(&u), .offset = *at};
+        struct box b = { .type = unpack_u32(&u), .offset = *at };
         if (size == 1)
                 size = unpack_u64(&u);
         if (b.type == BOX_TYPE('u', 'u', 'i', 'd'))

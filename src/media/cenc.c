@@ -21,7 +21,7 @@ static int cenc_put(struct cenc_writer *w, uint32_t protected_bytes, struct err 
                                 CENC_RANGES_MAX);
                 w->clear -= clear;
                 w->ranges[w->n++] =
-                        (struct cenc_range){(uint16_t)clear, w->clear ? 0 : protected_bytes};
+                        (struct cenc_range){ (uint16_t)clear, w->clear ? 0 : protected_bytes };
         } while (w->clear);
         return 0;
 }
@@ -44,7 +44,7 @@ int cenc_plan(enum media_codec codec, struct bytes sample,
         if (!media_is_video(codec))
                 return 0;
 
-        struct cenc_writer w = {.ranges = ret};
+        struct cenc_writer w = { .ranges = ret };
         for (size_t at = 0; at < sample.n;) {
                 const uint8_t *p = sample.p + at;
 

@@ -25,7 +25,7 @@ struct depay {
 
 int depay_new(const struct media_config *initial, struct depay **ret, struct err *e)
 {
-        struct aac_config aac = {.frame_samples = 1024, .sample_rate = initial->clock_rate};
+        struct aac_config aac = { .frame_samples = 1024, .sample_rate = initial->clock_rate };
 
         if (initial->codec == MEDIA_NONE)
                 return err_set(e, ERR_INVALID, "no codec to depacketize");

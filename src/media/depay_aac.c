@@ -3,7 +3,7 @@
 
 void depay_aac_init(struct depay_aac *d)
 {
-        *d = (struct depay_aac){0};
+        *d = (struct depay_aac){ 0 };
         buf_init(&d->frame, DEPAY_AAC_FRAME_MAX);
 }
 

@@ -29,7 +29,7 @@ static int fragment(struct depay_nals *d, struct bytes payload, struct err *e)
                 return err_set(e, ERR_PROTOCOL, "H.265 fragment of %zu bytes", payload.n);
         bool first = payload.p[2] & 0x80, last = payload.p[2] & 0x40;
         unsigned type = payload.p[2] & 0x3f;
-        uint8_t head[2] = {(uint8_t)((payload.p[0] & 0x81) | type << 1), payload.p[1]};
+        uint8_t head[2] = { (uint8_t)((payload.p[0] & 0x81) | type << 1), payload.p[1] };
         struct bytes body = bytes_sub(payload, 3, payload.n);
         int r;
 

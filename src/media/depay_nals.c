@@ -6,7 +6,7 @@
 
 void depay_nals_init(struct depay_nals *d, enum media_codec codec)
 {
-        *d = (struct depay_nals){.skipping = true};
+        *d = (struct depay_nals){ .skipping = true };
         buf_init(&d->unit, ACCESS_UNIT_MAX);
         buf_init(&d->split, ACCESS_UNIT_MAX);
         parameter_sets_init(&d->sets, codec);

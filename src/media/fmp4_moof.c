@@ -177,7 +177,7 @@ static size_t put_traf(struct pack *p, const struct fmp4_fragment_track *t, size
 int fmp4_write_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e)
 {
         size_t before = out->n;
-        size_t data_offsets[FMP4_TRACKS_MAX] = {0};
+        size_t data_offsets[FMP4_TRACKS_MAX] = { 0 };
         int r = check_fragment(f, e);
 
         if (r < 0)
@@ -331,7 +331,7 @@ static int compare_moof(struct bytes moof, const struct fmp4_fragment *f, struct
 
 int fmp4_read_moof(struct bytes moof, struct fmp4_fragment *ret, struct err *e)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment f = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment f = { 0 };
         struct box b, child;
         uint64_t at = 0;
         int r = box_next(moof, &at, &b, e);
@@ -349,7 +349,7 @@ int fmp4_read_moof(struct bytes moof, struct fmp4_fragment *ret, struct err *e)
         if (r < 0)
                 return err_wrap(e, ERR_CORRUPT, "moof");
         *ret = f;
-        f = (struct fmp4_fragment){0};
+        f = (struct fmp4_fragment){ 0 };
         return 0;
 }
 
@@ -359,5 +359,5 @@ void fmp4_fragment_done(struct fmp4_fragment *f)
                 free(f->tracks[i].samples);
                 free(f->tracks[i].ranges);
         }
-        *f = (struct fmp4_fragment){0};
+        *f = (struct fmp4_fragment){ 0 };
 }

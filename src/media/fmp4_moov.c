@@ -13,17 +13,17 @@
 
 static const uint8_t fmp4_moov_head_type[16] = FMP4_HEAD_USER_TYPE;
 /* The 'common' system: a key id and nothing else. */
-static const uint8_t fmp4_moov_pssh_system[16] = {0x10, 0x77, 0xef, 0xec, 0xc0, 0xb2, 0x4d, 0x02,
-        0xac, 0xe3, 0x3c, 0x1e, 0x52, 0xe2, 0xfb, 0x4b};
+static const uint8_t fmp4_moov_pssh_system[16] = { 0x10, 0x77, 0xef, 0xec, 0xc0, 0xb2, 0x4d, 0x02,
+        0xac, 0xe3, 0x3c, 0x1e, 0x52, 0xe2, 0xfb, 0x4b };
 
 /* What differs between codecs. */
 static const struct fmp4_codec {
         enum media_codec codec;
         uint32_t format, config;
 } fmp4_moov_codecs[] = {
-        {MEDIA_H264, T('a', 'v', 'c', '1'), T('a', 'v', 'c', 'C')},
-        {MEDIA_H265, T('h', 'v', 'c', '1'), T('h', 'v', 'c', 'C')},
-        {MEDIA_AAC, T('m', 'p', '4', 'a'), T('e', 's', 'd', 's')},
+        { MEDIA_H264, T('a', 'v', 'c', '1'), T('a', 'v', 'c', 'C') },
+        { MEDIA_H265, T('h', 'v', 'c', '1'), T('h', 'v', 'c', 'C') },
+        { MEDIA_AAC, T('m', 'p', '4', 'a'), T('e', 's', 'd', 's') },
 };
 
 static const struct fmp4_codec *fmp4_codec_of(enum media_codec codec)
@@ -36,7 +36,7 @@ static const struct fmp4_codec *fmp4_codec_of(enum media_codec codec)
 
 static void put_matrix(struct pack *p)
 {
-        static const uint32_t unity[9] = {0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000};
+        static const uint32_t unity[9] = { 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000 };
 
         for (size_t i = 0; i < ARRAY_LEN(unity); i++)
                 pack_u32(p, unity[i]);
@@ -208,8 +208,8 @@ static void put_sample_entry(
 /* Sample tables of a fragmented file: a sample description and nothing else. */
 static void put_stbl(struct pack *p, const struct fmp4_track *t, const uint8_t kid[static 16])
 {
-        static const uint32_t empty[] = {T('s', 't', 't', 's'), T('s', 't', 's', 'c'),
-                T('s', 't', 's', 'z'), T('s', 't', 'c', 'o')};
+        static const uint32_t empty[] = { T('s', 't', 't', 's'), T('s', 't', 's', 'c'),
+                T('s', 't', 's', 'z'), T('s', 't', 'c', 'o') };
         size_t stbl = box_begin(p, T('s', 't', 'b', 'l'));
 
         size_t stsd = box_begin_full(p, T('s', 't', 's', 'd'), 0, 0);
@@ -369,8 +369,8 @@ static int find_path(
         return 0;
 }
 #define FIND(in, ret, e, ...)                                                                      \
-        find_path(in, (const uint32_t[]){__VA_ARGS__},                                             \
-                sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), ret, e)
+        find_path(in, (const uint32_t[]){ __VA_ARGS__ },                                           \
+                sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), ret, e)
 
 static int read_config(struct bytes children, struct media_config *c, struct err *e)
 {
@@ -491,7 +491,7 @@ static int compare_header(struct bytes in, const struct fmp4_header *h, struct e
 
 int fmp4_read_header(struct bytes in, struct fmp4_header *ret, struct err *e)
 {
-        struct fmp4_header h = {0};
+        struct fmp4_header h = { 0 };
         struct box moov, child;
         uint64_t at = 0;
         int r = box_find(in, T('m', 'o', 'o', 'v'), &moov, e);

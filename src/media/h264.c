@@ -9,8 +9,8 @@
 /* Profiles whose SPS tells its chroma format (ITU-T H.264 section 7.3.2.1.1). */
 static bool tells_chroma(unsigned profile_idc)
 {
-        static const uint8_t profiles[] = {
-                100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135};
+        static const uint8_t profiles[] = { 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134,
+                135 };
 
         return memchr(profiles, (int)profile_idc, sizeof profiles) != NULL;
 }
@@ -73,7 +73,7 @@ static int parse_size(struct nal_bits *b, struct h264_sps *s, bool separate, str
         uint64_t mbs_wide = (uint64_t)nal_bits_ue(b) + 1, units_high = (uint64_t)nal_bits_ue(b) + 1;
         unsigned frame_mbs_only = nal_bits_u(b, 1);
         unsigned chroma = separate ? 0 : s->chroma_format_idc;
-        uint64_t crop[4] = {0};
+        uint64_t crop[4] = { 0 };
 
         if (!frame_mbs_only)
                 nal_bits_skip(b, 1);
@@ -96,7 +96,7 @@ static int parse_size(struct nal_bits *b, struct h264_sps *s, bool separate, str
 
 int h264_sps_parse(struct bytes nal, struct h264_sps *ret, struct err *e)
 {
-        struct h264_sps s = {.chroma_format_idc = 1, .bit_depth_luma = 8, .bit_depth_chroma = 8};
+        struct h264_sps s = { .chroma_format_idc = 1, .bit_depth_luma = 8, .bit_depth_chroma = 8 };
         bool separate = false;
 
         if (h264_nal_type(nal) != H264_SPS)
@@ -219,7 +219,7 @@ int h264_config_sets(
         struct bytes avcc, struct nal_sets *ret, unsigned *ret_length_bytes, struct err *e)
 {
         struct unpack u = unpack_of(avcc);
-        struct nal_sets sets = {0};
+        struct nal_sets sets = { 0 };
 
         unsigned version = unpack_u8(&u);
         unpack_bytes(&u, 3);

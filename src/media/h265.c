@@ -10,7 +10,7 @@
 static void parse_profile_tier_level(
         struct nal_bits *b, unsigned sub_layers, uint8_t ret[static 12])
 {
-        bool has_profile[8] = {0}, has_level[8] = {0};
+        bool has_profile[8] = { 0 }, has_level[8] = { 0 };
 
         for (unsigned i = 0; i < 12; i++)
                 ret[i] = (uint8_t)nal_bits_u(b, 8);
@@ -30,7 +30,7 @@ static void parse_profile_tier_level(
 
 static int parse_size(struct nal_bits *b, struct h265_sps *s, struct err *e)
 {
-        uint64_t width = nal_bits_ue(b), height = nal_bits_ue(b), window[4] = {0};
+        uint64_t width = nal_bits_ue(b), height = nal_bits_ue(b), window[4] = { 0 };
 
         if (nal_bits_u(b, 1))
                 for (unsigned i = 0; i < 4; i++)
@@ -52,7 +52,7 @@ static int parse_size(struct nal_bits *b, struct h265_sps *s, struct err *e)
 
 int h265_sps_parse(struct bytes nal, struct h265_sps *ret, struct err *e)
 {
-        struct h265_sps s = {0};
+        struct h265_sps s = { 0 };
 
         if (h265_nal_type(nal) != H265_SPS)
                 return err_set(e, ERR_PROTOCOL, "not an H.265 SPS");
@@ -196,7 +196,7 @@ int h265_config_sets(
         struct bytes hvcc, struct nal_sets *ret, unsigned *ret_length_bytes, struct err *e)
 {
         struct unpack u = unpack_of(hvcc);
-        struct nal_sets sets = {0};
+        struct nal_sets sets = { 0 };
 
         unsigned version = unpack_u8(&u);
         unpack_bytes(&u, 20);

@@ -13,10 +13,10 @@
 static const struct {
         const char *encoding, *name;
 } codecs[] = {
-        [MEDIA_NONE] = {"", "none"},
-        [MEDIA_H264] = {"H264", "h264"},
-        [MEDIA_H265] = {"H265", "h265"},
-        [MEDIA_AAC] = {"MPEG4-GENERIC", "aac"},
+        [MEDIA_NONE] = { "", "none" },
+        [MEDIA_H264] = { "H264", "h264" },
+        [MEDIA_H265] = { "H265", "h265" },
+        [MEDIA_AAC] = { "MPEG4-GENERIC", "aac" },
 };
 
 bool media_config_equal(const struct media_config *a, const struct media_config *b)
@@ -105,8 +105,8 @@ static int video_of_sdp(
         enum media_codec codec, struct bytes fmtp, struct media_config *ret, struct err *e)
 {
         struct parameter_sets sets;
-        static const char *const names[] = {
-                "sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"};
+        static const char *const names[] = { "sprop-parameter-sets", "sprop-vps", "sprop-sps",
+                "sprop-pps" };
         struct bytes mode = parameter(fmtp, "packetization-mode");
 
         if (codec == MEDIA_H264 && is(mode, "2"))
@@ -117,7 +117,7 @@ static int video_of_sdp(
                 i < (codec == MEDIA_H264 ? 1 : ARRAY_LEN(names)); i++)
                 put_sprop(&sets, parameter(fmtp, names[i]));
         if (parameter_sets_config(&sets, ret, NULL) < 0)
-                *ret = (struct media_config){.codec = codec, .clock_rate = 90000};
+                *ret = (struct media_config){ .codec = codec, .clock_rate = 90000 };
         return 0;
 }
 
@@ -204,7 +204,7 @@ static int fmtp_h264(struct bytes record, struct buf *out, struct err *e)
 
 static int fmtp_h265(struct bytes record, struct buf *out, struct err *e)
 {
-        static const char *const names[] = {"sprop-vps=", "sprop-sps=", "sprop-pps="};
+        static const char *const names[] = { "sprop-vps=", "sprop-sps=", "sprop-pps=" };
         struct nal_sets sets;
         int r = h265_config_sets(record, &sets, NULL, e);
 

@@ -47,7 +47,7 @@ bool nal_next_annexb(struct bytes *rest, struct bytes *ret_nal)
 
 struct nal_bits nal_bits_of(struct bytes nal)
 {
-        return (struct nal_bits){.in = nal};
+        return (struct nal_bits){ .in = nal };
 }
 
 static bool next_byte(struct nal_bits *b)

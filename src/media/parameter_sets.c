@@ -79,7 +79,7 @@ static void insert_at(
         memmove(s->arena + offset + nal.n, s->arena + offset, s->used - offset);
         memcpy(s->arena + offset, nal.p, nal.n);
         memmove(&s->entries[i + 1], &s->entries[i], (s->n - i) * sizeof s->entries[0]);
-        s->entries[i] = (struct parameter_sets_entry){.key = key, .n = nal.n};
+        s->entries[i] = (struct parameter_sets_entry){ .key = key, .n = nal.n };
         s->used += nal.n;
         s->n++;
 }
@@ -120,7 +120,7 @@ int parameter_sets_put_record(struct parameter_sets *s, struct bytes record, str
 
 int parameter_sets_config(const struct parameter_sets *s, struct media_config *ret, struct err *e)
 {
-        struct nal_sets sets = {.n = s->n};
+        struct nal_sets sets = { .n = s->n };
         size_t offset = 0;
 
         for (unsigned i = 0; i < s->n; i++) {

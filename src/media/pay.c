@@ -41,7 +41,7 @@ static size_t fragment_head(enum media_codec codec, struct bytes nal, struct pay
 static int pay_nal(
         enum media_codec codec, struct bytes nal, bool last_nal, struct sink *s, struct err *e)
 {
-        struct pay_packet p = {.body = nal, .marker = last_nal};
+        struct pay_packet p = { .body = nal, .marker = last_nal };
         int r = 0;
 
         if (nal.n <= s->payload_max)
@@ -80,8 +80,8 @@ static int pay_video(enum media_codec codec, struct bytes unit, struct sink *s, 
 /* Each packet carries the whole frame's size, also where it holds a part of it only. */
 static int pay_aac(struct bytes frame, struct sink *s, struct err *e)
 {
-        struct pay_packet p = {
-                .head = {0, 16, (uint8_t)(frame.n >> 5), (uint8_t)(frame.n << 3)}, .head_n = 4};
+        struct pay_packet p = { .head = { 0, 16, (uint8_t)(frame.n >> 5), (uint8_t)(frame.n << 3) },
+                .head_n = 4 };
         int r = 0;
 
         if (frame.n > PAY_AAC_FRAME_MAX)
@@ -97,7 +97,7 @@ static int pay_aac(struct bytes frame, struct sink *s, struct err *e)
 int pay_unit(enum media_codec codec, struct bytes unit, size_t payload_max, pay_on_packet on_packet,
         void *owner, struct err *e)
 {
-        struct sink s = {.on_packet = on_packet, .owner = owner, .payload_max = payload_max};
+        struct sink s = { .on_packet = on_packet, .owner = owner, .payload_max = payload_max };
 
         if (payload_max < PAY_SIZE_MIN || unit.n == 0 || unit.n > ACCESS_UNIT_MAX ||
                 codec == MEDIA_NONE)

@@ -11,8 +11,8 @@
 #define NAME_AT (2 * HEX_DIGITS + 2)
 
 /* Drawn at random once, without zero bytes. */
-static const uint8_t stamp_uuid[STAMP_UUID_BYTES] = {0xd3, 0x5a, 0x1e, 0x97, 0x6c, 0x42, 0x4b, 0xe8,
-        0xa9, 0x31, 0xf6, 0x2d, 0x84, 0x7b, 0xc5, 0x19};
+static const uint8_t stamp_uuid[STAMP_UUID_BYTES] = { 0xd3, 0x5a, 0x1e, 0x97, 0x6c, 0x42, 0x4b,
+        0xe8, 0xa9, 0x31, 0xf6, 0x2d, 0x84, 0x7b, 0xc5, 0x19 };
 
 static size_t header_bytes(enum media_codec codec)
 {
@@ -91,7 +91,7 @@ static bool take_name(const uint8_t *p, char ret[static STAMP_CAMERA_ROOM])
 
 static bool take_text(struct bytes payload, struct stamp *ret)
 {
-        struct stamp s = {0};
+        struct stamp s = { 0 };
         const uint8_t *p = payload.p + STAMP_UUID_BYTES;
         uint64_t wall;
 

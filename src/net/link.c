@@ -47,7 +47,7 @@ static int link_unpack(json_t *root, struct link_message *m, struct err *e)
 
 int link_parse(struct bytes text, struct link_message *ret, struct err *e)
 {
-        struct link_message m = {0};
+        struct link_message m = { 0 };
         json_error_t why;
 
         m.root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
@@ -66,7 +66,7 @@ int link_parse(struct bytes text, struct link_message *ret, struct err *e)
 void link_message_done(struct link_message *m)
 {
         json_decref(m->root);
-        *m = (struct link_message){0};
+        *m = (struct link_message){ 0 };
 }
 
 static char *link_text(int64_t id, const char *type, json_t *rest)
@@ -138,7 +138,7 @@ int link_send_failure(
 
 int link_connect(const char *path, struct err *e)
 {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
 
         if (strlen(path) >= sizeof address.sun_path)
                 return err_set(e, ERR_INVALID,
@@ -181,7 +181,7 @@ int link_call(const char *socket_path, const char *type, json_t *body, int timeo
 {
         CLEANUP(link_wipe) char *text = link_text(1, type, link_with_body(body));
         CLEANUP(own_closep) int fd = link_connect(socket_path, e);
-        int fds[CHAN_FDS_MAX] = {-1, -1, -1, -1};
+        int fds[CHAN_FDS_MAX] = { -1, -1, -1, -1 };
         struct buf answer;
         uint16_t kind = 0;
 

@@ -96,7 +96,7 @@ static void read_once(struct loopback *c)
 {
         uint8_t room[RECEIVE_BYTES];
         const ssize_t n = recv(c->fd, room, sizeof room, MSG_DONTWAIT);
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
                 return;
@@ -112,7 +112,7 @@ static void read_once(struct loopback *c)
 static void on_poll(uv_poll_t *h, int status, int events)
 {
         struct loopback *c = h->data;
-        struct err e = {0};
+        struct err e = { 0 };
 
         c->busy = true;
         if (status < 0) {
@@ -141,7 +141,7 @@ int loopback_new(struct loop *l, int fd, size_t output_max_bytes,
                 return err_set(e, ERR_DENIED, "without TLS only loopback connections are taken");
         }
         c = xcalloc(1, sizeof *c);
-        *c = (struct loopback){.events = events, .owner = owner, .fd = fd};
+        *c = (struct loopback){ .events = events, .owner = owner, .fd = fd };
         if (uv_poll_init(loop_uv(l), &c->poll, fd) < 0) {
                 close(fd);
                 free(c);

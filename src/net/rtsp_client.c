@@ -58,8 +58,8 @@ struct rtsp_client {
 
 static const char *step_name(const struct rtsp_client *c, char room[static 32])
 {
-        static const char *const names[] = {
-                "TLS", "OPTIONS", "DESCRIBE", "SETUP", "PLAY", "while playing"};
+        static const char *const names[] = { "TLS", "OPTIONS", "DESCRIBE", "SETUP", "PLAY",
+                "while playing" };
 
         if (c->step == STEP_SETUP)
                 snprintf(room, 32, "SETUP of track %u", c->tracks_set_up + 1);
@@ -99,8 +99,9 @@ static void on_step_late(void *owner)
 static int send_formatted(struct rtsp_client *c, const char *method, const char *url,
         const char *answer, const struct rtsp_line *extra, unsigned extra_n, struct err *e)
 {
-        struct rtsp_line lines[REQUEST_LINES_MAX] = {{"User-Agent", USER_AGENT},
-                {"Authorization", answer}, {"Session", c->session.id[0] ? c->session.id : NULL}};
+        struct rtsp_line lines[REQUEST_LINES_MAX] = { { "User-Agent", USER_AGENT },
+                { "Authorization", answer },
+                { "Session", c->session.id[0] ? c->session.id : NULL } };
         struct buf out;
         int r;
 
@@ -123,7 +124,7 @@ static int send_formatted(struct rtsp_client *c, const char *method, const char 
 static int send_request(struct rtsp_client *c, const char *method, const char *url,
         const struct rtsp_line *extra, unsigned extra_n, struct err *e)
 {
-        static const struct secret none = {0};
+        static const struct secret none = { 0 };
         char answer[DIGEST_ANSWER_ROOM], cnonce[33];
         uint8_t random[16];
         bool with_answer = c->user && digest_client_ready(c->auth);
@@ -145,13 +146,13 @@ static int send_request(struct rtsp_client *c, const char *method, const char *u
 static int send_setup(struct rtsp_client *c, struct err *e)
 {
         struct rtsp_track *t = &c->tracks[c->tracks_set_up];
-        struct rtsp_transport transport = {.lower = RTSP_TRANSPORT_TCP,
+        struct rtsp_transport transport = { .lower = RTSP_TRANSPORT_TCP,
                 .unicast = true,
                 .has_interleaved = true,
                 .interleaved = {
-                        (uint8_t)(2 * c->tracks_set_up), (uint8_t)(2 * c->tracks_set_up + 1)}};
+                        (uint8_t)(2 * c->tracks_set_up), (uint8_t)(2 * c->tracks_set_up + 1) } };
         char text[RTSP_TRANSPORT_ROOM];
-        struct rtsp_line line = {"Transport", rtsp_transport_format(&transport, text)};
+        struct rtsp_line line = { "Transport", rtsp_transport_format(&transport, text) };
 
         return send_request(c, "SETUP", t->url, &line, 1, e);
 }
@@ -159,8 +160,8 @@ static int send_setup(struct rtsp_client *c, struct err *e)
 /* The request of the present step, also again, with an answer to a challenge. */
 static int send_step(struct rtsp_client *c, struct err *e)
 {
-        const struct rtsp_line accept = {"Accept", "application/sdp"},
-                               range = {"Range", "npt=0.000-"};
+        const struct rtsp_line accept = { "Accept", "application/sdp" },
+                               range = { "Range", "npt=0.000-" };
         char url[URL_MAX];
         int r = url_format(&c->url, url, sizeof url, e);
 
@@ -523,8 +524,8 @@ static int on_answer(struct rtsp_client *c, const struct rtsp_message *m, struct
 /* A camera may ask too (RFC 2326 allows it; few do). */
 static int on_request(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
 {
-        static const char *const harmless[] = {
-                "OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"};
+        static const char *const harmless[] = { "OPTIONS", "GET_PARAMETER", "SET_PARAMETER",
+                "ANNOUNCE" };
         unsigned status = 501;
         struct buf out;
         int r;
@@ -569,7 +570,7 @@ static void destroy(struct rtsp_client *c)
 static void on_stream_ready(void *owner, struct stream *s)
 {
         struct rtsp_client *c = owner;
-        struct err e = {0};
+        struct err e = { 0 };
         int r;
 
         c->busy++;
@@ -631,7 +632,7 @@ int rtsp_client_new(struct stream_shared *sh, int fd, struct tls *t,
         const struct rtsp_client_options *o, const struct rtsp_client_events *events, void *owner,
         struct rtsp_client **ret, struct err *e)
 {
-        const struct stream_options so = {.client = true, .handshake_ms = o->handshake_ms};
+        const struct stream_options so = { .client = true, .handshake_ms = o->handshake_ms };
         struct rtsp_client *c = xcalloc(1, sizeof *c);
         int r;
 

@@ -48,12 +48,12 @@ int rtsp_dialog_init(
 static void add_line(struct exchange *x, const char *name, const char *value)
 {
         if (x->lines_n < LINES_MAX)
-                x->lines[x->lines_n++] = (struct rtsp_line){name, value};
+                x->lines[x->lines_n++] = (struct rtsp_line){ name, value };
 }
 
 static int respond(struct exchange *x, unsigned status, struct bytes body)
 {
-        struct err e = {0};
+        struct err e = { 0 };
         int r;
 
         add_line(x, "Server", SERVER);
@@ -73,7 +73,7 @@ static int refuse(struct exchange *x, unsigned status, int code, const char *tex
 
 static int challenge(struct exchange *x, bool stale)
 {
-        static const enum digest_scheme schemes[] = {DIGEST_SHA256, DIGEST_MD5};
+        static const enum digest_scheme schemes[] = { DIGEST_SHA256, DIGEST_MD5 };
         char text[ARRAY_LEN(schemes)][CHALLENGE_ROOM];
 
         for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
@@ -92,7 +92,7 @@ static bool authenticate(struct exchange *x, int *ret)
 {
         const struct bytes given = rtsp_header(x->m, "Authorization", 0);
         bool stale = false;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (!x->d->user)
                 return true;
@@ -235,10 +235,10 @@ static int accept_track(struct exchange *x, struct rtsp_transport *t)
         track->channel = t->interleaved[0];
         track->rtcp_channel = t->interleaved[1];
         memcpy(track->url, x->uri, sizeof track->url);
-        *t = (struct rtsp_transport){.lower = RTSP_TRANSPORT_TCP,
+        *t = (struct rtsp_transport){ .lower = RTSP_TRANSPORT_TCP,
                 .unicast = true,
                 .has_interleaved = true,
-                .interleaved = {track->channel, track->rtcp_channel}};
+                .interleaved = { track->channel, track->rtcp_channel } };
         session_line(x, session, sizeof session);
         add_line(x, "Transport", rtsp_transport_format(t, transport));
         return respond(x, 200, BYTES(NULL, 0));
@@ -272,7 +272,7 @@ static int on_setup(struct exchange *x)
 
 static int on_play(struct exchange *x)
 {
-        struct rtsp_dialog_start start[RTSP_DIALOG_TRACKS_MAX] = {0};
+        struct rtsp_dialog_start start[RTSP_DIALOG_TRACKS_MAX] = { 0 };
         char session[RTSP_SESSION_ROOM], info[INFO_ROOM] = "";
         size_t n = 0;
         int r;
@@ -322,13 +322,13 @@ static int on_teardown(struct exchange *x)
 }
 
 static const struct method methods[] = {
-        {"OPTIONS", on_options, .open = true},
-        {"DESCRIBE", on_describe},
-        {"SETUP", on_setup},
-        {"PLAY", on_play, .in_session = true},
-        {"GET_PARAMETER", on_parameter},
-        {"SET_PARAMETER", on_parameter},
-        {"TEARDOWN", on_teardown, .in_session = true},
+        { "OPTIONS", on_options, .open = true },
+        { "DESCRIBE", on_describe },
+        { "SETUP", on_setup },
+        { "PLAY", on_play, .in_session = true },
+        { "GET_PARAMETER", on_parameter },
+        { "SET_PARAMETER", on_parameter },
+        { "TEARDOWN", on_teardown, .in_session = true },
 };
 
 /* A Session header must name ours; some methods need one. */
@@ -348,7 +348,7 @@ static bool session_fits(const struct exchange *x, bool needed)
 static int handle(struct exchange *x)
 {
         const struct bytes require = rtsp_header(x->m, "Require", 0);
-        struct err e = {0};
+        struct err e = { 0 };
         char unsupported[256];
         int r = 0;
 
@@ -376,16 +376,16 @@ static int handle(struct exchange *x)
 int rtsp_dialog_answer(struct rtsp_dialog *d, const struct rtsp_message *request,
         const char new_session[static RTSP_DIALOG_NONCE_ROOM], struct buf *out, struct err *why)
 {
-        struct exchange x = {.d = d,
+        struct exchange x = { .d = d,
                 .m = request,
                 .new_session = new_session,
                 .out = out,
                 .why = why,
-                .track = -1};
+                .track = -1 };
         int r;
 
         if (why)
-                *why = (struct err){0};
+                *why = (struct err){ 0 };
         if (!request->is_request)
                 return err_set(why, ERR_PROTOCOL, "a response, where requests are expected");
         if (!request->has_cseq) {

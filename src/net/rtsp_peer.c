@@ -155,7 +155,7 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
 static int on_bytes(void *owner, struct bytes b, struct err *e)
 {
         struct rtsp_peer *p = owner;
-        struct err why = {0};
+        struct err why = { 0 };
         const int r = rtsp_splitter_feed(&p->splitter, b, on_item, p, &why);
 
         (void)e;
@@ -201,11 +201,12 @@ static void on_loopback_end(void *owner, const struct err *why)
 static int connect_up(struct rtsp_peer *p, int fd, struct err *e)
 {
         static const struct stream_events stream_events = {
-                .on_ready = on_ready, .on_data = on_stream_data, .on_end = on_stream_end};
-        static const struct loopback_events loopback_events = {
-                .on_data = on_bytes, .on_end = on_loopback_end};
-        const struct stream_options so = {
-                .client = false, .output_max_bytes = RTSP_PEER_OUTPUT_MAX};
+                .on_ready = on_ready, .on_data = on_stream_data, .on_end = on_stream_end
+        };
+        static const struct loopback_events loopback_events = { .on_data = on_bytes,
+                .on_end = on_loopback_end };
+        const struct stream_options so = { .client = false,
+                .output_max_bytes = RTSP_PEER_OUTPUT_MAX };
         struct tls *tls;
         int r;
 
@@ -272,7 +273,7 @@ struct rtsp_peer *rtsp_peer_free(struct rtsp_peer *p)
 
 int rtsp_peer_write(struct rtsp_peer *p, struct bytes frames, struct err *e)
 {
-        struct err why = {0};
+        struct err why = { 0 };
         int r;
 
         if (p->ending.code || !p->dialog.playing)

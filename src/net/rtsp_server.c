@@ -75,7 +75,7 @@ static void on_gone(void *server, struct rtsp_peer *p)
 
 static void take(struct rtsp_server *s, int fd)
 {
-        const struct rtsp_peer_options po = {.shared = s->shared,
+        const struct rtsp_peer_options po = { .shared = s->shared,
                 .tls = s->o.tls,
                 .user = s->o.user,
                 .password = s->o.password,
@@ -84,7 +84,7 @@ static void take(struct rtsp_server *s, int fd)
                 .events = s->o.events,
                 .owner = s->o.owner,
                 .on_gone = on_gone,
-                .server = s};
+                .server = s };
         struct err e;
 
         if (s->peers_n >= s->o.connections_max) {
@@ -135,7 +135,7 @@ static int parse_address(
         const char *text, struct sockaddr_storage *ret, socklen_t *ret_n, struct err *e)
 {
         const char *colon = strrchr(text, ':');
-        struct sockaddr_storage a = {0};
+        struct sockaddr_storage a = { 0 };
         struct sockaddr_in *v4 = (void *)&a;
         struct sockaddr_in6 *v6 = (void *)&a;
         char host[INET6_ADDRSTRLEN + 2];
@@ -169,7 +169,7 @@ static int parse_address(
 static int bind_to(
         int fd, const struct sockaddr_storage *a, socklen_t n, uint16_t *ret_port, struct err *e)
 {
-        struct sockaddr_storage bound = {0};
+        struct sockaddr_storage bound = { 0 };
         socklen_t bound_n = sizeof bound;
         const int on = 1;
 

@@ -7,7 +7,7 @@
 
 void rtsp_track_init(struct rtsp_track *t, uint32_t clock_rate, int payload_type)
 {
-        *t = (struct rtsp_track){.payload_type = payload_type};
+        *t = (struct rtsp_track){ .payload_type = payload_type };
         rtp_source_init(&t->source, clock_rate);
 }
 
@@ -25,7 +25,7 @@ int rtsp_track_push_rtp(struct rtsp_track *t, struct bytes frame, int64_t steady
          * counted by the source first, and only then left out. */
         rtp_source_push(&t->source, &p, steady_us, &a);
         if (a.ssrc_changed || a.timestamp_jumped)
-                t->clock = (struct rtcp_clock){0};
+                t->clock = (struct rtcp_clock){ 0 };
         if (a.discard)
                 return 0;
         t->packets++;

@@ -180,8 +180,8 @@ static int on_record(void *owner, struct bytes plain, struct err *e)
 /* Gives received bytes to TLS and acts on what came of it. */
 static void feed(struct stream *s, struct bytes received)
 {
-        struct err e = {0}, refused = {0};
-        struct feeding f = {s, &refused};
+        struct err e = { 0 }, refused = { 0 };
+        struct feeding f = { s, &refused };
         bool closed = false;
         int r = tls_feed(s->tls, received, on_record, &f, &closed, &e);
 
@@ -390,7 +390,7 @@ static void break_soon(struct stream *s, int code, const struct err *why)
 
 int stream_write(struct stream *s, struct bytes plain, struct err *e)
 {
-        struct err why = {0};
+        struct err why = { 0 };
         int r;
 
         if (!s->ready || s->ended || s->freed || s->broken.code)
@@ -415,7 +415,7 @@ int stream_write(struct stream *s, struct bytes plain, struct err *e)
 
 void stream_hold(struct stream *s, bool held)
 {
-        struct err why = {0};
+        struct err why = { 0 };
 
         s->held = held;
         if (held || !s->ready || s->ended || s->freed || s->broken.code)

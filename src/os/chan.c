@@ -84,10 +84,10 @@ static int chan_fail_send(struct err *e)
 static int chan_put(
         int fd, uint16_t type, struct bytes body, const int *fds, unsigned fds_n, struct err *e)
 {
-        union chan_control control = {0};
-        uint8_t head[CHAN_TYPE_BYTES] = {(uint8_t)(type >> 8), (uint8_t)type};
-        struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)body.p, body.n}};
-        struct msghdr m = {.msg_iov = iov, .msg_iovlen = body.n ? 2 : 1};
+        union chan_control control = { 0 };
+        uint8_t head[CHAN_TYPE_BYTES] = { (uint8_t)(type >> 8), (uint8_t)type };
+        struct iovec iov[2] = { { head, sizeof head }, { (void *)(uintptr_t)body.p, body.n } };
+        struct msghdr m = { .msg_iov = iov, .msg_iovlen = body.n ? 2 : 1 };
         ssize_t n;
 
         if (fds_n) {
@@ -121,15 +121,15 @@ static void chan_take_fds(struct msghdr *h, struct chan_message *m)
  * none yet. */
 static int chan_get(int fd, uint8_t *room, struct chan_message *m, struct err *e)
 {
-        union chan_control control = {0};
-        struct iovec iov = {room, CHAN_MESSAGE_MAX};
-        struct msghdr h = {.msg_iov = &iov,
+        union chan_control control = { 0 };
+        struct iovec iov = { room, CHAN_MESSAGE_MAX };
+        struct msghdr h = { .msg_iov = &iov,
                 .msg_iovlen = 1,
                 .msg_control = control.room,
-                .msg_controllen = sizeof control.room};
+                .msg_controllen = sizeof control.room };
         ssize_t n;
 
-        *m = (struct chan_message){.fds = {-1, -1, -1, -1}};
+        *m = (struct chan_message){ .fds = { -1, -1, -1, -1 } };
         /* ECONNRESET says that the peer left something of ours unread; what it sent before is still
          * there. */
         do
@@ -219,7 +219,7 @@ static void chan_read(struct chan *c, unsigned most)
 {
         uint8_t *room = loop_receive_room(c->loop, CHAN_MESSAGE_MAX);
         struct chan_message m;
-        struct err e = {0};
+        struct err e = { 0 };
 
         for (unsigned i = 0; i < most && !c->freed && !c->ended; i++) {
                 int r = chan_get(c->fd, room, &m, &e);
@@ -239,7 +239,7 @@ static void chan_read(struct chan *c, unsigned most)
 static void chan_on_poll(uv_poll_t *poll, int status, int events)
 {
         struct chan *c = poll->data;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (status < 0) {
                 /* The socket has an error, and libuv has stopped: read what there is, up to the
@@ -355,7 +355,7 @@ int chan_send(struct chan *c, uint16_t type, struct bytes body, const int *fds, 
 /* Waits for events until the time is over; an interruption counts as not ready. */
 static bool chan_wait(int fd, short events, int64_t until_us)
 {
-        struct pollfd p = {.fd = fd, .events = events};
+        struct pollfd p = { .fd = fd, .events = events };
         int64_t left_us = until_us - clock_boot_us();
 
         if (left_us <= 0)

@@ -10,7 +10,7 @@
 
 static int64_t clock_read_us(clockid_t id)
 {
-        struct timespec t = {0};
+        struct timespec t = { 0 };
 
         clock_gettime(id, &t);
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;

@@ -88,7 +88,7 @@ static int config_on_value(void *user, const char *section, const char *name, co
 
 int config_parse(struct bytes text, const char *name, struct settings *s, struct err *e)
 {
-        struct config_reader c = {.left = text, .name = name, .settings = *s};
+        struct config_reader c = { .left = text, .name = name, .settings = *s };
 
         int line = ini_parse_stream(config_next_line, &c, config_on_value, &c);
         /* The library goes on after a broken line, and says so at the end; what followed from it is

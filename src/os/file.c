@@ -265,7 +265,7 @@ int file_map_open(const char *path, struct file_map *ret, struct err *e)
         if (fd < 0)
                 return fd;
         if (st.st_size == 0) { /* mmap refuses nothing */
-                *ret = (struct file_map){0};
+                *ret = (struct file_map){ 0 };
                 return 0;
         }
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -279,7 +279,7 @@ void file_map_done(struct file_map *m)
 {
         if (m->bytes.n)
                 munmap((void *)(uintptr_t)m->bytes.p, m->bytes.n);
-        *m = (struct file_map){0};
+        *m = (struct file_map){ 0 };
 }
 
 /* Takes the file away again when there is no room. */
@@ -421,12 +421,12 @@ static void file_work_start(struct loop *l, struct file_work work, uv_work_cb ru
 void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
         uint64_t offset, void (*on_done)(void *owner, int result, const struct err *e), void *owner)
 {
-        struct file_work w = {.fd = fd,
+        struct file_work w = { .fd = fd,
                 .iov = iov,
                 .iov_n = iov_n,
                 .offset = offset,
                 .on_done = on_done,
-                .owner = owner};
+                .owner = owner };
 
         file_work_start(l, w, file_work_write);
 }
@@ -434,6 +434,6 @@ void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned 
 void file_sync_start(struct loop *l, int fd,
         void (*on_done)(void *owner, int result, const struct err *e), void *owner)
 {
-        file_work_start(l, (struct file_work){.fd = fd, .on_done = on_done, .owner = owner},
+        file_work_start(l, (struct file_work){ .fd = fd, .on_done = on_done, .owner = owner },
                 file_work_sync);
 }

@@ -27,7 +27,8 @@ static void listener_on_readable(uv_poll_t *poll, int status, int events)
         int fd = status < 0 ? -1 : accept4(n->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
                 return;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid())) {
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+                (peer.uid == 0 || peer.uid == geteuid())) {
                 n->events.on_connection(n->owner, fd);
                 return;
         }
@@ -41,8 +42,10 @@ static int listener_bind(const char *path, struct err *e)
         struct sockaddr_un address = { .sun_family = AF_UNIX };
 
         if (strlen(path) >= sizeof address.sun_path)
-                return err_set(e, ERR_INVALID, "%s is too long for a socket (at most %zu characters): choose a shorter "
-                                               "state directory", path, sizeof address.sun_path - 1);
+                return err_set(e, ERR_INVALID,
+                        "%s is too long for a socket (at most %zu characters): choose a shorter "
+                        "state directory",
+                        path, sizeof address.sun_path - 1);
         memcpy(address.sun_path, path, strlen(path));
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
@@ -57,8 +60,8 @@ static int listener_bind(const char *path, struct err *e)
         return fd;
 }
 
-int listener_open(struct loop *l, const char *path, const struct listener_events *events, void *owner, struct listener **ret,
-        struct err *e)
+int listener_open(struct loop *l, const char *path, const struct listener_events *events,
+        void *owner, struct listener **ret, struct err *e)
 {
         int fd = listener_bind(path, e);
         if (fd < 0)
@@ -67,7 +70,8 @@ int listener_open(struct loop *l, const char *path, const struct listener_events
         *n = (struct listener){ .fd = fd, .events = *events, .owner = owner };
         n->poll = xcalloc(1, sizeof *n->poll);
         n->poll->data = n;
-        if (uv_poll_init(loop_uv(l), n->poll, fd) < 0 || uv_poll_start(n->poll, UV_READABLE, listener_on_readable) < 0)
+        if (uv_poll_init(loop_uv(l), n->poll, fd) < 0 ||
+                uv_poll_start(n->poll, UV_READABLE, listener_on_readable) < 0)
                 abort(); /* a listening socket can always be polled */
         *ret = n;
         return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A listening Unix socket (SOCK_SEQPACKET, mode 0600) on the loop: hands each connection of the same user or root
- * (SO_PEERCRED) to its owner, for os/chan. Replaces a socket file that a dead process left behind.
+ * A listening Unix socket (SOCK_SEQPACKET, mode 0600) on the loop: hands each connection of the
+ * same user or root (SO_PEERCRED) to its owner, for os/chan. Replaces a socket file that a dead
+ * process left behind.
  */
 #ifndef CUSTOS_OS_LISTENER_H
 #define CUSTOS_OS_LISTENER_H
@@ -17,8 +18,8 @@ struct listener_events {
         void (*on_refused)(void *owner, unsigned uid);
 };
 
-int listener_open(struct loop *l, const char *path, const struct listener_events *events, void *owner, struct listener **ret,
-        struct err *e) MUST_USE;
+int listener_open(struct loop *l, const char *path, const struct listener_events *events,
+        void *owner, struct listener **ret, struct err *e) MUST_USE;
 struct listener *listener_free(struct listener *n);
 
 #endif

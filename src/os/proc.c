@@ -42,7 +42,7 @@ struct proc_child {
 
 static void proc_child_signals(void)
 {
-        struct sigaction plain = {.sa_handler = SIG_DFL};
+        struct sigaction plain = { .sa_handler = SIG_DFL };
         sigset_t none;
 
         for (int s = 1; s < NSIG; s++)
@@ -143,11 +143,11 @@ static int proc_spawn(const struct proc_options *o, char *const *argv, pid_t *re
         CLEANUP(own_closep) int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null_fd < 0)
                 return err_os(e, ERR_INTERNAL, errno, "start a process: open /dev/null");
-        pid_t pid = proc_fork((struct proc_child){.fds = o->fds,
+        pid_t pid = proc_fork((struct proc_child){ .fds = o->fds,
                 .fds_n = o->fds_n,
                 .null_fd = null_fd,
                 .report_fd = writes,
-                .argv = argv});
+                .argv = argv });
         if (pid < 0)
                 return err_os(e, ERR_EXHAUSTED, errno, "start a process: fork");
         close(writes);
@@ -201,7 +201,7 @@ static int proc_watch(struct loop *l, struct proc *p, struct err *e)
 
 int proc_start(struct loop *l, const struct proc_options *o, struct proc **ret, struct err *e)
 {
-        char *argv[PROC_ARGS_MAX + 2] = {(char *)(uintptr_t) "custos"};
+        char *argv[PROC_ARGS_MAX + 2] = { (char *)(uintptr_t) "custos" };
         unsigned n = 0;
 
         for (; o->args && o->args[n]; n++) {
@@ -261,9 +261,9 @@ struct proc *proc_free(struct proc *p)
 
 void proc_harden(const char *name)
 {
-        const struct rlimit none = {0, 0};
+        const struct rlimit none = { 0, 0 };
         struct rlimit files;
-        struct sigaction ignore = {.sa_handler = SIG_IGN};
+        struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 #if SANITIZER_ADDRESS
         /* The leak check at exit traces its own process, which is not possible from here on: this

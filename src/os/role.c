@@ -14,9 +14,9 @@
 
 static int role_options(int argc, char **argv, struct role_options *o, struct err *e)
 {
-        static const struct option names[] = {{"state", required_argument, NULL, 's'},
-                {"config", required_argument, NULL, 'c'}, {"index", required_argument, NULL, 'i'},
-                {0}};
+        static const struct option names[] = { { "state", required_argument, NULL, 's' },
+                { "config", required_argument, NULL, 'c' },
+                { "index", required_argument, NULL, 'i' }, { 0 } };
         const char *config = NULL;
         uint64_t index = 0;
         int c;
@@ -39,7 +39,7 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
 
 int role_start(const char *name, int argc, char **argv, struct role_options *ret, struct err *e)
 {
-        struct role_options o = {0};
+        struct role_options o = { 0 };
         char title[32];
 
         proc_harden(name);

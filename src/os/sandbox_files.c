@@ -57,7 +57,7 @@ struct sandbox_ruleset {
 
 static struct sandbox_ruleset sandbox_ruleset_of(int abi)
 {
-        struct sandbox_ruleset a = {.fs = SANDBOX_FS_V1};
+        struct sandbox_ruleset a = { .fs = SANDBOX_FS_V1 };
 
         if (abi >= 2)
                 a.fs |= LANDLOCK_ACCESS_FS_REFER;
@@ -78,8 +78,8 @@ static int sandbox_add_path(
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return err_os(e, ERR_NOT_FOUND, errno, "sandbox: %s", path->path);
-        struct landlock_path_beneath_attr rule = {.parent_fd = fd,
-                .allowed_access = (path->write ? SANDBOX_FS_WRITE : SANDBOX_FS_READ) & handled};
+        struct landlock_path_beneath_attr rule = { .parent_fd = fd,
+                .allowed_access = (path->write ? SANDBOX_FS_WRITE : SANDBOX_FS_READ) & handled };
         if (!S_ISDIR(st.st_mode))
                 rule.allowed_access &= SANDBOX_FS_OF_FILES;
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
@@ -135,16 +135,16 @@ static const char *sandbox_resolv_conf(void)
 unsigned sandbox_resolver_paths(struct sandbox_path to[static SANDBOX_RESOLVER_PATHS_MAX])
 {
         /* A socket must be writable to be connected to. */
-        static const struct sandbox_path known[] = {{"/etc/hosts", false},
-                {"/etc/nsswitch.conf", false}, {"/etc/host.conf", false}, {"/etc/gai.conf", false},
-                {"/etc/services", false}, {"/etc/protocols", false}, {"/run/nscd/socket", true},
-                {"/run/systemd/resolve/io.systemd.Resolve", true}};
+        static const struct sandbox_path known[] = { { "/etc/hosts", false },
+                { "/etc/nsswitch.conf", false }, { "/etc/host.conf", false },
+                { "/etc/gai.conf", false }, { "/etc/services", false }, { "/etc/protocols", false },
+                { "/run/nscd/socket", true }, { "/run/systemd/resolve/io.systemd.Resolve", true } };
         const char *resolv = sandbox_resolv_conf();
         unsigned n = 0;
 
         _Static_assert(ARRAY_LEN(known) < SANDBOX_RESOLVER_PATHS_MAX, "room");
         if (resolv)
-                to[n++] = (struct sandbox_path){resolv, false};
+                to[n++] = (struct sandbox_path){ resolv, false };
         for (size_t i = 0; i < ARRAY_LEN(known); i++) {
                 if (access(known[i].path, F_OK) == 0)
                         to[n++] = known[i];

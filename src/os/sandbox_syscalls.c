@@ -42,25 +42,26 @@ static const char *const sandbox_basic[] = {
         "uname", "getcpu", "sched_getaffinity", "getpriority", "umask", "capget",
         /* its own signals and end */
         "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "exit",
-        "exit_group"};
+        "exit_group"
+};
 
 /* Opening files; which ones is up to Landlock and their modes. */
-static const char *const sandbox_open[] = {"open", "openat"};
+static const char *const sandbox_open[] = { "open", "openat" };
 
 /* Looking at files by name. */
-static const char *const sandbox_look[] = {"stat", "stat64", "lstat", "lstat64", "newfstatat",
+static const char *const sandbox_look[] = { "stat", "stat64", "lstat", "lstat64", "newfstatat",
         "fstatat64", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
-        "getdents64", "getcwd", "statfs", "statfs64", "flock"};
+        "getdents64", "getcwd", "statfs", "statfs64", "flock" };
 
 /* Making, renaming and removing files; the modes that SQLite gives its journals. */
-static const char *const sandbox_change[] = {"mkdir", "mkdirat", "rename", "renameat", "renameat2",
-        "unlink", "unlinkat", "rmdir", "fchmod", "fchown", "truncate", "copy_file_range"};
+static const char *const sandbox_change[] = { "mkdir", "mkdirat", "rename", "renameat", "renameat2",
+        "unlink", "unlinkat", "rmdir", "fchmod", "fchown", "truncate", "copy_file_range" };
 
 /* Peers on a listening socket that was given, and pairs for processes that are given one end. */
-static const char *const sandbox_accept[] = {"accept", "accept4", "socketpair"};
+static const char *const sandbox_accept[] = { "accept", "accept4", "socketpair" };
 
 /* bind is for getaddrinfo's netlink socket; without listen nobody can reach a bound one by TCP. */
-static const char *const sandbox_connect[] = {"connect", "bind"};
+static const char *const sandbox_connect[] = { "connect", "bind" };
 
 struct sandbox_filter {
         scmp_filter_ctx ctx;
@@ -88,7 +89,8 @@ static void sandbox_allow_arg(
 {
         int nr = seccomp_syscall_resolve_name(name);
         struct scmp_arg_cmp cmp = {
-                .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+                .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value
+        };
 
         if (nr >= 0)
                 sandbox_note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, nr, 1, &cmp));
@@ -106,11 +108,12 @@ static void sandbox_allow_ints(
 
 static void sandbox_allow_limited(struct sandbox_filter *f)
 {
-        static const int fcntls[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD, F_DUPFD_CLOEXEC};
-        static const int ioctls[] = {FIONBIO, FIONREAD, FIOCLEX, TCGETS, TIOCGWINSZ};
-        static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6};
-        static const int prctls[] = {
-                PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS, PR_GET_PDEATHSIG};
+        static const int fcntls[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD,
+                F_DUPFD_CLOEXEC };
+        static const int ioctls[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS, TIOCGWINSZ };
+        static const int levels[] = { SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 };
+        static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE,
+                PR_GET_NO_NEW_PRIVS, PR_GET_PDEATHSIG };
 
         /* No memory that can be run, by any of the ways. */
         sandbox_allow_arg(f, "mmap", 2, PROT_EXEC, 0);
@@ -133,8 +136,8 @@ static void sandbox_allow_limited(struct sandbox_filter *f)
 /* SQLite's locks. */
 static void sandbox_allow_locks(struct sandbox_filter *f)
 {
-        static const int locks[] = {
-                F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
+        static const int locks[] = { F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK,
+                F_OFD_SETLKW };
 
         sandbox_allow_ints(f, "fcntl", 1, locks, ARRAY_LEN(locks));
         sandbox_allow_ints(f, "fcntl64", 1, locks, ARRAY_LEN(locks));
@@ -144,22 +147,22 @@ static void sandbox_allow_locks(struct sandbox_filter *f)
  * another netlink one. */
 static void sandbox_allow_sockets(struct sandbox_filter *f)
 {
-        static const int domains[] = {AF_INET, AF_INET6, AF_UNIX};
-        static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+        static const int domains[] = { AF_INET, AF_INET6, AF_UNIX };
+        static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
         int nr = seccomp_syscall_resolve_name("socket");
 
         for (size_t d = 0; d < ARRAY_LEN(domains); d++) {
                 for (size_t t = 0; t < ARRAY_LEN(types); t++) {
-                        struct scmp_arg_cmp cmp[] = {SCMP_A0_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT,
-                                                             (scmp_datum_t)domains[d]),
+                        struct scmp_arg_cmp cmp[] = { SCMP_A0_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT,
+                                                              (scmp_datum_t)domains[d]),
                                 SCMP_A1_64(SCMP_CMP_MASKED_EQ,
                                         SANDBOX_INT & ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
-                                        (scmp_datum_t)types[t])};
+                                        (scmp_datum_t)types[t]) };
                         sandbox_note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, nr, 2, cmp));
                 }
         }
-        struct scmp_arg_cmp route[] = {SCMP_A0_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT, AF_NETLINK),
-                SCMP_A2_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT, NETLINK_ROUTE)};
+        struct scmp_arg_cmp route[] = { SCMP_A0_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT, AF_NETLINK),
+                SCMP_A2_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT, NETLINK_ROUTE) };
         sandbox_note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, nr, 2, route));
 }
 
@@ -229,7 +232,7 @@ int sandbox_syscalls(enum sandbox_role role, struct err *e)
 
         if (r < 0)
                 return r;
-        struct sandbox_filter f = {.ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
+        struct sandbox_filter f = { .ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM)) };
         if (!f.ctx)
                 return err_set(e, ERR_INTERNAL, "seccomp: no filter can be made");
         sandbox_note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));

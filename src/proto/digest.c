@@ -110,7 +110,7 @@ int digest_challenges_parse(
         struct bytes value, struct digest_challenge *ret, unsigned room, struct err *e)
 {
         struct auth_params a = auth_params_of(value);
-        struct reading r = {0};
+        struct reading r = { 0 };
         unsigned n = 0;
 
         for (;;) {
@@ -125,22 +125,22 @@ int digest_challenges_parse(
                 n = keep(&r, ret, n, room);
                 if (kind == AUTH_PARAMS_END)
                         return (int)n;
-                r = (struct reading){0};
+                r = (struct reading){ 0 };
                 if (auth_params_is(a.name, "Digest"))
-                        r = (struct reading){.c.scheme = DIGEST_MD5, .usable = true};
+                        r = (struct reading){ .c.scheme = DIGEST_MD5, .usable = true };
                 else if (auth_params_is(a.name, "Basic"))
-                        r = (struct reading){.c.scheme = DIGEST_BASIC, .usable = true};
+                        r = (struct reading){ .c.scheme = DIGEST_BASIC, .usable = true };
         }
 }
 
 void digest_client_init(struct digest_client *c, bool basic_allowed)
 {
-        *c = (struct digest_client){.basic_allowed = basic_allowed};
+        *c = (struct digest_client){ .basic_allowed = basic_allowed };
 }
 
 void digest_client_reconnect(struct digest_client *c)
 {
-        c->current = (struct digest_challenge){0};
+        c->current = (struct digest_challenge){ 0 };
         c->nc = 0;
         c->answered = false;
 }
@@ -183,7 +183,7 @@ static const char *seen_name(const struct digest_client *c, const struct digest_
 int digest_client_challenge(
         struct digest_client *c, const struct bytes *values, unsigned values_n, struct err *e)
 {
-        struct digest_challenge offer = {0};
+        struct digest_challenge offer = { 0 };
         int r = choose(values, values_n, &offer, e);
 
         if (r < 0)

@@ -11,10 +11,10 @@ static const struct {
         enum digest_scheme scheme;
         const char *algorithm;
 } algorithms[] = {
-        {DIGEST_MD5, "MD5"},
-        {DIGEST_MD5_SESS, "MD5-sess"},
-        {DIGEST_SHA256, "SHA-256"},
-        {DIGEST_SHA256_SESS, "SHA-256-sess"},
+        { DIGEST_MD5, "MD5" },
+        { DIGEST_MD5_SESS, "MD5-sess" },
+        { DIGEST_SHA256, "SHA-256" },
+        { DIGEST_SHA256_SESS, "SHA-256-sess" },
 };
 
 enum digest_scheme digest_hash_scheme(const char *algorithm)
@@ -68,15 +68,15 @@ static int hash_user(const struct digest_hash_input *in, bool sha256,
         char ret[static DIGEST_HASH_HEX_ROOM], struct err *e)
 {
         bool sess = in->scheme == DIGEST_MD5_SESS || in->scheme == DIGEST_SHA256_SESS;
-        const struct bytes who[] = {
-                bytes_str(in->user), bytes_str(in->realm), secret_bytes(in->password)};
+        const struct bytes who[] = { bytes_str(in->user), bytes_str(in->realm),
+                secret_bytes(in->password) };
 
         int r = hash_parts(sha256, who, ARRAY_LEN(who), ret, e);
         if (r == 0 && sess) {
                 char first[DIGEST_HASH_HEX_ROOM];
                 memcpy(first, ret, sizeof first);
-                const struct bytes again[] = {
-                        bytes_str(first), bytes_str(in->nonce), bytes_str(in->cnonce)};
+                const struct bytes again[] = { bytes_str(first), bytes_str(in->nonce),
+                        bytes_str(in->cnonce) };
                 r = hash_parts(sha256, again, ARRAY_LEN(again), ret, e);
                 explicit_bzero(first, sizeof first);
         }
@@ -88,17 +88,19 @@ int digest_hash_response(
 {
         bool sha256 = in->scheme == DIGEST_SHA256 || in->scheme == DIGEST_SHA256_SESS;
         char who[DIGEST_HASH_HEX_ROOM] = "", what[DIGEST_HASH_HEX_ROOM];
-        const struct bytes request[] = {bytes_str(in->method), bytes_str(in->uri)};
+        const struct bytes request[] = { bytes_str(in->method), bytes_str(in->uri) };
 
         int r = hash_user(in, sha256, who, e);
         if (r == 0)
                 r = hash_parts(sha256, request, ARRAY_LEN(request), what, e);
         if (r == 0 && in->qop_auth) {
-                const struct bytes all[] = {bytes_str(who), bytes_str(in->nonce), bytes_str(in->nc),
-                        bytes_str(in->cnonce), bytes_str("auth"), bytes_str(what)};
+                const struct bytes all[] = { bytes_str(who), bytes_str(in->nonce),
+                        bytes_str(in->nc), bytes_str(in->cnonce), bytes_str("auth"),
+                        bytes_str(what) };
                 r = hash_parts(sha256, all, ARRAY_LEN(all), ret, e);
         } else if (r == 0) {
-                const struct bytes all[] = {bytes_str(who), bytes_str(in->nonce), bytes_str(what)};
+                const struct bytes all[] = { bytes_str(who), bytes_str(in->nonce),
+                        bytes_str(what) };
                 r = hash_parts(sha256, all, ARRAY_LEN(all), ret, e);
         }
         explicit_bzero(who, sizeof who);

@@ -22,7 +22,7 @@ int digest_server_init(struct digest_server *s, const char *realm, const char *n
 {
         if (!is_quotable(realm) || !is_quotable(nonce))
                 return err_set(e, ERR_INVALID, "Digest: bad realm or nonce");
-        *s = (struct digest_server){.md5_allowed = md5_allowed};
+        *s = (struct digest_server){ .md5_allowed = md5_allowed };
         snprintf(s->realm, sizeof s->realm, "%s", realm);
         snprintf(s->nonce, sizeof s->nonce, "%s", nonce);
         return 0;
@@ -59,13 +59,13 @@ static int read_param(struct answer *a, const struct auth_params *p, struct err 
                 char *to;
                 size_t room;
         } fields[] = {
-                {"username", a->user, sizeof a->user},
-                {"realm", a->realm, sizeof a->realm},
-                {"nonce", a->nonce, sizeof a->nonce},
-                {"uri", a->uri, sizeof a->uri},
-                {"response", a->response, sizeof a->response},
-                {"nc", a->nc, sizeof a->nc},
-                {"cnonce", a->cnonce, sizeof a->cnonce},
+                { "username", a->user, sizeof a->user },
+                { "realm", a->realm, sizeof a->realm },
+                { "nonce", a->nonce, sizeof a->nonce },
+                { "uri", a->uri, sizeof a->uri },
+                { "response", a->response, sizeof a->response },
+                { "nc", a->nc, sizeof a->nc },
+                { "cnonce", a->cnonce, sizeof a->cnonce },
         };
 
         for (size_t i = 0; i < ARRAY_LEN(fields); i++)
@@ -92,7 +92,7 @@ static int parse_answer(struct bytes value, struct answer *ret, struct err *e)
 {
         struct auth_params p = auth_params_of(value);
 
-        *ret = (struct answer){.scheme = DIGEST_MD5};
+        *ret = (struct answer){ .scheme = DIGEST_MD5 };
         if (auth_params_next(&p) != AUTH_PARAMS_SCHEME || !auth_params_is(p.name, "Digest"))
                 return err_set(e, ERR_AUTH, "Authorization is not Digest");
         for (;;) {

@@ -29,7 +29,7 @@ static void read_sender_report(struct bytes body, struct rtcp *c)
 
 int rtcp_parse(struct bytes compound, struct rtcp *ret, struct err *e)
 {
-        struct rtcp c = {0};
+        struct rtcp c = { 0 };
         struct unpack u = unpack_of(compound);
 
         while (unpack_left(&u) > 0) {

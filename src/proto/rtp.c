@@ -42,7 +42,7 @@ int rtp_parse(struct bytes packet, struct rtp_packet *ret, struct err *e)
                                 payload.n);
                 payload.n -= padding;
         }
-        *ret = (struct rtp_packet){.marker = second & 0x80,
+        *ret = (struct rtp_packet){ .marker = second & 0x80,
                 .payload_type = second & 0x7f,
                 .sequence = sequence,
                 .timestamp = timestamp,
@@ -50,7 +50,7 @@ int rtp_parse(struct bytes packet, struct rtp_packet *ret, struct err *e)
                 .has_extension = first & 0x10,
                 .extension_profile = profile,
                 .extension = BYTES(extension, extension_n),
-                .payload = payload};
+                .payload = payload };
         return 0;
 }
 
@@ -69,7 +69,7 @@ void rtp_format_head(uint8_t to[static RTP_HEAD_BYTES], uint8_t payload_type, bo
 
 void rtp_source_init(struct rtp_source *s, uint32_t clock_rate)
 {
-        *s = (struct rtp_source){.clock_rate = clock_rate, .next_after_jump = -1};
+        *s = (struct rtp_source){ .clock_rate = clock_rate, .next_after_jump = -1 };
 }
 
 int64_t rtp_source_extend(const struct rtp_source *s, uint32_t timestamp)
@@ -149,7 +149,7 @@ static bool take_sequence(struct rtp_source *s, const struct rtp_packet *p, stru
 void rtp_source_push(struct rtp_source *s, const struct rtp_packet *p, int64_t arrival_us,
         struct rtp_arrival *ret)
 {
-        struct rtp_arrival a = {0};
+        struct rtp_arrival a = { 0 };
         bool first = !s->started;
 
         s->received++;

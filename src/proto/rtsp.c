@@ -223,7 +223,7 @@ bool rtsp_list_has(struct bytes value, const char *token)
 
 int rtsp_session_parse(struct bytes value, struct rtsp_session *ret, struct err *e)
 {
-        struct rtsp_session s = {.timeout_s = RTSP_SESSION_TIMEOUT_S};
+        struct rtsp_session s = { .timeout_s = RTSP_SESSION_TIMEOUT_S };
         struct bytes id, part;
 
         if (!next_part(&value, ';', &id) || id.n == 0)
@@ -284,7 +284,7 @@ int rtsp_info_parse(struct bytes value, struct rtsp_info ret[static RTSP_INFO_MA
                 if (n == RTSP_INFO_MAX)
                         return err_set(e, ERR_PROTOCOL, "RTP-Info with more than %d entries",
                                 RTSP_INFO_MAX);
-                struct rtsp_info info = {0};
+                struct rtsp_info info = { 0 };
                 if (!next_part(&entry, ';', &part) || part.n < 4 ||
                         !equal_nocase(bytes_sub(part, 0, 4), "url="))
                         return err_set(e, ERR_PROTOCOL, "RTP-Info entry %u without url=", n + 1);

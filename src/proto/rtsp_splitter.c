@@ -18,7 +18,7 @@ struct look {
 
 void rtsp_splitter_init(struct rtsp_splitter *s)
 {
-        *s = (struct rtsp_splitter){.garbage_max = RTSP_SPLITTER_GARBAGE_MAX, .channel_max = 255};
+        *s = (struct rtsp_splitter){ .garbage_max = RTSP_SPLITTER_GARBAGE_MAX, .channel_max = 255 };
         buf_init(&s->rest, SPLITTER_REST_MAX);
 }
 
@@ -67,19 +67,19 @@ static size_t head_bytes(struct bytes b, size_t from, size_t *ret_scanned)
 static struct look look_frame(const struct rtsp_splitter *s, struct bytes b)
 {
         if (b.n < RTSP_FRAME_HEAD)
-                return (struct look){.kind = LOOK_MORE, .n = RTSP_FRAME_HEAD};
+                return (struct look){ .kind = LOOK_MORE, .n = RTSP_FRAME_HEAD };
         size_t n = RTSP_FRAME_HEAD + ((size_t)b.p[2] << 8 | b.p[3]);
         if (s->garbage > 0) {
                 /* A '$' in the middle of lost bytes: believed when RTP or RTCP of version 2 is
                  * behind it. */
                 if (b.p[1] > s->channel_max || n < RTSP_FRAME_HEAD + 8)
-                        return (struct look){.kind = LOOK_SKIP, .n = 1, .garbage = true};
+                        return (struct look){ .kind = LOOK_SKIP, .n = 1, .garbage = true };
                 if (b.n == RTSP_FRAME_HEAD)
-                        return (struct look){.kind = LOOK_MORE, .n = RTSP_FRAME_HEAD + 1};
+                        return (struct look){ .kind = LOOK_MORE, .n = RTSP_FRAME_HEAD + 1 };
                 if (b.p[4] >> 6 != 2)
-                        return (struct look){.kind = LOOK_SKIP, .n = 1, .garbage = true};
+                        return (struct look){ .kind = LOOK_SKIP, .n = 1, .garbage = true };
         }
-        return (struct look){.kind = b.n < n ? LOOK_MORE : LOOK_ITEM, .n = n};
+        return (struct look){ .kind = b.n < n ? LOOK_MORE : LOOK_ITEM, .n = n };
 }
 
 /* Bytes up to the next that can begin an item. */
@@ -89,7 +89,7 @@ static struct look look_garbage(struct bytes b)
 
         while (n < b.n && b.p[n] != '$' && !isupper(b.p[n]))
                 n++;
-        return (struct look){.kind = LOOK_SKIP, .n = n, .garbage = true};
+        return (struct look){ .kind = LOOK_SKIP, .n = n, .garbage = true };
 }
 
 /* Whether the bytes so far can be a first line: a method or version, then a space. */
@@ -125,7 +125,7 @@ static int first_line(struct bytes b)
 static struct look look_message(const struct rtsp_splitter *s, struct bytes b,
         struct rtsp_message *m, struct err *e, int *ret)
 {
-        struct look more = {.kind = LOOK_MORE};
+        struct look more = { .kind = LOOK_MORE };
         size_t scanned = b.p == s->rest.p ? s->scanned : 0;
 
         if (scanned == 0) {
@@ -147,7 +147,7 @@ static struct look look_message(const struct rtsp_splitter *s, struct bytes b,
                 return more;
         m->body = bytes_sub(b, head, m->content_length);
         size_t n = head + m->content_length;
-        return (struct look){.kind = b.n < n ? LOOK_MORE : LOOK_ITEM, .n = n};
+        return (struct look){ .kind = b.n < n ? LOOK_MORE : LOOK_ITEM, .n = n };
 }
 
 static struct look look_at(const struct rtsp_splitter *s, struct bytes b, struct rtsp_message *m,
@@ -158,7 +158,7 @@ static struct look look_at(const struct rtsp_splitter *s, struct bytes b, struct
         while (n < b.n && (b.p[n] == '\r' || b.p[n] == '\n'))
                 n++;
         if (n > 0)
-                return (struct look){.kind = LOOK_SKIP, .n = n, .garbage = s->garbage > 0};
+                return (struct look){ .kind = LOOK_SKIP, .n = n, .garbage = s->garbage > 0 };
         if (b.p[0] == '$')
                 return look_frame(s, b);
         if (isupper(b.p[0]))
@@ -180,7 +180,7 @@ static int count_garbage(struct rtsp_splitter *s, size_t n, struct err *e)
 static int deliver(struct rtsp_splitter *s, struct bytes b, const struct rtsp_message *m,
         rtsp_on_item on_item, void *owner, struct err *e)
 {
-        struct rtsp_item item = {.skipped_bytes = s->garbage};
+        struct rtsp_item item = { .skipped_bytes = s->garbage };
 
         if (b.p[0] == '$') {
                 item.channel = b.p[1];

@@ -139,8 +139,8 @@ static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct e
 int rtsp_transport_parse(
         struct bytes value, unsigned index, struct rtsp_transport *ret, struct err *e)
 {
-        struct rtsp_transport t = {0};
-        struct bytes choice = {0};
+        struct rtsp_transport t = { 0 };
+        struct bytes choice = { 0 };
 
         for (unsigned i = 0; i <= index; i++) {
                 value = trimmed(value);

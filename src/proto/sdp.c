@@ -60,18 +60,18 @@ static void apply_static_type(struct sdp_media *m)
                 const char *encoding;
                 uint32_t clock_rate;
         } types[] = {
-                {0, "PCMU", 8000},
-                {3, "GSM", 8000},
-                {4, "G723", 8000},
-                {8, "PCMA", 8000},
-                {9, "G722", 8000},
-                {10, "L16", 44100},
-                {11, "L16", 44100},
-                {14, "MPA", 90000},
-                {18, "G729", 8000},
-                {26, "JPEG", 90000},
-                {32, "MPV", 90000},
-                {33, "MP2T", 90000},
+                { 0, "PCMU", 8000 },
+                { 3, "GSM", 8000 },
+                { 4, "G723", 8000 },
+                { 8, "PCMA", 8000 },
+                { 9, "G722", 8000 },
+                { 10, "L16", 44100 },
+                { 11, "L16", 44100 },
+                { 14, "MPA", 90000 },
+                { 18, "G729", 8000 },
+                { 26, "JPEG", 90000 },
+                { 32, "MPV", 90000 },
+                { 33, "MP2T", 90000 },
         };
 
         for (size_t i = 0; i < ARRAY_LEN(types); i++)
@@ -96,7 +96,7 @@ static void parse_media(struct bytes value, struct sdp_media *m)
 {
         uint32_t port = 0, type = 0;
 
-        *m = (struct sdp_media){.payload_type = -1, .channels = 1};
+        *m = (struct sdp_media){ .payload_type = -1, .channels = 1 };
         m->kind_name = cut(&value, ' ');
         m->kind = kind_of(m->kind_name);
         struct bytes ports = cut(&value, ' ');
@@ -206,7 +206,7 @@ static void parse_line(char type, struct bytes value, struct sdp *s, bool *in_le
 
 int sdp_parse(struct bytes text, struct sdp *ret, struct err *e)
 {
-        struct sdp s = {0};
+        struct sdp s = { 0 };
         unsigned lines = 0, taken = 0;
         bool in_left_out = false;
 

@@ -13,10 +13,10 @@ struct scheme {
 };
 
 static const struct scheme schemes[] = {
-        [URL_RTSP] = {"rtsp", 554},
-        [URL_RTSPS] = {"rtsps", 322},
-        [URL_HTTP] = {"http", 80},
-        [URL_HTTPS] = {"https", 443},
+        [URL_RTSP] = { "rtsp", 554 },
+        [URL_RTSPS] = { "rtsps", 322 },
+        [URL_HTTP] = { "http", 80 },
+        [URL_HTTPS] = { "https", 443 },
 };
 
 const char *url_scheme_name(enum url_scheme s)
@@ -119,7 +119,7 @@ static int parse_authority(const char *s, size_t n, struct url *u, struct err *e
 
 int url_parse(const char *s, struct url *ret, struct err *e)
 {
-        struct url u = {0};
+        struct url u = { 0 };
         const char *rest = s;
         size_t n = strnlen(s, URL_MAX);
 

@@ -3,11 +3,13 @@
 
 #include "base/log.h"
 
-int confine_role(enum sandbox_role role, const struct sandbox_path *paths, unsigned n, struct err *e)
+int confine_role(
+        enum sandbox_role role, const struct sandbox_path *paths, unsigned n, struct err *e)
 {
         int r = role_confine(role, paths, n, e);
         if (r == 1)
-                log_warn(NULL, "sandbox.no_landlock", "effect=\"files are confined by seccomp and user alone\"");
+                log_warn(NULL, "sandbox.no_landlock",
+                        "effect=\"files are confined by seccomp and user alone\"");
         return r < 0 ? r : 0;
 }
 

@@ -5,7 +5,8 @@
 
 #include "os/role.h"
 
-int confine_role(enum sandbox_role role, const struct sandbox_path *paths, unsigned n, struct err *e) MUST_USE;
+int confine_role(enum sandbox_role role, const struct sandbox_path *paths, unsigned n,
+        struct err *e) MUST_USE;
 /* Logs, and returns the exit status of a role that could not start. */
 int confine_failed(const struct err *e);
 

@@ -17,7 +17,7 @@ struct connector {
         uint16_t port;
         uv_getaddrinfo_t lookup;
         struct addrinfo *addresses, *next;
-        uv_poll_t *poll;      /* of the socket that is connecting */
+        uv_poll_t *poll; /* of the socket that is connecting */
         int fd;
         struct timer deadline;
         bool looking_up, cancelled;
@@ -38,7 +38,8 @@ static void connector_end_poll(struct connector *c)
         c->poll = NULL;
 }
 
-/* libuv owns the lookup request until its callback: an attempt that is cancelled meanwhile is freed there. */
+/* libuv owns the lookup request until its callback: an attempt that is cancelled meanwhile is freed
+ * there. */
 static void connector_free(struct connector *c)
 {
         connector_end_poll(c);
@@ -96,7 +97,8 @@ static void connector_on_writable(uv_poll_t *h, int status, int events)
         }
         close(c->fd);
         c->fd = -1;
-        err_os(&c->last, ERR_UNAVAILABLE, error, "no TCP connection to %s port %u", c->host, c->port);
+        err_os(&c->last, ERR_UNAVAILABLE, error, "no TCP connection to %s port %u", c->host,
+                c->port);
         connector_try_next(c);
 }
 
@@ -133,7 +135,8 @@ static void connector_try_next(struct connector *c)
                 if (c->fd >= 0)
                         close(c->fd);
                 c->fd = -1;
-                err_os(&c->last, ERR_UNAVAILABLE, -r, "no TCP connection to %s port %u", c->host, c->port);
+                err_os(&c->last, ERR_UNAVAILABLE, -r, "no TCP connection to %s port %u", c->host,
+                        c->port);
         }
         connector_finish(c, -1, &c->last);
 }
@@ -149,7 +152,8 @@ static void connector_on_resolved(uv_getaddrinfo_t *request, int status, struct 
                 return;
         }
         if (status < 0) {
-                err_set(&c->last, ERR_UNAVAILABLE, "the name %s has no address: %s. Check the name and the DNS server",
+                err_set(&c->last, ERR_UNAVAILABLE,
+                        "the name %s has no address: %s. Check the name and the DNS server",
                         c->host, uv_strerror(status));
                 connector_finish(c, -1, &c->last);
                 return;
@@ -162,7 +166,8 @@ static void connector_on_deadline(void *owner)
         struct connector *c = owner;
         struct err why;
 
-        err_set(&why, ERR_TIMEOUT, "no answer from %s port %u. Check address, power and network", c->host, c->port);
+        err_set(&why, ERR_TIMEOUT, "no answer from %s port %u. Check address, power and network",
+                c->host, c->port);
         if (c->looking_up)
                 uv_cancel((uv_req_t *)&c->lookup);
         connector_finish(c, -1, &why);
@@ -176,20 +181,25 @@ static void connector_on_refused(void *owner)
         connector_finish(c, -1, &c->last);
 }
 
-struct connector *connector_start(struct loop *l, const char *host, uint16_t port, unsigned timeout_ms,
-        void (*on_done)(void *owner, int fd, const struct err *why), void *owner)
+struct connector *connector_start(struct loop *l, const char *host, uint16_t port,
+        unsigned timeout_ms, void (*on_done)(void *owner, int fd, const struct err *why),
+        void *owner)
 {
         struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
         struct connector *c = xcalloc(1, sizeof *c);
         char service[8];
 
-        *c = (struct connector){ .loop = l, .port = port, .fd = -1, .on_done = on_done, .owner = owner };
+        *c = (struct connector){
+                .loop = l, .port = port, .fd = -1, .on_done = on_done, .owner = owner
+        };
         snprintf(c->host, sizeof c->host, "%s", host);
         snprintf(service, sizeof service, "%u", port);
         c->lookup.data = c;
-        int r = uv_getaddrinfo(loop_uv(l), &c->lookup, connector_on_resolved, c->host, service, &hints);
+        int r = uv_getaddrinfo(
+                loop_uv(l), &c->lookup, connector_on_resolved, c->host, service, &hints);
         if (r < 0) {
-                err_set(&c->last, ERR_UNAVAILABLE, "cannot look up %s: %s", c->host, uv_strerror(r));
+                err_set(&c->last, ERR_UNAVAILABLE, "cannot look up %s: %s", c->host,
+                        uv_strerror(r));
                 timer_start(&c->deadline, l, 0, 0, connector_on_refused, c);
                 return c;
         }

@@ -64,8 +64,9 @@ int message_hello_parse(struct bytes body, struct message_hello *ret, struct err
         if (r < 0)
                 return r;
         if (m.version != MESSAGE_VERSION)
-                return err_set(e, ERR_PROTOCOL, "the sealer is of another build (messages %u, here %u)",
-                        m.version, MESSAGE_VERSION);
+                return err_set(e, ERR_PROTOCOL,
+                        "the sealer is of another build (messages %u, here %u)", m.version,
+                        MESSAGE_VERSION);
         *ret = m;
         return 0;
 }
@@ -188,7 +189,8 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         m.counters.units = unpack_u64(&u);
         m.counters.connects = unpack_u64(&u);
         unpack_string(&u, m.error, sizeof m.error);
-        if (m.state > CAMERA_STOPPED || m.protection > PROTECTION_VERIFIED || m.refusal > TLS_PROTOCOL)
+        if (m.state > CAMERA_STOPPED || m.protection > PROTECTION_VERIFIED ||
+                m.refusal > TLS_PROTOCOL)
                 u.bad = true;
         int r = message_parsed(&u, "state", e);
         if (r == 0)

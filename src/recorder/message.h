@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The messages between the processes of one recorder (supervisor, parent, worker, sealer), over os/chan. Internal to one
- * build of the program: not a public format, so there is no compatibility; MESSAGE_VERSION is compared at the start.
- * Integers are big-endian, texts carry their length. A message of another length or form ends the channel: the
- * sender is broken or hostile. Streams are named by their path, never by pointer.
+ * The messages between the processes of one recorder (supervisor, parent, worker, sealer), over
+ * os/chan. Internal to one build of the program: not a public format, so there is no compatibility;
+ * MESSAGE_VERSION is compared at the start. Integers are big-endian, texts carry their length. A
+ * message of another length or form ends the channel: the sender is broken or hostile. Streams are
+ * named by their path, never by pointer.
  *
- * What must not be here: footage (it never leaves the worker) and, on the parent's channels, any key of footage.
+ * What must not be here: footage (it never leaves the worker) and, on the parent's channels, any
+ * key of footage.
  */
 #ifndef CUSTOS_RECORDER_MESSAGE_H
 #define CUSTOS_RECORDER_MESSAGE_H
@@ -25,8 +27,9 @@ enum message_type {
         MESSAGE_WORKER = 1, /* u32 index; the channel to a new worker */
         MESSAGE_SEALER,     /* the channel to a new sealer */
         MESSAGE_MANAGER,    /* the link to a manager */
-        MESSAGE_STOP,       /* empty: an operator ends the recorder. A signal would not do: the kernel sends the same
-                             * one when the supervisor dies, and then the gap has another cause */
+        MESSAGE_STOP, /* empty: an operator ends the recorder. A signal would not do: the kernel
+                       * sends the same one when the supervisor dies, and then the gap has another
+                       * cause */
 
         /* parent -> supervisor */
         MESSAGE_MANAGER_GONE, /* empty: the link ended; another is wanted */
@@ -35,33 +38,33 @@ enum message_type {
         MESSAGE_SEALER_HELLO = 10, /* message_hello */
         MESSAGE_KEY_STORE,         /* stream, path, text: to be durable before it is acknowledged */
         /* parent -> sealer */
-        MESSAGE_KEY_STORED,        /* stream, path */
-        MESSAGE_STREAM_OPEN,       /* message_stream_open, with the stream's seal channel */
-        MESSAGE_DURABLE,           /* stream, epoch, sequence */
+        MESSAGE_KEY_STORED,  /* stream, path */
+        MESSAGE_STREAM_OPEN, /* message_stream_open, with the stream's seal channel */
+        MESSAGE_DURABLE,     /* stream, epoch, sequence */
 
         /* worker -> sealer, on the seal channel of one stream */
         MESSAGE_SEGMENT_OPEN = 30, /* empty */
         MESSAGE_SEAL,              /* message_seal_request */
         /* sealer -> worker */
-        MESSAGE_SEGMENT_KEY,       /* kid, hour key id, segment key */
-        MESSAGE_SEALED,            /* the seal's payload */
-        MESSAGE_REFUSED,           /* text */
+        MESSAGE_SEGMENT_KEY, /* kid, hour key id, segment key */
+        MESSAGE_SEALED,      /* the seal's payload */
+        MESSAGE_REFUSED,     /* text */
 
         /* parent -> worker */
-        MESSAGE_ASSIGN = 50,       /* message_assign, with the seal channel */
-        MESSAGE_RESEAL,            /* stream, gap cause, gap from; with a new seal channel */
-        MESSAGE_UNASSIGN,          /* stream */
-        MESSAGE_SOCKET,            /* stream; with a connected socket */
-        MESSAGE_NO_SOCKET,         /* stream, code, text */
-        MESSAGE_FILE,              /* stream, u8 direct, object key; with the file */
-        MESSAGE_NO_FILE,           /* stream, text */
+        MESSAGE_ASSIGN = 50, /* message_assign, with the seal channel */
+        MESSAGE_RESEAL,      /* stream, gap cause, gap from; with a new seal channel */
+        MESSAGE_UNASSIGN,    /* stream */
+        MESSAGE_SOCKET,      /* stream; with a connected socket */
+        MESSAGE_NO_SOCKET,   /* stream, code, text */
+        MESSAGE_FILE,        /* stream, u8 direct, object key; with the file */
+        MESSAGE_NO_FILE,     /* stream, text */
         /* worker -> parent */
-        MESSAGE_CONNECT,           /* stream: wants a socket to its camera */
-        MESSAGE_FILE_WANTED,       /* stream */
-        MESSAGE_WRITTEN,           /* message_written */
-        MESSAGE_UNUSED,            /* stream, object key: a file in which nothing was written */
-        MESSAGE_STATE,             /* message_state */
-        MESSAGE_RELEASED,          /* stream: nothing of it is in flight any more */
+        MESSAGE_CONNECT,     /* stream: wants a socket to its camera */
+        MESSAGE_FILE_WANTED, /* stream */
+        MESSAGE_WRITTEN,     /* message_written */
+        MESSAGE_UNUSED,      /* stream, object key: a file in which nothing was written */
+        MESSAGE_STATE,       /* message_state */
+        MESSAGE_RELEASED,    /* stream: nothing of it is in flight any more */
 };
 
 struct message_hello {
@@ -72,8 +75,8 @@ struct message_hello {
 
 struct message_stream_open {
         char stream[HEAD_PATH_MAX];
-        struct seal_link last;      /* last durable seal; zeros when there is none */
-        int64_t last_arrival_us;    /* of that seal */
+        struct seal_link last;   /* last durable seal; zeros when there is none */
+        int64_t last_arrival_us; /* of that seal */
 };
 
 struct message_assign {
@@ -81,11 +84,12 @@ struct message_assign {
         char url[CAMERA_URL_MAX];
         char user[128];
         struct secret password;
-        uint8_t transport;          /* enum camera_transport */
+        uint8_t transport; /* enum camera_transport */
         uint8_t pin[32];
         bool without_audio;
-        struct bytes roots_pem;     /* borrowed: the site's root */
-        struct bytes issuer_pem;    /* borrowed: the one issuer whose certificates cameras have; empty: any below the roots */
+        struct bytes roots_pem;  /* borrowed: the site's root */
+        struct bytes issuer_pem; /* borrowed: the one issuer whose certificates cameras have; empty:
+                                    any below the roots */
         char recorder[HEAD_TEXT_MAX];
         struct bytes seal_cert, issuer_cert, root_cert; /* borrowed */
         uint32_t fragment_ms, segment_s, pace_ms;
@@ -95,7 +99,7 @@ struct message_assign {
 
 struct message_state {
         char stream[HEAD_PATH_MAX];
-        uint8_t state;              /* enum camera_state */
+        uint8_t state; /* enum camera_state */
         uint8_t protection, refusal;
         uint16_t tls_version;
         char tls_cipher[64];
@@ -105,11 +109,14 @@ struct message_state {
         char error[ERR_TEXT_BYTES]; /* escaped; empty when there is none */
 };
 
-/* Each _pack appends to out; each _parse borrows from body and fails with ERR_PROTOCOL on any other form. */
+/* Each _pack appends to out; each _parse borrows from body and fails with ERR_PROTOCOL on any other
+ * form. */
 int message_hello_pack(const struct message_hello *m, struct buf *out, struct err *e) MUST_USE;
 int message_hello_parse(struct bytes body, struct message_hello *ret, struct err *e) MUST_USE;
-int message_stream_open_pack(const struct message_stream_open *m, struct buf *out, struct err *e) MUST_USE;
-int message_stream_open_parse(struct bytes body, struct message_stream_open *ret, struct err *e) MUST_USE;
+int message_stream_open_pack(
+        const struct message_stream_open *m, struct buf *out, struct err *e) MUST_USE;
+int message_stream_open_parse(
+        struct bytes body, struct message_stream_open *ret, struct err *e) MUST_USE;
 int message_assign_pack(const struct message_assign *m, struct buf *out, struct err *e) MUST_USE;
 int message_assign_parse(struct bytes body, struct message_assign *ret, struct err *e) MUST_USE;
 int message_state_pack(const struct message_state *m, struct buf *out, struct err *e) MUST_USE;
@@ -117,7 +124,9 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
 /* The worker's part of a seal and nothing of the sealer's. */
 int message_seal_request_pack(const struct seal *s, struct buf *out, struct err *e) MUST_USE;
 int message_seal_request_parse(struct bytes body, struct seal *ret, struct err *e) MUST_USE;
-int message_written_pack(const char *stream, const struct segment_writer_report *r, struct buf *out, struct err *e) MUST_USE;
-int message_written_parse(struct bytes body, char stream[static HEAD_PATH_MAX], struct segment_writer_report *ret, struct err *e) MUST_USE;
+int message_written_pack(const char *stream, const struct segment_writer_report *r, struct buf *out,
+        struct err *e) MUST_USE;
+int message_written_parse(struct bytes body, char stream[static HEAD_PATH_MAX],
+        struct segment_writer_report *ret, struct err *e) MUST_USE;
 
 #endif

@@ -21,7 +21,8 @@ void notary_done(struct notary *n)
         explicit_bzero(n, sizeof *n);
 }
 
-static int notary_check_own_link(const struct notary *n, const struct seal_link *last, struct err *e)
+static int notary_check_own_link(
+        const struct notary *n, const struct seal_link *last, struct err *e)
 {
         if (last->sequence < n->durable)
                 return err_set(e, ERR_DENIED,
@@ -74,7 +75,8 @@ const struct notary_segment *notary_draw(struct notary *n, const uint8_t hour_ke
         return next;
 }
 
-static const struct notary_segment *notary_segment_of(const struct notary *n, const uint8_t kid[static 16])
+static const struct notary_segment *notary_segment_of(
+        const struct notary *n, const uint8_t kid[static 16])
 {
         if (n->current.open && memcmp(kid, n->current.kid, 16) == 0)
                 return &n->current;
@@ -92,18 +94,21 @@ static bool notary_has_gap(const struct seal *s, unsigned cause)
         return false;
 }
 
-static int notary_check_form(
-        const struct notary *n, const struct notary_segment *segment, const struct seal *s, struct err *e)
+static int notary_check_form(const struct notary *n, const struct notary_segment *segment,
+        const struct seal *s, struct err *e)
 {
         if (!segment)
-                return err_set(e, ERR_DENIED, "%s: a key id that was not given to this channel", n->stream);
+                return err_set(e, ERR_DENIED, "%s: a key id that was not given to this channel",
+                        n->stream);
         if (segment->header_known && memcmp(s->header_hash, segment->header_hash, 32) != 0)
-                return err_set(e, ERR_DENIED, "%s: another header than the segment's first", n->stream);
+                return err_set(
+                        e, ERR_DENIED, "%s: another header than the segment's first", n->stream);
         if (s->fragment != segment->fragment + 1)
-                return err_set(e, ERR_DENIED, "%s: fragment %" PRIu32 " asked, %" PRIu32 " is next", n->stream,
-                        s->fragment, segment->fragment + 1);
+                return err_set(e, ERR_DENIED, "%s: fragment %" PRIu32 " asked, %" PRIu32 " is next",
+                        n->stream, s->fragment, segment->fragment + 1);
         if (s->tracks_n == 0 && !(s->flags & SEAL_LAST))
-                return err_set(e, ERR_DENIED, "%s: no media, and not the end of the segment", n->stream);
+                return err_set(
+                        e, ERR_DENIED, "%s: no media, and not the end of the segment", n->stream);
         if (n->gap_owed && !notary_has_gap(s, 0))
                 return err_set(e, ERR_DENIED, "%s: a new beginning without its gap", n->stream);
         for (unsigned i = 0; i < s->gaps_n; i++) {
@@ -116,7 +121,8 @@ static int notary_check_form(
         return 0;
 }
 
-static int notary_check_time(const struct notary *n, const struct seal *s, int64_t wall_us, struct err *e)
+static int notary_check_time(
+        const struct notary *n, const struct seal *s, int64_t wall_us, struct err *e)
 {
         if (s->last_arrival_us < s->first_arrival_us ||
                 s->last_arrival_us - s->first_arrival_us > NOTARY_MEDIA_US)
@@ -127,12 +133,13 @@ static int notary_check_time(const struct notary *n, const struct seal *s, int64
                 return err_set(e, ERR_DENIED, "%s: media of an old time", n->stream);
         if (n->last_arrival_us != SEAL_UNKNOWN_US && s->first_arrival_us < n->last_arrival_us &&
                 !notary_has_gap(s, SEAL_GAP_CLOCK_STEP))
-                return err_set(e, ERR_DENIED, "%s: media older than what was sealed before", n->stream);
+                return err_set(
+                        e, ERR_DENIED, "%s: media older than what was sealed before", n->stream);
         return 0;
 }
 
-static void notary_remember(
-        struct notary *n, const struct notary_segment *segment, const struct seal *s, struct bytes payload)
+static void notary_remember(struct notary *n, const struct notary_segment *segment,
+        const struct seal *s, struct bytes payload)
 {
         if (segment == &n->next) {
                 n->current = n->next;

@@ -77,7 +77,8 @@ static void parent_seek_manager(struct parent *p)
 {
         struct err e;
 
-        if (p->supervisor && chan_send(p->supervisor, MESSAGE_MANAGER_GONE, BYTES(NULL, 0), NULL, 0, &e) < 0)
+        if (p->supervisor &&
+                chan_send(p->supervisor, MESSAGE_MANAGER_GONE, BYTES(NULL, 0), NULL, 0, &e) < 0)
                 log_warn(NULL, "supervisor.unreachable", "err=\"%s\"", e.text);
 }
 
@@ -113,8 +114,8 @@ static void parent_on_stop_deadline(void *owner)
         loop_stop(p->loop);
 }
 
-/* Streams end first, so that what they still write is durable and in the index. Ending closes the channels to workers and
- * sealer: they end too. */
+/* Streams end first, so that what they still write is durable and in the index. Ending closes the
+ * channels to workers and sealer: they end too. */
 static void parent_stop(struct parent *p)
 {
         if (p->stopping)
@@ -131,7 +132,8 @@ static void parent_stop(struct parent *p)
 static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         static const struct chan_events sealer_events = { parent_on_sealer, parent_on_sealer_end };
-        static const struct chan_events manager_events = { parent_on_manager, parent_on_manager_end };
+        static const struct chan_events manager_events = { parent_on_manager,
+                parent_on_manager_end };
         struct parent *p = owner;
 
         (void)c;
@@ -140,7 +142,8 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         }
         if (m->fds_n != 1)
-                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor without its channel", m->type);
+                return err_set(e, ERR_PROTOCOL,
+                        "message %u from the supervisor without its channel", m->type);
         int fd = m->fds[0];
         m->fds[0] = -1;
         switch (m->type) {

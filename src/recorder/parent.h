@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The recorder's parent process: routes streams to workers, makes files and connections for them, writes wrapped keys,
- * syncs the volume once a second and keeps the index. Holds no key of footage and parses no byte of a camera.
+ * The recorder's parent process: routes streams to workers, makes files and connections for them,
+ * writes wrapped keys, syncs the volume once a second and keeps the index. Holds no key of footage
+ * and parses no byte of a camera.
  *
- * Descriptor 3 is the channel to the supervisor, which sends it the channels to workers, sealer and manager.
+ * Descriptor 3 is the channel to the supervisor, which sends it the channels to workers, sealer and
+ * manager.
  */
 #ifndef CUSTOS_RECORDER_PARENT_H
 #define CUSTOS_RECORDER_PARENT_H
@@ -20,32 +22,34 @@ struct connector;
 struct parent;
 
 enum parent_stream_phase {
-        PARENT_STREAM_WAITING,   /* for a sealer and a worker */
+        PARENT_STREAM_WAITING, /* for a sealer and a worker */
         PARENT_STREAM_ASSIGNED,
-        PARENT_STREAM_RELEASED,  /* its worker holds the camera, and waits for a new seal channel */
-        PARENT_STREAM_ENDING,    /* unassigned; forgotten when the worker has let go */
+        PARENT_STREAM_RELEASED, /* its worker holds the camera, and waits for a new seal channel */
+        PARENT_STREAM_ENDING,   /* unassigned; forgotten when the worker has let go */
 };
 
 struct parent_stream {
         struct parent *parent;
         struct log_ctx log;
-        struct message_assign assign;  /* as the manager said; certificates are filled in when sent */
-        struct buf roots, issuer;      /* what assign.roots_pem and issuer_pem point to */
+        struct message_assign
+                assign;           /* as the manager said; certificates are filled in when sent */
+        struct buf roots, issuer; /* what assign.roots_pem and issuer_pem point to */
         char host[256];
         uint16_t port;
         enum parent_stream_phase phase;
-        int worker;                    /* index, or -1 */
-        bool seal_lost;                /* the sealer died while assigned */
-        bool stopped;                  /* by an operator, and not placed since */
+        int worker;     /* index, or -1 */
+        bool seal_lost; /* the sealer died while assigned */
+        bool stopped;   /* by an operator, and not placed since */
         struct connector *connector;
         struct timer retry;
-        struct message_state state;    /* the worker's last word */
-        char object_key[HEAD_KEY_MAX]; /* of the newest segment; empty when there is none */
-        char empty_file[4][HEAD_KEY_MAX]; /* files given out in which nothing is reported written yet */
-        struct seal_link last;         /* last durable seal known */
+        struct message_state state;       /* the worker's last word */
+        char object_key[HEAD_KEY_MAX];    /* of the newest segment; empty when there is none */
+        char empty_file[4][HEAD_KEY_MAX]; /* files given out in which nothing is reported written
+                                             yet */
+        struct seal_link last;            /* last durable seal known */
         int64_t last_arrival_us;
-        int64_t durable_us;            /* when a fragment last became durable, 0 before */
-        int64_t segments, fragments;   /* since this process began */
+        int64_t durable_us;          /* when a fragment last became durable, 0 before */
+        int64_t segments, fragments; /* since this process began */
 };
 
 struct parent {
@@ -54,8 +58,9 @@ struct parent {
         char vault[4096], state[4096];
         int vault_fd, vault_lock_fd;
         struct chan *supervisor, *manager, *sealer;
-        bool sealer_ready;             /* its hello came */
-        bool stopping;                 /* streams end; the last one gone, what they wrote is synced, and the loop stops */
+        bool sealer_ready; /* its hello came */
+        bool stopping; /* streams end; the last one gone, what they wrote is synced, and the loop
+                          stops */
         struct timer stop;
         struct parent_worker {
                 struct parent *parent;
@@ -63,13 +68,13 @@ struct parent {
                 unsigned streams;
         } workers[PARENT_WORKERS_MAX];
         struct table streams;
-        struct buf hello;              /* the sealer's hello as received: holds the certificates */
-        struct message_hello certs;    /* views into hello */
-        char recorder[HEAD_TEXT_MAX];  /* custos://SITE/recorder/NAME */
+        struct buf hello;             /* the sealer's hello as received: holds the certificates */
+        struct message_hello certs;   /* views into hello */
+        char recorder[HEAD_TEXT_MAX]; /* custos://SITE/recorder/NAME */
         struct index *index;
-        struct parent_sync *sync;      /* parent_sync.c */
+        struct parent_sync *sync;       /* parent_sync.c */
         struct parent_stopped *stopped; /* parent_stopped.c */
-        struct buf out;                /* one message under construction */
+        struct buf out;                 /* one message under construction */
 };
 
 /* argv: --state DIR [--config FILE]. Returns the exit status. */
@@ -80,22 +85,26 @@ int parent_main(int argc, char **argv);
 int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e) MUST_USE;
 void parent_stream_remove(struct parent *p, struct parent_stream *t);
 void parent_stream_remove_all(struct parent *p);
-/* Gives waiting streams to workers, and released ones a new seal channel, as far as there are any. */
+/* Gives waiting streams to workers, and released ones a new seal channel, as far as there are any.
+ */
 void parent_stream_route(struct parent *p);
 void parent_stream_worker_gone(struct parent *p, unsigned worker);
 void parent_stream_sealer_gone(struct parent *p);
-int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, struct err *e) MUST_USE;
+int parent_stream_on_worker(
+        struct parent_worker *w, struct chan_message *m, struct err *e) MUST_USE;
 void parent_stream_free_all(struct parent *p);
 
 /* parent_sync.c: what became durable when. */
 struct parent_sync *parent_sync_new(struct parent *p);
 struct parent_sync *parent_sync_free(struct parent_sync *s);
-void parent_sync_written(struct parent_sync *s, const char *stream, const struct segment_writer_report *r);
+void parent_sync_written(
+        struct parent_sync *s, const char *stream, const struct segment_writer_report *r);
 /* Writes a key file, and acknowledges it to the sealer once it is durable. */
 int parent_sync_key(struct parent_sync *s, struct bytes message, struct err *e) MUST_USE;
 /* Once all that was reported written is durable and in the index, stops the loop. */
 void parent_sync_finish(struct parent_sync *s);
-/* Makes the next segment file of a stream in the pool, and sends it (or the failure) to its worker. */
+/* Makes the next segment file of a stream in the pool, and sends it (or the failure) to its worker.
+ */
 void parent_sync_file(struct parent_sync *s, struct parent_stream *t);
 
 /* parent_status.c: the manager's questions, JSON (docs/spec/link.md). */

@@ -14,7 +14,8 @@
 
 static const char *parent_status_state(unsigned state)
 {
-        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming", "waiting", "stopped" };
+        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming",
+                "waiting", "stopped" };
 
         return state < ARRAY_LEN(names) ? names[state] : "unknown";
 }
@@ -33,25 +34,31 @@ static void parent_status_connection(json_t *o, const struct parent_stream *t)
 
         if (s->tls_version)
                 snprintf(tls, sizeof tls, "TLS 1.%u", (s->tls_version & 0xffu) - 1u);
-        json_object_set_new(o, "protection", json_string(protection_name((enum protection)s->protection)));
+        json_object_set_new(
+                o, "protection", json_string(protection_name((enum protection)s->protection)));
         json_object_set_new(o, "tls", json_string(tls));
         json_object_set_new(o, "cipher", json_string(s->tls_cipher));
-        json_object_set_new(o, "camera_key", json_string(str_hex(key, BYTES(s->camera_key, sizeof s->camera_key))));
+        json_object_set_new(o, "camera_key",
+                json_string(str_hex(key, BYTES(s->camera_key, sizeof s->camera_key))));
         json_object_set_new(o, "connected", parent_status_time(s->connected_us));
         json_object_set_new(o, "error", json_string(s->error));
-        json_object_set_new(o, "refusal", json_string(s->refusal ? tls_refusal_name((enum tls_refusal)s->refusal) : ""));
-        json_object_set_new(o, "remedy", json_string(s->refusal ? tls_refusal_remedy((enum tls_refusal)s->refusal) : ""));
+        json_object_set_new(o, "refusal",
+                json_string(s->refusal ? tls_refusal_name((enum tls_refusal)s->refusal) : ""));
+        json_object_set_new(o, "remedy",
+                json_string(s->refusal ? tls_refusal_remedy((enum tls_refusal)s->refusal) : ""));
 }
 
 static json_t *parent_status_stream(const struct parent_stream *t)
 {
         const struct camera_counters *c = &t->state.counters;
-        bool recording = t->durable_us > clock_wall_us() - PARENT_STATUS_RECENT_US && t->phase == PARENT_STREAM_ASSIGNED;
-        json_t *o = json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "stream", t->assign.stream, "state",
-                parent_status_state(t->state.state), "recording", recording, "worker", t->worker, "bytes",
-                (json_int_t)c->bytes, "packets", (json_int_t)c->packets, "lost_packets", (json_int_t)c->lost_packets, "units",
-                (json_int_t)c->units, "connects", (json_int_t)c->connects, "segments", (json_int_t)t->segments, "fragments",
-                (json_int_t)t->fragments);
+        bool recording = t->durable_us > clock_wall_us() - PARENT_STATUS_RECENT_US &&
+                         t->phase == PARENT_STREAM_ASSIGNED;
+        json_t *o = json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "stream",
+                t->assign.stream, "state", parent_status_state(t->state.state), "recording",
+                recording, "worker", t->worker, "bytes", (json_int_t)c->bytes, "packets",
+                (json_int_t)c->packets, "lost_packets", (json_int_t)c->lost_packets, "units",
+                (json_int_t)c->units, "connects", (json_int_t)c->connects, "segments",
+                (json_int_t)t->segments, "fragments", (json_int_t)t->fragments);
 
         json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));
         parent_status_connection(o, t);
@@ -97,23 +104,29 @@ static int parent_status_get(struct parent *p, json_t *body, json_t **ret, struc
         bool more = false;
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s?:s, s?:I}", "after", &after, "limit", &limit) < 0)
+        if (json_unpack_ex(
+                    body, &why, JSON_STRICT, "{s?:s, s?:I}", "after", &after, "limit", &limit) < 0)
                 return err_set(e, ERR_INVALID, "status.get: %s", why.text);
         if (limit < 1 || limit > PARENT_STATUS_PAGE_MAX)
-                return err_set(e, ERR_INVALID, "status.get: limit is 1 to %d", PARENT_STATUS_PAGE_MAX);
+                return err_set(
+                        e, ERR_INVALID, "status.get: limit is 1 to %d", PARENT_STATUS_PAGE_MAX);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
                 workers += p->workers[i].chan != NULL;
         json_t *streams = parent_status_page(p, after, (size_t)limit, &more);
-        *ret = json_pack("{s:s, s:b, s:i, s:I, s:b, s:o}", "recorder", p->recorder, "sealer", p->sealer_ready, "workers",
-                (int)workers, "streams_total", (json_int_t)p->streams.n, "more", more, "streams", streams);
+        *ret = json_pack("{s:s, s:b, s:i, s:I, s:b, s:o}", "recorder", p->recorder, "sealer",
+                p->sealer_ready, "workers", (int)workers, "streams_total", (json_int_t)p->streams.n,
+                "more", more, "streams", streams);
         return 0;
 }
 
-static int parent_status_transport(struct message_assign *a, const char *transport, const char *pin, struct err *e)
+static int parent_status_transport(
+        struct message_assign *a, const char *transport, const char *pin, struct err *e)
 {
         if (strcmp(transport, "tls") == 0) {
                 a->transport = CAMERA_TLS;
-                return pin[0] ? err_set(e, ERR_INVALID, "stream.set: a pin needs transport tls-pinned") : 0;
+                return pin[0] ? err_set(e, ERR_INVALID,
+                                        "stream.set: a pin needs transport tls-pinned")
+                              : 0;
         }
         if (strcmp(transport, "tls-pinned") != 0)
                 return err_set(e, ERR_INVALID, "stream.set: transport is tls or tls-pinned");
@@ -134,18 +147,21 @@ static bool parent_status_is_stream_path(const char *path)
 
 static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struct err *e)
 {
-        const char *stream, *url, *user = "", *password = "", *transport, *pin = "", *roots, *issuer = "";
+        const char *stream, *url, *user = "", *password = "", *transport, *pin = "", *roots,
+                                  *issuer = "";
         struct message_assign a = { 0 };
         int audio = 1;
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s:s, s?:s, s?:b}", "stream", &stream, "url",
-                    &url, "user", &user, "password", &password, "transport", &transport, "pin", &pin, "roots", &roots, "issuer", &issuer,
-                    "audio", &audio) < 0)
+        if (json_unpack_ex(body, &why, JSON_STRICT,
+                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s:s, s?:s, s?:b}", "stream", &stream, "url",
+                    &url, "user", &user, "password", &password, "transport", &transport, "pin",
+                    &pin, "roots", &roots, "issuer", &issuer, "audio", &audio) < 0)
                 return err_set(e, ERR_INVALID, "stream.set: %s", why.text);
         if (!parent_status_is_stream_path(stream))
                 return err_set(e, ERR_INVALID, "stream.set: not a stream path (CAMERA-STREAM)");
-        if (strlen(url) >= sizeof a.url || strlen(user) >= sizeof a.user || strlen(roots) > MESSAGE_ROOTS_MAX || strlen(issuer) > MESSAGE_ROOTS_MAX)
+        if (strlen(url) >= sizeof a.url || strlen(user) >= sizeof a.user ||
+                strlen(roots) > MESSAGE_ROOTS_MAX || strlen(issuer) > MESSAGE_ROOTS_MAX)
                 return err_set(e, ERR_INVALID, "stream.set: url, user or roots too long");
         snprintf(a.stream, sizeof a.stream, "%s", stream);
         snprintf(a.url, sizeof a.url, "%s", url);
@@ -179,7 +195,8 @@ static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, st
         return 0;
 }
 
-static int parent_status_request(struct parent *p, const struct link_message *m, json_t **ret, struct err *e)
+static int parent_status_request(
+        struct parent *p, const struct link_message *m, json_t **ret, struct err *e)
 {
         static const struct {
                 const char *type;
@@ -223,8 +240,8 @@ void parent_status_connected(struct parent *p, const struct parent_stream *t)
         if (!p->manager)
                 return;
         str_hex(key, BYTES(t->state.camera_key, sizeof t->state.camera_key));
-        json_t *body = json_pack("{s:s, s:i, s:s}", "stream", t->assign.stream, "protection", (int)t->state.protection,
-                "camera_key", key);
+        json_t *body = json_pack("{s:s, s:i, s:s}", "stream", t->assign.stream, "protection",
+                (int)t->state.protection, "camera_key", key);
         if (link_send_event(p->manager, "stream.connected", body, &e) < 0)
                 log_warn(NULL, "manager.unreachable", "err=\"%s\"", e.text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Streams as the parent sees them: where they run, how they get there, and what their workers may ask for. */
+/* Streams as the parent sees them: where they run, how they get there, and what their workers may
+ * ask for. */
 #include "recorder/parent.h"
 
 #include <stdio.h>
@@ -21,7 +22,8 @@ static struct chan *parent_stream_chan(const struct parent_stream *t)
         return t->worker < 0 ? NULL : t->parent->workers[t->worker].chan;
 }
 
-static void parent_stream_send(struct parent_stream *t, uint16_t type, const int *fds, unsigned fds_n)
+static void parent_stream_send(
+        struct parent_stream *t, uint16_t type, const int *fds, unsigned fds_n)
 {
         struct chan *chan = parent_stream_chan(t);
         struct err e;
@@ -38,7 +40,8 @@ static struct pack parent_stream_message(struct parent_stream *t)
         return p;
 }
 
-static void parent_stream_send_failure(struct parent_stream *t, uint16_t type, const struct err *why)
+static void parent_stream_send_failure(
+        struct parent_stream *t, uint16_t type, const struct err *why)
 {
         struct pack p = parent_stream_message(t);
 
@@ -79,7 +82,8 @@ static void parent_stream_forget(struct parent_stream *t)
                 parent_sync_finish(p->sync);
 }
 
-/* What is on disk of this stream: the last sealed fragment of its newest segment, whatever lies behind it cut off. */
+/* What is on disk of this stream: the last sealed fragment of its newest segment, whatever lies
+ * behind it cut off. */
 static void parent_stream_find_end(struct parent_stream *t)
 {
         struct vault_tail tail;
@@ -95,7 +99,8 @@ static void parent_stream_find_end(struct parent_stream *t)
                 log_error(&t->log, "vault.tail_unreadable", "err=\"%s\"", e.text);
         }
         if (r == 0 && tail.cut_bytes)
-                log_warn(&t->log, "vault.tail_cut", "bytes=%llu", (unsigned long long)tail.cut_bytes);
+                log_warn(&t->log, "vault.tail_cut", "bytes=%llu",
+                        (unsigned long long)tail.cut_bytes);
 }
 
 static int parent_stream_pick_worker(const struct parent *p)
@@ -119,7 +124,8 @@ static bool parent_stream_has_history(const struct parent_stream *t)
 static int parent_stream_open_seal(struct parent_stream *t, int *ret_fd, struct err *e)
 {
         struct parent *p = t->parent;
-        struct message_stream_open open = { .last = t->last, .last_arrival_us = t->last_arrival_us };
+        struct message_stream_open open = { .last = t->last,
+                .last_arrival_us = t->last_arrival_us };
         int pair[2];
 
         int r = chan_pair(pair, e);
@@ -165,7 +171,8 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         buf_clear(&p->out);
         r = message_assign_pack(&t->assign, &p->out, e);
         if (r == 0)
-                r = chan_send(p->workers[worker].chan, MESSAGE_ASSIGN, buf_bytes(&p->out), &fd, 1, e);
+                r = chan_send(
+                        p->workers[worker].chan, MESSAGE_ASSIGN, buf_bytes(&p->out), &fd, 1, e);
         explicit_bzero(p->out.p, p->out.n); /* the password was in it */
         if (r < 0)
                 return r;
@@ -258,7 +265,8 @@ void parent_stream_worker_gone(struct parent *p, unsigned worker)
         parent_stream_route(p);
 }
 
-/* Streams stay with their workers; each says "released" when nothing of it is in flight, and is sealed on then. */
+/* Streams stay with their workers; each says "released" when nothing of it is in flight, and is
+ * sealed on then. */
 void parent_stream_sealer_gone(struct parent *p)
 {
         struct parent_stream *t;
@@ -284,7 +292,8 @@ static void parent_stream_find_newest(struct parent_stream *t)
 {
         struct err e;
 
-        int r = index_newest(t->parent->index, t->assign.stream, t->object_key, sizeof t->object_key, &e);
+        int r = index_newest(
+                t->parent->index, t->assign.stream, t->object_key, sizeof t->object_key, &e);
         if (r < 0 && r != ERR_NOT_FOUND)
                 log_error(&t->log, "index.unreadable", "err=\"%s\"", e.text);
 }
@@ -293,10 +302,11 @@ static bool parent_stream_same(const struct parent_stream *t, const struct messa
 {
         const struct message_assign *b = &t->assign;
 
-        return strcmp(a->url, b->url) == 0 && strcmp(a->user, b->user) == 0 && a->transport == b->transport &&
-                memcmp(a->pin, b->pin, sizeof a->pin) == 0 && a->without_audio == b->without_audio &&
-                secret_equal(secret_bytes(&a->password), secret_bytes(&b->password)) &&
-                bytes_equal(a->roots_pem, b->roots_pem) && bytes_equal(a->issuer_pem, b->issuer_pem);
+        return strcmp(a->url, b->url) == 0 && strcmp(a->user, b->user) == 0 &&
+               a->transport == b->transport && memcmp(a->pin, b->pin, sizeof a->pin) == 0 &&
+               a->without_audio == b->without_audio &&
+               secret_equal(secret_bytes(&a->password), secret_bytes(&b->password)) &&
+               bytes_equal(a->roots_pem, b->roots_pem) && bytes_equal(a->issuer_pem, b->issuer_pem);
 }
 
 int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e)
@@ -304,11 +314,13 @@ int parent_stream_set(struct parent *p, const struct message_assign *a, struct e
         struct parent_stream *t = table_get(&p->streams, a->stream);
 
         if (t && t->phase == PARENT_STREAM_ENDING)
-                return err_set(e, ERR_UNAVAILABLE, "%s is being stopped; try again in a moment", a->stream);
+                return err_set(e, ERR_UNAVAILABLE, "%s is being stopped; try again in a moment",
+                        a->stream);
         if (t && parent_stream_same(t, a))
                 return 0; /* a manager that began again says what it said before */
         if (t)
-                return err_set(e, ERR_STATE, "%s is recorded already, with other settings; remove it first", a->stream);
+                return err_set(e, ERR_STATE,
+                        "%s is recorded already, with other settings; remove it first", a->stream);
         t = xcalloc(1, sizeof *t);
         t->parent = p;
         t->worker = -1;
@@ -402,8 +414,10 @@ static void parent_stream_released(struct parent_stream *t)
         t->phase = PARENT_STREAM_RELEASED;
         if (t->seal_lost)
                 parent_stream_place(t);
-        else /* the sealer lives and closed this channel: it has a reason that will not be gone at once */
-                timer_start(&t->retry, t->parent->loop, PARENT_STREAM_RETRY_MS, 0, parent_stream_on_retry, t);
+        else /* the sealer lives and closed this channel: it has a reason that will not be gone at
+                once */
+                timer_start(&t->retry, t->parent->loop, PARENT_STREAM_RETRY_MS, 0,
+                        parent_stream_on_retry, t);
 }
 
 /* Takes the file off the list of empty ones; false when it was not there. */

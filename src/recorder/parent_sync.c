@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Disk work of the parent, all of it in libuv's pool: new segment files, key files, and the group sync. What was
- * reported written before a sync began is durable when it ends: then it goes into the index and to the sealer.
+ * Disk work of the parent, all of it in libuv's pool: new segment files, key files, and the group
+ * sync. What was reported written before a sync began is durable when it ends: then it goes into
+ * the index and to the sealer.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,8 +20,9 @@
 #include "vault/key_store.h"
 
 #define PARENT_SYNC_KEY_DELAY_MS 5
-#define PARENT_SYNC_RESERVE_BYTES (32u << 20) /* set aside on disk for a segment; what is not used is given back at close */
-#define PARENT_SYNC_NAMES_MAX 1000            /* segments of one stream within one millisecond */
+#define PARENT_SYNC_RESERVE_BYTES                                                                  \
+        (32u << 20) /* set aside on disk for a segment; what is not used is given back at close */
+#define PARENT_SYNC_NAMES_MAX 1000 /* segments of one stream within one millisecond */
 
 struct parent_sync_report {
         char stream[HEAD_PATH_MAX];
@@ -61,7 +63,8 @@ static void parent_sync_ack_keys(struct parent_sync *s, bool durable)
                         struct pack out = pack_to(&p->out);
                         pack_string(&out, k->stream);
                         pack_string(&out, k->path);
-                        if (chan_send(p->sealer, MESSAGE_KEY_STORED, buf_bytes(&p->out), NULL, 0, NULL) < 0)
+                        if (chan_send(p->sealer, MESSAGE_KEY_STORED, buf_bytes(&p->out), NULL, 0,
+                                    NULL) < 0)
                                 log_error(NULL, "sealer.unreachable", "");
                 }
                 free(k);
@@ -114,7 +117,8 @@ static void parent_sync_on_done(void *owner, int result, const struct err *why)
                 parent_sync_note_durable(s);
         parent_sync_ack_keys(s, result >= 0);
         s->syncing_n = 0;
-        if (s->keys_written || s->finishing) /* a worker waits for its key: not until the next second */
+        if (s->keys_written ||
+                s->finishing) /* a worker waits for its key: not until the next second */
                 parent_sync_start(s);
         if (s->finishing && !s->running)
                 loop_stop(s->parent->loop);
@@ -151,7 +155,8 @@ static void parent_sync_on_tick(void *owner)
         parent_sync_start(owner);
 }
 
-void parent_sync_written(struct parent_sync *s, const char *stream, const struct segment_writer_report *r)
+void parent_sync_written(
+        struct parent_sync *s, const char *stream, const struct segment_writer_report *r)
 {
         if (s->written_n == s->written_room) {
                 s->written_room = s->written_room ? s->written_room * 2 : 64;
@@ -203,8 +208,10 @@ static void parent_sync_key_done(uv_work_t *work, int status)
         } else {
                 j->ack->next = s->keys_written;
                 s->keys_written = j->ack;
-                /* The directories are new too: one sync for all keys of this moment makes them durable. */
-                timer_start(&s->key_tick, s->parent->loop, PARENT_SYNC_KEY_DELAY_MS, 0, parent_sync_on_key_tick, s);
+                /* The directories are new too: one sync for all keys of this moment makes them
+                 * durable. */
+                timer_start(&s->key_tick, s->parent->loop, PARENT_SYNC_KEY_DELAY_MS, 0,
+                        parent_sync_on_key_tick, s);
         }
         buf_done(&j->text);
         free(j);
@@ -242,7 +249,8 @@ int parent_sync_key(struct parent_sync *s, struct bytes message, struct err *e)
         j->sync = s;
         j->work.data = j;
         s->jobs++;
-        uv_queue_work(loop_uv(s->parent->loop), &j->work, parent_sync_key_run, parent_sync_key_done);
+        uv_queue_work(
+                loop_uv(s->parent->loop), &j->work, parent_sync_key_run, parent_sync_key_done);
         return 0;
 }
 
@@ -274,12 +282,14 @@ static int parent_sync_create(struct parent_sync_file_job *j, const char *vault,
                 return err_set(e, ERR_IO, "cannot open %s", dir);
         for (unsigned n = 0; n < PARENT_SYNC_NAMES_MAX; n++) {
                 snprintf(name, sizeof name, "%.2s-%.6sZ.%u.mp4", time + 14, time + 17, n);
-                r = file_create_segment(dir_fd, name, PARENT_SYNC_RESERVE_BYTES, &j->fd, &j->direct, e);
+                r = file_create_segment(
+                        dir_fd, name, PARENT_SYNC_RESERVE_BYTES, &j->fd, &j->direct, e);
                 if (r != ERR_STATE)
                         break;
         }
         if (r == 0)
-                snprintf(j->object_key, sizeof j->object_key, "%s/%.10s/%.2s/%s", j->stream, time, time + 11, name);
+                snprintf(j->object_key, sizeof j->object_key, "%s/%.10s/%.2s/%s", j->stream, time,
+                        time + 11, name);
         return r;
 }
 
@@ -300,7 +310,8 @@ static void parent_sync_send_file(struct parent *p, struct parent_sync_file_job 
         if (j->result == 0) {
                 pack_u8(&out, j->direct);
                 pack_string(&out, j->object_key);
-                if (worker && chan_send(worker, MESSAGE_FILE, buf_bytes(&p->out), &j->fd, 1, NULL) < 0)
+                if (worker &&
+                        chan_send(worker, MESSAGE_FILE, buf_bytes(&p->out), &j->fd, 1, NULL) < 0)
                         log_error(NULL, "worker.unreachable", "cam=%s", j->stream);
                 return;
         }
@@ -326,7 +337,8 @@ static void parent_sync_file_done(uv_work_t *work, int status)
                 log_error(NULL, "index.failed", "err=\"%s\"", e.text);
         if (j->result == 0 && t) {
                 snprintf(t->object_key, sizeof t->object_key, "%s", j->object_key);
-                snprintf(t->empty_file[t->segments % ARRAY_LEN(t->empty_file)], HEAD_KEY_MAX, "%s", j->object_key);
+                snprintf(t->empty_file[t->segments % ARRAY_LEN(t->empty_file)], HEAD_KEY_MAX, "%s",
+                        j->object_key);
                 t->segments++;
         }
         if (t && t->worker == j->worker)
@@ -347,7 +359,8 @@ void parent_sync_file(struct parent_sync *s, struct parent_stream *t)
         snprintf(j->stream, sizeof j->stream, "%s", t->assign.stream);
         j->work.data = j;
         s->jobs++;
-        uv_queue_work(loop_uv(s->parent->loop), &j->work, parent_sync_file_run, parent_sync_file_done);
+        uv_queue_work(
+                loop_uv(s->parent->loop), &j->work, parent_sync_file_run, parent_sync_file_done);
 }
 
 struct parent_sync *parent_sync_new(struct parent *p)

@@ -77,10 +77,12 @@ static int sealer_give_key(struct sealer_stream *t, struct err *e)
         pack_bytes(&p, BYTES(t->hour_key_id, 16));
         pack_bytes(&p, BYTES(segment->key, 16));
         t->asked = false;
-        return p.bad ? err_set(e, ERR_EXHAUSTED, "segment key") : sealer_send(t, MESSAGE_SEGMENT_KEY, e);
+        return p.bad ? err_set(e, ERR_EXHAUSTED, "segment key")
+                     : sealer_send(t, MESSAGE_SEGMENT_KEY, e);
 }
 
-/* A new hour key: wrapped first and made durable by the parent; only then anything is encrypted under it. */
+/* A new hour key: wrapped first and made durable by the parent; only then anything is encrypted
+ * under it. */
 static int sealer_new_hour(struct sealer_stream *t, const char *hour, struct err *e)
 {
         struct sealer *s = t->sealer;
@@ -94,7 +96,8 @@ static int sealer_new_hour(struct sealer_stream *t, const char *hour, struct err
         t->key_durable = false;
         key_store_path(t->notary.stream, hour, t->hour_key_id, t->key_path, sizeof t->key_path);
         buf_init(&text, KEY_STORE_FILE_MAX);
-        int r = key_store_wrap(t->notary.stream, hour, t->hour_key, s->recipients, s->recipients_n, &text, e);
+        int r = key_store_wrap(
+                t->notary.stream, hour, t->hour_key, s->recipients, s->recipients_n, &text, e);
         if (r == 0) {
                 buf_clear(&s->out);
                 struct pack p = pack_to(&s->out);
@@ -137,7 +140,8 @@ static int sealer_on_seal(struct sealer_stream *t, struct bytes body, struct err
         if (r < 0)
                 return r;
         buf_clear(&s->out);
-        r = notary_seal(&t->notary, &request, clock_wall_us(), clock_boot_us(), s->key, &s->out, &why);
+        r = notary_seal(
+                &t->notary, &request, clock_wall_us(), clock_boot_us(), s->key, &s->out, &why);
         return r < 0 ? sealer_refuse(t, &why, e) : sealer_send(t, MESSAGE_SEALED, e);
 }
 
@@ -150,8 +154,8 @@ static int sealer_on_worker(void *owner, struct chan *c, struct chan_message *m,
                 return err_set(e, ERR_PROTOCOL, "a descriptor for the sealer");
         switch (m->type) {
         case MESSAGE_SEGMENT_OPEN:
-                return m->body.n ? err_set(e, ERR_PROTOCOL, "segment open: malformed message") :
-                                   sealer_on_segment_open(t, e);
+                return m->body.n ? err_set(e, ERR_PROTOCOL, "segment open: malformed message")
+                                 : sealer_on_segment_open(t, e);
         case MESSAGE_SEAL:
                 return sealer_on_seal(t, m->body, e);
         default:
@@ -165,7 +169,8 @@ static void sealer_on_worker_end(void *owner, struct chan *c, const struct err *
 
         (void)c;
         if (e->code == ERR_PROTOCOL)
-                log_warn(NULL, "seal.channel_refused", "stream=%s err=\"%s\"", t->notary.stream, e->text);
+                log_warn(NULL, "seal.channel_refused", "stream=%s err=\"%s\"", t->notary.stream,
+                        e->text);
         sealer_end_stream(t);
 }
 
@@ -284,7 +289,8 @@ static int sealer_hello(struct sealer *s, struct err *e)
         memcpy(hello.epoch, s->epoch, sizeof hello.epoch);
         buf_clear(&s->out);
         int r = message_hello_pack(&hello, &s->out, e);
-        return r < 0 ? r : chan_send(s->parent, MESSAGE_SEALER_HELLO, buf_bytes(&s->out), NULL, 0, e);
+        return r < 0 ? r
+                     : chan_send(s->parent, MESSAGE_SEALER_HELLO, buf_bytes(&s->out), NULL, 0, e);
 }
 
 static int sealer_load(struct sealer *s, const char *state, struct err *e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The sealer process: holds the sealing key and the hour keys, and signs what notary.h lets it. It has no sockets but
- * its channels, opens nothing after its start, and never sees footage.
+ * The sealer process: holds the sealing key and the hour keys, and signs what notary.h lets it. It
+ * has no sockets but its channels, opens nothing after its start, and never sees footage.
  *
  * Descriptor 3 is the channel to the recorder's parent.
  */

@@ -54,8 +54,8 @@ void state_dir_certs_done(struct state_dir_certs *c)
         buf_done(&c->root);
 }
 
-static int state_dir_read_recipient(
-        const char *state, const char *name, const char *kind, struct key_store_recipient *ret, struct err *e)
+static int state_dir_read_recipient(const char *state, const char *name, const char *kind,
+        struct key_store_recipient *ret, struct err *e)
 {
         struct key_store_recipient recipient = { 0 };
         char path[4200], text[2 * HPKE_PUBLIC_BYTES + 1] = "";
@@ -78,8 +78,9 @@ static int state_dir_read_recipient(
         return 0;
 }
 
-int state_dir_read_recipients(const char *state, struct key_store_recipient ret[static KEY_STORE_RECIPIENTS_MAX],
-        unsigned *ret_n, struct err *e)
+int state_dir_read_recipients(const char *state,
+        struct key_store_recipient ret[static KEY_STORE_RECIPIENTS_MAX], unsigned *ret_n,
+        struct err *e)
 {
         int r = state_dir_read_recipient(state, "wrap.pub", "recorder", &ret[0], e);
         if (r == 0)

@@ -18,7 +18,8 @@
 #define WORKER_REPORT_MS 2000
 #define WORKER_LINGER_MS 3000
 
-static int worker_make_trust(struct bytes roots_pem, struct bytes issuer_pem, struct tls_client_config **ret, struct err *e)
+static int worker_make_trust(struct bytes roots_pem, struct bytes issuer_pem,
+        struct tls_client_config **ret, struct err *e)
 {
         CLEANUP(tls_client_config_freep) struct tls_client_config *trust = NULL;
         struct buf issuer;
@@ -35,7 +36,8 @@ static int worker_make_trust(struct bytes roots_pem, struct bytes issuer_pem, st
         return r;
 }
 
-int worker_trust(struct worker *w, struct bytes roots_pem, struct bytes issuer_pem, struct tls_client_config **ret, struct err *e)
+int worker_trust(struct worker *w, struct bytes roots_pem, struct bytes issuer_pem,
+        struct tls_client_config **ret, struct err *e)
 {
         uint8_t hashes[2 * HASH_BYTES];
         char name[2 * sizeof hashes + 1];
@@ -77,7 +79,8 @@ static int worker_on_assign(struct worker *w, struct chan_message *m, struct err
                 int fd = m->fds[0];
                 m->fds[0] = -1;
                 if (worker_stream_new(w, &a, fd, &t, &why) < 0)
-                        log_error(NULL, "worker.assign_failed", "cam=%s err=\"%s\"", a.stream, why.text);
+                        log_error(NULL, "worker.assign_failed", "cam=%s err=\"%s\"", a.stream,
+                                why.text);
                 else
                         table_put(&w->streams, a.stream, t);
         }
@@ -125,7 +128,8 @@ static void worker_on_failure(struct worker_stream *t, uint16_t type, struct unp
                 worker_stream_no_file(t, &why);
 }
 
-static void worker_on_stream_message(struct worker_stream *t, struct chan_message *m, struct unpack *u)
+static void worker_on_stream_message(
+        struct worker_stream *t, struct chan_message *m, struct unpack *u)
 {
         switch (m->type) {
         case MESSAGE_RESEAL:
@@ -167,7 +171,8 @@ static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m,
         struct worker_stream *t = table_get(&w->streams, stream);
         if (t && !u.bad)
                 worker_on_stream_message(t, m, &u); /* t may be gone after this */
-        return u.bad ? err_set(e, ERR_PROTOCOL, "message %u from the parent: malformed", m->type) : 0;
+        return u.bad ? err_set(e, ERR_PROTOCOL, "message %u from the parent: malformed", m->type)
+                     : 0;
 }
 
 static void worker_on_linger(void *owner)
@@ -242,7 +247,8 @@ int worker_main(int argc, char **argv)
         if (role_start("worker", argc, argv, &options, &e) < 0)
                 return confine_failed(&e);
         w.loop = loop_new();
-        w.pool = chunk_pool_new((size_t)settings_get(&options.settings, SETTINGS_CHUNK_MEMORY_MB) << 20);
+        w.pool = chunk_pool_new(
+                (size_t)settings_get(&options.settings, SETTINGS_CHUNK_MEMORY_MB) << 20);
         buf_init(&w.out, CHAN_BODY_MAX);
         w.parent = chan_new(w.loop, PROC_FIRST_FD, &events, &w);
         if (confine_role(SANDBOX_WORKER, NULL, 0, &e) < 0)

@@ -43,7 +43,8 @@ static void worker_stream_tell(struct worker_stream *t, uint16_t type, const str
 {
         struct err e;
 
-        if (t->worker->parent && chan_send(t->worker->parent, type, buf_bytes(body), NULL, 0, &e) < 0)
+        if (t->worker->parent &&
+                chan_send(t->worker->parent, type, buf_bytes(body), NULL, 0, &e) < 0)
                 log_error(&t->log, "worker.parent_unreachable", "err=\"%s\"", e.text);
 }
 
@@ -74,10 +75,12 @@ void worker_stream_report(struct worker_stream *t)
         t->told = t->state;
 }
 
-static void worker_stream_set_error(struct worker_stream *t, const struct err *why, enum tls_refusal refusal)
+static void worker_stream_set_error(
+        struct worker_stream *t, const struct err *why, enum tls_refusal refusal)
 {
         t->state.refusal = (uint8_t)refusal;
-        str_escape(t->state.error, sizeof t->state.error, why ? bytes_str(why->text) : BYTES("", 0));
+        str_escape(
+                t->state.error, sizeof t->state.error, why ? bytes_str(why->text) : BYTES("", 0));
         worker_stream_report(t);
 }
 
@@ -92,10 +95,12 @@ static bool worker_stream_ask(struct worker_stream *t, uint16_t type, struct byt
                 return false;
         if (chan_send(t->seal, type, body, NULL, 0, &e) < 0)
                 log_error(&t->log, "worker.sealer_unreachable", "err=\"%s\"", e.text);
-        return true; /* where sending failed the channel is about to end, and that answers the writer */
+        return true; /* where sending failed the channel is about to end, and that answers the
+                        writer */
 }
 
-static const struct err worker_stream_no_sealer = { .code = ERR_UNAVAILABLE, .text = "the sealer is away" };
+static const struct err worker_stream_no_sealer = { .code = ERR_UNAVAILABLE,
+        .text = "the sealer is away" };
 
 static void worker_stream_want_segment(void *owner, struct segment_writer *w)
 {
@@ -103,13 +108,15 @@ static void worker_stream_want_segment(void *owner, struct segment_writer *w)
                 segment_writer_not_granted(w, &worker_stream_no_sealer);
 }
 
-static void worker_stream_want_seal(void *owner, struct segment_writer *w, const struct seal *request)
+static void worker_stream_want_seal(
+        void *owner, struct segment_writer *w, const struct seal *request)
 {
         struct worker_stream *t = owner;
         struct buf *out = &t->worker->out;
 
         buf_clear(out);
-        if (message_seal_request_pack(request, out, NULL) < 0 || !worker_stream_ask(t, MESSAGE_SEAL, buf_bytes(out)))
+        if (message_seal_request_pack(request, out, NULL) < 0 ||
+                !worker_stream_ask(t, MESSAGE_SEAL, buf_bytes(out)))
                 segment_writer_not_sealed(w, &worker_stream_no_sealer);
 }
 
@@ -222,7 +229,8 @@ static int worker_stream_on_refused(struct worker_stream *t, struct bytes body, 
         return 0;
 }
 
-static int worker_stream_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+static int worker_stream_on_sealer(
+        void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct worker_stream *t = owner;
 
@@ -251,7 +259,8 @@ static void worker_stream_stop_writer(struct worker_stream *t)
         segment_writer_stop(t->writer);
 }
 
-/* What was not sealed is lost; what was sealed is still written, and only then the parent may look at the file. */
+/* What was not sealed is lost; what was sealed is still written, and only then the parent may look
+ * at the file. */
 static void worker_stream_on_sealer_end(void *owner, struct chan *c, const struct err *e)
 {
         struct worker_stream *t = owner;
@@ -268,9 +277,11 @@ static void worker_stream_on_sealer_end(void *owner, struct chan *c, const struc
                 worker_stream_stop_writer(t);
 }
 
-void worker_stream_reseal(struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us)
+void worker_stream_reseal(
+        struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us)
 {
-        static const struct chan_events events = { worker_stream_on_sealer, worker_stream_on_sealer_end };
+        static const struct chan_events events = { worker_stream_on_sealer,
+                worker_stream_on_sealer_end };
 
         if (t->writer || t->seal || t->stopping) {
                 close(seal_fd);
@@ -288,18 +299,21 @@ void worker_stream_reseal(struct worker_stream *t, int seal_fd, unsigned gap_cau
 
 /* Camera */
 
-static void worker_stream_need_socket(void *owner, struct camera *c, const char *host, uint16_t port)
+static void worker_stream_need_socket(
+        void *owner, struct camera *c, const char *host, uint16_t port)
 {
         struct worker_stream *t = owner;
 
         (void)c;
         (void)host;
-        (void)port; /* the parent connects to what the inventory says, not to what a worker asks for */
+        (void)port; /* the parent connects to what the inventory says, not to what a worker asks for
+                     */
         worker_stream_say(t, MESSAGE_CONNECT);
         worker_stream_report(t);
 }
 
-static void worker_stream_on_start(void *owner, struct camera *c, const struct camera_connection *connection)
+static void worker_stream_on_start(
+        void *owner, struct camera *c, const struct camera_connection *connection)
 {
         struct worker_stream *t = owner;
 
@@ -334,8 +348,8 @@ static void worker_stream_watch_clock(struct worker_stream *t)
         worker_stream_begin(t);
 }
 
-static int worker_stream_on_unit(
-        void *owner, struct camera *c, unsigned track, const struct access_unit *unit, struct err *e)
+static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
+        const struct access_unit *unit, struct err *e)
 {
         struct worker_stream *t = owner;
 
@@ -414,10 +428,11 @@ static int worker_stream_copy(struct buf *to, struct bytes from, struct err *e)
         return buf_append(to, from, e);
 }
 
-static int worker_stream_make_camera(struct worker_stream *t, const struct message_assign *a, struct err *e)
+static int worker_stream_make_camera(
+        struct worker_stream *t, const struct message_assign *a, struct err *e)
 {
-        static const struct camera_events events = { worker_stream_need_socket, worker_stream_on_start,
-                worker_stream_on_unit, worker_stream_on_lost };
+        static const struct camera_events events = { worker_stream_need_socket,
+                worker_stream_on_start, worker_stream_on_unit, worker_stream_on_lost };
         struct camera_options o = { .name = t->path,
                 .url = a->url,
                 .user = a->user[0] ? a->user : NULL,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One stream in a worker: the camera session, the segment writer and the seal channel, tied together.
+ * One stream in a worker: the camera session, the segment writer and the seal channel, tied
+ * together.
  *
- * Life: assigned (with a seal channel) -> recording -> when the seal channel breaks, the writer drains and the parent is
- * told "released"; with a new channel it records on, on the same camera connection -> ended by the parent.
+ * Life: assigned (with a seal channel) -> recording -> when the seal channel breaks, the writer
+ * drains and the parent is told "released"; with a new channel it records on, on the same camera
+ * connection -> ended by the parent.
  */
 #ifndef CUSTOS_RECORDER_WORKER_STREAM_H
 #define CUSTOS_RECORDER_WORKER_STREAM_H
@@ -14,13 +16,15 @@
 struct worker_stream;
 
 /* Takes seal_fd. */
-int worker_stream_new(struct worker *w, const struct message_assign *a, int seal_fd, struct worker_stream **ret, struct err *e) MUST_USE;
+int worker_stream_new(struct worker *w, const struct message_assign *a, int seal_fd,
+        struct worker_stream **ret, struct err *e) MUST_USE;
 /* Gives up whatever is not finished. */
 struct worker_stream *worker_stream_free(struct worker_stream *t);
 /* Stops the camera, seals and writes what is there, tells "released", then worker_forget. */
 void worker_stream_stop(struct worker_stream *t);
 /* A new seal channel (taken) after the last one broke, and the gap that lies between. */
-void worker_stream_reseal(struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us);
+void worker_stream_reseal(
+        struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us);
 /* Answers of the parent. fd is taken. */
 void worker_stream_socket(struct worker_stream *t, int fd);
 void worker_stream_no_socket(struct worker_stream *t, const struct err *why);

@@ -7,7 +7,8 @@
 #include "net/link.h"
 
 #define ANNOUNCE_EVERY_MS 1000
-#define ANNOUNCE_STEADY_ROUNDS 5 /* asked so much more rarely while all is well: an answer holds every stream */
+#define ANNOUNCE_STEADY_ROUNDS                                                                     \
+        5 /* asked so much more rarely while all is well: an answer holds every stream */
 #define ANNOUNCE_TIMEOUT_MS 2000
 #define ANNOUNCE_PAGES_MAX 100
 
@@ -41,7 +42,8 @@ static void announce_add(struct announce_sum *sum, json_t *stream)
                 sum->verified += protection && strcmp(protection, "encrypted and verified") == 0;
                 sum->pinned += protection && strcmp(protection, "encrypted, pinned") == 0;
         } else if (error && error[0] && !sum->problem[0]) {
-                snprintf(sum->problem, sizeof sum->problem, "%.100s: %.280s", name ? name : "?", error);
+                snprintf(sum->problem, sizeof sum->problem, "%.100s: %.280s", name ? name : "?",
+                        error);
         }
 }
 
@@ -53,12 +55,15 @@ static int announce_page(struct announce *a, char *after, size_t room)
         size_t i;
 
         snprintf(socket_path, sizeof socket_path, "%s/control.sock", a->state);
-        if (link_call(socket_path, "status", json_pack("{s:s}", "after", after), ANNOUNCE_TIMEOUT_MS, &body, NULL, NULL) < 0)
+        if (link_call(socket_path, "status", json_pack("{s:s}", "after", after),
+                    ANNOUNCE_TIMEOUT_MS, &body, NULL, NULL) < 0)
                 return -1;
         json_t *recorder = json_object_get(body, "recorder");
         const char *fingerprint = json_string_value(json_object_get(body, "fingerprint"));
-        snprintf(a->sum.fingerprint, sizeof a->sum.fingerprint, "%s", fingerprint ? fingerprint : "");
-        json_array_foreach (json_object_get(recorder, "streams"), i, stream) {
+        snprintf(a->sum.fingerprint, sizeof a->sum.fingerprint, "%s",
+                fingerprint ? fingerprint : "");
+        json_array_foreach(json_object_get(recorder, "streams"), i, stream)
+        {
                 announce_add(&a->sum, stream);
                 const char *name = json_string_value(json_object_get(stream, "stream"));
                 snprintf(after, room, "%s", name ? name : "");
@@ -85,13 +90,18 @@ static void announce_hint(struct announce *a)
 {
         const char *dash = strrchr(a->sum.first_stream, '-');
         int n = dash ? (int)(dash - a->sum.first_stream) : 0;
+        const char *stream = dash ? dash + 1 : "main";
+        bool is_main = strcmp(stream, "main") == 0;
 
-        printf("\n  The site's fingerprint, to keep apart from the footage:\n    %s\n", a->sum.fingerprint);
+        printf("\n  The site's fingerprint, to keep apart from the footage:\n    %s\n",
+                a->sum.fingerprint);
         printf("\n  In another terminal:\n");
         printf("    %s status --state %s\n", a->program, a->state);
-        printf("    %s export --state %s --stream %.*s --last 60 --output clip.mp4\n", a->program, a->state, n,
-                a->sum.first_stream);
-        printf("    %s verify clip.mp4 --trust %s\n\n  Ctrl-C ends it.\n\n", a->program, a->sum.fingerprint);
+        printf("    %s export --state %s --camera %.*s%s%s --last 60 --output clip.mp4\n",
+                a->program, a->state, n, a->sum.first_stream, is_main ? "" : " --stream ",
+                is_main ? "" : stream);
+        printf("    %s verify clip.mp4 --trust %s\n\n  Ctrl-C ends it.\n\n", a->program,
+                a->sum.fingerprint);
 }
 
 static void announce_say(struct announce *a)
@@ -106,13 +116,14 @@ static void announce_say(struct announce *a)
         if (s->streams == 0)
                 snprintf(line, sizeof line, "no cameras yet: %.100s camera add --help", a->program);
         else if (all && s->verified == s->streams)
-                snprintf(line, sizeof line, "recording %u %s: encrypted and verified", s->streams, cameras);
+                snprintf(line, sizeof line, "recording %u %s: encrypted and verified", s->streams,
+                        cameras);
         else if (all)
-                snprintf(line, sizeof line, "recording %u %s: encrypted; %u verified, %u pinned", s->streams, cameras,
-                        s->verified, s->pinned);
+                snprintf(line, sizeof line, "recording %u %s: encrypted; %u verified, %u pinned",
+                        s->streams, cameras, s->verified, s->pinned);
         else
-                snprintf(line, sizeof line, "recording %u of %u %s%s%.160s", s->recording, s->streams, cameras,
-                        s->problem[0] ? "; " : "", s->problem);
+                snprintf(line, sizeof line, "recording %u of %u %s%s%.160s", s->recording,
+                        s->streams, cameras, s->problem[0] ? "; " : "", s->problem);
         if (strcmp(line, a->said) != 0)
                 printf("%s\n", line);
         snprintf(a->said, sizeof a->said, "%s", line);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Tells the person at the terminal how it stands: one line whenever the sum of all streams changes, and once, when all
- * of them record encrypted and verified, what to type next. Asks the manager over the control socket, once a second.
+ * Tells the person at the terminal how it stands: one line whenever the sum of all streams changes,
+ * and once, when all of them record encrypted and verified, what to type next. Asks the manager
+ * over the control socket, once a second.
  */
 #ifndef CUSTOS_RUN_ANNOUNCE_H
 #define CUSTOS_RUN_ANNOUNCE_H

@@ -46,8 +46,12 @@ static int demo_find(const char *file, char *to, size_t room, struct err *e)
         snprintf(to, room, "demo/%s", file);
         if (!file_exists(to))
                 snprintf(to, room, "/usr/local/share/custos/demo/%s", file);
-        return file_exists(to) ? 0 : err_set(e, ERR_NOT_FOUND, "the demo footage %s is neither in ./demo nor in "
-                "/usr/local/share/custos/demo. Start from the checkout, or make install", file);
+        return file_exists(to)
+                       ? 0
+                       : err_set(e, ERR_NOT_FOUND,
+                                 "the demo footage %s is neither in ./demo nor in "
+                                 "/usr/local/share/custos/demo. Start from the checkout, or make install",
+                                 file);
 }
 
 static int demo_write(const char *path, const struct buf *content, unsigned mode, struct err *e)
@@ -55,7 +59,8 @@ static int demo_write(const char *path, const struct buf *content, unsigned mode
         return file_write_atomic(path, buf_bytes(content), mode, e);
 }
 
-static int demo_issue(struct demo_camera *c, struct site_ca *ca, const struct sign_key *key, struct err *e)
+static int demo_issue(
+        struct demo_camera *c, struct site_ca *ca, const struct sign_key *key, struct err *e)
 {
         static const char *const ip[] = { "127.0.0.1", "::1", NULL };
         CLEANUP(verify_key_freep) struct verify_key *subject = sign_key_public(key);
@@ -64,7 +69,8 @@ static int demo_issue(struct demo_camera *c, struct site_ca *ca, const struct si
 
         buf_init(&leaf, 8192);
         buf_init(&pem, 32768);
-        int r = site_ca_issue_camera(ca, c->name, dns, ip, subject, clock_wall_us(), DEMO_DAYS, &leaf, e);
+        int r = site_ca_issue_camera(
+                ca, c->name, dns, ip, subject, clock_wall_us(), DEMO_DAYS, &leaf, e);
         if (r == 0)
                 r = site_ca_chain_pem(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), &pem, e);
         if (r == 0)
@@ -95,9 +101,9 @@ static int demo_certify(struct demo_camera *c, struct site_ca *ca, struct err *e
 static void demo_arguments(struct demo_camera *c)
 {
         unsigned n = 0;
-        const char *const args[] = { "edge", "--listen", "127.0.0.1:0", "--cert", c->cert, "--key", c->key, "--user", "demo",
-                "--password-file", c->demo->password_file, "--stream", c->stream, "--stamp", "--burst", "--port-file",
-                c->port_file };
+        const char *const args[] = { "edge", "--listen", "127.0.0.1:0", "--cert", c->cert, "--key",
+                c->key, "--user", "demo", "--password-file", c->demo->password_file, "--stream",
+                c->stream, "--stamp", "--burst", "--port-file", c->port_file };
 
         for (; n < ARRAY_LEN(args); n++)
                 c->args[n] = args[n];
@@ -167,7 +173,8 @@ static int demo_read_line(const char *path, bool secret, struct buf *text, struc
         return end ? (int)(end - text->p) : (int)text->n;
 }
 
-/* In the pool. The port is new at each start, so what an earlier start left in the inventory goes first. */
+/* In the pool. The port is new at each start, so what an earlier start left in the inventory goes
+ * first. */
 static int demo_enter(struct demo_camera *c, struct err *e)
 {
         char url[160];
@@ -177,17 +184,20 @@ static int demo_enter(struct demo_camera *c, struct err *e)
         buf_init(&text, 256);
         int r = demo_read_line(c->port_file, false, &text, e);
         if (r >= 0) {
-                snprintf(url, sizeof url, "rtsps://127.0.0.1:%.*s/%s", r > 5 ? 5 : r, (const char *)text.p, c->name);
-                r = link_call(c->demo->control, "camera.remove", json_pack("{s:s}", "name", c->name), DEMO_TIMEOUT_MS, &answer, NULL, e);
+                snprintf(url, sizeof url, "rtsps://127.0.0.1:%.*s/%s", r > 5 ? 5 : r,
+                        (const char *)text.p, c->name);
+                r = link_call(c->demo->control, "camera.remove",
+                        json_pack("{s:s}", "name", c->name), DEMO_TIMEOUT_MS, &answer, NULL, e);
                 json_decref(answer);
                 answer = NULL;
         }
         if (r >= 0 || r == ERR_NOT_FOUND)
                 r = demo_read_line(c->demo->password_file, true, &text, e);
         if (r >= 0) {
-                json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "name", c->name, "url", url, "user", "demo", "password",
-                        json_stringn((const char *)text.p, (size_t)r));
-                r = link_call(c->demo->control, "camera.add", body, DEMO_TIMEOUT_MS, &answer, NULL, e);
+                json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "name", c->name, "url", url,
+                        "user", "demo", "password", json_stringn((const char *)text.p, (size_t)r));
+                r = link_call(
+                        c->demo->control, "camera.add", body, DEMO_TIMEOUT_MS, &answer, NULL, e);
                 json_decref(answer);
         }
         if (text.p)

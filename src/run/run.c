@@ -81,12 +81,14 @@ static int run_options(int argc, char **argv, struct run *r)
 {
         enum { STATE = 256, CONFIG, QUIET, HELP, DEMO, INIT, KIT, MANAGER };
         static const struct option run_names[] = { { "state", required_argument, NULL, STATE },
-                { "config", required_argument, NULL, CONFIG }, { "quiet", no_argument, NULL, QUIET },
-                { "help", no_argument, NULL, HELP }, { "demo", no_argument, NULL, DEMO }, { "init", no_argument, NULL, INIT },
+                { "config", required_argument, NULL, CONFIG },
+                { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP },
+                { "demo", no_argument, NULL, DEMO }, { "init", no_argument, NULL, INIT },
                 { "recovery-kit", required_argument, NULL, KIT }, { 0 } };
         static const struct option recorder_names[] = { { "state", required_argument, NULL, STATE },
-                { "config", required_argument, NULL, CONFIG }, { "quiet", no_argument, NULL, QUIET },
-                { "help", no_argument, NULL, HELP }, { "manager", required_argument, NULL, MANAGER }, { 0 } };
+                { "config", required_argument, NULL, CONFIG },
+                { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP },
+                { "manager", required_argument, NULL, MANAGER }, { 0 } };
         const struct option *names = r->recorder_only ? recorder_names : run_names;
         const char *manager = NULL;
         const char *state = getenv("CUSTOS_STATE");
@@ -150,7 +152,7 @@ static int run_lock(struct run *r, struct err *e)
                                 "another Custos runs in %s. End it first, or choose another "
                                 "--state",
                                 r->state);
-                struct timespec pause = {.tv_nsec = 50 * 1000000};
+                struct timespec pause = { .tv_nsec = 50 * 1000000 };
                 nanosleep(&pause, NULL);
         }
         return 0;
@@ -184,8 +186,12 @@ static int run_prepare_recorder(struct run *r, struct err *e)
         if (done < 0)
                 return done;
         snprintf(key, sizeof key, "%s/recorder/seal.key", r->state);
-        return file_exists(key) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no recorder's key in %s. Make the site first: custos run "
-                                                                "--init --state %.200s", r->state, r->state);
+        return file_exists(key)
+                       ? 0
+                       : err_set(e, ERR_NOT_FOUND,
+                                 "there is no recorder's key in %s. Make the site first: custos run "
+                                 "--init --state %.200s",
+                                 r->state, r->state);
 }
 
 static int run_prepare(struct run *r, struct err *e)
@@ -233,12 +239,12 @@ static void run_announce(struct run *r)
 
 static void run_supervise(struct run *r)
 {
-        struct supervisor_options o = {.state = r->state,
+        struct supervisor_options o = { .state = r->state,
                 .config = r->config,
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
                 .run_manager = !r->recorder_only,
                 .manager = r->manager,
-                .lock_fd = r->lock_fd};
+                .lock_fd = r->lock_fd };
 
         r->loop = loop_new();
         r->supervisor = supervisor_new(r->loop, &o);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* custos run: the embedded default on this host. First start, supervisor, and what the person at the terminal sees. */
+/* custos run: the embedded default on this host. First start, supervisor, and what the person at
+ * the terminal sees. */
 #ifndef CUSTOS_RUN_RUN_H
 #define CUSTOS_RUN_RUN_H
 

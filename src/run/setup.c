@@ -24,11 +24,13 @@ static int setup_ca(const struct setup_options *o, struct site_ca **ret, struct 
         char dir[SETUP_PATH_MAX];
 
         setup_path(dir, o->state, "site");
-        return site_ca_exists(dir) ? site_ca_load(dir, ret, e) : site_ca_create(dir, o->site, clock_wall_us(), ret, e);
+        return site_ca_exists(dir) ? site_ca_load(dir, ret, e)
+                                   : site_ca_create(dir, o->site, clock_wall_us(), ret, e);
 }
 
 /* leaf, issuer, root: what every segment carries. */
-static int setup_seal_certificate(const struct setup_options *o, struct site_ca *ca, const struct sign_key *key, struct err *e)
+static int setup_seal_certificate(const struct setup_options *o, struct site_ca *ca,
+        const struct sign_key *key, struct err *e)
 {
         CLEANUP(verify_key_freep) struct verify_key *subject = sign_key_public(key);
         char path[SETUP_PATH_MAX];
@@ -51,7 +53,8 @@ static int setup_seal_certificate(const struct setup_options *o, struct site_ca 
         return r;
 }
 
-/* The certificate is written before the key: where there is a key, there is a certificate for it. */
+/* The certificate is written before the key: where there is a key, there is a certificate for it.
+ */
 static int setup_seal_key(const struct setup_options *o, struct site_ca *ca, struct err *e)
 {
         char path[SETUP_PATH_MAX];
@@ -73,7 +76,8 @@ static int setup_seal_key(const struct setup_options *o, struct site_ca *ca, str
         return r;
 }
 
-static int setup_write_hex(const char *state, const char *name, struct bytes value, unsigned mode, struct err *e)
+static int setup_write_hex(
+        const char *state, const char *name, struct bytes value, unsigned mode, struct err *e)
 {
         char path[SETUP_PATH_MAX], text[2 * HPKE_PUBLIC_BYTES + 2];
 
@@ -94,15 +98,18 @@ static int setup_wrap_key(const struct setup_options *o, struct err *e)
         if (file_exists(path))
                 return 0;
         hpke_generate(private_key, public_key);
-        int r = setup_write_hex(o->state, "recorder/wrap.pub", BYTES(public_key, sizeof public_key), 0644, e);
+        int r = setup_write_hex(
+                o->state, "recorder/wrap.pub", BYTES(public_key, sizeof public_key), 0644, e);
         if (r == 0)
-                r = setup_write_hex(o->state, "recorder/wrap.key", BYTES(private_key, sizeof private_key), 0600, e);
+                r = setup_write_hex(o->state, "recorder/wrap.key",
+                        BYTES(private_key, sizeof private_key), 0600, e);
         explicit_bzero(private_key, sizeof private_key);
         return r;
 }
 
 /* To the terminal, or to a file that says by its name that it does not belong here. */
-static int setup_show_kit(const struct setup_options *o, const struct recovery_kit *kit, struct err *e)
+static int setup_show_kit(
+        const struct setup_options *o, const struct recovery_kit *kit, struct err *e)
 {
         char text[RECOVERY_KIT_TEXT_ROOM], path[SETUP_PATH_MAX];
         int r = 0;
@@ -113,15 +120,19 @@ static int setup_show_kit(const struct setup_options *o, const struct recovery_k
         else
                 setup_path(path, o->state, "recovery-kit.txt");
         if (!o->recovery_kit && isatty(STDOUT_FILENO)) {
-                printf("\n%s\nWrite this down or print it, and keep it away from this machine. It is shown once.\n\n", text);
+                printf("\n%s\nWrite this down or print it, and keep it away from this machine. It is shown once.\n\n",
+                        text);
                 fflush(stdout);
         } else if (file_exists(path)) {
-                r = err_set(e, ERR_STATE, "%s is there already: the recovery kit would overwrite it. Choose another file with "
-                                          "--recovery-kit", path);
+                r = err_set(e, ERR_STATE,
+                        "%s is there already: the recovery kit would overwrite it. Choose another file with "
+                        "--recovery-kit",
+                        path);
         } else {
                 r = file_write_atomic(path, bytes_str(text), 0600, e);
                 if (r == 0)
-                        printf("The recovery kit is in %s. Move it away from this machine: it opens all footage.\n", path);
+                        printf("The recovery kit is in %s. Move it away from this machine: it opens all footage.\n",
+                                path);
         }
         explicit_bzero(text, sizeof text);
         return r;
@@ -135,10 +146,12 @@ static int setup_recovery(const struct setup_options *o, struct err *e)
         setup_path(path, o->state, "recorder/recovery.pub");
         if (file_exists(path))
                 return 0;
-        CLEANUP(recovery_kit_freep) struct recovery_kit *kit = recovery_kit_new(o->site, clock_wall_us());
+        CLEANUP(recovery_kit_freep)
+        struct recovery_kit *kit = recovery_kit_new(o->site, clock_wall_us());
         int r = setup_show_kit(o, kit, e);
-        return r < 0 ? r :
-                       setup_write_hex(o->state, "recorder/recovery.pub", BYTES(kit->public_key, sizeof kit->public_key), 0644, e);
+        return r < 0 ? r
+                     : setup_write_hex(o->state, "recorder/recovery.pub",
+                               BYTES(kit->public_key, sizeof kit->public_key), 0644, e);
 }
 
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The first start: the site's certification authority, the recorder's keys, born where they are used, and the recovery
- * kit. Each piece is made once and never again; a start that was interrupted goes on where it stopped.
+ * The first start: the site's certification authority, the recorder's keys, born where they are
+ * used, and the recovery kit. Each piece is made once and never again; a start that was interrupted
+ * goes on where it stopped.
  */
 #ifndef CUSTOS_RUN_SETUP_H
 #define CUSTOS_RUN_SETUP_H
@@ -11,8 +12,9 @@
 
 struct setup_options {
         const char *state;
-        const char *site;             /* name */
-        const char *recovery_kit;     /* file for the kit; NULL: the terminal, or where there is none <state>/recovery-kit.txt */
+        const char *site;         /* name */
+        const char *recovery_kit; /* file for the kit; NULL: the terminal, or where there is none
+                                     <state>/recovery-kit.txt */
 };
 
 /* *ret_ca is the caller's. Prints the kit, or where it lies, when it was made. */

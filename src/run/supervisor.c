@@ -19,16 +19,24 @@
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
-#define SUPERVISOR_STEADY_US INT64_C(2000000) /* lived that long: the next restart is quick again */
-#define SUPERVISOR_FINISH_MS 5000             /* for workers and sealer when the parent is gone */
+#define SUPERVISOR_STEADY_US                                                                       \
+        INT64_C(2000000)          /* lived that long: the next restart is quick again              \
+                                   */
+#define SUPERVISOR_FINISH_MS 5000 /* for workers and sealer when the parent is gone */
 #define SUPERVISOR_STOP_MS 8000
 
-enum supervisor_kind { SUPERVISOR_MANAGER, SUPERVISOR_PARENT, SUPERVISOR_SEALER, SUPERVISOR_WORKER, SUPERVISOR_EXTRA };
+enum supervisor_kind {
+        SUPERVISOR_MANAGER,
+        SUPERVISOR_PARENT,
+        SUPERVISOR_SEALER,
+        SUPERVISOR_WORKER,
+        SUPERVISOR_EXTRA
+};
 
 struct supervisor_child {
         struct supervisor *supervisor;
         enum supervisor_kind kind;
-        unsigned index; /* of a worker */
+        unsigned index;     /* of a worker */
         struct log_ctx log; /* the name alone: each has its own count of repeats */
         char name[32];
         const char *const *args; /* of an extra */
@@ -56,8 +64,10 @@ static void supervisor_begin(struct supervisor_child *c);
 
 /* Channels */
 
-/* One end of a new pair goes to the parent (or, of a recorder link, to the manager); *ret_fd is the child's. */
-static int supervisor_pair(struct chan *to, uint16_t type, const struct buf *body, int *ret_fd, struct err *e)
+/* One end of a new pair goes to the parent (or, of a recorder link, to the manager); *ret_fd is the
+ * child's. */
+static int supervisor_pair(
+        struct chan *to, uint16_t type, const struct buf *body, int *ret_fd, struct err *e)
 {
         int pair[2];
 
@@ -88,7 +98,8 @@ static int supervisor_pair_worker(struct supervisor *s, unsigned index, int *ret
         return r;
 }
 
-/* The parent gets its link as soon as a manager listens: now, or when one of the next tries finds it. */
+/* The parent gets its link as soon as a manager listens: now, or when one of the next tries finds
+ * it. */
 static void supervisor_seek_manager(void *owner)
 {
         struct supervisor *s = owner;
@@ -108,7 +119,8 @@ static void supervisor_seek_manager(void *owner)
 
 static void supervisor_want_manager(struct supervisor *s)
 {
-        timer_start(&s->seek, s->loop, SUPERVISOR_SEEK_MS, SUPERVISOR_SEEK_MS, supervisor_seek_manager, s);
+        timer_start(&s->seek, s->loop, SUPERVISOR_SEEK_MS, SUPERVISOR_SEEK_MS,
+                supervisor_seek_manager, s);
 }
 
 static int supervisor_on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
@@ -215,7 +227,8 @@ static void supervisor_kill_recorder(void *owner)
         }
 }
 
-/* Once the last of the old recorder has ended, nothing of it can reach a file any more: all begin again. */
+/* Once the last of the old recorder has ended, nothing of it can reach a file any more: all begin
+ * again. */
 static void supervisor_regroup(struct supervisor *s)
 {
         if (!s->regrouping || supervisor_recorder_running(s))
@@ -253,7 +266,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         if (c->kind == SUPERVISOR_PARENT) {
                 s->to_parent = chan_free(s->to_parent);
                 s->regrouping = true;
-                timer_start(&s->deadline, s->loop, SUPERVISOR_FINISH_MS, 0, supervisor_kill_recorder, s);
+                timer_start(&s->deadline, s->loop, SUPERVISOR_FINISH_MS, 0,
+                        supervisor_kill_recorder, s);
         } else if (!supervisor_of_recorder(c) || (!s->regrouping && s->to_parent)) {
                 supervisor_restart_later(c);
         }
@@ -287,7 +301,9 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         const int fds[] = { fd, s->options.lock_fd };
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
                 .fds = fd < 0 ? fds + 1 : fds,
-                .fds_n = c->kind == SUPERVISOR_EXTRA ? 0 : fd < 0 ? 1 : 2,
+                .fds_n = c->kind == SUPERVISOR_EXTRA ? 0
+                         : fd < 0                    ? 1
+                                                     : 2,
                 .on_exit = supervisor_on_exit,
                 .owner = c };
         return proc_start(s->loop, &o, &c->proc, e);
@@ -299,7 +315,8 @@ static void supervisor_begin(struct supervisor_child *c)
         CLEANUP(own_closep) int fd = -1;
         struct err e;
 
-        if (s->stopping || c->proc || (supervisor_of_recorder(c) && (s->regrouping || !s->to_parent)))
+        if (s->stopping || c->proc ||
+                (supervisor_of_recorder(c) && (s->regrouping || !s->to_parent)))
                 return; /* the recorder's processes begin with the next parent */
         int r = supervisor_channel(c, &fd, &e);
         if (r == 0)
@@ -317,7 +334,8 @@ static void supervisor_begin(struct supervisor_child *c)
         }
 }
 
-static struct supervisor_child *supervisor_child(struct supervisor *s, enum supervisor_kind kind, const char *name)
+static struct supervisor_child *supervisor_child(
+        struct supervisor *s, enum supervisor_kind kind, const char *name)
 {
         if (s->children_n == SUPERVISOR_CHILDREN_MAX)
                 abort(); /* our own count is wrong */
@@ -381,7 +399,8 @@ static void supervisor_ask_to_end(struct supervisor_child *c)
 
         if (c->kind != SUPERVISOR_PARENT)
                 proc_signal(c->proc, SIGTERM);
-        else if (s->to_parent && chan_send(s->to_parent, MESSAGE_STOP, BYTES(NULL, 0), NULL, 0, &e) < 0)
+        else if (s->to_parent &&
+                 chan_send(s->to_parent, MESSAGE_STOP, BYTES(NULL, 0), NULL, 0, &e) < 0)
                 log_warn(&c->log, "process.not_asked", "err=\"%s\"", e.text);
 }
 
@@ -400,7 +419,8 @@ void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void
         if (supervisor_running(s) == 0)
                 on_stopped(owner);
         else
-                timer_start(&s->deadline, s->loop, SUPERVISOR_STOP_MS, 0, supervisor_on_stop_deadline, s);
+                timer_start(&s->deadline, s->loop, SUPERVISOR_STOP_MS, 0,
+                        supervisor_on_stop_deadline, s);
 }
 
 struct supervisor *supervisor_free(struct supervisor *s)

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The supervisor: starts every process of the embedded default, ties their channels together, and restarts what dies.
- * It holds no key, no camera and no footage; it touches the state directory only to lock it.
+ * The supervisor: starts every process of the embedded default, ties their channels together, and
+ * restarts what dies. It holds no key, no camera and no footage; it touches the state directory
+ * only to lock it.
  *
  * Who talks to whom (each line a socket pair, made here):
  *     supervisor - parent                              new channels travel over this one
  *     parent - worker (each), parent - sealer
- * The parent's link to the manager is a connection to the manager's socket, made here, since the parent may not open one; whenever
- * it ends another is sought.
- * Seal channels (worker - sealer) are made by the parent, one for each stream.
+ * The parent's link to the manager is a connection to the manager's socket, made here, since the
+ * parent may not open one; whenever it ends another is sought. Seal channels (worker - sealer) are
+ * made by the parent, one for each stream.
  *
- * When the parent dies, workers and sealer finish and end by themselves, and all begin again; any other process is
- * replaced alone. The lock of the state directory is held by every process, so that a new supervisor waits for the
- * orphans of one that was killed.
+ * When the parent dies, workers and sealer finish and end by themselves, and all begin again; any
+ * other process is replaced alone. The lock of the state directory is held by every process, so
+ * that a new supervisor waits for the orphans of one that was killed.
  */
 #ifndef CUSTOS_RUN_SUPERVISOR_H
 #define CUSTOS_RUN_SUPERVISOR_H
@@ -27,12 +28,12 @@
 struct supervisor;
 
 struct supervisor_options {
-        const char *state;       /* directory */
-        const char *config;      /* file, or NULL */
-        unsigned workers;        /* 0: one for each core */
-        bool run_manager;        /* else it runs somewhere else on this host */
-        const char *manager;     /* the socket where the manager takes recorders */
-        int lock_fd;             /* borrowed */
+        const char *state;   /* directory */
+        const char *config;  /* file, or NULL */
+        unsigned workers;    /* 0: one for each core */
+        bool run_manager;    /* else it runs somewhere else on this host */
+        const char *manager; /* the socket where the manager takes recorders */
+        int lock_fd;         /* borrowed */
 };
 
 struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o);
@@ -42,7 +43,8 @@ struct supervisor *supervisor_free(struct supervisor *s);
 void supervisor_start(struct supervisor *s);
 /* Orderly: on_stopped is called when every process has ended (after 8 s at the latest). */
 void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void *owner);
-/* A further process beside the roles (the demo's cameras), restarted like them; args are borrowed. */
+/* A further process beside the roles (the demo's cameras), restarted like them; args are borrowed.
+ */
 void supervisor_add(struct supervisor *s, const char *name, const char *const *args);
 
 #endif

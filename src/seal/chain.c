@@ -112,7 +112,7 @@ static bool same_epoch(const struct seal_link *a, const struct seal_link *b)
 
 static bool link_is_zero(const struct seal_link *l)
 {
-        return link_equal(l, &(struct seal_link){0});
+        return link_equal(l, &(struct seal_link){ 0 });
 }
 
 /* The first half of an epoch is random already. */
@@ -166,7 +166,7 @@ static struct known *chain_insert(struct chain *c, const struct chain_seal *s)
                 c->room = c->room ? 2 * c->room : FIRST_BUCKETS;
                 c->known = xrealloc(c->known, c->room, sizeof *c->known);
         }
-        c->known[c->n] = (struct known){.s = *s};
+        c->known[c->n] = (struct known){ .s = *s };
         c->n++;
         if (c->n > c->buckets_n) {
                 chain_rehash(c);
@@ -190,7 +190,7 @@ void chain_announce(struct chain *c, const struct chain_seal *s)
                 c->places = xrealloc(c->places, c->places_room, sizeof *c->places);
         }
         epoch_order_add(c->epochs, &s->self, &s->previous, c->places_n);
-        c->places[c->places_n++] = (struct place){.known = (uint32_t)(k - c->known)};
+        c->places[c->places_n++] = (struct place){ .known = (uint32_t)(k - c->known) };
 }
 
 struct position {
@@ -216,8 +216,8 @@ static void chain_plan(struct chain *c)
 
         for (uint32_t i = 0; i < n; i++) {
                 const struct seal_link *self = &c->known[c->places[i].known].s.self;
-                position[i] =
-                        (struct position){epoch_order_rank(c->epochs, self->epoch), self->sequence};
+                position[i] = (struct position){ epoch_order_rank(c->epochs, self->epoch),
+                        self->sequence };
                 uint32_t low = 0, high = runs;
                 while (low < high) {
                         uint32_t mid = low + (high - low) / 2;
@@ -452,7 +452,7 @@ enum verdict_kind chain_judge(struct chain *c, const struct chain_seal *s, uint6
                 previous->named = true;
         else if (!c->planned && !link_is_zero(&s->previous)) {
                 /* Not here yet. Should it turn up later, it is out of place. */
-                struct chain_seal absent = {.self = s->previous};
+                struct chain_seal absent = { .self = s->previous };
                 chain_insert(c, &absent)->named = true;
         }
         if (ret_missing)

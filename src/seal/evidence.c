@@ -19,12 +19,12 @@
 #define TYPE_FRAG BOX_TYPE('f', 'r', 'a', 'g')
 #define TYPE_CSUM BOX_TYPE('c', 's', 'u', 'm')
 
-const uint8_t evidence_user_type[16] = {0x90, 0xb4, 0x39, 0x08, 0xff, 0x8c, 0x4b, 0x13, 0xaa, 0x81,
-        0xce, 0xb0, 0xf9, 0x29, 0x99, 0xec};
+const uint8_t evidence_user_type[16] = { 0x90, 0xb4, 0x39, 0x08, 0xff, 0x8c, 0x4b, 0x13, 0xaa, 0x81,
+        0xce, 0xb0, 0xf9, 0x29, 0x99, 0xec };
 
 void evidence_init(struct evidence *ev)
 {
-        *ev = (struct evidence){0};
+        *ev = (struct evidence){ 0 };
 }
 
 void evidence_done(struct evidence *ev)
@@ -142,7 +142,7 @@ int evidence_add_fragment(
         if (ev->segments_n == 0)
                 return err_set(e, ERR_STATE, "a fragment without a segment");
         struct evidence_segment *s = &ev->segments[ev->segments_n - 1];
-        struct evidence_fragment f = {.moof = moof, .seal_payload = seal_payload};
+        struct evidence_fragment f = { .moof = moof, .seal_payload = seal_payload };
         if (s->fragments_n >= FMP4_FRAGMENTS_MAX)
                 return err_set(
                         e, ERR_EXHAUSTED, "a segment has at most %d fragments", FMP4_FRAGMENTS_MAX);
@@ -216,7 +216,7 @@ static void evidence_write_segment(struct pack *p, const struct evidence_segment
  * range). */
 static void evidence_write_checksum(struct pack *p, size_t from)
 {
-        uint8_t sum[HASH_BYTES] = {0};
+        uint8_t sum[HASH_BYTES] = { 0 };
 
         if (!p->bad)
                 hash_once(bytes_sub(buf_bytes(p->out), from, SIZE_MAX), sum);
@@ -365,7 +365,7 @@ int evidence_read_back(struct bytes payload, struct evidence *ret, int64_t *ret_
         int64_t *ret_to_us, struct err *e)
 {
         struct evidence ev;
-        struct reader rd = {SEAL_UNKNOWN_US, SEAL_UNKNOWN_US};
+        struct reader rd = { SEAL_UNKNOWN_US, SEAL_UNKNOWN_US };
 
         evidence_init(&ev);
         int r = evidence_read_all(payload, &ev, &rd, e);

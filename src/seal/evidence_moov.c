@@ -31,7 +31,7 @@ static uint64_t since_1904(int64_t wall_us)
 
 static void write_matrix(struct pack *p)
 {
-        static const uint32_t unity[9] = {0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000};
+        static const uint32_t unity[9] = { 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000 };
 
         for (size_t i = 0; i < ARRAY_LEN(unity); i++)
                 pack_u32(p, unity[i]);
@@ -162,8 +162,8 @@ static void write_media_header(struct moov *m, bool video)
 /* The stsd payload of the index-th track of a stored moov. */
 static int stored_stsd(struct bytes header_bytes, unsigned index, struct bytes *ret, struct err *e)
 {
-        static const uint32_t path[] = {T('m', 'd', 'i', 'a'), T('m', 'i', 'n', 'f'),
-                T('s', 't', 'b', 'l'), T('s', 't', 's', 'd')};
+        static const uint32_t path[] = { T('m', 'd', 'i', 'a'), T('m', 'i', 'n', 'f'),
+                T('s', 't', 'b', 'l'), T('s', 't', 's', 'd') };
         struct box box;
         uint64_t at = 0;
         int r = box_find(header_bytes, T('m', 'o', 'o', 'v'), &box, e);
@@ -249,7 +249,7 @@ static uint32_t entries_add(struct entries *en, size_t begin)
                 en->bytes.n = begin;
                 return i + 1;
         }
-        en->places[en->n++] = (struct entry_place){begin, added.n};
+        en->places[en->n++] = (struct entry_place){ begin, added.n };
         return en->n;
 }
 
@@ -426,7 +426,7 @@ static void co64_visit(void *owner, unsigned segment, unsigned samples, uint64_t
 static void write_chunks(struct moov *m, uint32_t id, const struct entries *en, uint32_t type)
 {
         size_t at, box = table_begin(&m->p, type, 0, &at);
-        struct chunk_table ct = {.m = m, .entries = en};
+        struct chunk_table ct = { .m = m, .entries = en };
 
         each_chunk(m, id, type == T('s', 't', 's', 'c') ? stsc_visit : co64_visit, &ct);
         table_end(&m->p, box, at, ct.rows);
@@ -434,7 +434,7 @@ static void write_chunks(struct moov *m, uint32_t id, const struct entries *en, 
 
 static int write_stbl(struct moov *m, const struct evidence_plan_track *pt, struct err *e)
 {
-        CLEANUP(entries_done) struct entries en = {0};
+        CLEANUP(entries_done) struct entries en = { 0 };
         int r = entries_collect(&en, m->ev, pt->stored, e);
 
         if (r < 0)
@@ -503,7 +503,7 @@ static int write_all(struct moov *m, struct err *e)
 
 int evidence_write_front(const struct evidence *ev, struct buf *out, struct err *e)
 {
-        CLEANUP(evidence_plan_done) struct evidence_plan plan = {0};
+        CLEANUP(evidence_plan_done) struct evidence_plan plan = { 0 };
         size_t begin = out->n;
         int r = evidence_plan_make(ev, &plan, e);
 
@@ -511,7 +511,7 @@ int evidence_write_front(const struct evidence *ev, struct buf *out, struct err 
          * samples. */
         for (uint64_t mdat_at = 0, pass = 0; r == 0 && pass < 2; pass++) {
                 out->n = begin;
-                struct moov m = {.ev = ev, .plan = &plan, .p = pack_to(out), .mdat_at = mdat_at};
+                struct moov m = { .ev = ev, .plan = &plan, .p = pack_to(out), .mdat_at = mdat_at };
                 r = write_all(&m, e);
                 mdat_at = out->n - begin;
         }

@@ -63,7 +63,7 @@ struct extent {
 static struct extent track_extent(const struct evidence *ev, const struct evidence_segment *s,
         const struct fmp4_track *stored)
 {
-        struct extent x = {0};
+        struct extent x = { 0 };
 
         for (unsigned j = 0; j < s->fragments_n && evidence_has_track(ev, stored->id); j++) {
                 const struct fmp4_fragment_track *ft = fragment_track(&s->fragments[j], stored->id);
@@ -179,7 +179,7 @@ static struct anchor anchor_of(
 {
         const struct evidence_segment *s = &ev->segments[i];
         const struct evidence_fragment *f = &s->fragments[j];
-        struct anchor a = {0};
+        struct anchor a = { 0 };
 
         for (unsigned t = 0; t < s->header.tracks_n && !a.known; t++) {
                 const struct fmp4_track *stored = &s->header.tracks[t];
@@ -213,7 +213,7 @@ static int64_t wall_after(int64_t wall_us, int64_t anchor_us)
 static int64_t line_of_wall(
         const struct evidence *ev, const struct placement *places, int64_t wall_us, int64_t end_us)
 {
-        struct anchor before = {0}, after = {0};
+        struct anchor before = { 0 }, after = { 0 };
 
         for (unsigned i = 0; i < ev->segments_n && !after.known; i++)
                 for (unsigned j = 0; j < ev->segments[i].fragments_n && !after.known; j++) {
@@ -273,8 +273,8 @@ static void plan_range(const struct evidence *ev, const struct placement *places
 int evidence_plan_make(const struct evidence *ev, struct evidence_plan *ret, struct err *e)
 {
         CLEANUP(own_freep) struct placement *places = xcalloc(ev->segments_n + 1u, sizeof *places);
-        struct evidence_plan p = {0};
-        uint64_t ends[FMP4_TRACKS_MAX] = {0};
+        struct evidence_plan p = { 0 };
+        uint64_t ends[FMP4_TRACKS_MAX] = { 0 };
         int64_t end_us = 0;
 
         if (ev->segments_n == 0)
@@ -303,7 +303,7 @@ void evidence_plan_done(struct evidence_plan *p)
 {
         for (unsigned t = 0; t < p->tracks_n; t++)
                 free(p->tracks[t].samples);
-        *p = (struct evidence_plan){0};
+        *p = (struct evidence_plan){ 0 };
 }
 
 void evidence_plan_edit_of(
@@ -317,7 +317,7 @@ void evidence_plan_edit_of(
         int64_t last_us = (int64_t)ticks_to_us_up(last->time + last->duration, ts);
         int64_t begin_us = p->begin_us > first_us ? p->begin_us : first_us;
         int64_t end_us = p->end_us < last_us ? p->end_us : last_us;
-        struct evidence_plan_edit edit = {0};
+        struct evidence_plan_edit edit = { 0 };
 
         if (end_us <= begin_us) { /* nothing of this track is shown */
                 edit.empty_ms = (uint64_t)(p->end_us - p->begin_us + 999) / 1000;

@@ -29,8 +29,8 @@ const uint8_t head_user_type[16] = FMP4_HEAD_USER_TYPE;
 
 const char *protection_name(enum protection p)
 {
-        static const char *const names[] = {
-                "open", "control only", "encrypted, pinned", "encrypted and verified"};
+        static const char *const names[] = { "open", "control only", "encrypted, pinned",
+                "encrypted and verified" };
 
         return (unsigned)p < ARRAY_LEN(names) ? names[p] : "unknown";
 }
@@ -102,7 +102,7 @@ bool head_is_object_key(const char *s, const char *stream)
 
 static int check_head(const struct head *h, struct err *e)
 {
-        const struct bytes *certs[] = {&h->seal_cert, &h->issuer_cert, &h->root_cert};
+        const struct bytes *certs[] = { &h->seal_cert, &h->issuer_cert, &h->root_cert };
 
         if (!head_is_stream_path(h->stream))
                 return err_set(e, ERR_INVALID, "stream path is not <camera>-<stream>");
@@ -222,7 +222,7 @@ static int read_field(enum head_tag tag, struct bytes value, struct head *h)
 int head_parse(struct bytes payload, struct head *ret, struct err *e)
 {
         struct unpack u = unpack_of(payload);
-        struct head h = {0};
+        struct head h = { 0 };
         unsigned version = unpack_u8(&u);
 
         if (u.bad || version != HEAD_VERSION)

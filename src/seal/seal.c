@@ -14,13 +14,13 @@
  * nothing else. */
 static const char seal_domain[] = "custos-seal-1";
 
-const uint8_t seal_user_type[16] = {0x7e, 0xf7, 0x36, 0xf2, 0x5a, 0xea, 0x45, 0xa1, 0xb2, 0xd4,
-        0x4f, 0x6f, 0x46, 0x38, 0xcd, 0x4d};
+const uint8_t seal_user_type[16] = { 0x7e, 0xf7, 0x36, 0xf2, 0x5a, 0xea, 0x45, 0xa1, 0xb2, 0xd4,
+        0x4f, 0x6f, 0x46, 0x38, 0xcd, 0x4d };
 
 const char *seal_gap_name(unsigned cause)
 {
-        static const char *const names[] = {"start", "camera lost", "frames dropped",
-                "unclean stop", "clock step", "disk", "stopped", "overload"};
+        static const char *const names[] = { "start", "camera lost", "frames dropped",
+                "unclean stop", "clock step", "disk", "stopped", "overload" };
 
         return cause >= 1 && cause <= ARRAY_LEN(names) ? names[cause - 1] : "unknown";
 }
@@ -122,7 +122,7 @@ static void put_fields(struct pack *p, const struct seal *s)
 
 int seal_sign(struct seal *s, struct sign_key *key, struct buf *out, struct err *e)
 {
-        CLEANUP(buf_done) struct buf message = {0};
+        CLEANUP(buf_done) struct buf message = { 0 };
         struct seal signing = *s;
         int r = check_seal(s, e);
 
@@ -204,7 +204,7 @@ static void read_fields(struct unpack *u, struct seal *s)
 int seal_parse(struct bytes payload, struct seal *ret, struct err *e)
 {
         struct unpack u = unpack_of(payload);
-        struct seal s = {0};
+        struct seal s = { 0 };
         unsigned version = unpack_u8(&u);
 
         if (u.bad || version != SEAL_VERSION)
@@ -242,7 +242,7 @@ void seal_hash(struct bytes payload, uint8_t ret[static 32])
 
 struct seal_link seal_link_of(const struct seal *s, struct bytes payload)
 {
-        struct seal_link link = {.sequence = s->sequence};
+        struct seal_link link = { .sequence = s->sequence };
 
         memcpy(link.epoch, s->epoch, sizeof link.epoch);
         seal_hash(payload, link.hash);
@@ -253,7 +253,7 @@ struct seal_link seal_link_of(const struct seal *s, struct bytes payload)
 static size_t join(
         uint8_t *to, size_t room, const char *label, struct bytes middle, const char *text)
 {
-        struct bytes parts[] = {bytes_str(label), middle, bytes_str(text)};
+        struct bytes parts[] = { bytes_str(label), middle, bytes_str(text) };
         size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_LEN(parts); i++) {

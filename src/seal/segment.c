@@ -65,7 +65,7 @@ struct segment_place {
 static int read_place(
         const struct segment *s, uint64_t offset, struct segment_place *ret, struct err *e)
 {
-        struct segment_place p = {.fragment = {.offset = offset}};
+        struct segment_place p = { .fragment = { .offset = offset } };
         struct segment_fragment *f = &p.fragment;
         uint64_t at = offset;
         struct box b;
@@ -230,7 +230,7 @@ static bool has_sidx(const struct segment *s)
 
 int segment_read(struct bytes file, struct segment *ret, struct err *e)
 {
-        struct segment s = {.file = file};
+        struct segment s = { .file = file };
         int r = read_header(&s, e);
 
         if (r < 0)
@@ -295,7 +295,7 @@ static int decrypt_track(const struct fmp4_fragment_track *t, struct bytes data,
 int segment_decrypt(const struct segment *s, unsigned i, uint32_t track_id,
         const uint8_t key[static 16], struct buf *out, struct err *e)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
         const struct segment_fragment *f = &s->fragments[i];
         uint8_t commitment[32];
         size_t at = 0;

@@ -93,7 +93,7 @@ static int check_layout(const struct segment *s, const struct segment_fragment *
 
 int segment_check_fragment(const struct segment *s, unsigned i, struct err *e)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
         const struct segment_fragment *f = &s->fragments[i];
         int r = check_place(s, i, e);
 
@@ -108,13 +108,13 @@ int segment_check_fragment(const struct segment *s, unsigned i, struct err *e)
 static int index_entry(
         const struct segment_fragment *f, struct fmp4_index_entry *ret, struct err *e)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
         int r = fmp4_read_moof(f->moof, &layout, e);
 
         if (r < 0)
                 return r;
-        *ret = (struct fmp4_index_entry){.offset = f->offset,
-                .moof_offset = f->seal_offset - BOX_HEADER - f->mdat.n - f->moof.n};
+        *ret = (struct fmp4_index_entry){ .offset = f->offset,
+                .moof_offset = f->seal_offset - BOX_HEADER - f->mdat.n - f->moof.n };
         if (layout.tracks_n == 0 || layout.tracks[0].id != 1)
                 return 0;
         const struct fmp4_fragment_track *t = &layout.tracks[0];
@@ -153,8 +153,8 @@ int segment_write_index(const struct segment *s, struct buf *out, struct err *e)
 
 static bool is_empty_index(struct bytes space)
 {
-        static const uint8_t header[BOX_HEADER] = {
-                0, 0, FMP4_INDEX_SPACE >> 8, FMP4_INDEX_SPACE & 0xff, 'f', 'r', 'e', 'e'};
+        static const uint8_t header[BOX_HEADER] = { 0, 0, FMP4_INDEX_SPACE >> 8,
+                FMP4_INDEX_SPACE & 0xff, 'f', 'r', 'e', 'e' };
         uint8_t any = 0;
 
         for (size_t i = BOX_HEADER; i < space.n; i++)
@@ -165,7 +165,7 @@ static bool is_empty_index(struct bytes space)
 
 int segment_check_index(const struct segment *s, struct err *e)
 {
-        CLEANUP(buf_done) struct buf index = {.max = INDEX_MAX};
+        CLEANUP(buf_done) struct buf index = { .max = INDEX_MAX };
         struct bytes space = bytes_sub(s->file, s->index_offset, FMP4_INDEX_SPACE);
 
         if (space.n < FMP4_INDEX_SPACE)

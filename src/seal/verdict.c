@@ -7,7 +7,7 @@
 
 void verdict_init(struct verdict *v)
 {
-        *v = (struct verdict){0};
+        *v = (struct verdict){ 0 };
 }
 
 void verdict_done(struct verdict *v)
@@ -77,9 +77,9 @@ const char *verdict_where(const struct verdict_item *item, char *to, size_t room
 
 int verdict_overall(const struct verdict *v)
 {
-        static const enum verdict_kind faults[] = {VERDICT_EDITED, VERDICT_REMOVED,
+        static const enum verdict_kind faults[] = { VERDICT_EDITED, VERDICT_REMOVED,
                 VERDICT_REORDERED, VERDICT_DUPLICATED, VERDICT_TRUNCATED, VERDICT_FOREIGN,
-                VERDICT_KEY_NOT_TRUSTED};
+                VERDICT_KEY_NOT_TRUSTED };
 
         for (size_t i = 0; i < ARRAY_LEN(faults); i++)
                 if (v->kinds[faults[i]])

@@ -15,8 +15,8 @@
 #define SITE_CA_ISSUER_YEARS 10
 #define SITE_CA_CERT_FILE_MAX 16384
 
-static const char *const site_ca_issuer_names[SITE_CA_ISSUERS] = {
-        "nodes", "cameras", "web", "seals"};
+static const char *const site_ca_issuer_names[SITE_CA_ISSUERS] = { "nodes", "cameras", "web",
+        "seals" };
 
 struct site_ca {
         char site[SITE_CA_NAME_MAX + 1];
@@ -106,10 +106,10 @@ static int site_ca_make_root(
         struct site_ca *ca, struct sign_key *key, int64_t now_us, struct err *e)
 {
         char name[SITE_CA_NAME_MAX + 16];
-        struct x509_request request = {.purpose = X509_ROOT,
+        struct x509_request request = { .purpose = X509_ROOT,
                 .common_name = name,
                 .not_before_us = now_us - SITE_CA_HOUR_US,
-                .not_after_us = now_us + SITE_CA_ROOT_YEARS * SITE_CA_YEAR_US};
+                .not_after_us = now_us + SITE_CA_ROOT_YEARS * SITE_CA_YEAR_US };
 
         snprintf(name, sizeof name, "%s root", ca->site);
         return x509_issue(&request, key, BYTES(NULL, 0), key, &ca->root, e);
@@ -119,10 +119,10 @@ static int site_ca_make_issuer(struct site_ca *ca, enum site_ca_issuer which,
         struct sign_key *root_key, int64_t now_us, struct err *e)
 {
         char name[SITE_CA_NAME_MAX + 16];
-        struct x509_request request = {.purpose = X509_ISSUER,
+        struct x509_request request = { .purpose = X509_ISSUER,
                 .common_name = name,
                 .not_before_us = now_us - SITE_CA_HOUR_US,
-                .not_after_us = now_us + SITE_CA_ISSUER_YEARS * SITE_CA_YEAR_US};
+                .not_after_us = now_us + SITE_CA_ISSUER_YEARS * SITE_CA_YEAR_US };
 
         snprintf(name, sizeof name, "%s %s", ca->site, site_ca_issuer_names[which]);
         ca->keys[which] = sign_key_generate();
@@ -318,7 +318,7 @@ struct bytes site_ca_issuer_cert(const struct site_ca *ca, enum site_ca_issuer w
 int site_ca_uri(const char *site, const char *role, const char *name,
         char to[static SITE_CA_URI_ROOM], struct err *e)
 {
-        static const char *const roles[] = {"manager", "recorder", "gateway", "events", "edge"};
+        static const char *const roles[] = { "manager", "recorder", "gateway", "events", "edge" };
 
         for (unsigned i = 0; i < ARRAY_LEN(roles); i++) {
                 if (strcmp(role, roles[i]) != 0)
@@ -365,7 +365,8 @@ int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const
         struct buf *out, struct err *e)
 {
         struct x509_request request = {
-                .purpose = X509_CAMERA, .common_name = name, .dns = dns, .ip = ip};
+                .purpose = X509_CAMERA, .common_name = name, .dns = dns, .ip = ip
+        };
 
         if ((!dns || !dns[0]) && (!ip || !ip[0]))
                 return err_set(e, ERR_INVALID,
@@ -379,7 +380,8 @@ int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
 {
         char uri[SITE_CA_URI_ROOM];
         struct x509_request request = {
-                .purpose = X509_NODE, .common_name = name, .dns = dns, .ip = ip, .uri = uri};
+                .purpose = X509_NODE, .common_name = name, .dns = dns, .ip = ip, .uri = uri
+        };
 
         int r = site_ca_uri(ca->site, role, name, uri, e);
         return r < 0 ? r
@@ -390,7 +392,7 @@ int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify
         int64_t now_us, unsigned days, struct buf *out, struct err *e)
 {
         char uri[SITE_CA_URI_ROOM];
-        struct x509_request request = {.purpose = X509_SEAL, .common_name = name, .uri = uri};
+        struct x509_request request = { .purpose = X509_SEAL, .common_name = name, .uri = uri };
 
         int r = site_ca_uri(ca->site, "recorder", name, uri, e);
         return r < 0 ? r

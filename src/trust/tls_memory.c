@@ -24,7 +24,7 @@ struct tls_memory {
         size_t n, room;
 };
 
-static const char *const tls_memory_hows[] = {"verified", "pinned"};
+static const char *const tls_memory_hows[] = { "verified", "pinned" };
 
 struct tls_memory *tls_memory_new(void)
 {
@@ -138,8 +138,8 @@ int tls_memory_note(struct tls_memory *m, const char *camera, const char *host,
 static int tls_memory_refuse(const struct tls_memory_entry *seen, const char *camera,
         const char *host, enum tls_memory_offer offer, struct err *e)
 {
-        static const char *const offers[] = {
-                "only answers plain RTSP", "answers with an identity that is not verified"};
+        static const char *const offers[] = { "only answers plain RTSP",
+                "answers with an identity that is not verified" };
         char last[STR_TIME_ROOM];
 
         str_time(last, seen->last_us)[10] = '\0'; /* the day */

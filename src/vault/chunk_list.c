@@ -5,7 +5,7 @@
 
 void chunk_list_init(struct chunk_list *l, struct chunk_pool *pool)
 {
-        *l = (struct chunk_list){.pool = pool};
+        *l = (struct chunk_list){ .pool = pool };
 }
 
 void chunk_list_done(struct chunk_list *l)
@@ -13,7 +13,7 @@ void chunk_list_done(struct chunk_list *l)
         for (unsigned i = 0; i < l->n; i++)
                 chunk_pool_give(l->pool, l->chunks[i]);
         free(l->chunks);
-        *l = (struct chunk_list){.pool = l->pool};
+        *l = (struct chunk_list){ .pool = l->pool };
 }
 
 int chunk_list_reserve(struct chunk_list *l, uint64_t n, struct err *e)

@@ -14,7 +14,7 @@
 
 void fragment_builder_init(struct fragment_builder *b, struct chunk_pool *pool)
 {
-        *b = (struct fragment_builder){.pool = pool};
+        *b = (struct fragment_builder){ .pool = pool };
         chunk_list_init(&b->data, pool);
 }
 
@@ -25,7 +25,7 @@ static void track_done(struct fragment_builder_track *t)
         free(t->times);
         free(t->ranges);
         buf_done(&t->data);
-        *t = (struct fragment_builder_track){0};
+        *t = (struct fragment_builder_track){ 0 };
 }
 
 void fragment_builder_done(struct fragment_builder *b)
@@ -35,7 +35,7 @@ void fragment_builder_done(struct fragment_builder *b)
         chunk_list_done(&b->data);
         b->cipher = cipher_free(b->cipher);
         free(b->ivs);
-        *b = (struct fragment_builder){0};
+        *b = (struct fragment_builder){ 0 };
 }
 
 static void fragment_begin(struct fragment_builder *b)
@@ -367,8 +367,8 @@ int fragment_builder_finish(struct fragment_builder *b, uint32_t sequence, int64
         struct fragment **ret, struct err *e)
 {
         CLEANUP(buf_done) struct buf moof;
-        struct fmp4_fragment layout = {.sequence = sequence};
-        struct seal request = {.fragment = sequence};
+        struct fmp4_fragment layout = { .sequence = sequence };
+        struct seal request = { .fragment = sequence };
 
         buf_init(&moof, FRAGMENT_MOOF_MAX);
         int r = gather_others(b, e);

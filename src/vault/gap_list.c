@@ -24,7 +24,7 @@ void gap_list_add(
                 from_us = to_us;
         if (!g) {
                 g = &l->gaps[l->n++];
-                *g = (struct seal_gap){(uint8_t)cause, from_us, to_us, frames};
+                *g = (struct seal_gap){ (uint8_t)cause, from_us, to_us, frames };
                 return;
         }
         g->to_us = to_us;

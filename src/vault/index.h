@@ -61,7 +61,8 @@ int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t 
         int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
         struct err *e) MUST_USE;
 /* Segments whose end the index does not know, in no order. on_segment must not change the index. */
-int index_unclosed(struct index *ix, int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
+int index_unclosed(struct index *ix,
+        int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
         struct err *e) MUST_USE;
 int index_streams(struct index *ix,
         int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,

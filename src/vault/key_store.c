@@ -152,7 +152,7 @@ static int parse_names(const json_t *file, struct key_store_file *ret, struct er
 
 int key_store_parse(struct bytes text, struct key_store_file *ret, struct err *e)
 {
-        struct key_store_file f = {0};
+        struct key_store_file f = { 0 };
         json_error_t where;
 
         if (text.n > KEY_STORE_FILE_MAX)
@@ -273,7 +273,7 @@ static int try_all(const char *vault, const struct head *head, struct buf *text,
 int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text,
         struct err *e)
 {
-        static const int around[] = {0, -1, 1};
+        static const int around[] = { 0, -1, 1 };
         char hour[KEY_STORE_HOUR_ROOM], id[KEY_ID_HEX];
         int r = ERR_NOT_FOUND;
 

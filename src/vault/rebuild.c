@@ -133,7 +133,7 @@ static int mend_one(const char *vault, struct index *ix, const char *object_key,
 
 int rebuild_mend(const char *vault, struct index *ix, struct err *e)
 {
-        struct rebuild_names names = {0};
+        struct rebuild_names names = { 0 };
 
         int r = index_unclosed(ix, on_unclosed, &names, e);
         if (r == 0)
@@ -301,7 +301,7 @@ static int on_stream(void *owner, const char *stream, struct err *e)
 
 static void remove_index(const char *path)
 {
-        static const char *const parts[] = {"", "-wal", "-shm"};
+        static const char *const parts[] = { "", "-wal", "-shm" };
 
         for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
                 CLEANUP(own_freep) char *part = xasprintf("%s%s", path, parts[i]);
@@ -314,7 +314,7 @@ int rebuild_index_counted(const char *vault, void (*on_each)(void *owner, const 
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, INDEX_NAME);
         CLEANUP(own_freep) char *fresh = xasprintf("%s.new", path);
-        struct rebuild b = {.vault = vault, .on_segment = on_each, .owner = owner};
+        struct rebuild b = { .vault = vault, .on_segment = on_each, .owner = owner };
 
         remove_index(fresh);
         int r = index_create(fresh, &b.index, e);

@@ -155,7 +155,7 @@ static struct bytes labelled(struct bytes text, const char *label)
                         line.n--;
                 return line;
         }
-        return (struct bytes){0};
+        return (struct bytes){ 0 };
 }
 
 /* Behind "Key:", or the whole text where there is no such label. */

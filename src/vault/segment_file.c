@@ -52,7 +52,7 @@ static int format_front(
                 return r;
         header->head = buf_bytes(&payload);
         r = fmp4_write_header(header, front, e);
-        header->head = (struct bytes){0};
+        header->head = (struct bytes){ 0 };
         return r;
 }
 
@@ -167,7 +167,7 @@ static void write_index(struct segment_write *w)
 {
         struct segment_file *file = w->fragment->file;
 
-        w->iov[0] = (struct iovec){file->header, file->header_n};
+        w->iov[0] = (struct iovec){ file->header, file->header_n };
         file_write_start(w->loop, file->fd, w->iov, 1, 0, on_index_written, w);
 }
 
@@ -217,13 +217,13 @@ static unsigned gather(struct segment_write *w, struct segment_file *file)
 
         w->iov = xcalloc(3 + (size_t)f->data.n, sizeof *w->iov);
         if (!file->header_written)
-                w->iov[n++] = (struct iovec){file->header, file->header_n};
-        w->iov[n++] = (struct iovec){f->front, f->front_n};
+                w->iov[n++] = (struct iovec){ file->header, file->header_n };
+        w->iov[n++] = (struct iovec){ f->front, f->front_n };
         n += chunk_list_iovec(&f->data, w->iov + n);
         if (file->mfra_n) {
                 size_t padded =
                         (file->mfra_n + FRAGMENT_ALIGN - 1) / FRAGMENT_ALIGN * FRAGMENT_ALIGN;
-                w->iov[n++] = (struct iovec){w->mfra, file->direct ? padded : file->mfra_n};
+                w->iov[n++] = (struct iovec){ w->mfra, file->direct ? padded : file->mfra_n };
         }
         return n;
 }
@@ -237,7 +237,7 @@ struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
         uint64_t at = file->header_written ? file->end : 0;
 
         assert(f->sealed && file->entries_n < FMP4_FRAGMENTS_MAX);
-        *w = (struct segment_write){.loop = l, .fragment = f, .on_done = on_done, .owner = owner};
+        *w = (struct segment_write){ .loop = l, .fragment = f, .on_done = on_done, .owner = owner };
         f->entry.offset = file->end;
         f->entry.moof_offset = file->end + f->moof_at;
         file->entries[file->entries_n++] = f->entry;

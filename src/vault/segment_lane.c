@@ -29,10 +29,11 @@ static int64_t main_us(const struct segment_lane *l, int64_t ticks)
 
 void segment_lane_init(struct segment_lane *l, const struct segment_writer_options *o)
 {
-        const struct bytes certs[3] = {o->seal_cert, o->issuer_cert, o->root_cert};
+        const struct bytes certs[3] = { o->seal_cert, o->issuer_cert, o->root_cert };
 
         *l = (struct segment_lane){
-                .loop = o->loop, .fragment_us = o->fragment_us, .segment_us = o->segment_us};
+                .loop = o->loop, .fragment_us = o->fragment_us, .segment_us = o->segment_us
+        };
         snprintf(l->stream, sizeof l->stream, "%s", o->stream);
         snprintf(l->recorder, sizeof l->recorder, "%s", o->recorder);
         for (unsigned i = 0; i < ARRAY_LEN(certs); i++) {
@@ -52,7 +53,7 @@ void segment_lane_done(struct segment_lane *l)
         free(l->header);
         for (unsigned i = 0; i < ARRAY_LEN(l->certs); i++)
                 buf_done(&l->certs[i]);
-        *l = (struct segment_lane){0};
+        *l = (struct segment_lane){ 0 };
 }
 
 static int check_track(const struct media_config *c, struct err *e)
@@ -88,10 +89,10 @@ static void place_track(struct segment_lane *l, unsigned track, const struct med
         bool video = media_is_video(config->codec);
 
         l->place[track] = (uint8_t)at;
-        l->header->tracks[at] = (struct fmp4_track){.id = at + 1, .config = *config};
+        l->header->tracks[at] = (struct fmp4_track){ .id = at + 1, .config = *config };
         l->header->tracks[at].timescale = video ? config->clock_rate : config->sample_rate;
-        l->clocks[at] = (struct track_clock){
-                .clock_rate = config->clock_rate, .timescale = l->header->tracks[at].timescale};
+        l->clocks[at] = (struct track_clock){ .clock_rate = config->clock_rate,
+                .timescale = l->header->tracks[at].timescale };
         l->arrivals[at] = SEAL_UNKNOWN_US;
 }
 
@@ -113,9 +114,9 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
                 if (!media_is_video(c->tracks[i].codec))
                         place_track(l, i, &c->tracks[i]);
         }
-        l->source = (struct head){.protection = c->protection,
+        l->source = (struct head){ .protection = c->protection,
                 .tls_version = c->tls_version,
-                .connected_us = c->connected_us};
+                .connected_us = c->connected_us };
         memcpy(l->source.camera_key, c->camera_key, sizeof l->source.camera_key);
         snprintf(l->source.source, sizeof l->source.source, "%s", c->source);
         l->begin_cause = c->gap_cause;
@@ -123,7 +124,7 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
         l->awaiting_key = true;
         l->config_changed = l->has_last = false;
         l->step_cause = 0;
-        l->last = (struct track_clock_mark){.clock_rate = c->tracks[l->main].clock_rate};
+        l->last = (struct track_clock_mark){ .clock_rate = c->tracks[l->main].clock_rate };
 }
 
 void segment_lane_disconnect(struct segment_lane *l)
@@ -198,11 +199,11 @@ bool segment_lane_steady(const struct segment_lane *l)
 static struct fragment_builder_sample sample_of(
         const struct access_unit *u, const struct segment_lane_plan *plan, int64_t time)
 {
-        return (struct fragment_builder_sample){.data = u->data,
+        return (struct fragment_builder_sample){ .data = u->data,
                 .ranges = plan->n ? plan->ranges : NULL,
                 .ranges_n = plan->n,
                 .time = time,
-                .key = u->key};
+                .key = u->key };
 }
 
 /* How long the group that u begins will be: as the one before. */
@@ -388,7 +389,7 @@ void segment_lane_add(struct segment_lane *l, unsigned track, const struct acces
         if (main && l->drop.cause) {
                 gap_list_add(
                         &l->gaps, l->drop.cause, l->drop.from_us, u->arrival_us, l->drop.frames);
-                l->drop = (struct segment_lane_drop){0};
+                l->drop = (struct segment_lane_drop){ 0 };
         }
         if (u->lost_before && l->arrivals[at] != SEAL_UNKNOWN_US)
                 gap_list_add(&l->gaps, SEAL_GAP_FRAMES_DROPPED, l->arrivals[at], u->arrival_us, 0);

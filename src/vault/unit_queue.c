@@ -123,5 +123,5 @@ void unit_queue_done(struct unit_queue *q)
 {
         while (q->head)
                 unit_queue_pop(q);
-        *q = (struct unit_queue){0};
+        *q = (struct unit_queue){ 0 };
 }

@@ -168,7 +168,7 @@ static void check_samples(struct check *c, const struct segment *s,
 static void decrypt_fragment(struct check *c, const struct segment *s, unsigned i,
         const uint8_t key[static 16], const char *object_key)
 {
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment layout = { 0 };
         CLEANUP(buf_done) struct buf clear;
         char where[HEAD_KEY_MAX + 32];
         struct err why;
@@ -294,8 +294,8 @@ static int on_key(void *owner, const char *name, struct err *e)
 int vault_check(const char *vault, const struct vault_check_options *o,
         struct vault_check_result *ret, struct err *e)
 {
-        struct vault_check_result result = {0};
-        struct check c = {.vault = vault, .o = o, .result = &result};
+        struct vault_check_result result = { 0 };
+        struct check c = { .vault = vault, .o = o, .result = &result };
 
         if (!file_exists(vault))
                 return err_set(e, ERR_NOT_FOUND, "there is no vault at %s", vault);

@@ -141,7 +141,7 @@ static int read_end(
 {
         char path[PATH_ROOM];
         struct file_map map;
-        struct segment_end end = {0};
+        struct segment_end end = { 0 };
 
         snprintf(path, sizeof path, "%s/%s", vault, object_key);
         int r = file_map_open(path, &map, e);
@@ -213,8 +213,8 @@ static int on_candidate(void *owner, const char *object_key, struct err *e)
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
         struct vault_tail *ret, struct err *e)
 {
-        struct vault_tail tail = {.empty = true};
-        struct search search = {.vault = vault, .tail = &tail};
+        struct vault_tail tail = { .empty = true };
+        struct search search = { .vault = vault, .tail = &tail };
         char hour[VAULT_WALK_HOUR_ROOM];
 
         if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))

@@ -40,12 +40,12 @@ static int name_list_read(const char *path, struct name_list *ret, struct err *e
         int n = scandir(path, &entries, not_hidden, by_name);
 
         if (n < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-                *ret = (struct name_list){0};
+                *ret = (struct name_list){ 0 };
                 return 0;
         }
         if (n < 0)
                 return err_os(e, ERR_IO, errno, "read directory %s", path);
-        *ret = (struct name_list){n, entries};
+        *ret = (struct name_list){ n, entries };
         return 0;
 }
 
@@ -53,7 +53,7 @@ int vault_walk_streams(const char *vault,
         int (*on_stream)(void *owner, const char *stream, struct err *e), void *owner,
         struct err *e)
 {
-        CLEANUP(name_list_done) struct name_list names = {0};
+        CLEANUP(name_list_done) struct name_list names = { 0 };
         int r = name_list_read(vault, &names, e);
 
         for (int i = 0; r == 0 && i < names.n; i++) {
@@ -72,7 +72,7 @@ struct walk {
 
 static int walk_below(const struct walk *w, const char *below, struct err *e)
 {
-        CLEANUP(name_list_done) struct name_list names = {0};
+        CLEANUP(name_list_done) struct name_list names = { 0 };
         char path[PATH_ROOM], key[HEAD_KEY_MAX];
 
         snprintf(path, sizeof path, "%s/%s/%s", w->vault, w->stream, below);
@@ -102,7 +102,7 @@ int vault_walk_segments(const char *vault, const char *stream, const char *below
         int (*on_segment)(void *owner, const char *object_key, struct err *e), void *owner,
         struct err *e)
 {
-        struct walk w = {vault, stream, on_segment, owner};
+        struct walk w = { vault, stream, on_segment, owner };
 
         if (!head_is_stream_path(stream))
                 return err_set(e, ERR_INVALID, "\"%s\" is not a stream path", stream);
@@ -112,7 +112,7 @@ int vault_walk_segments(const char *vault, const char *stream, const char *below
 /* The greatest name of a directory that is below `limit` (NULL: any) and n characters long. */
 static int name_before(const char *path, const char *limit, size_t n, char *to, struct err *e)
 {
-        CLEANUP(name_list_done) struct name_list names = {0};
+        CLEANUP(name_list_done) struct name_list names = { 0 };
         int r = name_list_read(path, &names, e);
 
         if (r < 0)
@@ -158,7 +158,7 @@ static int walk_keys(const char *vault, const char *name, unsigned depth,
         int (*on_key)(void *owner, const char *name, struct err *e), void *owner, struct err *e)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, name);
-        CLEANUP(name_list_done) struct name_list names = {0};
+        CLEANUP(name_list_done) struct name_list names = { 0 };
         int r = name_list_read(path, &names, e);
 
         for (int i = 0; r == 0 && i < names.n; i++) {

@@ -17,8 +17,8 @@
 #define SECONDS_1904_TO_1970 INT64_C(2082844800)
 
 /* ftyp as docs/spec/evidence.md writes it. */
-static const uint8_t export_ftyp[] = {0, 0, 0, 28, 'f', 't', 'y', 'p', 'i', 's', 'o', 'm', 0, 0, 0,
-        1, 'i', 's', 'o', 'm', 'i', 's', 'o', '2', 'm', 'p', '4', '1'};
+static const uint8_t export_ftyp[] = { 0, 0, 0, 28, 'f', 't', 'y', 'p', 'i', 's', 'o', 'm', 0, 0, 0,
+        1, 'i', 's', 'o', 'm', 'i', 's', 'o', '2', 'm', 'p', '4', '1' };
 
 struct inspect {
         struct bytes file;
@@ -39,11 +39,11 @@ struct inspect {
 static void PRINTF(5, 6) tell(struct inspect *in, enum verdict_kind kind, uint64_t offset,
         uint64_t end, const char *fmt, ...)
 {
-        struct verdict_item item = {.kind = kind,
+        struct verdict_item item = { .kind = kind,
                 .from_us = in->from_us,
                 .to_us = in->to_us,
                 .offset = offset,
-                .end = end};
+                .end = end };
         va_list args;
 
         str_escape(item.where, sizeof item.where, bytes_str(in->name));
@@ -77,10 +77,11 @@ static bool search_evidence(struct bytes file, uint64_t *ret_at)
 /* By the boxes; false where they are not those of an export. */
 static bool walk_evidence(struct bytes file, uint64_t *ret_at)
 {
-        static const uint32_t types[] = {BOX_TYPE('f', 't', 'y', 'p'), BOX_TYPE('m', 'o', 'o', 'v'),
-                BOX_TYPE('m', 'd', 'a', 't'), BOX_TYPE('u', 'u', 'i', 'd')};
+        static const uint32_t types[] = { BOX_TYPE('f', 't', 'y', 'p'),
+                BOX_TYPE('m', 'o', 'o', 'v'), BOX_TYPE('m', 'd', 'a', 't'),
+                BOX_TYPE('u', 'u', 'i', 'd') };
         uint64_t at = 0;
-        struct box b = {0};
+        struct box b = { 0 };
 
         for (size_t i = 0; i < ARRAY_LEN(types); i++)
                 if (box_next(file, &at, &b, NULL) <= 0 || b.type != types[i])
@@ -509,7 +510,7 @@ static int inspect_all(struct inspect *in, struct err *e)
 int export_inspect(struct bytes file, const char *name, struct signers *signers,
         const struct export_inspect_options *o, struct verdict *v, struct err *e)
 {
-        struct inspect in = {.file = file, .name = name, .signers = signers, .o = o, .v = v};
+        struct inspect in = { .file = file, .name = name, .signers = signers, .o = o, .v = v };
 
         v->bytes += file.n;
         v->streams++;

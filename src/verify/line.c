@@ -84,8 +84,8 @@ static void line_sort(struct piece *pieces, size_t n)
                         continue;
                 }
                 const struct seal_link *first = &pieces[i].seals[0].chain.self;
-                keys[keys_n++] = (struct sort_key){
-                        pieces[i], epoch_order_rank(epochs, first->epoch), first->sequence};
+                keys[keys_n++] = (struct sort_key){ pieces[i],
+                        epoch_order_rank(epochs, first->epoch), first->sequence };
         }
         qsort(keys, keys_n, sizeof *keys, by_seals);
         for (size_t i = 0; i < keys_n; i++)
@@ -117,15 +117,15 @@ static void PRINTF(5, 6) tell(struct line *l, enum verdict_kind kind, const stru
 
 static struct verdict_item at_seals(const struct piece_seal *from, const struct piece_seal *to)
 {
-        return (struct verdict_item){.from_us = from->first_us,
+        return (struct verdict_item){ .from_us = from->first_us,
                 .to_us = to->last_us,
                 .offset = from->offset,
-                .end = to->end};
+                .end = to->end };
 }
 
 static struct verdict_item at_piece(const struct piece *p)
 {
-        struct verdict_item at = {.from_us = p->named_us, .to_us = p->named_us};
+        struct verdict_item at = { .from_us = p->named_us, .to_us = p->named_us };
 
         if (p->seals_n)
                 at = at_seals(&p->seals[0], &p->seals[p->seals_n - 1]);
@@ -137,7 +137,7 @@ static void tell_gaps(struct line *l, const struct piece *p, const struct piece_
 {
         for (unsigned i = 0; i < s->gaps_n; i++) {
                 const struct seal_gap *g = &p->gaps[s->gaps_first + i];
-                struct verdict_item at = {.from_us = g->from_us, .to_us = g->to_us};
+                struct verdict_item at = { .from_us = g->from_us, .to_us = g->to_us };
                 if (g->frames)
                         tell(l, VERDICT_GAP, p, &at, "%s, %" PRIu32 " frames lost",
                                 seal_gap_name(g->cause), g->frames);
@@ -155,8 +155,8 @@ static bool end_is_missing(const struct line *l, size_t k)
 static void tell_missing(struct line *l, const struct piece *p, size_t k, const char *text)
 {
         const struct piece_seal *s = &p->seals[k];
-        struct verdict_item at = {
-                .from_us = l->last ? l->last->last_us : s->first_us, .to_us = s->first_us};
+        struct verdict_item at = { .from_us = l->last ? l->last->last_us : s->first_us,
+                .to_us = s->first_us };
 
         if (end_is_missing(l, k)) {
                 snprintf(at.where, sizeof at.where, "%s", l->before->file);
@@ -389,7 +389,7 @@ static void line_conclude(struct line *l)
 
         if (!l->first)
                 return;
-        struct verdict_item at = {.from_us = l->first->first_us, .to_us = l->last->last_us};
+        struct verdict_item at = { .from_us = l->first->first_us, .to_us = l->last->last_us };
         if (!l->broken)
                 tell(l, VERDICT_NOTE, l->before, &at, "complete from %s to %s",
                         link_text(&l->first->chain.self, a), link_text(&l->last->chain.self, b));
@@ -406,7 +406,8 @@ void line_judge(enum line_kind kind, const char *stream, struct piece *pieces, s
 {
         CLEANUP(chain_freep) struct chain *chain = chain_new(stream);
         struct line l = {
-                .kind = kind, .stream = stream, .v = v, .chain = chain, .pieces = pieces, .n = n};
+                .kind = kind, .stream = stream, .v = v, .chain = chain, .pieces = pieces, .n = n
+        };
 
         for (size_t i = 0; i < n; i++) {
                 if (pieces[i].unproved.n)

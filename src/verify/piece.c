@@ -22,7 +22,7 @@ int64_t piece_time_of_key(const char *key)
 
 void piece_init(struct piece *p, const char *file)
 {
-        *p = (struct piece){.misplaced = VERDICT_AUTHENTIC, .named_us = SEAL_UNKNOWN_US};
+        *p = (struct piece){ .misplaced = VERDICT_AUTHENTIC, .named_us = SEAL_UNKNOWN_US };
         buf_init(&p->unproved, FMP4_FRAGMENTS_MAX * (SEAL_BYTES_MAX + 16));
         str_escape(p->file, sizeof p->file, bytes_str(file));
 }
@@ -33,7 +33,7 @@ void piece_done(struct piece *p)
         free(p->gaps);
         free(p->faults);
         buf_done(&p->unproved);
-        *p = (struct piece){0};
+        *p = (struct piece){ 0 };
 }
 
 /* Arrays grow by powers of two: a power is full. */
@@ -45,7 +45,7 @@ static void *grow(void *array, size_t n, size_t size)
 void piece_add_seal(struct piece *p, const struct seal *s, struct bytes payload, uint64_t offset,
         uint64_t end, bool intact)
 {
-        struct piece_seal ps = {.first_us = s->first_arrival_us,
+        struct piece_seal ps = { .first_us = s->first_arrival_us,
                 .last_us = s->last_arrival_us,
                 .sealed_us = s->sealed_us,
                 .offset = offset,
@@ -54,7 +54,7 @@ void piece_add_seal(struct piece *p, const struct seal *s, struct bytes payload,
                 .gaps_first = (uint32_t)p->gaps_n,
                 .gaps_n = (uint8_t)s->gaps_n,
                 .flags = s->flags,
-                .intact = intact};
+                .intact = intact };
 
         chain_seal_of(s, payload, &ps.chain);
         for (unsigned i = 0; i < s->gaps_n; i++) {
@@ -101,12 +101,12 @@ struct piece_fault *piece_add_fault(struct piece *p, enum verdict_kind kind, uin
 
         p->faults = grow(p->faults, p->faults_n, sizeof *p->faults);
         struct piece_fault *f = &p->faults[p->faults_n++];
-        *f = (struct piece_fault){.at = (unsigned)p->seals_n};
-        f->item = (struct verdict_item){.kind = kind,
+        *f = (struct piece_fault){ .at = (unsigned)p->seals_n };
+        f->item = (struct verdict_item){ .kind = kind,
                 .from_us = SEAL_UNKNOWN_US,
                 .to_us = SEAL_UNKNOWN_US,
                 .offset = offset,
-                .end = end};
+                .end = end };
         snprintf(f->item.where, sizeof f->item.where, "%s", p->file);
         snprintf(f->item.stream, sizeof f->item.stream, "%s", p->stream);
         va_start(args, fmt);

@@ -231,7 +231,7 @@ struct promised {
 
 static struct promised read_promised(const struct inspect *in)
 {
-        struct promised pr = {0};
+        struct promised pr = { 0 };
         struct box sidx;
         struct unpack u = unpack_of(bytes_sub(in->file, in->s.index_offset, FMP4_INDEX_SPACE));
 
@@ -255,7 +255,7 @@ static struct promised read_promised(const struct inspect *in)
 /* Is what stands behind the last fragment the beginning of an mfra that was cut off? */
 static bool tail_is_cut_mfra(struct bytes tail)
 {
-        static const uint8_t type[4] = {'m', 'f', 'r', 'a'};
+        static const uint8_t type[4] = { 'm', 'f', 'r', 'a' };
         struct unpack u = unpack_of(tail);
         uint32_t size = unpack_u32(&u);
 
@@ -284,7 +284,7 @@ static bool tail_begins_well(struct bytes tail, uint64_t from)
 static bool tail_was_sealed(struct bytes file, uint64_t from)
 {
         struct bytes tail = bytes_sub(file, from, file.n), rest;
-        static const uint8_t uuid[4] = {'u', 'u', 'i', 'd'};
+        static const uint8_t uuid[4] = { 'u', 'u', 'i', 'd' };
         uint64_t at = 0;
         struct box b;
         bool has_media = false;
@@ -418,7 +418,7 @@ static void inspect_end(struct inspect *in)
 
 void segment_inspect(struct bytes file, struct signers *signers, struct piece *p)
 {
-        struct inspect in = {.file = file, .signers = signers, .p = p};
+        struct inspect in = { .file = file, .signers = signers, .p = p };
         struct err why;
         bool any_intact = false;
 

@@ -66,7 +66,7 @@ struct signers *signers_free(struct signers *s)
 
 static void chain_hash(const struct head *h, uint8_t ret[static HASH_BYTES])
 {
-        const struct bytes certs[] = {h->seal_cert, h->issuer_cert, h->root_cert};
+        const struct bytes certs[] = { h->seal_cert, h->issuer_cert, h->root_cert };
         CLEANUP(hash_freep) struct hash *hash = hash_new();
 
         hash_start(hash);

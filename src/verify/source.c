@@ -23,13 +23,13 @@ int source_open(const char *path, struct source *ret, struct err *e)
         if (!S_ISREG(st.st_mode))
                 return err_set(e, ERR_INVALID, "%s: not a file", path);
         if (st.st_size == 0) {
-                *ret = (struct source){0};
+                *ret = (struct source){ 0 };
                 return 0;
         }
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED)
                 return err_os(e, ERR_IO, errno, "%s: mmap", path);
-        *ret = (struct source){BYTES(p, (size_t)st.st_size)};
+        *ret = (struct source){ BYTES(p, (size_t)st.st_size) };
         madvise(p, (size_t)st.st_size, MADV_SEQUENTIAL);
         return 0;
 }
@@ -38,7 +38,7 @@ void source_close(struct source *s)
 {
         if (s->bytes.n)
                 munmap((void *)(uintptr_t)s->bytes.p, s->bytes.n);
-        *s = (struct source){0};
+        *s = (struct source){ 0 };
 }
 
 int source_load(const struct source *s, uint64_t offset, uint64_t n, struct err *e)
@@ -87,13 +87,13 @@ static int source_add(DIR *d, const char *name, struct source_names *names, stru
                 names->names = xrealloc(names->names, names->room, sizeof *names->names);
         }
         names->names[names->n++] =
-                (struct source_name){xstrdup(name), S_ISDIR(st.st_mode), (uint64_t)st.st_size};
+                (struct source_name){ xstrdup(name), S_ISDIR(st.st_mode), (uint64_t)st.st_size };
         return 0;
 }
 
 int source_list(const char *dir, struct source_names *ret, struct err *e)
 {
-        struct source_names names = {0};
+        struct source_names names = { 0 };
         DIR *d = opendir(dir);
         int r = 0;
 
@@ -121,5 +121,5 @@ void source_names_done(struct source_names *names)
         for (size_t i = 0; i < names->n; i++)
                 free(names->names[i].name);
         free(names->names);
-        *names = (struct source_names){0};
+        *names = (struct source_names){ 0 };
 }

@@ -31,7 +31,7 @@ static void files_done(struct files *f)
         for (size_t i = 0; i < f->n; i++)
                 free(f->files[i].key);
         free(f->files);
-        *f = (struct files){0};
+        *f = (struct files){ 0 };
 }
 
 static void files_add(struct files *f, char *key, uint64_t bytes)
@@ -40,7 +40,7 @@ static void files_add(struct files *f, char *key, uint64_t bytes)
                 f->room = f->room ? 2 * f->room : 64;
                 f->files = xrealloc(f->files, f->room, sizeof *f->files);
         }
-        f->files[f->n++] = (struct file){key, bytes};
+        f->files[f->n++] = (struct file){ key, bytes };
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -54,7 +54,7 @@ static bool ends_with(const char *s, const char *end)
 static int collect(struct walk *w, const char *key, unsigned depth, struct files *to, struct err *e)
 {
         CLEANUP(own_freep) char *dir = xasprintf("%s/%s", w->vault, key);
-        CLEANUP(source_names_done) struct source_names names = {0};
+        CLEANUP(source_names_done) struct source_names names = { 0 };
         int r = source_list(dir, &names, e);
 
         for (size_t i = 0; r >= 0 && i < names.n; i++) {
@@ -116,7 +116,8 @@ static bool any_intact(const struct piece *p)
 static void tell_foreign(struct walk *w, const char *stream, const struct piece *p)
 {
         struct verdict_item item = {
-                .kind = VERDICT_FOREIGN, .from_us = p->named_us, .to_us = p->named_us};
+                .kind = VERDICT_FOREIGN, .from_us = p->named_us, .to_us = p->named_us
+        };
 
         if (p->seals_n) {
                 item.from_us = p->seals[0].first_us;
@@ -164,7 +165,7 @@ static int inspect_stream(
 /* The streams to look at: all directories of a vault that have such a name. */
 static int inspect_streams(struct walk *w, const char *only, struct err *e)
 {
-        CLEANUP(source_names_done) struct source_names names = {0};
+        CLEANUP(source_names_done) struct source_names names = { 0 };
         struct files *of = NULL;
         size_t n = 0;
         int r = source_list(w->vault, &names, e);
@@ -210,7 +211,7 @@ int vault_inspect(const char *path, const struct verify_options *o, struct signe
         char *slash = strrchr(vault, '/');
         const char *name = slash ? slash + 1 : vault;
         if (head_is_stream_path(name)) {
-                CLEANUP(source_names_done) struct source_names names = {0};
+                CLEANUP(source_names_done) struct source_names names = { 0 };
                 int r = source_list(vault, &names, e);
                 if (r < 0)
                         return r;
@@ -222,6 +223,6 @@ int vault_inspect(const char *path, const struct verify_options *o, struct signe
         if (only && slash)
                 *slash = '\0';
         const char *root = !only ? vault : slash == vault ? "/" : slash ? vault : ".";
-        struct walk w = {.vault = root, .o = o, .signers = signers, .v = v};
+        struct walk w = { .vault = root, .o = o, .signers = signers, .v = v };
         return inspect_streams(&w, only, e);
 }

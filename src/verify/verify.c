@@ -29,7 +29,7 @@ static int on_read(void *owner, uint64_t offset, uint64_t n, struct err *e)
 
 static bool is_segment(struct bytes file)
 {
-        static const uint8_t ftyp[8] = {'f', 't', 'y', 'p', 'i', 's', 'o', '6'};
+        static const uint8_t ftyp[8] = { 'f', 't', 'y', 'p', 'i', 's', 'o', '6' };
 
         return bytes_equal(bytes_sub(file, 4, sizeof ftyp), BYTES(ftyp, sizeof ftyp));
 }
@@ -58,9 +58,9 @@ static void look_at_segment(
         v->bytes += file.n;
         v->streams++;
         if (p.seals_n && strcmp(base_name(name), base_name(p.object_key)) != 0) {
-                struct verdict_item item = {.kind = VERDICT_NOTE,
+                struct verdict_item item = { .kind = VERDICT_NOTE,
                         .from_us = p.seals[0].first_us,
-                        .to_us = p.seals[p.seals_n - 1].last_us};
+                        .to_us = p.seals[p.seals_n - 1].last_us };
                 snprintf(item.stream, sizeof item.stream, "%s", p.stream);
                 snprintf(item.where, sizeof item.where, "%s", p.file);
                 snprintf(item.text, sizeof item.text, "in the vault this file is %s", p.object_key);
@@ -75,8 +75,8 @@ static void look_at_segment(
 static int look_at_file(struct bytes file, const char *name, const struct verify_options *o,
         const struct source *source, struct signers *signers, struct verdict *v, struct err *e)
 {
-        struct file_progress fp = {.o = o, .source = source};
-        struct export_inspect_options eo = {.on_read = on_read, .owner = &fp};
+        struct file_progress fp = { .o = o, .source = source };
+        struct export_inspect_options eo = { .on_read = on_read, .owner = &fp };
 
         if (!is_segment(file) && export_inspect_is(file))
                 return export_inspect(file, name, signers, &eo, v, e);

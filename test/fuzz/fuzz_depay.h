@@ -20,7 +20,7 @@
 
 static struct depay *fuzz_depay_open(enum media_codec codec)
 {
-        struct media_config config = {.codec = codec, .clock_rate = 90000};
+        struct media_config config = { .codec = codec, .clock_rate = 90000 };
         struct depay *d;
 
         if (codec == MEDIA_AAC && aac_config_make(BYTES("\x11\x90", 2), &config, NULL) < 0)
@@ -48,7 +48,7 @@ static int fuzz_depay_on_packet(void *owner, const struct pay_packet *p, struct 
         memcpy(payload + p->head_n, p->body.p, p->body.n);
         depay_push(again->d,
                 &(struct depay_packet){
-                        .payload = BYTES(payload, n), .timestamp = 7, .marker = p->marker});
+                        .payload = BYTES(payload, n), .timestamp = 7, .marker = p->marker });
         while (depay_pull(again->d, &u, NULL) == 0)
                 again->same += bytes_equal(u.data, again->unit);
         free(payload);
@@ -82,7 +82,7 @@ static void fuzz_depay_check(enum media_codec codec, const struct access_unit *u
                 abort();
         if (!fuzz_depay_can_be_sent(codec, u->data))
                 return;
-        struct fuzz_depay_again again = {.d = fuzz_depay_open(codec), .unit = u->data};
+        struct fuzz_depay_again again = { .d = fuzz_depay_open(codec), .unit = u->data };
         if (pay_unit(codec, u->data, 100, fuzz_depay_on_packet, &again, NULL) < 0 ||
                 again.same != 1)
                 abort();
@@ -105,10 +105,10 @@ static void fuzz_depay(enum media_codec codec, struct bytes input)
                 timestamp += head & 0x4000 ? 3600 : 0;
                 uint8_t *copy = malloc(payload.n ? payload.n : 1);
                 memcpy(copy, payload.p, payload.n);
-                depay_push(d, &(struct depay_packet){.payload = BYTES(copy, payload.n),
+                depay_push(d, &(struct depay_packet){ .payload = BYTES(copy, payload.n),
                                       .timestamp = timestamp,
                                       .marker = head & 0x8000,
-                                      .lost_packets = head & 0x2000 ? 1 : 0});
+                                      .lost_packets = head & 0x2000 ? 1 : 0 });
                 while ((r = depay_pull(d, &unit, NULL)) != ERR_AGAIN)
                         if (r == 0)
                                 fuzz_depay_check(codec, &unit);

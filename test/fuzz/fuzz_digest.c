@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
         struct digest_client c;
         struct digest_server s;
-        struct secret password = {0};
+        struct secret password = { 0 };
         struct bytes value = BYTES(data, n);
         char to[DIGEST_ANSWER_ROOM];
         bool stale;

@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        CLEANUP(buf_done) struct buf again = {.max = 1 << 20};
+        CLEANUP(buf_done) struct buf again = { .max = 1 << 20 };
         struct fmp4_header h;
         struct bytes in = BYTES(data, n);
 

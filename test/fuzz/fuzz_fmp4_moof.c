@@ -27,7 +27,7 @@ static void check_track(const struct fmp4_fragment_track *t)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        CLEANUP(buf_done) struct buf again = {.max = 1 << 24};
+        CLEANUP(buf_done) struct buf again = { .max = 1 << 24 };
         struct fmp4_fragment f;
         struct bytes in = BYTES(data, n);
 

@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        CLEANUP(buf_done) struct buf again = {.max = 1 << 20};
+        CLEANUP(buf_done) struct buf again = { .max = 1 << 20 };
         struct bytes in = BYTES(data, n);
         struct head h;
 

@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static const uint8_t private_key[HPKE_PRIVATE_BYTES] = {[31] = 1};
+        static const uint8_t private_key[HPKE_PRIVATE_BYTES] = { [31] = 1 };
         struct key_store_file file;
         uint8_t hour_key[32];
 

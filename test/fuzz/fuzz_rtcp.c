@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
         struct rtcp c;
-        struct rtcp_clock clock = {0};
+        struct rtcp_clock clock = { 0 };
         struct rtp_source s;
         struct rtp_arrival a;
         struct buf out;
@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                 abort();
         if (!c.has_sender_report)
                 return 0;
-        struct rtp_packet p = {
-                .ssrc = c.sender_report.ssrc, .timestamp = ~c.sender_report.timestamp};
+        struct rtp_packet p = { .ssrc = c.sender_report.ssrc,
+                .timestamp = ~c.sender_report.timestamp };
         rtp_source_init(&s, 90000);
         rtp_source_push(&s, &p, 0, &a);
         if (rtcp_clock_update(&clock, &c.sender_report, &s, 1000) &&

@@ -50,9 +50,10 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        struct secret password = {0};
+        struct secret password = { 0 };
         struct rtsp_dialog d = {
-                .describe = describe, .play = play, .password = &password, .timeout_s = 60};
+                .describe = describe, .play = play, .password = &password, .timeout_s = 60
+        };
         struct rtsp_splitter s;
         struct err e;
 

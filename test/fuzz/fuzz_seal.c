@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
         static struct sign_key *key;
-        CLEANUP(buf_done) struct buf again = {.max = SEAL_BYTES_MAX};
+        CLEANUP(buf_done) struct buf again = { .max = SEAL_BYTES_MAX };
         struct seal s;
 
         if (!key)

@@ -35,7 +35,7 @@ static void check_places(const struct segment *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
         static const uint8_t key[16];
-        CLEANUP(buf_done) struct buf out = {.max = 1 << 20};
+        CLEANUP(buf_done) struct buf out = { .max = 1 << 20 };
         static struct segment s; /* large */
         int sound = 0;
 

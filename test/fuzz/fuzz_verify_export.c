@@ -9,8 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        static const uint8_t trust[32] = {1};
-        struct verify_options o = {.trust = trust};
+        static const uint8_t trust[32] = { 1 };
+        struct verify_options o = { .trust = trust };
         struct verdict v;
         struct err e;
 

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        static const uint8_t trust[32] = {1};
+        static const uint8_t trust[32] = { 1 };
         struct signers *signers = signers_new(trust);
         struct verdict v;
         struct piece p;

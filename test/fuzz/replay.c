@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs a fuzz target over files: arguments are files or directories. Fails when it was given none that exist. */
+/* Runs a fuzz target over files: arguments are files or directories. Fails when it was given none
+ * that exist. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

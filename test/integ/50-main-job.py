@@ -138,7 +138,7 @@ def check_exports(folder, site, sources, trust):
     for name, (source, codecs, _) in sources.items():
         for silent in ([], ["--without-audio"]) if "aac" in codecs else ([],):
             path = folder / f"{name}{'-silent' if silent else ''}.mp4"
-            site.cli("export", "--stream", f"{name}-main", "--last", "3600", "--output", path, *silent)
+            site.cli("export", "--camera", name, "--last", "3600", "--output", path, *silent)
             check(stream_kinds(path) == codecs[:1] if silent else stream_kinds(path) == codecs, f"{path.name}: {stream_kinds(path)}")
             least = LEAST["h264" if codecs[0] == "h264" else "h265"]
             check_part_of_loop(decoded(path), decoded(source), f"{path.name}, pictures", least)
@@ -196,7 +196,7 @@ def check_recovery_kit(folder, site, sources, trust):
     alone = folder / "alone"
     shutil.copytree(site.state / "vault", alone / "vault")
     path = folder / "by-kit.mp4"
-    run(site.program, "export", "--stream", "cars-main", "--last", "3600", "--vault", alone / "vault", "--state", alone,
+    run(site.program, "export", "--camera", "cars", "--last", "3600", "--vault", alone / "vault", "--state", alone,
         "--recovery-kit", kit, "--output", path)
     check_part_of_loop(decoded(path), decoded(sources["cars"][0]), "export with the recovery kit", LEAST["h264"])
     check(verify(path, trust)[0] == 0, "and it is authentic")

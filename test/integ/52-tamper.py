@@ -45,7 +45,7 @@ def ordered(vault, stream):
 
 
 def export(site, path, *options):
-    site.cli("export", "--stream", "cars-main", "--output", path, *options)
+    site.cli("export", "--camera", "cars", "--output", path, *options)
     return path
 
 

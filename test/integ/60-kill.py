@@ -54,7 +54,7 @@ def kill_one(site, victim, rnd):
 def check_stamps(folder, site, camera, kills):
     """What the footage says of itself: every missing run of frames belongs to a kill, and is short enough."""
     out = folder / f"{camera}.mp4"
-    p = custos("export", "--stream", camera, "--last", "900", "--output", out, "--state", site.state, program=PROGRAM, ok=None, timeout=120)
+    p = custos("export", "--camera", camera, "--last", "900", "--output", out, "--state", site.state, program=PROGRAM, ok=None, timeout=120)
     check(p.returncode == 0, f"custos export: {p.returncode} {p.stdout} {p.stderr}")
     parts = sorted(folder.glob(f"{camera}.mp4")) + sorted(folder.glob(f"{camera}.mp4.*")) + sorted(folder.glob(f"{camera}.*.mp4"))
     p = custos("edge", "check-stamps", "--json", *parts, program=PROGRAM, ok=None)

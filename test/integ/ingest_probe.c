@@ -57,7 +57,7 @@ static void read_file(const char *path, struct buf *to)
 
 static void need_socket(void *owner, struct camera *c, const char *host, uint16_t port)
 {
-        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct err e;
 
@@ -140,8 +140,8 @@ static void on_lost(void *owner, struct camera *c, const struct err *why, enum t
 
 int main(int argc, char **argv)
 {
-        static const struct camera_events events = {need_socket, on_start, on_unit, on_lost};
-        struct probe p = {.loop = loop_new()};
+        static const struct camera_events events = { need_socket, on_start, on_unit, on_lost };
+        struct probe p = { .loop = loop_new() };
         struct buf roots, password_text;
         struct secret password;
         struct tls_client_config *tls;
@@ -159,13 +159,13 @@ int main(int argc, char **argv)
         must(tls_client_config_new(buf_bytes(&roots), &tls, &e), &e);
         log_open("probe", LOG_LEVEL_INFO, clock_log_us);
         p.wanted = strtoul(argv[5], NULL, 10);
-        const struct camera_options o = {.name = "probe-main",
+        const struct camera_options o = { .name = "probe-main",
                 .url = argv[1],
                 .user = argv[3],
                 .password = &password,
                 .tls = tls,
                 .transport = CAMERA_TLS,
-                .pace_ms = argc > 6 ? 40 : 0};
+                .pace_ms = argc > 6 ? 40 : 0 };
 
         p.camera = camera_new(p.loop, &o, &events, &p);
         camera_start(p.camera);

@@ -404,7 +404,8 @@ class Site:
     def keys_show(self, stream, at_us, *options):
         """{path: key} of the segments that custos keys show finds at this time."""
         at = datetime.datetime.fromtimestamp(at_us / 1e6, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        shown = json.loads(self.cli("keys", "show", "--stream", stream, "--at", at, "--json", *options).stdout)
+        camera, name = stream.rsplit("-", 1)
+        shown = json.loads(self.cli("keys", "show", "--camera", camera, "--stream", name, "--at", at, "--json", *options).stdout)
         return {Path(s["file"]): bytes.fromhex(s["key"]) for s in shown}
 
     # cameras

@@ -17,7 +17,7 @@ static void export_builder_sure(int r, const struct err *e)
 static void export_builder_plan(const struct segment *s, const struct export_builder_part *part,
         const uint8_t key[static 16], struct evidence *ev)
 {
-        struct err e = {0};
+        struct err e = { 0 };
 
         export_builder_sure(evidence_add_segment(ev, s->header_bytes, key, &e), &e);
         for (unsigned j = part->first; j < part->first + part->n && j < s->fragments_n; j++)
@@ -29,7 +29,7 @@ static void export_builder_plan(const struct segment *s, const struct export_bui
 static void export_builder_samples(const struct segment *s, const struct export_builder_part *part,
         const uint8_t key[static 16], const struct evidence *ev, struct buf *out)
 {
-        struct err e = {0};
+        struct err e = { 0 };
 
         for (unsigned j = part->first; j < part->first + part->n && j < s->fragments_n; j++)
                 for (unsigned t = 0; t < s->fragments[j].seal.tracks_n; t++)
@@ -47,12 +47,12 @@ struct buf export_builder_make(
         unsigned n = o->parts ? o->parts_n : b->segments_n;
         struct segment *views = xcalloc(n + 1, sizeof *views);
         struct evidence ev;
-        struct err e = {0};
+        struct err e = { 0 };
         struct buf out;
 
         for (unsigned i = 0; i < n; i++) {
                 parts[i] = o->parts ? o->parts[i]
-                                    : (struct export_builder_part){i, 0, FMP4_FRAGMENTS_MAX};
+                                    : (struct export_builder_part){ i, 0, FMP4_FRAGMENTS_MAX };
                 segment_builder_read(b, parts[i].segment, &views[i]);
         }
         buf_init(&out, EXPORT_BUILDER_MAX);

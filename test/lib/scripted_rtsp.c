@@ -27,11 +27,11 @@ static void issue(enum x509_purpose purpose, const char *const *ip, bool expired
         struct sign_key *subject, struct bytes issuer, struct sign_key *issuer_key, struct buf *pem,
         struct buf *der)
 {
-        struct x509_request r = {.purpose = purpose,
+        struct x509_request r = { .purpose = purpose,
                 .common_name = "test",
                 .ip = ip,
                 .not_before_us = clock_wall_us() - 10 * DAY_US,
-                .not_after_us = clock_wall_us() + (expired ? -DAY_US : DAY_US)};
+                .not_after_us = clock_wall_us() + (expired ? -DAY_US : DAY_US) };
         struct err e;
 
         if (purpose == X509_ROOT) { /* outlives what it issues a moment later */
@@ -46,8 +46,8 @@ static void issue(enum x509_purpose purpose, const char *const *ip, bool expired
 
 void scripted_pki_init(struct scripted_pki *p, enum scripted_fault fault)
 {
-        static const char *const right[] = {"127.0.0.1", NULL}, *const wrong[] = {
-                                                                        "127.0.0.2", NULL};
+        static const char *const right[] = { "127.0.0.1", NULL }, *const wrong[] = { "127.0.0.2",
+                NULL };
         struct sign_key *ca = sign_key_generate(), *other = sign_key_generate(),
                         *cam = sign_key_generate();
         const char *const *ip = fault == SCRIPTED_WRONG_NAME ? wrong : right;
@@ -177,7 +177,7 @@ static bool scripted_take_request(struct scripted_rtsp *s, char method[static 32
 
 static void scripted_go_on(struct scripted_rtsp *s)
 {
-        const struct scripted_step surprise = {.status = "555 Not In The Script"};
+        const struct scripted_step surprise = { .status = "555 Not In The Script" };
         char method[32];
 
         while (!s->waiting && !s->ended) {
@@ -239,17 +239,15 @@ static void scripted_on_end(
 void scripted_rtsp_init(struct scripted_rtsp *s, struct loop *l, const struct scripted_pki *p,
         int fd, const struct scripted_step *steps, unsigned steps_n, unsigned piece_bytes)
 {
-        static const struct stream_events events = {
-                scripted_on_ready, scripted_on_data, NULL, scripted_on_end};
-        const struct stream_options o = {.output_max_bytes = 4 << 20};
+        static const struct stream_events events = { scripted_on_ready, scripted_on_data, NULL,
+                scripted_on_end };
+        const struct stream_options o = { .output_max_bytes = 4 << 20 };
         struct tls *t;
         struct err e;
 
-        *s = (struct scripted_rtsp){.loop = l,
-                .fd = fd,
-                .steps = steps,
-                .steps_n = steps_n,
-                .piece_bytes = piece_bytes};
+        *s = (struct scripted_rtsp){
+                .loop = l, .fd = fd, .steps = steps, .steps_n = steps_n, .piece_bytes = piece_bytes
+        };
         s->shared = stream_shared_new(l);
         buf_init(&s->in, SCRIPTED_REQUESTS_MAX);
         buf_init(&s->requests, SCRIPTED_REQUESTS_MAX);
@@ -285,7 +283,7 @@ static void scripted_frame(
         struct buf *to, uint8_t channel, const uint8_t *head, size_t head_n, struct bytes rest)
 {
         size_t n = head_n + rest.n;
-        const uint8_t frame[4] = {'$', channel, (uint8_t)(n >> 8), (uint8_t)n};
+        const uint8_t frame[4] = { '$', channel, (uint8_t)(n >> 8), (uint8_t)n };
         struct err e;
 
         scripted_must(buf_append(to, BYTES(frame, 4), &e), &e, "packet");
@@ -305,8 +303,8 @@ static void scripted_put32(uint8_t *to, uint32_t v)
 void scripted_rtp(struct buf *to, uint8_t channel, uint8_t payload_type, bool marker,
         uint16_t sequence, uint32_t timestamp, uint32_t ssrc, struct bytes payload)
 {
-        uint8_t head[12] = {0x80, (uint8_t)((marker ? 0x80 : 0) | payload_type),
-                (uint8_t)(sequence >> 8), (uint8_t)sequence};
+        uint8_t head[12] = { 0x80, (uint8_t)((marker ? 0x80 : 0) | payload_type),
+                (uint8_t)(sequence >> 8), (uint8_t)sequence };
 
         scripted_put32(head + 4, timestamp);
         scripted_put32(head + 8, ssrc);
@@ -317,7 +315,7 @@ void scripted_rtp(struct buf *to, uint8_t channel, uint8_t payload_type, bool ma
 void scripted_sender_report(
         struct buf *to, uint8_t channel, uint32_t ssrc, uint64_t ntp, uint32_t timestamp)
 {
-        uint8_t p[28] = {0x80, 200, 0, 6};
+        uint8_t p[28] = { 0x80, 200, 0, 6 };
 
         scripted_put32(p + 4, ssrc);
         scripted_put32(p + 8, (uint32_t)(ntp >> 32));

@@ -20,7 +20,7 @@
 
 #define SURE(call)                                                                                 \
         do {                                                                                       \
-                struct err sure_e = {0};                                                           \
+                struct err sure_e = { 0 };                                                         \
                 if ((call) < 0) {                                                                  \
                         fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, sure_e.text);           \
                         abort();                                                                   \
@@ -56,11 +56,11 @@ static void builder_issue(enum x509_purpose purpose, const char *name, const cha
         const struct sign_key *subject, const struct buf *issuer, struct sign_key *issuer_key,
         struct buf *out)
 {
-        struct x509_request r = {.purpose = purpose,
+        struct x509_request r = { .purpose = purpose,
                 .common_name = name,
                 .uri = uri,
                 .not_before_us = 1767225600000000,
-                .not_after_us = 2398377600000000};
+                .not_after_us = 2398377600000000 };
 
         buf_init(out, X509_CERT_MAX);
         SURE(x509_issue(&r, subject, issuer ? buf_bytes(issuer) : BYTES(NULL, 0), issuer_key, out,
@@ -144,7 +144,7 @@ static void builder_drop_pending(struct segment_builder_state *st)
                 struct builder_track *t = &st->tracks[i];
                 free(t->layout.samples);
                 free(t->layout.ranges);
-                t->layout = (struct fmp4_fragment_track){.id = i + 1};
+                t->layout = (struct fmp4_fragment_track){ .id = i + 1 };
                 buf_clear(&t->data);
         }
 }
@@ -211,12 +211,12 @@ static void builder_write_header(struct segment_builder *b, struct segment_build
 {
         struct segment_builder_state *st = b->state;
         CLEANUP(buf_done) struct buf payload;
-        struct head h = {.seal_cert = buf_bytes(&b->site->seal_cert),
+        struct head h = { .seal_cert = buf_bytes(&b->site->seal_cert),
                 .issuer_cert = buf_bytes(&b->site->issuer),
                 .root_cert = buf_bytes(&b->site->root),
                 .protection = PROTECTION_VERIFIED,
                 .tls_version = 0x0304,
-                .connected_us = b->now_us - 1000000};
+                .connected_us = b->now_us - 1000000 };
 
         snprintf(h.stream, sizeof h.stream, "%s", b->stream);
         snprintf(h.object_key, sizeof h.object_key, "%s", s->object_key);
@@ -257,9 +257,9 @@ void segment_builder_open(
         s->header.tracks_n = tracks_n;
         for (unsigned i = 0; i < tracks_n; i++) {
                 bool video = media_is_video(tracks[i].codec);
-                s->header.tracks[i] = (struct fmp4_track){.id = i + 1,
+                s->header.tracks[i] = (struct fmp4_track){ .id = i + 1,
                         .timescale = video ? 90000 : tracks[i].sample_rate,
-                        .config = tracks[i]};
+                        .config = tracks[i] };
                 buf_init(&s->clear[i], BUILDER_MAX);
                 st->tracks[i].next_time = 0;
         }
@@ -317,13 +317,13 @@ void segment_builder_add(struct segment_builder *b, unsigned track, struct bytes
         l->ranges = xrealloc(l->ranges, l->ranges_total + (unsigned)n + 1, sizeof *l->ranges);
         memcpy(l->ranges + l->ranges_total, ranges, (size_t)n * sizeof *ranges);
         struct fmp4_sample *f = &l->samples[l->samples_n++];
-        *f = (struct fmp4_sample){.size = (uint32_t)sample.n,
+        *f = (struct fmp4_sample){ .size = (uint32_t)sample.n,
                 .duration = duration,
                 .composition_offset = composition_offset,
                 .key = key,
                 .iv = t->iv++,
                 .ranges_n = (uint16_t)n,
-                .ranges_first = n ? l->ranges_total : 0};
+                .ranges_first = n ? l->ranges_total : 0 };
         l->ranges_total += (unsigned)n;
         l->bytes += sample.n;
         builder_encrypt(st, t, f, sample);
@@ -336,7 +336,8 @@ void segment_builder_gap(
         struct segment_builder_state *st = b->state;
 
         if (st->gaps_n < SEAL_GAPS_MAX)
-                st->gaps[st->gaps_n++] = (struct seal_gap){(uint8_t)cause, from_us, to_us, frames};
+                st->gaps[st->gaps_n++] =
+                        (struct seal_gap){ (uint8_t)cause, from_us, to_us, frames };
 }
 
 static void builder_fill_seal(
@@ -368,10 +369,10 @@ static void builder_fill_seal(
 
 static void builder_seal_track(const struct builder_track *t, struct seal_track *ret)
 {
-        *ret = (struct seal_track){.id = t->layout.id,
+        *ret = (struct seal_track){ .id = t->layout.id,
                 .decode_time = t->layout.decode_time,
                 .samples = t->layout.samples_n,
-                .bytes = t->layout.bytes};
+                .bytes = t->layout.bytes };
         for (unsigned i = 0; i < t->layout.samples_n; i++)
                 ret->duration += t->layout.samples[i].duration;
         hash_once(buf_bytes(&t->data), ret->hash);
@@ -382,7 +383,7 @@ static void builder_seal(struct segment_builder *b, uint8_t flags)
 {
         struct segment_builder_state *st = b->state;
         struct segment_builder_segment *s = builder_last(b);
-        struct fmp4_fragment layout = {.sequence = s->fragments_n + 1};
+        struct fmp4_fragment layout = { .sequence = s->fragments_n + 1 };
         struct fmp4_index_entry *entry = &s->fragments[s->fragments_n];
         struct seal *seal = &s->seals[s->fragments_n];
         CLEANUP(buf_done) struct buf payload;
@@ -474,24 +475,24 @@ void segment_builder_restart(struct segment_builder *b)
 /* --- the script --- */
 
 /* From the clip of a real camera: H.264 baseline, 768 x 432. */
-static const uint8_t builder_avcc[] = {0x01, 0x42, 0x80, 0x16, 0xff, 0xe1, 0x00, 0x17, 0x67, 0x42,
+static const uint8_t builder_avcc[] = { 0x01, 0x42, 0x80, 0x16, 0xff, 0xe1, 0x00, 0x17, 0x67, 0x42,
         0x80, 0x16, 0x96, 0x54, 0x06, 0x01, 0xbd, 0x35, 0x06, 0x06, 0x06, 0x40, 0x00, 0x00, 0x03,
-        0x00, 0x40, 0x00, 0x00, 0x06, 0x61, 0x01, 0x00, 0x04, 0x68, 0xce, 0x35, 0x20};
+        0x00, 0x40, 0x00, 0x00, 0x06, 0x61, 0x01, 0x00, 0x04, 0x68, 0xce, 0x35, 0x20 };
 
 static void builder_open_script(struct segment_builder *b, bool audio)
 {
         struct media_config tracks[2] = {
-                {.codec = MEDIA_H264,
+                { .codec = MEDIA_H264,
                         .clock_rate = 90000,
                         .width = 768,
                         .height = 432,
-                        .parameters_n = sizeof builder_avcc},
-                {.codec = MEDIA_AAC,
+                        .parameters_n = sizeof builder_avcc },
+                { .codec = MEDIA_AAC,
                         .clock_rate = BUILDER_AUDIO_RATE,
                         .sample_rate = BUILDER_AUDIO_RATE,
                         .channels = 2,
-                        .parameters = {0x11, 0x90},
-                        .parameters_n = 2},
+                        .parameters = { 0x11, 0x90 },
+                        .parameters_n = 2 },
         };
 
         memcpy(tracks[0].parameters, builder_avcc, sizeof builder_avcc);

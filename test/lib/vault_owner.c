@@ -15,18 +15,18 @@
 
 #define RESERVE (1u << 20)
 
-const struct media_config vault_owner_h264 = {.codec = MEDIA_H264,
+const struct media_config vault_owner_h264 = { .codec = MEDIA_H264,
         .clock_rate = 90000,
         .width = 640,
         .height = 360,
-        .parameters = {1, 100, 0, 30, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 30, 1, 0, 2, 0x68, 0xee},
-        .parameters_n = 17};
-const struct media_config vault_owner_aac = {.codec = MEDIA_AAC,
+        .parameters = { 1, 100, 0, 30, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 30, 1, 0, 2, 0x68, 0xee },
+        .parameters_n = 17 };
+const struct media_config vault_owner_aac = { .codec = MEDIA_AAC,
         .clock_rate = 48000,
         .sample_rate = 48000,
         .channels = 2,
-        .parameters = {0x11, 0x90},
-        .parameters_n = 2};
+        .parameters = { 0x11, 0x90 },
+        .parameters_n = 2 };
 
 static void must(int r, const struct err *e)
 {
@@ -38,7 +38,7 @@ static void must(int r, const struct err *e)
 
 static void owner_new_hour(struct vault_owner *o)
 {
-        struct key_store_recipient to = {.kind = "recorder"};
+        struct key_store_recipient to = { .kind = "recorder" };
         char hour[KEY_STORE_HOUR_ROOM], name[256];
         CLEANUP(buf_done) struct buf text;
         struct err e;
@@ -80,7 +80,7 @@ static int owner_make_file(struct vault_owner *o, struct segment_writer_grant *g
 
 void vault_owner_grant(struct vault_owner *o)
 {
-        struct segment_writer_grant g = {.fd = -1};
+        struct segment_writer_grant g = { .fd = -1 };
         struct vault_owner_segment *s = &o->segments[o->segments_n];
 
         o->wants_segment = false;
@@ -268,9 +268,9 @@ static void owner_on_unused(void *owner, struct segment_writer *w, const char *o
 
 static void owner_new_writer(struct vault_owner *o, int64_t fragment_us, int64_t segment_us)
 {
-        static const struct segment_writer_events events = {owner_want_segment, owner_want_seal,
-                owner_on_written, owner_on_fault, owner_on_stopped, owner_on_unused};
-        struct segment_writer_options options = {.loop = o->loop,
+        static const struct segment_writer_events events = { owner_want_segment, owner_want_seal,
+                owner_on_written, owner_on_fault, owner_on_stopped, owner_on_unused };
+        struct segment_writer_options options = { .loop = o->loop,
                 .pool = o->pool,
                 .stream = VAULT_OWNER_STREAM,
                 .recorder = o->site->recorder,
@@ -278,7 +278,7 @@ static void owner_new_writer(struct vault_owner *o, int64_t fragment_us, int64_t
                 .issuer_cert = buf_bytes(&o->site->issuer),
                 .root_cert = buf_bytes(&o->site->root),
                 .fragment_us = fragment_us,
-                .segment_us = segment_us};
+                .segment_us = segment_us };
 
         random_bytes(o->epoch, sizeof o->epoch);
         o->sequence = 0;

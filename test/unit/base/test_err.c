@@ -11,7 +11,7 @@
 
 static void test_set_returns_the_code(void **state)
 {
-        struct err e = {.os_errno = 5};
+        struct err e = { .os_errno = 5 };
 
         (void)state;
         assert_int_equal(err_set(&e, ERR_CORRUPT, "box %s at %d", "moof", 7), ERR_CORRUPT);

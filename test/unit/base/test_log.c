@@ -40,8 +40,8 @@ static const char *captured(void)
         return got;
 }
 
-static const struct log_ctx worker = {.prefix = "worker=1"};
-static const struct log_ctx camera = {.parent = &worker, .prefix = "cam=7"};
+static const struct log_ctx worker = { .prefix = "worker=1" };
+static const struct log_ctx camera = { .parent = &worker, .prefix = "cam=7" };
 
 static int begin(void **state)
 {

@@ -9,7 +9,7 @@
 #include "base/pack.h"
 
 /* Big-endian, written out by hand. */
-static const uint8_t all[] = {0xfe,                     /* u8 */
+static const uint8_t all[] = { 0xfe,                    /* u8 */
         0x01, 0x02,                                     /* u16 */
         0x03, 0x04, 0x05,                               /* u24 */
         0xff, 0x00, 0x00, 0x01,                         /* u32 */
@@ -18,7 +18,7 @@ static const uint8_t all[] = {0xfe,                     /* u8 */
         0, 0, 0,                                        /* zeros */
         0, 0, 0, 2, 'a', 'b',                           /* field32 */
         0, 1, 'c',                                      /* field16 */
-        0, 3, 'x', 'y', 'z' /* string */};
+        0, 3, 'x', 'y', 'z' /* string */ };
 
 static void test_pack_writes_big_endian(void **state)
 {
@@ -45,7 +45,7 @@ static void test_unpack_reads_it(void **state)
 {
         struct unpack u = unpack_of(BYTES(all, sizeof all));
         char text[4];
-        uint8_t zeros[3] = {1, 1, 1};
+        uint8_t zeros[3] = { 1, 1, 1 };
 
         (void)state;
         assert_int_equal(unpack_u8(&u), 0xfe);
@@ -73,7 +73,7 @@ static void test_unpack_of_every_prefix(void **state)
                 uint8_t *cut =
                         xcalloc(1, n ? n : 1); /* its own block: the sanitizer sees the end */
                 char text[4] = "???";
-                uint8_t raw[3] = {1, 1, 1};
+                uint8_t raw[3] = { 1, 1, 1 };
                 memcpy(cut, all, n);
                 struct unpack u = unpack_of(BYTES(cut, n));
                 unpack_u8(&u);
@@ -99,8 +99,8 @@ static void test_unpack_of_every_prefix(void **state)
 
 static void test_lying_lengths(void **state)
 {
-        static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff, 'a'};
-        static const uint8_t nul[] = {0, 3, 'a', 0, 'b'};
+        static const uint8_t huge[] = { 0xff, 0xff, 0xff, 0xff, 'a' };
+        static const uint8_t nul[] = { 0, 3, 'a', 0, 'b' };
         struct unpack u = unpack_of(BYTES(huge, sizeof huge));
         char text[8];
 
@@ -161,7 +161,7 @@ static void test_field16_is_at_most_64k(void **state)
 
 static void test_patch(void **state)
 {
-        static const uint8_t want[] = {9, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+        static const uint8_t want[] = { 9, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
         CLEANUP(buf_done) struct buf b;
         struct pack p = pack_to(&b);
 

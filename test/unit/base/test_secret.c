@@ -21,7 +21,7 @@ static bool all_zero(const void *p, size_t n)
 
 static void test_set_and_wipe(void **state)
 {
-        struct secret s = {0};
+        struct secret s = { 0 };
 
         (void)state;
         assert_int_equal(secret_set(&s, bytes_str("a long password"), NULL), 0);
@@ -39,7 +39,7 @@ static void test_set_and_wipe(void **state)
 static void test_too_long_changes_nothing(void **state)
 {
         static uint8_t much[SECRET_MAX + 1];
-        struct secret s = {0};
+        struct secret s = { 0 };
         struct err e;
 
         (void)state;

@@ -59,7 +59,7 @@ static void test_numbers(void **state)
 
 static void test_choices_and_texts(void **state)
 {
-        static const char *const levels[] = {"debug", "info", "warn", "error"};
+        static const char *const levels[] = { "debug", "info", "warn", "error" };
         struct settings s;
         struct err e;
 
@@ -112,9 +112,9 @@ static void test_find(void **state)
         assert_int_equal(key, SETTINGS_SYNC_MS);
 }
 
-static const char *const names[] = {"name", "workers", "fragment_ms", "segment_s", "pace_ms",
+static const char *const names[] = { "name", "workers", "fragment_ms", "segment_s", "pace_ms",
         "chunk_memory_mb", "connect_timeout_ms", "idle_timeout_ms", "backoff_max_ms", "sync_ms",
-        "level"};
+        "level" };
 
 /* Every setting is in every text, and no line is wider than a terminal. */
 static void check_print(int (*print)(struct buf *, struct err *), size_t width)

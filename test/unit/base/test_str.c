@@ -10,9 +10,9 @@
 
 static void test_hex(void **state)
 {
-        static const uint8_t raw[] = {0x00, 0x9f, 0xa0, 0xff};
+        static const uint8_t raw[] = { 0x00, 0x9f, 0xa0, 0xff };
         char text[9];
-        uint8_t back[4] = {7, 7, 7, 7};
+        uint8_t back[4] = { 7, 7, 7, 7 };
         struct err e;
 
         (void)state;
@@ -29,8 +29,9 @@ static void test_hex(void **state)
 }
 
 /* RFC 4648 section 10. */
-static const char *const base64[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+static const char *const base64[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
+        { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+        { "foobar", "Zm9vYmFy" } };
 
 static void test_base64(void **state)
 {
@@ -43,15 +44,15 @@ static void test_base64(void **state)
                 assert_int_equal(str_unbase64(back, n, bytes_str(base64[i][1]), NULL), n);
                 assert_memory_equal(back, base64[i][0], n);
         }
-        static const uint8_t high[] = {0xfb, 0xff, 0xfe};
+        static const uint8_t high[] = { 0xfb, 0xff, 0xfe };
         char text[5];
         assert_string_equal(str_base64(text, BYTES(high, 3)), "+//+");
 }
 
 static void test_base64_refuses(void **state)
 {
-        static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zm9v\n",
-                "Zm 9", "Zm9-", "Zm9_", "Zg==Zg==", "Z=g=", "Zm9vYg==\n\n\n\n"};
+        static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zm9v\n",
+                "Zm 9", "Zm9-", "Zm9_", "Zg==Zg==", "Z=g=", "Zm9vYg==\n\n\n\n" };
         uint8_t to[16];
 
         (void)state;
@@ -63,8 +64,8 @@ static void test_base64_refuses(void **state)
 
 static void test_uint(void **state)
 {
-        static const char *const bad[] = {"", " 1", "1 ", "+1", "-1", "0x1", "1.0",
-                "18446744073709551616", "99999999999999999999999"};
+        static const char *const bad[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1.0",
+                "18446744073709551616", "99999999999999999999999" };
         uint64_t v = 7;
         struct err e;
 
@@ -97,8 +98,8 @@ static void test_names(void **state)
         assert_false(str_is_camera(name));
         assert_true(str_is_camera("lobby-2"));
         assert_true(str_is_camera("0"));
-        static const char *const bad[] = {
-                "", "-a", "a-", "A", "a_b", "a.b", "a/b", "..", "a b", "\xc3\xa4", "a\n"};
+        static const char *const bad[] = { "", "-a", "a-", "A", "a_b", "a.b", "a/b", "..", "a b",
+                "\xc3\xa4", "a\n" };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++)
                 assert_false(str_is_camera(bad[i]));
         assert_true(str_is_stream("main"));
@@ -113,10 +114,10 @@ static void test_names(void **state)
 static const struct {
         int64_t s;
         const char *text;
-} times[] = {{0, "1970-01-01T00:00:00"}, {951782400, "2000-02-29T00:00:00"},
-        {951868799, "2000-02-29T23:59:59"}, {1582934400, "2020-02-29T00:00:00"},
-        {1795362001, "2026-11-22T15:40:01"}, {2147483648, "2038-01-19T03:14:08"},
-        {4107542400, "2100-03-01T00:00:00"}, {253402300799, "9999-12-31T23:59:59"}};
+} times[] = { { 0, "1970-01-01T00:00:00" }, { 951782400, "2000-02-29T00:00:00" },
+        { 951868799, "2000-02-29T23:59:59" }, { 1582934400, "2020-02-29T00:00:00" },
+        { 1795362001, "2026-11-22T15:40:01" }, { 2147483648, "2038-01-19T03:14:08" },
+        { 4107542400, "2100-03-01T00:00:00" }, { 253402300799, "9999-12-31T23:59:59" } };
 
 static void test_times(void **state)
 {
@@ -141,13 +142,13 @@ static void test_times(void **state)
 
 static void test_bad_times(void **state)
 {
-        static const char *const bad[] = {"", "2026-11-22", "2026-11-22T15:40:01",
+        static const char *const bad[] = { "", "2026-11-22", "2026-11-22T15:40:01",
                 "2026-11-22 15:40:01Z", "2026-13-22T15:40:01Z", "2026-00-22T15:40:01Z",
                 "2026-11-31T15:40:01Z", "2026-11-00T15:40:01Z", "2025-02-29T00:00:00Z",
                 "2100-02-29T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T15:60:00Z",
                 "2026-11-22T15:40:60Z", "1969-12-31T23:59:59Z", "2026-11-22T15:40:01.Z",
                 "2026-11-22T15:40:01.1234567Z", "2026-11-22T15:40:01+01:00",
-                "2026-11-22T15:40:01Zx", "+026-11-22T15:40:01Z", "2026-11-22T15:40: 1Z"};
+                "2026-11-22T15:40:01Zx", "+026-11-22T15:40:01Z", "2026-11-22T15:40: 1Z" };
         int64_t v = 7;
 
         (void)state;

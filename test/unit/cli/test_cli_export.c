@@ -6,10 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "cli/cli_export.h"
 #include "cli/cli_verify.h"
 #include "os/file.h"
+#include "command_run.c"
 #include "vault_owner.c"
 
 #define SECOND INT64_C(1000000)
@@ -24,68 +23,30 @@
 struct fixture {
         struct vault_owner *o;
         char state[80], out[120], trust[65];
-        char output[65536]; /* of the last command, both streams */
 };
-
-/* Runs a command in a child with its output caught; returns its exit code. Ends with NULL. */
-static int run(struct fixture *f, int (*command)(int, char **), ...)
-{
-        static char name[] = "custos";
-        char *argv[32] = {name};
-        int argc = 1, pipe_fds[2], status;
-        size_t n = 0;
-        ssize_t got;
-        va_list args;
-
-        va_start(args, command);
-        while ((argv[argc] = va_arg(args, char *)))
-                argc++;
-        va_end(args);
-        assert_int_equal(pipe(pipe_fds), 0);
-        fflush(stdout);
-        fflush(stderr);
-        pid_t child = fork();
-        if (child == 0) {
-                dup2(pipe_fds[1], 1);
-                dup2(pipe_fds[1], 2);
-                optind = 0;
-                int code = command(argc, argv);
-                fflush(stdout);
-                _exit(code);
-        }
-        close(pipe_fds[1]);
-        while (n < sizeof f->output - 1 &&
-                (got = read(pipe_fds[0], f->output + n, sizeof f->output - 1 - n)) > 0)
-                n += (size_t)got;
-        f->output[n] = '\0';
-        close(pipe_fds[0]);
-        waitpid(child, &status, 0);
-        assert_true(WIFEXITED(status));
-        return WEXITSTATUS(status);
-}
 
 /* Twice 9 seconds of 25 frames with sound; the second without, so that it cannot be joined. */
 static void record(struct vault_owner *o, bool audio)
 {
-        struct media_config tracks[2] = {vault_owner_h264, vault_owner_aac};
+        struct media_config tracks[2] = { vault_owner_h264, vault_owner_aac };
         CLEANUP(buf_done) struct buf frame;
-        static const uint8_t sound[200] = {1, 2, 3};
+        static const uint8_t sound[200] = { 1, 2, 3 };
 
         buf_init(&frame, 1u << 20);
         vault_owner_begin(o, tracks, audio ? 2 : 1, SEAL_GAP_START);
         for (unsigned i = 0; i < 225; i++) {
                 vault_owner_frame(i, i % 25 == 0, i % 25 == 0 ? 4000 : 700, &frame);
-                struct access_unit u = {.data = buf_bytes(&frame),
+                struct access_unit u = { .data = buf_bytes(&frame),
                         .pts = (int64_t)i * 3600,
                         .key = i % 25 == 0,
                         .arrival_us = o->now_us,
-                        .sender_us = INT64_MIN};
+                        .sender_us = INT64_MIN };
                 assert_int_equal(segment_writer_push(o->writer, 0, &u, NULL), 0);
-                struct access_unit a = {.data = BYTES(sound, sizeof sound),
+                struct access_unit a = { .data = BYTES(sound, sizeof sound),
                         .pts = (int64_t)i * vault_owner_aac.clock_rate / 25,
                         .key = true,
                         .arrival_us = o->now_us,
-                        .sender_us = INT64_MIN};
+                        .sender_us = INT64_MIN };
                 if (audio)
                         assert_int_equal(segment_writer_push(o->writer, 1, &a, NULL), 0);
                 o->now_us += 40000;
@@ -126,13 +87,7 @@ static int teardown(void **state)
         return 0;
 }
 
-#define SAYS(text)                                                                                 \
-        do {                                                                                       \
-                if (!strstr(f->output, text))                                                      \
-                        print_error("%s\n", f->output);                                            \
-                assert_non_null(strstr(f->output, text));                                          \
-        } while (0)
-#define COMMON "--state", f->state, "--vault", f->o->dir, "--stream", "lobby", "--output", f->out
+#define COMMON "--state", f->state, "--vault", f->o->dir, "--camera", "lobby", "--output", f->out
 #define WITH_SOUND "--from", "2026-11-22T15:00:00Z", "--to", "2026-11-22T15:00:08.5Z"
 
 static void test_export(void **state)
@@ -140,23 +95,23 @@ static void test_export(void **state)
         struct fixture *f = *state;
         struct stat st;
 
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 0);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 0);
         SAYS("complete from seal 1");
         SAYS("gap              start");
         SAYS("each opens its whole minute");
         SAYS(f->trust);
         assert_int_equal(stat(f->out, &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->out, NULL), 0);
         SAYS("AUTHENTIC");
-        assert_int_equal(run(f, cli_verify, f->out, NULL), 2);
+        assert_int_equal(command_run(cli_verify, f->out, NULL), 2);
         SAYS("CANNOT TELL: unchanged and complete, but nobody said whose site");
         SAYS(f->trust);
 
         /* Never over what is there. */
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 1);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 1);
         SAYS("exists already and is not overwritten");
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->out, NULL), 0);
         unlink(f->out);
 }
 
@@ -165,25 +120,26 @@ static void test_range(void **state)
         struct fixture *f = *state;
 
         /* Inside of one second: the whole fragment, shown from and to the times asked for. */
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:05.3Z", "--to",
+        assert_int_equal(command_run(cli_export, COMMON, "--from", "2026-11-22T15:00:05.3Z", "--to",
                                  "2026-11-22T15:00:05.6Z", "--json", NULL),
                 0);
-        json_t *o = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
+        json_t *o = json_loads(command_run_output, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(o);
         json_t *files = json_object_get(o, "files");
         assert_int_equal(json_array_size(files), 1);
         assert_string_equal(json_string_value(json_object_get(o, "fingerprint")), f->trust);
         json_decref(o);
-        assert_int_equal(run(f, cli_verify, "--json", "--trust", f->trust, f->out, NULL), 0);
-        o = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(command_run(cli_verify, "--json", "--trust", f->trust, f->out, NULL), 0);
+        o = json_loads(command_run_output, JSON_REJECT_DUPLICATES, NULL);
         assert_string_equal(json_string_value(json_object_get(o, "verdict")), "authentic");
         assert_int_equal(json_integer_value(json_object_get(o, "fragments")), 1);
         json_decref(o);
         unlink(f->out);
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T11:00:00Z", "--to",
+        assert_int_equal(command_run(cli_export, COMMON, "--from", "2026-11-22T11:00:00Z", "--to",
                                  "2026-11-22T12:00:00Z", NULL),
                 1);
         SAYS("nothing of lobby-main was recorded in that time");
+        SAYS("recorded after that: from 2026-11-22T15:00:00.000Z; custos vault ls --camera lobby");
         assert_int_equal(access(f->out, F_OK), -1);
 }
 
@@ -196,11 +152,11 @@ static void test_last(void **state)
         snprintf(offset, sizeof offset, "%lld",
                 (long long)(VAULT_OWNER_START_US / SECOND) + 8 - (long long)time(NULL));
         setenv("CUSTOS_CLOCK_OFFSET_S", offset, 1);
-        int r = run(f, cli_export, COMMON, "--last", "3", "--json", NULL);
+        int r = command_run(cli_export, COMMON, "--last", "3", "--json", NULL);
         unsetenv("CUSTOS_CLOCK_OFFSET_S");
         assert_int_equal(r, 0);
-        assert_int_equal(run(f, cli_verify, "--json", "--trust", f->trust, f->out, NULL), 0);
-        json_t *o = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(command_run(cli_verify, "--json", "--trust", f->trust, f->out, NULL), 0);
+        json_t *o = json_loads(command_run_output, JSON_REJECT_DUPLICATES, NULL);
         json_int_t fragments = json_integer_value(json_object_get(o, "fragments"));
         assert_true(fragments == 4 || fragments == 5);
         json_decref(o);
@@ -213,23 +169,23 @@ static void test_two_files(void **state)
         struct fixture *f = *state;
         char second[200];
 
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:00Z", "--to",
+        assert_int_equal(command_run(cli_export, COMMON, "--from", "2026-11-22T15:00:00Z", "--to",
                                  "2026-11-22T15:01:00Z", NULL),
                 0);
         snprintf(second, sizeof second, "%s/clip.2.mp4", f->state);
         SAYS(second);
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, second, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->out, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, second, NULL), 0);
         unlink(f->out);
         unlink(second);
         /* The vault's own name of the stream; without sound all of it is still two films, for the
          * tracks differ. */
         assert_int_equal(
-                run(f, cli_export, "--state", f->state, "--vault", f->o->dir, "--stream",
-                        "lobby-main", "--output", f->out, WITH_SOUND, "--without-audio", NULL),
+                command_run(cli_export, "--state", f->state, "--vault", f->o->dir, "--camera",
+                        "lobby", "--output", f->out, WITH_SOUND, "--without-audio", NULL),
                 0);
         SAYS("without sound");
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->out, NULL), 0);
         unlink(f->out);
 }
 
@@ -258,17 +214,17 @@ static void test_damaged(void **state)
         struct fixture *f = *state;
 
         flip(f, 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 1);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 1);
         SAYS(f->o->segments[0].object_key);
         SAYS("--skip-damaged exports the rest");
         assert_int_equal(access(f->out, F_OK), -1);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--skip-damaged", NULL), 0);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, "--skip-damaged", NULL), 0);
         SAYS("damaged: ");
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 1);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->out, NULL), 1);
         SAYS("NOT AUTHENTIC: removed");
         unlink(f->out);
         flip(f, 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 0);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 0);
         unlink(f->out);
 }
 
@@ -279,13 +235,13 @@ static void test_missing(void **state)
         CLEANUP(own_freep) char *away = xasprintf("%s/away", f->state);
 
         assert_int_equal(rename(path, away), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 1);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 1);
         SAYS("the footage is not whole: removed: ");
         assert_int_equal(access(f->out, F_OK), -1);
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->o->dir, NULL), 1);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->o->dir, NULL), 1);
         SAYS("NOT AUTHENTIC: removed");
         assert_int_equal(rename(away, path), 0);
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->o->dir, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->o->dir, NULL), 0);
         SAYS("AUTHENTIC");
 }
 
@@ -309,11 +265,11 @@ static void test_leftovers(void **state)
                 file_write_atomic(cut, bytes_sub(buf_bytes(&file), 0, 700), 0600, NULL), 0);
         static const char junk[] = "a header that nobody can read";
         assert_int_equal(file_write_atomic(early, bytes_str(junk), 0600, NULL), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 0);
-        assert_int_equal(run(f, cli_verify, "--trust", f->trust, f->out, NULL), 0);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--trust", f->trust, f->out, NULL), 0);
         unlink(f->out);
         assert_int_equal(rename(early, close_by), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, NULL), 1);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, NULL), 1);
         SAYS("14/59-30.000Z.0.mp4");
         unlink(close_by);
         unlink(cut);
@@ -327,37 +283,70 @@ static void test_keys(void **state)
         snprintf(other, sizeof other, "%s/other.key", f->state);
         memset(hex, '1', 64);
         assert_int_equal(file_write_atomic(other, bytes_str(hex), 0644, NULL), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--key", other, NULL),
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, "--key", other, NULL),
                 1); /* others may read it */
         assert_int_equal(chmod(other, 0600), 0);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--key", other, NULL),
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, "--key", other, NULL),
                 1); /* opens nothing */
         SAYS(f->o->segments[0].object_key);
         assert_int_equal(access(f->out, F_OK), -1);
-        assert_null(strstr(f->output, hex));
+        assert_null(strstr(command_run_output, hex));
+}
+
+static void test_names(void **state)
+{
+        struct fixture *f = *state;
+
+        assert_int_equal(command_run(cli_export, "--state", f->state, "--vault", f->o->dir,
+                                 "--camera", "nobody", "--output", f->out, WITH_SOUND, NULL),
+                1);
+        SAYS("there is nothing recorded of camera nobody in ");
+        SAYS("recorded are: lobby\n");
+        assert_int_equal(command_run(cli_export, COMMON, "--stream", "sub", WITH_SOUND, NULL), 1);
+        SAYS("of stream sub of camera lobby; recorded are: main\n");
+        /* The state directory alone: its vault is not there. */
+        assert_int_equal(command_run(cli_export, "--state", f->state, "--camera", "lobby",
+                                 "--output", f->out, WITH_SOUND, NULL),
+                1);
+        SAYS("there is no vault at ");
+        assert_int_equal(command_run(cli_export, "--state", "/nonexistent", "--vault", f->o->dir,
+                                 "--camera", "lobby", "--output", f->out, WITH_SOUND, NULL),
+                1);
+        SAYS("there is no recorder's key at /nonexistent/recorder/wrap.key: ");
+        assert_null(strstr(command_run_output, "vault ls"));
+        assert_int_equal(command_run(cli_verify, "--vault", f->o->dir, "--camera", "lobby",
+                                 "--trust", f->trust, NULL),
+                0);
+        SAYS("AUTHENTIC");
+        assert_int_equal(
+                command_run(cli_verify, "--vault", f->o->dir, "--camera", "nobody", NULL), 2);
+        SAYS("recorded are: lobby\n");
+        assert_int_equal(access(f->out, F_OK), -1);
 }
 
 static void test_usage(void **state)
 {
         struct fixture *f = *state;
 
-        assert_int_equal(run(f, cli_export, "--help", NULL), 0);
-        assert_int_equal(run(f, cli_verify, "--help", NULL), 0);
-        assert_int_equal(run(f, cli_export, NULL), 64);
-        assert_int_equal(run(f, cli_export, COMMON, NULL), 64);
-        assert_int_equal(run(f, cli_export, COMMON, WITH_SOUND, "--last", "5", NULL), 64);
-        assert_int_equal(run(f, cli_export, COMMON, "--last", "0", NULL), 64);
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "now", NULL), 64);
-        assert_int_equal(run(f, cli_export, "--stream", "../x", NULL), 64);
-        assert_int_equal(run(f, cli_export, "--nonsense", NULL), 64);
-        assert_int_equal(run(f, cli_export, COMMON, "--from", "2026-11-22T15:00:05Z", "--to",
+        assert_int_equal(command_run(cli_export, "--help", NULL), 0);
+        assert_int_equal(command_run(cli_verify, "--help", NULL), 0);
+        assert_int_equal(command_run(cli_export, NULL), 64);
+        assert_int_equal(command_run(cli_export, COMMON, NULL), 64);
+        assert_int_equal(command_run(cli_export, COMMON, WITH_SOUND, "--last", "5", NULL), 64);
+        assert_int_equal(command_run(cli_export, COMMON, "--last", "0", NULL), 64);
+        assert_int_equal(command_run(cli_export, COMMON, "--from", "now", NULL), 64);
+        assert_int_equal(command_run(cli_export, "--camera", "../x", NULL), 64);
+        assert_int_equal(command_run(cli_export, "--nonsense", NULL), 64);
+        assert_int_equal(command_run(cli_export, COMMON, "--from", "2026-11-22T15:00:05Z", "--to",
                                  "2026-11-22T15:00:00Z", NULL),
                 64);
-        assert_int_equal(run(f, cli_verify, NULL), 64);
-        assert_int_equal(run(f, cli_verify, "--trust", "12", f->out, NULL), 64);
-        assert_int_equal(run(f, cli_verify, "a", "b", NULL), 64);
-        assert_int_equal(run(f, cli_verify, "/nonexistent", NULL), 2);
-        assert_int_equal(run(f, cli_verify, "--json", "/etc/passwd", NULL), 2);
+        assert_int_equal(command_run(cli_verify, NULL), 64);
+        assert_int_equal(command_run(cli_verify, "--camera", "lobby", f->out, NULL), 64);
+        SAYS("PATH or --camera, not both");
+        assert_int_equal(command_run(cli_verify, "--trust", "12", f->out, NULL), 64);
+        assert_int_equal(command_run(cli_verify, "a", "b", NULL), 64);
+        assert_int_equal(command_run(cli_verify, "/nonexistent", NULL), 2);
+        assert_int_equal(command_run(cli_verify, "--json", "/etc/passwd", NULL), 2);
         SAYS("not a segment or an export");
 }
 
@@ -372,6 +361,7 @@ int main(void)
                 cmocka_unit_test(test_missing),
                 cmocka_unit_test(test_leftovers),
                 cmocka_unit_test(test_keys),
+                cmocka_unit_test(test_names),
                 cmocka_unit_test(test_usage),
         };
 

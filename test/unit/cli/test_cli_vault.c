@@ -6,62 +6,23 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <jansson.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/cli_keys.h"
 #include "cli/cli_vault.h"
 #include "vault/rebuild.h"
 #include "vault/recovery_kit.h"
+#include "command_run.c"
 #include "vault_owner.c"
 
 #define SECOND INT64_C(1000000)
 
 struct fixture {
         struct vault_owner *o;
-        char state[80];     /* wrap.key in it */
-        char kit[120];      /* a recovery kit that opens the vault */
-        char output[65536]; /* of the last command, both streams */
+        char state[80]; /* wrap.key in it */
+        char kit[120];  /* a recovery kit that opens the vault */
 };
-
-/* Runs a command in a child with its output caught; returns its exit code. Ends with NULL. */
-static int run(struct fixture *f, int (*command)(int, char **), ...)
-{
-        static char name[] = "custos";
-        char *argv[32] = {name};
-        int argc = 1, pipe_fds[2], status;
-        size_t n = 0;
-        ssize_t got;
-        va_list args;
-
-        va_start(args, command);
-        while ((argv[argc] = va_arg(args, char *)))
-                argc++;
-        va_end(args);
-        assert_int_equal(pipe(pipe_fds), 0);
-        fflush(stdout);
-        fflush(stderr);
-        pid_t child = fork();
-        if (child == 0) {
-                dup2(pipe_fds[1], 1);
-                dup2(pipe_fds[1], 2);
-                optind = 0;
-                int code = command(argc, argv);
-                fflush(stdout);
-                _exit(code);
-        }
-        close(pipe_fds[1]);
-        while (n < sizeof f->output - 1 &&
-                (got = read(pipe_fds[0], f->output + n, sizeof f->output - 1 - n)) > 0)
-                n += (size_t)got;
-        f->output[n] = '\0';
-        close(pipe_fds[0]);
-        waitpid(child, &status, 0);
-        assert_true(WIFEXITED(status));
-        return WEXITSTATUS(status);
-}
 
 static void record(struct vault_owner *o, unsigned seconds)
 {
@@ -71,12 +32,12 @@ static void record(struct vault_owner *o, unsigned seconds)
         vault_owner_begin(o, &vault_owner_h264, 1, SEAL_GAP_START);
         for (unsigned i = 0; i < 25 * seconds; i++) {
                 vault_owner_frame(i, i % 25 == 0, i % 25 == 0 ? 4000 : 700, &frame);
-                struct access_unit u = {.data = buf_bytes(&frame),
+                struct access_unit u = { .data = buf_bytes(&frame),
                         .pts = (int64_t)i * 3600,
                         .key = i % 25 == 0,
                         .arrival_us = o->now_us,
                         .sender_us = INT64_MIN,
-                        .lost_before = i == 130};
+                        .lost_before = i == 130 };
                 assert_int_equal(segment_writer_push(o->writer, 0, &u, NULL), 0);
                 o->now_us += 40000;
                 if (o->sealed_n > o->written_n + 1)
@@ -93,7 +54,7 @@ static void write_text(const char *path, const char *text, unsigned mode)
 /* The recorder's key as the state directory has it; the same key as a recovery kit. */
 static void write_keys(struct fixture *f)
 {
-        struct recovery_kit kit = {.site = "test", .date = "2026-11-22"};
+        struct recovery_kit kit = { .site = "test", .date = "2026-11-22" };
         char path[200], hex[2 * HPKE_PUBLIC_BYTES + 1], text[RECOVERY_KIT_TEXT_ROOM];
 
         snprintf(path, sizeof path, "%s/recorder", f->state);
@@ -132,7 +93,6 @@ static int teardown(void **state)
         return 0;
 }
 
-#define SAYS(text) assert_non_null(strstr(f->output, text))
 #define COMMON "--state", f->state, "--vault", f->o->dir
 
 static void test_check(void **state)
@@ -141,17 +101,18 @@ static void test_check(void **state)
         char trust[65];
 
         str_hex(trust, BYTES(f->o->site->fingerprint, 32));
-        assert_int_equal(run(f, cli_vault, "check", COMMON, "--trust", trust, "--recovery-kit",
+        assert_int_equal(command_run(cli_vault, "check", COMMON, "--trust", trust, "--recovery-kit",
                                  f->kit, NULL),
                 0);
         SAYS("the vault is: whole");
         SAYS("9 of 9 fragments decrypted");
-        assert_int_equal(run(f, cli_vault, "check", COMMON, NULL), 2);
+        assert_int_equal(command_run(cli_vault, "check", COMMON, NULL), 2);
         SAYS(trust);
         trust[0] = trust[0] == '0' ? '1' : '0';
-        assert_int_equal(run(f, cli_vault, "check", COMMON, "--trust", trust, NULL), 1);
-        assert_int_equal(run(f, cli_vault, "check", COMMON, "--trust", "abc", NULL), 64);
-        assert_int_equal(run(f, cli_vault, "check", "--vault", "/nonexistent", NULL), 1);
+        assert_int_equal(command_run(cli_vault, "check", COMMON, "--trust", trust, NULL), 1);
+        assert_int_equal(command_run(cli_vault, "check", COMMON, "--trust", "abc", NULL), 64);
+        assert_int_equal(command_run(cli_vault, "check", "--vault", "/nonexistent", NULL), 1);
+        SAYS("there is no vault at /nonexistent: --state or --vault says where it is");
 }
 
 static void test_check_finds_a_flipped_bit(void **state)
@@ -166,14 +127,16 @@ static void test_check_finds_a_flipped_bit(void **state)
         assert_int_equal(pread(fd, &byte, 1, 20000), 1);
         byte ^= 4;
         assert_int_equal(pwrite(fd, &byte, 1, 20000), 1);
-        assert_int_equal(run(f, cli_vault, "check", COMMON, "--trust", trust, "--json", NULL), 1);
+        assert_int_equal(
+                command_run(cli_vault, "check", COMMON, "--trust", trust, "--json", NULL), 1);
         SAYS("\"edited\"");
         SAYS(f->o->segments[1].object_key);
         byte ^= 4;
         assert_int_equal(pwrite(fd, &byte, 1, 20000), 1);
         close(fd);
-        assert_int_equal(run(f, cli_vault, "check", COMMON, "--trust", trust, "--json", NULL), 0);
-        json_t *o = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(
+                command_run(cli_vault, "check", COMMON, "--trust", trust, "--json", NULL), 0);
+        json_t *o = json_loads(command_run_output, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(o);
         assert_int_equal(json_integer_value(json_object_get(o, "segments")), 3);
         json_decref(o);
@@ -183,22 +146,34 @@ static void test_ls(void **state)
 {
         struct fixture *f = *state;
 
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, NULL), 0);
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, NULL), 0);
         SAYS("lobby-main\n  2026-11-22T15:00:00.000Z to 2026-11-22T15:00:03.960Z");
         SAYS("gap, start: until 2026-11-22T15:00:00.000Z");
         SAYS("gap, frames dropped: 2026-11-22T15:00:05.160Z to 2026-11-22T15:00:05.200Z");
         SAYS("3 segments, 8 s recorded");
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, "--json", "--from", "2026-11-22T15:00:05Z",
-                                 "--to", "2026-11-22T15:00:06Z", NULL),
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--json", "--from",
+                                 "2026-11-22T15:00:05Z", "--to", "2026-11-22T15:00:06Z", NULL),
                 0);
-        json_t *list = json_loads(f->output, JSON_REJECT_DUPLICATES, NULL);
+        json_t *list = json_loads(command_run_output, JSON_REJECT_DUPLICATES, NULL);
         assert_int_equal(json_array_size(list), 1);
         assert_int_equal(json_array_size(json_object_get(json_array_get(list, 0), "gaps")), 1);
         json_decref(list);
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, "--stream", "other-main", NULL), 0);
-        SAYS("0 segments");
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, "--from", "yesterday", NULL), 64);
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, "--stream", "../x", NULL), 64);
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--camera", "lobby", NULL), 0);
+        SAYS("3 segments");
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--camera", "other", NULL), 1);
+        SAYS("there is nothing recorded of camera other in ");
+        SAYS("recorded are: lobby\n");
+        assert_int_equal(
+                command_run(cli_vault, "ls", COMMON, "--camera", "lobby", "--stream", "sub", NULL),
+                1);
+        SAYS("nothing recorded of stream sub of camera lobby; recorded are: main\n");
+        /* The vault's own name of the stream is no camera. */
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--camera", "lobby-main", NULL), 1);
+        SAYS("recorded are: lobby\n");
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--key", "k", NULL), 64);
+        SAYS("ls takes no --key");
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--from", "yesterday", NULL), 64);
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, "--camera", "../x", NULL), 64);
 }
 
 static void test_rebuild(void **state)
@@ -207,11 +182,11 @@ static void test_rebuild(void **state)
         CLEANUP(own_freep) char *path = xasprintf("%s/index.sqlite", f->o->dir);
 
         unlink(path);
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, NULL), 1);
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, NULL), 1);
         SAYS("custos vault rebuild");
-        assert_int_equal(run(f, cli_vault, "rebuild", COMMON, NULL), 0);
+        assert_int_equal(command_run(cli_vault, "rebuild", COMMON, NULL), 0);
         SAYS("index of 3 segments in 1 streams");
-        assert_int_equal(run(f, cli_vault, "ls", COMMON, NULL), 0);
+        assert_int_equal(command_run(cli_vault, "ls", COMMON, NULL), 0);
         SAYS("3 segments");
 }
 
@@ -219,14 +194,14 @@ static void test_words(void **state)
 {
         struct fixture *f = *state;
 
-        assert_int_equal(run(f, cli_vault, NULL), 64);
-        assert_int_equal(run(f, cli_vault, "mend", NULL), 64);
-        assert_int_equal(run(f, cli_vault, "check", "--colour", NULL), 64);
-        assert_int_equal(run(f, cli_vault, "--help", NULL), 0);
+        assert_int_equal(command_run(cli_vault, NULL), 64);
+        assert_int_equal(command_run(cli_vault, "mend", NULL), 64);
+        assert_int_equal(command_run(cli_vault, "check", "--colour", NULL), 64);
+        assert_int_equal(command_run(cli_vault, "--help", NULL), 0);
         SAYS("custos vault rebuild");
-        assert_int_equal(run(f, cli_keys, NULL), 64);
-        assert_int_equal(run(f, cli_keys, "show", COMMON, NULL), 64);
-        assert_int_equal(run(f, cli_keys, "--help", NULL), 0);
+        assert_int_equal(command_run(cli_keys, NULL), 64);
+        assert_int_equal(command_run(cli_keys, "show", COMMON, NULL), 64);
+        assert_int_equal(command_run(cli_keys, "--help", NULL), 0);
 }
 
 static void test_keys_show(void **state)
@@ -238,22 +213,23 @@ static void test_keys_show(void **state)
         str_hex(key, BYTES(f->o->segments[1].key, 16));
         str_hex(kid, BYTES(f->o->segments[1].kid, 16));
         snprintf(both, sizeof both, "%s:%s", kid, key);
-        assert_int_equal(run(f, cli_keys, "show", COMMON, "--stream", "lobby-main", "--at",
+        assert_int_equal(command_run(cli_keys, "show", COMMON, "--camera", "lobby", "--at",
                                  "2026-11-22T15:00:05Z", NULL),
                 0);
         SAYS(both);
         SAYS("ffmpeg -decryption_key");
         SAYS(f->o->segments[1].object_key);
-        assert_int_equal(run(f, cli_keys, "show", COMMON, "--stream", "lobby-main", "--at",
+        assert_int_equal(command_run(cli_keys, "show", COMMON, "--camera", "lobby", "--at",
                                  "2026-11-22T15:00:05Z", "--recovery-kit", f->kit, "--json", NULL),
                 0);
         SAYS(key);
-        assert_int_equal(run(f, cli_keys, "show", COMMON, "--stream", "lobby-main", "--at",
+        assert_int_equal(command_run(cli_keys, "show", COMMON, "--camera", "lobby", "--at",
                                  "2026-11-22T18:00:05Z", NULL),
                 1);
         SAYS("nothing of lobby-main was recorded");
+        SAYS("recorded before that: until 2026-11-22T15:00:08.960Z; custos vault ls --camera lobby");
         unlink(path); /* a copy of the files alone */
-        assert_int_equal(run(f, cli_keys, "show", COMMON, "--stream", "lobby-main", "--at",
+        assert_int_equal(command_run(cli_keys, "show", COMMON, "--camera", "lobby", "--at",
                                  "2026-11-22T15:00:05Z", NULL),
                 0);
         SAYS(both);
@@ -267,20 +243,20 @@ static void test_keys_recovery_kit(void **state)
         struct recovery_kit *other = recovery_kit_new("other", VAULT_OWNER_START_US);
         char text[RECOVERY_KIT_TEXT_ROOM], path[120];
 
-        assert_int_equal(run(f, cli_keys, "recovery-kit", COMMON, NULL), 0);
+        assert_int_equal(command_run(cli_keys, "recovery-kit", COMMON, NULL), 0);
         SAYS("1 of 1 hour keys are wrapped for the recovery kit");
-        assert_int_equal(run(f, cli_keys, "recovery-kit", COMMON, "--check", f->kit, NULL), 0);
+        assert_int_equal(command_run(cli_keys, "recovery-kit", COMMON, "--check", f->kit, NULL), 0);
         SAYS("1 of 1 hour keys are opened by this kit");
         snprintf(path, sizeof path, "%s/other.txt", f->state);
         recovery_kit_format(other, text);
         write_text(path, text, 0600);
-        assert_int_equal(run(f, cli_keys, "recovery-kit", COMMON, "--check", path, NULL), 1);
+        assert_int_equal(command_run(cli_keys, "recovery-kit", COMMON, "--check", path, NULL), 1);
         SAYS("0 of 1 hour keys");
         text[strlen(text) / 2] ^= 1;
         write_text(path, text, 0600);
-        assert_true(run(f, cli_keys, "recovery-kit", COMMON, "--check", path, NULL) != 0);
+        assert_true(command_run(cli_keys, "recovery-kit", COMMON, "--check", path, NULL) != 0);
         assert_int_equal(chmod(f->kit, 0644), 0); /* readable by others */
-        assert_true(run(f, cli_keys, "recovery-kit", COMMON, "--check", f->kit, NULL) != 0);
+        assert_true(command_run(cli_keys, "recovery-kit", COMMON, "--check", f->kit, NULL) != 0);
         assert_int_equal(chmod(f->kit, 0600), 0);
 }
 

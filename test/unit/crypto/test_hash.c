@@ -60,7 +60,7 @@ static void streamed(void **state)
 
 static void random_differs(void **state)
 {
-        uint8_t a[300] = {0}, b[300] = {0};
+        uint8_t a[300] = { 0 }, b[300] = { 0 };
         unsigned zeros = 0;
 
         (void)state;

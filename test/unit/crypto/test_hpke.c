@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "crypto/hpke.c"
 
-static const struct hpke_aead aes_128_gcm = {0x0001, "AES-128-GCM", 16};
+static const struct hpke_aead aes_128_gcm = { 0x0001, "AES-128-GCM", 16 };
 
 static const char rfc_private[] =
         "f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2";
@@ -127,7 +127,7 @@ static int open_one(
 
 static void round_trip_and_refusals(void **state)
 {
-        uint8_t plain[32] = {0}, zeros[32] = {0}, unused[65];
+        uint8_t plain[32] = { 0 }, zeros[32] = { 0 }, unused[65];
         struct sealed s = seal_one(), other = seal_one();
 
         (void)state;

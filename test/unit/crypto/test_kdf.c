@@ -80,7 +80,7 @@ static void hmac_case(const char *key, const char *message, const char *mac)
         unhex(&want, mac);
         kdf_hmac_sha256(BYTES(k.p, k.n), BYTES(m.p, m.n), got);
         assert_memory_equal(got, want.p, 32);
-        struct bytes parts[] = {BYTES(m.p, 3), BYTES(NULL, 0), BYTES(m.p + 3, m.n - 3)};
+        struct bytes parts[] = { BYTES(m.p, 3), BYTES(NULL, 0), BYTES(m.p + 3, m.n - 3) };
         memset(got, 0, sizeof got);
         kdf_hmac_sha256_parts(BYTES(k.p, k.n), parts, ARRAY_LEN(parts), got);
         assert_memory_equal(got, want.p, 32);

@@ -125,7 +125,7 @@ static void degenerate_signatures(void **state)
 {
         struct sign_key *k = sign_key_generate();
         struct verify_key *v = sign_key_public(k);
-        uint8_t sig[64] = {0};
+        uint8_t sig[64] = { 0 };
 
         (void)state;
         assert_false(sign_check(v, bytes_str("x"), sig));
@@ -206,7 +206,7 @@ static void refused(const char *name, const char *reason)
 {
         struct sign_key *k = (void *)1;
         uint8_t file[8192];
-        struct err e = {0};
+        struct err e = { 0 };
 
         assert_int_equal(sign_key_parse(get(name, file, sizeof file), &k, &e), ERR_INVALID);
         assert_ptr_equal(k, (void *)1);
@@ -237,7 +237,7 @@ static void other_keys_are_refused(void **state)
         refused("empty", "0 bytes");
         put("text", bytes_str("hello"));
         refused("text", "PEM");
-        put("long", BYTES((uint8_t[5000]){0}, 5000));
+        put("long", BYTES((uint8_t[5000]){ 0 }, 5000));
         refused("long", "5000 bytes");
 }
 

@@ -31,14 +31,14 @@ struct site {
         struct buf roots_pem, chain_pem;
 };
 
-static const char *const host_dns[] = {HOST, "lobby-3", NULL};
-static const char *const host_ip[] = {"10.1.2.3", "fe80::7", NULL};
-static const struct x509_request camera_request = {.purpose = X509_CAMERA,
+static const char *const host_dns[] = { HOST, "lobby-3", NULL };
+static const char *const host_ip[] = { "10.1.2.3", "fe80::7", NULL };
+static const struct x509_request camera_request = { .purpose = X509_CAMERA,
         .common_name = "lobby-3",
         .dns = host_dns,
         .ip = host_ip,
         .not_before_us = NOW - DAY,
-        .not_after_us = NOW + DAY};
+        .not_after_us = NOW + DAY };
 
 static void issue(struct entity *t, const struct x509_request *r, const struct entity *above)
 {
@@ -53,14 +53,14 @@ static void issue(struct entity *t, const struct x509_request *r, const struct e
 
 static void site_init(struct site *s, const struct x509_request *leaf)
 {
-        const struct x509_request root = {.purpose = X509_ROOT,
+        const struct x509_request root = { .purpose = X509_ROOT,
                 .common_name = "root",
                 .not_before_us = NOW - 100 * DAY,
-                .not_after_us = NOW + 100 * DAY};
-        const struct x509_request issuer = {.purpose = X509_ISSUER,
+                .not_after_us = NOW + 100 * DAY };
+        const struct x509_request issuer = { .purpose = X509_ISSUER,
                 .common_name = "cameras",
                 .not_before_us = NOW - 100 * DAY,
-                .not_after_us = NOW + 100 * DAY};
+                .not_after_us = NOW + 100 * DAY };
 
         issue(&s->root, &root, NULL);
         issue(&s->issuer, &issuer, &s->root);
@@ -74,7 +74,7 @@ static void site_init(struct site *s, const struct x509_request *leaf)
 
 static void site_done(struct site *s)
 {
-        struct entity *all[] = {&s->root, &s->issuer, &s->leaf};
+        struct entity *all[] = { &s->root, &s->issuer, &s->leaf };
 
         for (unsigned i = 0; i < 3; i++) {
                 sign_key_freep(&all[i]->key);
@@ -173,7 +173,7 @@ struct pair {
 static struct end client_of(const struct site *trusted, const char *host, const uint8_t *pin)
 {
         struct tls_client_config *config = NULL;
-        struct end end = {0};
+        struct end end = { 0 };
 
         buf_init(&end.got, 16 << 20);
         assert_int_equal(
@@ -188,7 +188,7 @@ static struct end client_of(const struct site *trusted, const char *host, const 
 static struct end server_of(const struct site *s)
 {
         struct tls_server_config *config = NULL;
-        struct end end = {0};
+        struct end end = { 0 };
 
         buf_init(&end.got, 16 << 20);
         if (tls_server_config_new(buf_bytes(&s->chain_pem), s->leaf.key, &config, &end.e) < 0)
@@ -271,7 +271,7 @@ static void wrong_name(void **state)
         struct x509_request r = camera_request;
         r.dns = r.ip = NULL; /* the common name is lobby-3, and does not count */
         try_leaf(&r, "lobby-3", TLS_WRONG_NAME);
-        const char *const dressed[] = {"10.1.2.3", NULL}; /* an address dressed as a DNS name */
+        const char *const dressed[] = { "10.1.2.3", NULL }; /* an address dressed as a DNS name */
         r.dns = dressed;
         try_leaf(&r, "10.1.2.3", TLS_WRONG_NAME);
 }
@@ -399,7 +399,7 @@ static struct end raw_server(
         EVP_PKEY *key = bits ? EVP_RSA_gen((unsigned)bits) : EVP_EC_gen("P-256");
         X509 *cert = X509_new(), *issuer = ossl_cert(buf_bytes(&s->issuer.der), NULL);
         SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-        struct end end = {0};
+        struct end end = { 0 };
 
         buf_init(&end.got, 1 << 20);
         X509_set_version(cert, 2);
@@ -502,8 +502,8 @@ static void no_renegotiation(void **state)
 
 static void not_tls(void **state)
 {
-        static const char *const answers[] = {"RTSP/1.0 400 Bad Request\r\n\r\n",
-                "HTTP/1.1 400 Bad\r\n", "SSH-2.0-x\r\n", "\x16\x02\x03", "$\0"};
+        static const char *const answers[] = { "RTSP/1.0 400 Bad Request\r\n\r\n",
+                "HTTP/1.1 400 Bad\r\n", "SSH-2.0-x\r\n", "\x16\x02\x03", "$\0" };
         struct site s;
 
         (void)state;
@@ -532,7 +532,7 @@ static void not_tls(void **state)
 
 static struct pair pair_open(struct site *s, size_t piece)
 {
-        struct pair p = {client_of(s, HOST, NULL), server_of(s)};
+        struct pair p = { client_of(s, HOST, NULL), server_of(s) };
 
         shake(&p.client, &p.server, piece);
         assert_int_equal(p.client.r, 1);
@@ -549,7 +549,7 @@ static void pair_done(struct pair *p)
 
 static void any_piece(void **state)
 {
-        static const size_t pieces[] = {1, 2, 5, 6, 1000, 16384, 16406, 70000};
+        static const size_t pieces[] = { 1, 2, 5, 6, 1000, 16384, 16406, 70000 };
         struct site s;
         uint8_t *data = malloc(300000);
 
@@ -586,7 +586,7 @@ static void any_piece(void **state)
  * with. */
 static void nothing_to_resume(void **state)
 {
-        static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+        static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
         struct site s;
 
         (void)state;
@@ -722,8 +722,8 @@ static void server_hears_the_alert(void **state)
 
 static void bad_input(void **state)
 {
-        static const char *const hosts[] = {
-                "", ".", ".example", "*.example", "a b", "a/b", "user@host", "h\xc3\xb6st"};
+        static const char *const hosts[] = { "", ".", ".example", "*.example", "a b", "a/b",
+                "user@host", "h\xc3\xb6st" };
         struct tls_client_config *config = NULL, *none = NULL;
         struct tls_server_config *server = NULL;
         struct tls *t = NULL;

@@ -30,9 +30,10 @@ struct site {
 static struct entity make(enum x509_purpose purpose, const char *name, const struct entity *above,
         int64_t from, int64_t to)
 {
-        struct entity t = {.key = sign_key_generate()};
+        struct entity t = { .key = sign_key_generate() };
         struct x509_request r = {
-                .purpose = purpose, .common_name = name, .not_before_us = from, .not_after_us = to};
+                .purpose = purpose, .common_name = name, .not_before_us = from, .not_after_us = to
+        };
         struct err e;
 
         buf_init(&t.der, X509_CERT_MAX);
@@ -68,7 +69,7 @@ static void drop_site(struct site *s)
 static int check(const struct entity *leaf, const struct entity *issuer, const struct entity *root,
         int64_t at, const char *says)
 {
-        struct err e = {0};
+        struct err e = { 0 };
         int r = x509_check_seal_chain(
                 buf_bytes(&leaf->der), buf_bytes(&issuer->der), buf_bytes(&root->der), at, &e);
 
@@ -140,7 +141,7 @@ static void seal_chain_of_others(void **state)
 static void seal_chain_flips(void **state)
 {
         struct site s = make_site(X509_SEAL);
-        struct buf *ders[] = {&s.leaf.der, &s.issuer.der, &s.root.der};
+        struct buf *ders[] = { &s.leaf.der, &s.issuer.der, &s.root.der };
         unsigned passed = 0, tried = 0;
 
         (void)state;
@@ -161,17 +162,17 @@ static void what_is_not_issued(void **state)
 {
         struct site s = make_site(X509_SEAL);
         struct sign_key *key = sign_key_generate();
-        const char *bad_dns[] = {"a b", NULL}, *bad_ip[] = {"10.0.0.300", NULL},
-                   *dots[] = {".example", NULL};
+        const char *bad_dns[] = { "a b", NULL }, *bad_ip[] = { "10.0.0.300", NULL },
+                   *dots[] = { ".example", NULL };
         struct buf out;
         struct err e;
 
         (void)state;
         buf_init(&out, X509_CERT_MAX);
-        const struct x509_request good = {.purpose = X509_CAMERA,
+        const struct x509_request good = { .purpose = X509_CAMERA,
                 .common_name = "lobby",
                 .not_before_us = NOW,
-                .not_after_us = NOW + DAY};
+                .not_after_us = NOW + DAY };
         struct x509_request r = good;
 #define REFUSED(reason)                                                                            \
         do {                                                                                       \
@@ -300,16 +301,16 @@ static void openssl_agrees(void **state)
 {
         struct site s = make_site(X509_SEAL);
         struct verify_key *far = sign_key_public(s.leaf.key); /* only the public half is at hand */
-        const char *dns[] = {"lobby-3.cam.example", "lobby-3", NULL},
-                   *ip[] = {"10.1.2.3", "fe80::7", NULL};
-        struct x509_request r = {.purpose = X509_CAMERA,
+        const char *dns[] = { "lobby-3.cam.example", "lobby-3", NULL },
+                   *ip[] = { "10.1.2.3", "fe80::7", NULL };
+        struct x509_request r = { .purpose = X509_CAMERA,
                 .common_name = "lobby-3",
                 .dns = dns,
                 .ip = ip,
                 .uri = "custos://berlin/camera/lobby-3",
                 .not_before_us = NOW,
-                .not_after_us = NOW + DAY};
-        struct entity camera = {0};
+                .not_after_us = NOW + DAY };
+        struct entity camera = { 0 };
 
         (void)state;
         buf_init(&camera.der, X509_CERT_MAX);

@@ -14,8 +14,8 @@
 #include "db/db.h"
 
 static const char *const first_steps[] = {
-        "CREATE TABLE camera (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, note BLOB);"
-        "CREATE TABLE stream (camera INTEGER NOT NULL REFERENCES camera (id), name TEXT NOT NULL);",
+        ("CREATE TABLE camera (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, note BLOB);"
+         "CREATE TABLE stream (camera INTEGER NOT NULL REFERENCES camera (id), name TEXT NOT NULL);"),
         "ALTER TABLE camera ADD COLUMN port INTEGER NOT NULL DEFAULT 322;",
         "CREATE TABLE broken (; this is no SQL",
 };
@@ -81,7 +81,7 @@ static int64_t count(struct db *d)
 
 static void test_values(void **state)
 {
-        static const uint8_t note[] = {0, 1, 0xff, 0};
+        static const uint8_t note[] = { 0, 1, 0xff, 0 };
         struct db *d = open_db(*state, 1);
         struct db_query *q;
         struct stat st;

@@ -18,10 +18,10 @@
 
 static struct feed *open_feed(const char *path, bool stamp, bool keep_gop)
 {
-        const struct feed_options o = {.stamp = stamp, .keep_gop = keep_gop};
+        const struct feed_options o = { .stamp = stamp, .keep_gop = keep_gop };
         struct clip *clip = NULL;
         struct feed *f = NULL;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (clip_open(path, &clip, &e) < 0 || feed_new(clip, &o, &f, &e) < 0)
                 fail_msg("%s", e.text);
@@ -75,7 +75,7 @@ static void see(struct seen *s, const struct feed_frame *f, int64_t longest_step
 static void test_time_and_sequence_run_on_over_rounds(void **state)
 {
         struct feed *f = open_feed(CARS, true, false);
-        struct seen seen[2] = {0};
+        struct seen seen[2] = { 0 };
         struct feed_frame *frame;
         int64_t due_us, last_us = 0;
         uint64_t counter = 0;
@@ -214,7 +214,7 @@ static void test_the_current_group_is_kept(void **state)
 
         (void)state;
         for (int i = 0; i < 300; i++) {
-                struct seen seen[2] = {0};
+                struct seen seen[2] = { 0 };
 
                 assert_int_equal(feed_pull(f, i, &frame, NULL), 0);
                 kept = feed_gop(f, &n);

@@ -18,7 +18,7 @@
 #define CLIP TEST_SOURCE_ROOT "/demo/cars-h264-aac.mp4"
 #define FRAME_US 40000
 
-static const uint8_t start_code[] = {0, 0, 0, 1};
+static const uint8_t start_code[] = { 0, 0, 0, 1 };
 
 static void put_nal(FILE *f, struct bytes nal)
 {
@@ -40,8 +40,8 @@ static void write_file(
         for (unsigned i = 0; i < sets.n; i++)
                 put_nal(f, sets.set[i]);
         for (int i = 0; counters[i] >= 0; i++) {
-                struct stamp s = {.counter = (uint64_t)counters[i],
-                        .wall_us = (int64_t)counters[i] * FRAME_US};
+                struct stamp s = { .counter = (uint64_t)counters[i],
+                        .wall_us = (int64_t)counters[i] * FRAME_US };
                 struct bytes rest = clip_bytes(c, &t->samples[i]), nal;
                 uint8_t sei[STAMP_NAL_ROOM];
 
@@ -86,7 +86,7 @@ static const struct stamp_check_camera *check(
         struct fixture *x, const char *camera, const int *counters)
 {
         size_t n;
-        struct err e = {0};
+        struct err e = { 0 };
         const struct stamp_check_camera *all;
 
         write_file(x->path, x->clip, camera, counters);
@@ -99,7 +99,7 @@ static const struct stamp_check_camera *check(
 
 static void test_nothing_missing(void **state)
 {
-        static const int counters[] = {5, 6, 7, 8, 9, 10, -1};
+        static const int counters[] = { 5, 6, 7, 8, 9, 10, -1 };
         const struct stamp_check_camera *c = check(*state, "cam", counters);
         struct fixture *x = *state;
 
@@ -111,7 +111,7 @@ static void test_nothing_missing(void **state)
 
 static void test_gaps_are_counted_and_timed(void **state)
 {
-        static const int counters[] = {1, 2, 5, 6, 16, -1};
+        static const int counters[] = { 1, 2, 5, 6, 16, -1 };
         const struct stamp_check_camera *c = check(*state, "cam", counters);
         struct fixture *x = *state;
 
@@ -125,7 +125,7 @@ static void test_gaps_are_counted_and_timed(void **state)
 
 static void test_doubled_and_swapped(void **state)
 {
-        static const int counters[] = {1, 2, 2, 4, 3, 5, -1};
+        static const int counters[] = { 1, 2, 2, 4, 3, 5, -1 };
         const struct stamp_check_camera *c = check(*state, "cam", counters);
         struct fixture *x = *state;
 
@@ -136,7 +136,7 @@ static void test_doubled_and_swapped(void **state)
 
 static void test_files_go_on_and_cameras_are_apart(void **state)
 {
-        static const int one[] = {1, 2, 3, -1}, two[] = {5, 6, -1}, other[] = {4, 5, -1};
+        static const int one[] = { 1, 2, 3, -1 }, two[] = { 5, 6, -1 }, other[] = { 4, 5, -1 };
         struct fixture *x = *state;
         const struct stamp_check_camera *all;
         size_t n;
@@ -154,7 +154,7 @@ static void test_files_go_on_and_cameras_are_apart(void **state)
 
 static void test_frames_without_a_stamp(void **state)
 {
-        static const int counters[] = {1, 2, 1000, 3, -1};
+        static const int counters[] = { 1, 2, 1000, 3, -1 };
         struct fixture *x = *state;
         const struct stamp_check_camera *c = check(x, "cam", counters);
 

@@ -9,8 +9,8 @@
 
 static void test_round_fits_both_clocks(void **state)
 {
-        const uint32_t clocks[] = {90000, 48000};
-        const int64_t ends[] = {2714400, 1447936}; /* 30.16 s of pictures, 1414 AAC frames */
+        const uint32_t clocks[] = { 90000, 48000 };
+        const int64_t ends[] = { 2714400, 1447936 }; /* 30.16 s of pictures, 1414 AAC frames */
         struct timeline t;
 
         (void)state;
@@ -22,9 +22,9 @@ static void test_round_fits_both_clocks(void **state)
 
 static void test_rounds_up_to_a_common_tick(void **state)
 {
-        const uint32_t clocks[] = {90000, 44100};
-        const int64_t ends[] = {
-                1, 44100 * 10 + 1}; /* a hair above 10 s; the common tick is 1/900 s */
+        const uint32_t clocks[] = { 90000, 44100 };
+        const int64_t ends[] = { 1,
+                44100 * 10 + 1 }; /* a hair above 10 s; the common tick is 1/900 s */
         struct timeline t;
 
         (void)state;
@@ -35,8 +35,8 @@ static void test_rounds_up_to_a_common_tick(void **state)
 
 static void test_no_drift_after_years(void **state)
 {
-        const uint32_t clocks[] = {90000, 44100};
-        const int64_t ends[] = {903003, 442368};
+        const uint32_t clocks[] = { 90000, 44100 };
+        const int64_t ends[] = { 903003, 442368 };
         const uint64_t rounds = 30000000; /* of 10 s: nine and a half years */
         struct timeline t;
         int64_t video, audio;
@@ -55,8 +55,8 @@ static void test_no_drift_after_years(void **state)
 
 static void test_microseconds(void **state)
 {
-        const uint32_t clocks[] = {90000};
-        const int64_t ends[] = {90000};
+        const uint32_t clocks[] = { 90000 };
+        const int64_t ends[] = { 90000 };
         struct timeline t;
 
         (void)state;
@@ -69,11 +69,11 @@ static void test_microseconds(void **state)
 
 static void test_refuses(void **state)
 {
-        const uint32_t clocks[] = {90000, 0}, fast[] = {90000, TIMELINE_CLOCK_MAX + 1},
-                       good[] = {90000, 48000};
-        const int64_t ends[] = {1, 1}, empty[] = {1, 0}, negative[] = {-1, 1},
-                      endless[] = {INT64_MAX, 1};
-        struct timeline t = {.tracks_n = 77};
+        const uint32_t clocks[] = { 90000, 0 }, fast[] = { 90000, TIMELINE_CLOCK_MAX + 1 },
+                       good[] = { 90000, 48000 };
+        const int64_t ends[] = { 1, 1 }, empty[] = { 1, 0 }, negative[] = { -1, 1 },
+                      endless[] = { INT64_MAX, 1 };
+        struct timeline t = { .tracks_n = 77 };
         struct err e;
 
         (void)state;

@@ -12,12 +12,12 @@
 
 static struct backoff usual(void)
 {
-        return (struct backoff){.quick_ms = 250, .first_ms = 1000, .last_ms = 30000};
+        return (struct backoff){ .quick_ms = 250, .first_ms = 1000, .last_ms = 30000 };
 }
 
 static void test_doubles_up_to_the_last(void **state)
 {
-        static const unsigned expected[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
+        static const unsigned expected[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
         struct backoff b = usual();
 
         (void)state;

@@ -14,10 +14,10 @@
 
 /* Parameter sets of two clips of real footage (768x432 Baseline and 640x360 High, by ffprobe). */
 #define SPROP "Z0KAFpZUBgG9NQYGBkAAAAMAQAAABmE=,aM41IA=="
-static const uint8_t other_sps[] = {0x67, 0x64, 0x00, 0x1E, 0xAC, 0xD9, 0x40, 0xA0, 0x2F, 0xF9,
+static const uint8_t other_sps[] = { 0x67, 0x64, 0x00, 0x1E, 0xAC, 0xD9, 0x40, 0xA0, 0x2F, 0xF9,
         0x70, 0x11, 0x00, 0x00, 0x03, 0x00, 0x06, 0x00, 0x00, 0x03, 0x01, 0x66, 0x0F, 0x16, 0x2D,
-        0x96};
-static const uint8_t other_pps[] = {0x68, 0xEB, 0xE2, 0x4B, 0x22, 0xC0};
+        0x96 };
+static const uint8_t other_pps[] = { 0x68, 0xEB, 0xE2, 0x4B, 0x22, 0xC0 };
 
 #define HEAD "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=Camera\r\nt=0 0\r\n"
 #define VIDEO                                                                                      \
@@ -88,7 +88,7 @@ static void free_camera(struct scene *s)
 static void need_socket(void *owner, struct camera *c, const char *host, uint16_t port)
 {
         struct scene *s = owner;
-        const struct err nobody = {.code = ERR_UNAVAILABLE, .text = "connect: refused"};
+        const struct err nobody = { .code = ERR_UNAVAILABLE, .text = "connect: refused" };
         int fd[2];
 
         assert_string_equal(host, "127.0.0.1");
@@ -135,8 +135,8 @@ static int on_unit(
         (void)c;
         assert_true(s->starts > 0);
         assert_true(s->units_n < ARRAY_LEN(s->units));
-        *n = (struct note){track, u->pts, u->arrival_us, u->sender_us, u->key, u->lost_before,
-                u->new_config ? u->new_config->width : 0, u->data.n, {0}};
+        *n = (struct note){ track, u->pts, u->arrival_us, u->sender_us, u->key, u->lost_before,
+                u->new_config ? u->new_config->width : 0, u->data.n, { 0 } };
         memcpy(n->first, u->data.p, u->data.n < 8 ? u->data.n : 8);
         s->units_n++;
         if (s->stop_at_units == s->units_n)
@@ -159,7 +159,7 @@ static void on_lost(void *owner, struct camera *c, const struct err *why, enum t
                 free_camera(s);
 }
 
-static const struct camera_events events = {need_socket, on_start, on_unit, on_lost};
+static const struct camera_events events = { need_socket, on_start, on_unit, on_lost };
 
 static void on_guard(void *owner)
 {
@@ -175,15 +175,15 @@ static void scene_init(struct scene *s, enum scripted_fault fault)
         s->loop = loop_new();
         scripted_pki_init(&s->pki, fault);
         assert_int_equal(secret_set(&s->password, bytes_str("open sesame"), NULL), 0);
-        s->options = (struct camera_options){.name = "lobby-main",
+        s->options = (struct camera_options){ .name = "lobby-main",
                 .url = "rtsps://127.0.0.1/main",
                 .user = "viewer",
                 .password = &s->password,
                 .tls = s->pki.client,
-                .transport = CAMERA_TLS};
+                .transport = CAMERA_TLS };
         /* Long enough that no retry comes where a test does not want it. */
         s->options.times =
-                (struct camera_times){.step_ms = 1000, .quick_ms = 30000, .first_ms = 30000};
+                (struct camera_times){ .step_ms = 1000, .quick_ms = 30000, .first_ms = 30000 };
 }
 
 static void scene_run(struct scene *s)
@@ -212,7 +212,7 @@ static void on_settled(void *owner)
 
 static void scene_settle(struct scene *s, unsigned ms)
 {
-        struct timer t = {0};
+        struct timer t = { 0 };
 
         timer_start(&t, s->loop, ms, 0, on_settled, s->loop);
         scene_run(s);
@@ -258,10 +258,10 @@ static void video(struct packets *p, bool marker, const uint8_t *nal, size_t n)
 
 static void add(struct packets *p, const char *letters)
 {
-        static const uint8_t key[] = {0x65, 0x88, 0x80, 0x40, 1, 2, 3},
-                             picture[] = {0x41, 0x9A, 0x11, 4, 5};
+        static const uint8_t key[] = { 0x65, 0x88, 0x80, 0x40, 1, 2, 3 },
+                             picture[] = { 0x41, 0x9A, 0x11, 4, 5 };
         /* RFC 3640 section 3.3.6: header length in bits, size 5 in 13 bits, index 0 */
-        static const uint8_t sound[] = {0, 16, 0, 5 << 3, 0x21, 1, 2, 3, 4};
+        static const uint8_t sound[] = { 0, 16, 0, 5 << 3, 0x21, 1, 2, 3, 4 };
 
         for (; *letters; letters++) {
                 switch (*letters) {
@@ -292,10 +292,10 @@ static void add(struct packets *p, const char *letters)
 
 static struct packets packets_of(const char *letters)
 {
-        struct packets p = {.video_sequence = 65534,
+        struct packets p = { .video_sequence = 65534,
                 .audio_sequence = 7,
                 .video_time = UINT32_MAX - 3600,
-                .audio_time = 500};
+                .audio_time = 500 };
 
         buf_init(&p.b, 1 << 20);
         add(&p, letters);
@@ -307,9 +307,9 @@ static void test_gate_clocks_and_loss(void **state)
         struct scene s;
         struct packets p = packets_of("PAPAKAPxPSKA");
         const uint64_t ntp = (uint64_t)(2208988800u + 1763827200u) << 32; /* 2025-11-22T16:00:00Z */
-        const struct scripted_step steps[] = {OPTIONS_STEP,
+        const struct scripted_step steps[] = { OPTIONS_STEP,
                 DESCRIBE_STEP(HEAD METADATA VIDEO BACK_CHANNEL AUDIO), SETUP_STEP, SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b)}};
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
 
         (void)state;
         scene_init(&s, SCRIPTED_GOOD);
@@ -332,8 +332,8 @@ static void test_gate_clocks_and_loss(void **state)
                 unsigned track;
                 bool key, lost;
                 uint32_t width;
-        } expected[] = {{0, true, false, 0}, {1, true, false, 0}, {0, false, false, 0},
-                {0, false, true, 0}, {0, true, false, 640}, {1, true, false, 0}};
+        } expected[] = { { 0, true, false, 0 }, { 1, true, false, 0 }, { 0, false, false, 0 },
+                { 0, false, true, 0 }, { 0, true, false, 640 }, { 1, true, false, 0 } };
         for (unsigned i = 0; i < 6; i++) {
                 assert_int_equal(s.units[i].track, expected[i].track);
                 if (expected[i].track == 0)
@@ -373,12 +373,12 @@ static void test_gate_clocks_and_loss(void **state)
 /* A picture in two packets has the arrival of the first. */
 static void test_arrival_is_of_the_first_packet(void **state)
 {
-        static const uint8_t start[] = {0x7C, 0x85, 0x88, 0x80},
-                             rest[] = {0x7C, 0x45, 1, 2}; /* FU-A */
+        static const uint8_t start[] = { 0x7C, 0x85, 0x88, 0x80 },
+                             rest[] = { 0x7C, 0x45, 1, 2 }; /* FU-A */
         struct scene s;
         struct packets p = packets_of("");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK"}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK" } };
 
         (void)state;
         scene_init(&s, SCRIPTED_GOOD);
@@ -405,8 +405,8 @@ static void test_gate_waits_for_parameter_sets(void **state)
 {
         struct scene s;
         struct packets p = packets_of("KPKPSKP");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO_BARE),
-                SETUP_STEP, {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO_BARE),
+                SETUP_STEP, { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
 
         (void)state;
         scene_init(&s, SCRIPTED_GOOD);
@@ -427,11 +427,11 @@ static void test_audio_alone_and_not_at_all(void **state)
         struct packets p = packets_of("");
 
         /* audio is the only track: channel 0 */
-        static const uint8_t sound[] = {0, 16, 0, 5 << 3, 0x21, 1, 2, 3, 4};
+        static const uint8_t sound[] = { 0, 16, 0, 5 << 3, 0x21, 1, 2, 3, 4 };
         (void)state;
         scripted_rtp(&p.b, 0, 97, true, 1, 500, 0xBB, BYTES(sound, sizeof sound));
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD AUDIO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD AUDIO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
 
         scene_init(&s, SCRIPTED_GOOD);
         s.stop_at_units = 1;
@@ -459,10 +459,11 @@ static void test_refused_cameras_hear_nothing(void **state)
         static const struct {
                 enum scripted_fault fault;
                 enum tls_refusal refusal;
-        } cases[] = {{SCRIPTED_WRONG_NAME, TLS_WRONG_NAME}, {SCRIPTED_EXPIRED, TLS_EXPIRED},
-                {SCRIPTED_OTHER_CA, TLS_UNKNOWN_ISSUER}, {SCRIPTED_SELF_SIGNED, TLS_SELF_SIGNED}};
-        const struct scripted_step steps[] = {{.method = "OPTIONS",
-                .status = "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\""}};
+        } cases[] = { { SCRIPTED_WRONG_NAME, TLS_WRONG_NAME }, { SCRIPTED_EXPIRED, TLS_EXPIRED },
+                { SCRIPTED_OTHER_CA, TLS_UNKNOWN_ISSUER },
+                { SCRIPTED_SELF_SIGNED, TLS_SELF_SIGNED } };
+        const struct scripted_step steps[] = { { .method = "OPTIONS",
+                .status = "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"" } };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -485,10 +486,10 @@ static void test_refused_cameras_hear_nothing(void **state)
 
 static void test_pin(void **state)
 {
-        static const uint8_t wrong[32] = {1, 2, 3};
+        static const uint8_t wrong[32] = { 1, 2, 3 };
         struct packets p = packets_of("K");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
         struct scene s;
 
         (void)state;
@@ -515,7 +516,7 @@ static void test_pin(void **state)
 
 static void test_plain_url_is_refused(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP};
+        const struct scripted_step steps[] = { OPTIONS_STEP };
         struct scene s;
 
         (void)state;
@@ -533,13 +534,13 @@ static void test_plain_url_is_refused(void **state)
 static void test_comes_back(void **state)
 {
         struct packets p = packets_of("KP");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b), .close = true}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b), .close = true } };
         struct scene s;
 
         (void)state;
         scene_init(&s, SCRIPTED_GOOD);
-        s.options.times = (struct camera_times){.quick_ms = 10, .first_ms = 400, .last_ms = 500};
+        s.options.times = (struct camera_times){ .quick_ms = 10, .first_ms = 400, .last_ms = 500 };
         START(&s, steps);
         scene_run(&s);
         assert_int_equal(s.losses, 1);
@@ -571,18 +572,18 @@ static void test_comes_back(void **state)
 
 static void test_wrong_password_waits_longest(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE",
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE",
                         .status = "401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"c\", "
-                                  "nonce=\"n1\""},
-                {.method = "DESCRIBE",
+                                  "nonce=\"n1\"" },
+                { .method = "DESCRIBE",
                         .status = "401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"c\", "
-                                  "nonce=\"n2\""}};
+                                  "nonce=\"n2\"" } };
         struct scene s;
 
         (void)state;
         scene_init(&s, SCRIPTED_GOOD);
-        s.options.times = (struct camera_times){.first_ms = 20, .last_ms = 30000};
+        s.options.times = (struct camera_times){ .first_ms = 20, .last_ms = 30000 };
         START(&s, steps);
         scene_run(&s);
         assert_int_equal(s.why.code, ERR_AUTH);
@@ -597,10 +598,11 @@ static void test_wrong_password_waits_longest(void **state)
 static void test_silence(void **state)
 {
         struct packets p = packets_of("KP"), no_key = packets_of("PPP");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b)}};
-        const struct scripted_step keyless[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&no_key.b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
+        const struct scripted_step keyless[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO),
+                SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&no_key.b) } };
         struct scene s;
 
         (void)state;
@@ -640,8 +642,8 @@ static void test_silence(void **state)
 static void test_owner_stops_it(void **state)
 {
         struct packets p = packets_of("KPP");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
         struct scene s;
 
         (void)state;
@@ -661,8 +663,8 @@ static void test_owner_stops_it(void **state)
 static void test_free_anywhere(void **state)
 {
         struct packets p = packets_of("KPP");
-        const struct scripted_step steps[] = {OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
-                {.method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b), .close = true}};
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b), .close = true } };
 
         (void)state;
         for (int paced = 0; paced < 2; paced++) {

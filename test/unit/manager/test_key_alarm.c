@@ -22,7 +22,8 @@ static const char *names(const json_t *status, char *to)
         size_t i;
 
         to[0] = '\0';
-        json_array_foreach (json_object_get(status, "streams"), i, s) {
+        json_array_foreach(json_object_get(status, "streams"), i, s)
+        {
                 strcat(to, json_string_value(json_object_get(s, "stream")));
                 strcat(to, " ");
         }
@@ -31,7 +32,8 @@ static const char *names(const json_t *status, char *to)
 
 static const char *text_of(const json_t *status, size_t i, const char *key)
 {
-        return json_string_value(json_object_get(json_array_get(json_object_get(status, "streams"), i), key));
+        return json_string_value(
+                json_object_get(json_array_get(json_object_get(status, "streams"), i), key));
 }
 
 static void test_stopped_streams_stand_in_their_place(void **state)
@@ -51,7 +53,8 @@ static void test_stopped_streams_stand_in_their_place(void **state)
         assert_true(strlen(text_of(whole, 1, "remedy")) > 20);
         json_decref(whole);
 
-        /* In pages each comes once: behind `after`, and not behind the last one of a page that goes on. */
+        /* In pages each comes once: behind `after`, and not behind the last one of a page that goes
+         * on. */
         json_t *first = page("[{\"stream\": \"b-main\"}]", true);
         json_t *second = page("[{\"stream\": \"d-main\"}]", false);
         key_alarm_merge(&a, "", first);
@@ -80,7 +83,8 @@ static void test_a_recorded_stream_gets_the_words_alone(void **state)
 
         key_alarm_set(&a, "b-main", false, "same address");
         key_alarm_set(&a, "z-main", false, "not in the page, and not stopped");
-        json_t *status = page("[{\"stream\": \"b-main\", \"error\": \"\", \"refusal\": \"\"}]", false);
+        json_t *status =
+                page("[{\"stream\": \"b-main\", \"error\": \"\", \"refusal\": \"\"}]", false);
         key_alarm_merge(&a, "", status);
         assert_string_equal(names(status, room), "b-main ");
         assert_string_equal(text_of(status, 0, "error"), "same address");

@@ -14,7 +14,7 @@
 static struct aac_config parsed(const void *p, size_t n)
 {
         struct aac_config c;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (aac_config_parse(BYTES(p, n), &c, &e) < 0)
                 fail_msg("%s", e.text);
@@ -54,11 +54,11 @@ static void cameras(void **state)
 static void refused(void **state)
 {
         (void)state;
-        static const char *const bad[] = {"\x16\x90", /* index 13 */
+        static const char *const bad[] = { "\x16\x90", /* index 13 */
                 "\xf8\x20", /* object type 33 */ "\x14\xc0",
                 /* 8 channels */ "\x02\x10", /* type 0 */
-                "\x17\x80" /* cut behind the escape */};
-        struct aac_config c = {.channels = 7};
+                "\x17\x80" /* cut behind the escape */ };
+        struct aac_config c = { .channels = 7 };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++)
                 assert_int_equal(aac_config_parse(BYTES(bad[i], 2), &c, NULL), ERR_INVALID);
         assert_int_equal(aac_config_parse(BYTES("\x14", 1), &c, NULL), ERR_INVALID);
@@ -86,7 +86,7 @@ static void formatted(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(cameras), cmocka_unit_test(refused), cmocka_unit_test(formatted)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(cameras), cmocka_unit_test(refused),
+                cmocka_unit_test(formatted) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,10 +12,10 @@
 static void test_walk(void **state)
 {
         /* ISO/IEC 14496-12 section 4.2: 32-bit size, 64-bit size, user type. */
-        static const uint8_t in[] = {0, 0, 0, 10, 'f', 'r', 'e', 'e', 7, 8, /* */
-                0, 0, 0, 1, 'm', 'd', 'a', 't', 0, 0, 0, 0, 0, 0, 0, 17, 9, /* */
+        static const uint8_t in[] = { 0, 0, 0, 10, 'f', 'r', 'e', 'e', 7, 8, /* */
+                0, 0, 0, 1, 'm', 'd', 'a', 't', 0, 0, 0, 0, 0, 0, 0, 17, 9,  /* */
                 0, 0, 0, 25, 'u', 'u', 'i', 'd', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-                16, 0xaa};
+                16, 0xaa };
         struct bytes all = BYTES(in, sizeof in);
         uint64_t at = 0;
         struct box b;
@@ -49,25 +49,25 @@ static void test_broken(void **state)
                 uint8_t in[24];
                 size_t n;
         } cases[] = {
-                {{0, 0, 0, 7, 'f', 'r', 'e', 'e'}, 8}, /* below its header */
-                {{0, 0, 0, 0, 'f', 'r', 'e', 'e'}, 8}, /* "to the end" */
-                {{0, 0, 0, 9, 'f', 'r', 'e', 'e'}, 8}, /* past the end */
-                {{0, 0, 0, 8, 'f', 'r', 'e'}, 7},      /* header cut off */
-                {{0, 0, 0, 1, 'f', 'r', 'e', 'e', 0, 0, 0, 0, 0, 0, 0},
-                        15}, /* 64-bit size cut off */
-                {{0, 0, 0, 1, 'f', 'r', 'e', 'e', 0, 0, 0, 0, 0, 0, 0, 15},
-                        16}, /* below its header */
-                {{0, 0, 0, 1, 'f', 'r', 'e', 'e', 255, 255, 255, 255, 255, 255, 255, 255}, 16},
-                {{0, 0, 0, 16, 'u', 'u', 'i', 'd', 1, 2, 3, 4, 5, 6, 7, 8},
-                        16}, /* user type cut off */
-                {{0, 0, 0, 16, 'u', 'u', 'i', 'd', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-                         15, 16},
-                        24},
+                { { 0, 0, 0, 7, 'f', 'r', 'e', 'e' }, 8 }, /* below its header */
+                { { 0, 0, 0, 0, 'f', 'r', 'e', 'e' }, 8 }, /* "to the end" */
+                { { 0, 0, 0, 9, 'f', 'r', 'e', 'e' }, 8 }, /* past the end */
+                { { 0, 0, 0, 8, 'f', 'r', 'e' }, 7 },      /* header cut off */
+                { { 0, 0, 0, 1, 'f', 'r', 'e', 'e', 0, 0, 0, 0, 0, 0, 0 },
+                        15 }, /* 64-bit size cut off */
+                { { 0, 0, 0, 1, 'f', 'r', 'e', 'e', 0, 0, 0, 0, 0, 0, 0, 15 },
+                        16 }, /* below its header */
+                { { 0, 0, 0, 1, 'f', 'r', 'e', 'e', 255, 255, 255, 255, 255, 255, 255, 255 }, 16 },
+                { { 0, 0, 0, 16, 'u', 'u', 'i', 'd', 1, 2, 3, 4, 5, 6, 7, 8 },
+                        16 }, /* user type cut off */
+                { { 0, 0, 0, 16, 'u', 'u', 'i', 'd', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                          15, 16 },
+                        24 },
         };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                struct box b = {.type = 1};
+                struct box b = { .type = 1 };
                 uint64_t at = 0;
                 struct err e;
                 assert_int_equal(
@@ -79,7 +79,7 @@ static void test_broken(void **state)
 
 static void test_past_the_end(void **state)
 {
-        static const uint8_t in[8] = {0, 0, 0, 8, 'f', 'r', 'e', 'e'};
+        static const uint8_t in[8] = { 0, 0, 0, 8, 'f', 'r', 'e', 'e' };
         uint64_t at = 9;
         struct box b;
 
@@ -91,7 +91,7 @@ static void test_past_the_end(void **state)
 
 static void test_write(void **state)
 {
-        static const uint8_t user_type[16] = {1, 2, 3};
+        static const uint8_t user_type[16] = { 1, 2, 3 };
         CLEANUP(buf_done) struct buf out;
         struct pack p = pack_to(&out);
         struct box b;
@@ -107,9 +107,9 @@ static void test_write(void **state)
         box_end(&p, uuid);
         box_free_space(&p, 8);
         assert_false(p.bad);
-        static const uint8_t expected[] = {0, 0, 0, 24, 'm', 'o', 'o', 'f', 0, 0, 0, 16, 'm', 'f',
+        static const uint8_t expected[] = { 0, 0, 0, 24, 'm', 'o', 'o', 'f', 0, 0, 0, 16, 'm', 'f',
                 'h', 'd', 1, 2, 3, 4, 0, 0, 0, 5, 0, 0, 0, 24, 'u', 'u', 'i', 'd', 1, 2, 3, 0, 0, 0,
-                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 'f', 'r', 'e', 'e'};
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 'f', 'r', 'e', 'e' };
         assert_int_equal(out.n, sizeof expected);
         assert_memory_equal(out.p, expected, sizeof expected);
         assert_int_equal(box_find(buf_bytes(&out), T('f', 'r', 'e', 'e'), &b, NULL), 0);

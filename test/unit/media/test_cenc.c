@@ -36,18 +36,19 @@ static void test_plans(void **state)
         /* docs/spec/vault.md section 5: length, NAL header and what makes the rest a multiple of 16
          * are clear. */
         static const struct expected cases[] = {
-                {MEDIA_H264, {17}, 1, {{5, 16}}, 1},
-                {MEDIA_H264, {16}, 1, {{20, 0}}, 1},
-                {MEDIA_H264, {32}, 1, {{4 + 1 + 15, 16}}, 1},
-                {MEDIA_H264, {33}, 1, {{5, 32}}, 1},
-                {MEDIA_H265, {33}, 1, {{4 + 2 + 15, 16}}, 1},
-                {MEDIA_H265, {34}, 1, {{6, 32}}, 1},
-                {MEDIA_H265, {1}, 1, {{5, 0}}, 1},
-                {MEDIA_H264, {0}, 1, {{4, 0}}, 1},
+                { MEDIA_H264, { 17 }, 1, { { 5, 16 } }, 1 },
+                { MEDIA_H264, { 16 }, 1, { { 20, 0 } }, 1 },
+                { MEDIA_H264, { 32 }, 1, { { 4 + 1 + 15, 16 } }, 1 },
+                { MEDIA_H264, { 33 }, 1, { { 5, 32 } }, 1 },
+                { MEDIA_H265, { 33 }, 1, { { 4 + 2 + 15, 16 } }, 1 },
+                { MEDIA_H265, { 34 }, 1, { { 6, 32 } }, 1 },
+                { MEDIA_H265, { 1 }, 1, { { 5, 0 } }, 1 },
+                { MEDIA_H264, { 0 }, 1, { { 4, 0 } }, 1 },
                 /* An access unit delimiter joins the clear run of what follows; a clear end has a
                    range of its own. */
-                {MEDIA_H264, {2, 17, 1000, 3}, 4, {{6 + 5, 16}, {4 + 1 + 7, 992}, {7, 0}}, 3},
-                {MEDIA_AAC, {100}, 1, {{0, 0}}, 0},
+                { MEDIA_H264, { 2, 17, 1000, 3 }, 4,
+                        { { 6 + 5, 16 }, { 4 + 1 + 7, 992 }, { 7, 0 } }, 3 },
+                { MEDIA_AAC, { 100 }, 1, { { 0, 0 } }, 0 },
         };
 
         (void)state;
@@ -67,9 +68,9 @@ static void test_plans(void **state)
 
 static void test_broken(void **state)
 {
-        static const uint8_t too_long[] = {0, 0, 0, 3, 0x65, 1};
-        static const uint8_t rest[] = {0, 0, 0, 1, 0x65, 0, 0, 0};
-        static const uint8_t huge[] = {255, 255, 255, 255, 0x65};
+        static const uint8_t too_long[] = { 0, 0, 0, 3, 0x65, 1 };
+        static const uint8_t rest[] = { 0, 0, 0, 1, 0x65, 0, 0, 0 };
+        static const uint8_t huge[] = { 255, 255, 255, 255, 0x65 };
         struct err e;
 
         (void)state;
@@ -91,9 +92,9 @@ static void test_many(void **state)
         (void)state;
         buf_init(&in, ACCESS_UNIT_MAX);
         for (int i = 0; i < CENC_RANGES_MAX; i++)
-                put_nals(&in, (const uint32_t[]){17}, 1);
+                put_nals(&in, (const uint32_t[]){ 17 }, 1);
         assert_int_equal(cenc_plan(MEDIA_H264, buf_bytes(&in), ranges, NULL), CENC_RANGES_MAX);
-        put_nals(&in, (const uint32_t[]){17}, 1);
+        put_nals(&in, (const uint32_t[]){ 17 }, 1);
         assert_int_equal(cenc_plan(MEDIA_H264, buf_bytes(&in), ranges, NULL), ERR_EXHAUSTED);
 }
 
@@ -105,8 +106,8 @@ static void test_long_clear_run(void **state)
         (void)state;
         buf_init(&in, ACCESS_UNIT_MAX);
         for (int i = 0; i < 7000; i++)
-                put_nals(&in, (const uint32_t[]){16}, 1);
-        put_nals(&in, (const uint32_t[]){17}, 1);
+                put_nals(&in, (const uint32_t[]){ 16 }, 1);
+        put_nals(&in, (const uint32_t[]){ 17 }, 1);
         int n = cenc_plan(MEDIA_H264, buf_bytes(&in), ranges, NULL);
         assert_int_equal(n, 3);
         assert_int_equal(ranges[0].clear, 65535);

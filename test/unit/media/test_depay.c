@@ -78,7 +78,7 @@ static void rig_write(struct rig *r, const struct access_unit *u)
 static void rig_pull(struct rig *r)
 {
         struct access_unit u;
-        struct err e = {0};
+        struct err e = { 0 };
         int n, rounds = 0;
 
         while ((n = depay_pull(r->d, &u, &e)) != ERR_AGAIN) {
@@ -99,10 +99,10 @@ static void rig_push(struct rig *r, struct bytes payload, int64_t timestamp, boo
 
         if (payload.n)
                 memcpy(copy, payload.p, payload.n);
-        depay_push(r->d, &(struct depay_packet){.payload = BYTES(copy, payload.n),
+        depay_push(r->d, &(struct depay_packet){ .payload = BYTES(copy, payload.n),
                                  .timestamp = timestamp,
                                  .marker = marker,
-                                 .lost_packets = r->lost});
+                                 .lost_packets = r->lost });
         r->lost = 0;
         rig_pull(r);
         free(copy);
@@ -228,8 +228,8 @@ static void h264_fragments(void **state)
 static void h264_refused(void **state)
 {
         (void)state;
-        const struct bytes bad[] = {LITERAL("\x78\0\5"
-                                            "ab"),
+        const struct bytes bad[] = { LITERAL("\x78\0\5"
+                                             "ab"),
                 LITERAL("\x78\0"), LITERAL("\x7c"),
                 LITERAL("\x7c\x9c"
                         "a"),
@@ -239,7 +239,7 @@ static void h264_refused(void **state)
                         "abcdef"),
                 LITERAL("\x7d\x81"
                         "ab"),
-                LITERAL("\x78\0\2\x78\0"), LITERAL("\x1f"), LITERAL("\x00\x41")};
+                LITERAL("\x78\0\2\x78\0"), LITERAL("\x1f"), LITERAL("\x00\x41") };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
                 struct rig r;
                 rig_open(&r, MEDIA_H264);
@@ -349,7 +349,7 @@ static void h265(void **state)
                         "y"),
                 4, true);
         rig_expect(&r, "[1k:46011080,280177][2k:260161626364][3l1:020178][4:020179]");
-        const struct bytes bad[] = {LITERAL("\x02\x01"), LITERAL("\x60\x01\0"),
+        const struct bytes bad[] = { LITERAL("\x02\x01"), LITERAL("\x60\x01\0"),
                 LITERAL("\x60\x01\0\x09"
                         "ab"),
                 LITERAL("\x60\x01\0\x01"
@@ -360,7 +360,7 @@ static void h265(void **state)
                 LITERAL("\x64\x01"
                         "paci"),
                 LITERAL("\x7e\x01"
-                        "abc")};
+                        "abc") };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
                 rig_open(&r, MEDIA_H265);
                 rig_push(&r, bad[i], 1, true);
@@ -376,10 +376,10 @@ static void h265_config(void **state)
 {
         (void)state;
         /* Parameter sets of fixtures/video/axis_test_640x480_h265main.mp4. */
-        static const char *const sets[] = {"40010c01ffff21400000030080000003000003007b130240",
+        static const char *const sets[] = { "40010c01ffff21400000030080000003000003007b130240",
                 ("42010121400000030080000003000003007ba0050201e16793b91283caae6e02020208006ddd000c"
                  "dfe60040"),
-                "4401c0373c046c90"};
+                "4401c0373c046c90" };
         struct rig r;
         rig_open(&r, MEDIA_H265);
         for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
@@ -439,7 +439,7 @@ static void aac(void **state)
                         "i"),
                 5, true);
         rig_expect(&r, "[1k:6162636465][3kl2:66][5kl1:69]");
-        const struct bytes bad[] = {BYTES(NULL, 0), LITERAL("\0"),
+        const struct bytes bad[] = { BYTES(NULL, 0), LITERAL("\0"),
                 LITERAL("\0\0"
                         "ab"),
                 LITERAL("\0\x0f\0\x08"
@@ -452,7 +452,7 @@ static void aac(void **state)
                 LITERAL("\xff\xff\0\x10"
                         "a"),
                 LITERAL("\0\x20\0\x28\0\x28"
-                        "abcd")};
+                        "abcd") };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
                 rig_open(&r, MEDIA_AAC);
                 rig_push(&r, bad[i], 1, true);
@@ -484,7 +484,7 @@ static void aac(void **state)
                         "cd"),
                 3, true);
         rig_expect(&r, "[1k:61]EEE");
-        struct media_config none = {.codec = MEDIA_NONE};
+        struct media_config none = { .codec = MEDIA_NONE };
         assert_int_equal(depay_new(&none, &r.d, NULL), ERR_INVALID);
         none.codec = MEDIA_AAC;
         assert_int_equal(depay_new(&none, &r.d, NULL), ERR_INVALID);
@@ -494,17 +494,17 @@ static void aac(void **state)
 static void bounded(void **state)
 {
         (void)state;
-        struct media_config config = {.codec = MEDIA_H264, .clock_rate = 90000};
+        struct media_config config = { .codec = MEDIA_H264, .clock_rate = 90000 };
         struct access_unit u;
         struct depay *d;
-        uint8_t payload[60000] = {0x7c, 0x81};
+        uint8_t payload[60000] = { 0x7c, 0x81 };
         int r = ERR_AGAIN;
         unsigned packets = 0;
         memset(payload + 2, 0xaa, sizeof payload - 2);
         assert_int_equal(depay_new(&config, &d, NULL), 0);
         while (r == ERR_AGAIN && packets++ < 400) {
                 depay_push(d, &(struct depay_packet){
-                                      .payload = BYTES(payload, sizeof payload), .timestamp = 1});
+                                      .payload = BYTES(payload, sizeof payload), .timestamp = 1 });
                 r = depay_pull(d, &u, NULL);
                 payload[1] = 0x01;
         }
@@ -513,8 +513,8 @@ static void bounded(void **state)
         assert_int_equal(depay_pull(d, &u, NULL), ERR_AGAIN);
         r = ERR_AGAIN;
         for (packets = 0; r == ERR_AGAIN && packets < 1000; packets++) {
-                depay_push(
-                        d, &(struct depay_packet){.payload = LITERAL("\x41\x01"), .timestamp = 2});
+                depay_push(d,
+                        &(struct depay_packet){ .payload = LITERAL("\x41\x01"), .timestamp = 2 });
                 r = depay_pull(d, &u, NULL);
         }
         assert_int_equal(r, ERR_EXHAUSTED);
@@ -580,10 +580,10 @@ static void capture(void **state)
         uint8_t *data = malloc(200000);
         size_t n = fread(data, 1, 200000, f);
         fclose(f);
-        struct media_config video = {.codec = MEDIA_H264, .clock_rate = 90000}, audio;
+        struct media_config video = { .codec = MEDIA_H264, .clock_rate = 90000 }, audio;
         assert_int_equal(aac_config_make(LITERAL("\x14\x90"), &audio, NULL), 0);
         struct depay *depays[2];
-        struct sum sums[2] = {{.hash = hash_new()}, {.hash = hash_new()}};
+        struct sum sums[2] = { { .hash = hash_new() }, { .hash = hash_new() } };
         hash_start(sums[0].hash);
         hash_start(sums[1].hash);
         assert_int_equal(depay_new(&audio, &depays[0], NULL), 0);
@@ -593,9 +593,9 @@ static void capture(void **state)
                 size_t frame = (size_t)p[2] << 8 | p[3];
                 unsigned track = p[1] / 2;
                 depay_push(depays[track],
-                        &(struct depay_packet){.payload = BYTES(p + 16, frame - 12),
+                        &(struct depay_packet){ .payload = BYTES(p + 16, frame - 12),
                                 .timestamp = p[8] << 24 | p[9] << 16 | p[10] << 8 | p[11],
-                                .marker = p[5] & 0x80});
+                                .marker = p[5] & 0x80 });
                 drain(depays[track], &sums[track]);
                 at += 4 + frame;
         }
@@ -614,11 +614,11 @@ static void capture(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(h264_single_and_stap),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(h264_single_and_stap),
                 cmocka_unit_test(h264_boundaries), cmocka_unit_test(h264_fragments),
                 cmocka_unit_test(h264_refused), cmocka_unit_test(loss_is_told),
                 cmocka_unit_test(start_codes_are_split), cmocka_unit_test(config_changes),
                 cmocka_unit_test(h265), cmocka_unit_test(h265_config), cmocka_unit_test(aac),
-                cmocka_unit_test(bounded), cmocka_unit_test(capture)};
+                cmocka_unit_test(bounded), cmocka_unit_test(capture) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

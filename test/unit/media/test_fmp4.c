@@ -13,25 +13,25 @@
 
 static struct fmp4_header make_header(void)
 {
-        struct fmp4_header h = {.tracks_n = 2, .head = BYTES("head", 4)};
+        struct fmp4_header h = { .tracks_n = 2, .head = BYTES("head", 4) };
 
         memset(h.kid, 0x4b, sizeof h.kid);
-        h.tracks[0] = (struct fmp4_track){.id = 1,
+        h.tracks[0] = (struct fmp4_track){ .id = 1,
                 .timescale = 90000,
-                .config = {.codec = MEDIA_H265,
+                .config = { .codec = MEDIA_H265,
                         .clock_rate = 90000,
                         .width = 1920,
                         .height = 1080,
-                        .parameters = {1, 2, 3},
-                        .parameters_n = 3}};
-        h.tracks[1] = (struct fmp4_track){.id = 2,
+                        .parameters = { 1, 2, 3 },
+                        .parameters_n = 3 } };
+        h.tracks[1] = (struct fmp4_track){ .id = 2,
                 .timescale = 48000,
-                .config = {.codec = MEDIA_AAC,
+                .config = { .codec = MEDIA_AAC,
                         .clock_rate = 48000,
                         .sample_rate = 48000,
                         .channels = 2,
-                        .parameters = {0x11, 0x90},
-                        .parameters_n = 2}};
+                        .parameters = { 0x11, 0x90 },
+                        .parameters_n = 2 } };
         return h;
 }
 
@@ -71,11 +71,11 @@ static void test_header_layout(void **state)
         struct box moov, b;
         uint64_t at = 0;
         /* docs/spec/vault.md section 3. */
-        static const uint32_t order[] = {T('m', 'v', 'h', 'd'), T('t', 'r', 'a', 'k'),
+        static const uint32_t order[] = { T('m', 'v', 'h', 'd'), T('t', 'r', 'a', 'k'),
                 T('t', 'r', 'a', 'k'), T('m', 'v', 'e', 'x'), T('p', 's', 's', 'h'),
-                T('u', 'u', 'i', 'd')};
-        static const uint8_t head_type[16] = {0xc5, 0xbc, 0xa1, 0xec, 0x3e, 0xa4, 0x42, 0xc0, 0xb3,
-                0x94, 0xfe, 0x62, 0x6b, 0x63, 0xc2, 0xcb};
+                T('u', 'u', 'i', 'd') };
+        static const uint8_t head_type[16] = { 0xc5, 0xbc, 0xa1, 0xec, 0x3e, 0xa4, 0x42, 0xc0, 0xb3,
+                0x94, 0xfe, 0x62, 0x6b, 0x63, 0xc2, 0xcb };
         static const uint8_t ftyp[] = "\0\0\0\x1c"
                                       "ftypiso6\0\0\0\1iso6cmfcmp41";
 
@@ -174,34 +174,39 @@ struct sample_fragment {
 static void make_fragment(struct sample_fragment *s)
 {
         *s = (struct sample_fragment){
-                .video = {{.size = 37,
-                                  .duration = 3600,
-                                  .composition_offset = 7200,
-                                  .key = true,
-                                  .iv = 1,
-                                  .ranges_n = 2,
-                                  .ranges_first = 0},
-                        {.size = 21,
+                .video = { { .size = 37,
+                                   .duration = 3600,
+                                   .composition_offset = 7200,
+                                   .key = true,
+                                   .iv = 1,
+                                   .ranges_n = 2,
+                                   .ranges_first = 0 },
+                        { .size = 21,
                                 .duration = 3601,
                                 .composition_offset = -3600,
                                 .iv = 2,
                                 .ranges_n = 1,
-                                .ranges_first = 2},
-                        {.size = 6, .duration = 3600, .iv = 3, .ranges_n = 1, .ranges_first = 3}},
-                .audio = {{.size = 10, .duration = 1024, .key = true, .iv = UINT64_MAX},
-                        {.size = 11, .duration = 1024, .key = true, .iv = 0}},
-                .ranges = {{5, 16}, {16, 0}, {5, 16}, {6, 0}},
+                                .ranges_first = 2 },
+                        { .size = 6,
+                                .duration = 3600,
+                                .iv = 3,
+                                .ranges_n = 1,
+                                .ranges_first = 3 } },
+                .audio = { { .size = 10, .duration = 1024, .key = true, .iv = UINT64_MAX },
+                        { .size = 11, .duration = 1024, .key = true, .iv = 0 } },
+                .ranges = { { 5, 16 }, { 16, 0 }, { 5, 16 }, { 6, 0 } },
         };
-        s->f = (struct fmp4_fragment){.sequence = 7, .tracks_n = 2};
-        s->f.tracks[0] = (struct fmp4_fragment_track){.id = 1,
+        s->f = (struct fmp4_fragment){ .sequence = 7, .tracks_n = 2 };
+        s->f.tracks[0] = (struct fmp4_fragment_track){ .id = 1,
                 .decode_time = (1ull << 40) + 5,
                 .samples_n = 3,
                 .samples = s->video,
                 .ranges = s->ranges,
                 .ranges_total = 4,
-                .bytes = 64};
+                .bytes = 64 };
         s->f.tracks[1] = (struct fmp4_fragment_track){
-                .id = 2, .decode_time = 99, .samples_n = 2, .samples = s->audio, .bytes = 21};
+                .id = 2, .decode_time = 99, .samples_n = 2, .samples = s->audio, .bytes = 21
+        };
 }
 
 static void assert_fragments_equal(const struct fmp4_fragment *a, const struct fmp4_fragment *b)
@@ -227,7 +232,7 @@ static void assert_fragments_equal(const struct fmp4_fragment *a, const struct f
 static void test_moof_round_trip(void **state)
 {
         CLEANUP(buf_done) struct buf out;
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = { 0 };
         struct sample_fragment s;
         struct err e;
 
@@ -276,8 +281,8 @@ static void test_moof_bytes(void **state)
 
 static void test_closing_moof(void **state)
 {
-        struct fmp4_fragment f = {.sequence = 3};
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = {0};
+        struct fmp4_fragment f = { .sequence = 3 };
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = { 0 };
         CLEANUP(buf_done) struct buf out;
 
         (void)state;
@@ -293,21 +298,22 @@ static void test_closing_moof(void **state)
 static void test_many_ranges(void **state)
 {
         CLEANUP(buf_done) struct buf out;
-        CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = {0};
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = { 0 };
         struct cenc_range ranges[41];
         struct fmp4_sample sample = {
-                .size = 41 * 21, .duration = 3600, .key = true, .ranges_n = 41};
-        struct fmp4_fragment f = {.sequence = 1, .tracks_n = 1};
+                .size = 41 * 21, .duration = 3600, .key = true, .ranges_n = 41
+        };
+        struct fmp4_fragment f = { .sequence = 1, .tracks_n = 1 };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
-                ranges[i] = (struct cenc_range){5, 16};
-        f.tracks[0] = (struct fmp4_fragment_track){.id = 1,
+                ranges[i] = (struct cenc_range){ 5, 16 };
+        f.tracks[0] = (struct fmp4_fragment_track){ .id = 1,
                 .samples_n = 1,
                 .samples = &sample,
                 .ranges = ranges,
                 .ranges_total = 41,
-                .bytes = sample.size};
+                .bytes = sample.size };
         buf_init(&out, 1 << 16);
         assert_int_equal(fmp4_write_moof(&f, &out, NULL), 0);
         assert_null(memmem(out.p, out.n, "saiz", 4));
@@ -368,7 +374,7 @@ static void test_moof_every_bit(void **state)
         assert_int_equal(fmp4_write_moof(&s.f, &out, NULL), 0);
         unsigned refused = 0;
         for (size_t bit = 0; bit < out.n * 8; bit++) {
-                CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = {0};
+                CLEANUP(fmp4_fragment_done) struct fmp4_fragment back = { 0 };
                 CLEANUP(buf_done) struct buf again;
                 out.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
                 buf_init(&again, 1 << 16);
@@ -390,16 +396,16 @@ static void test_moof_every_bit(void **state)
 static void test_index_bytes(void **state)
 {
         static const struct fmp4_index_entry entries[] = {
-                {.offset = 8192,
+                { .offset = 8192,
                         .moof_offset = 8200,
                         .decode_time = 0,
                         .duration = 3600,
-                        .key = true},
-                {.offset = 12288,
+                        .key = true },
+                { .offset = 12288,
                         .moof_offset = 12288,
                         .decode_time = 3600,
                         .duration = 1800,
-                        .key = false},
+                        .key = false },
         };
         static const uint8_t sidx[] = "\0\0\0\x40sidx\1\0\0\0\0\0\0\1\0\1\x5f\x90\0\0\0\0\0\0\0\0"
                                       "\0\0\0\0\0\0\x15\xc0\0\0\0\2"
@@ -436,8 +442,8 @@ static void test_index_limits(void **state)
 
         (void)state;
         for (unsigned i = 0; i < ARRAY_LEN(entries); i++)
-                entries[i] = (struct fmp4_index_entry){
-                        .offset = 4096ull * (i + 1), .moof_offset = 4096ull * (i + 1)};
+                entries[i] = (struct fmp4_index_entry){ .offset = 4096ull * (i + 1),
+                        .moof_offset = 4096ull * (i + 1) };
         buf_init(&out, 1 << 16);
         uint64_t end = 4096ull * (FMP4_FRAGMENTS_MAX + 1);
         assert_int_equal(

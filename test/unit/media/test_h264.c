@@ -26,17 +26,17 @@ static const struct {
         uint32_t width, height;
         uint8_t profile, level;
 } known[] = {
-        {"6764000cac3b50b04b420000030002000003003d08", 352, 288, 100, 12},
-        {"6742c028d900780227e584000003000400000300f03c60c920", 1920, 1080, 66, 40},
-        {"67640029ac133140780447de03ea020203e000000300200000065280", 1920, 1080, 100, 41},
-        {"67640032ad84010c20086100430802184010c200843b5014005ad370101014000003000400000300a210",
-                2560, 1440, 100, 50},
-        {"674d00299a6403c0113f2e02dc04040500000303e80000c350e86000bab40002eac4bbcb8d0c00175680005d5"
-         "8977970a0",
-                1920, 1080, 77, 41},
+        { "6764000cac3b50b04b420000030002000003003d08", 352, 288, 100, 12 },
+        { "6742c028d900780227e584000003000400000300f03c60c920", 1920, 1080, 66, 40 },
+        { "67640029ac133140780447de03ea020203e000000300200000065280", 1920, 1080, 100, 41 },
+        { "67640032ad84010c20086100430802184010c200843b5014005ad370101014000003000400000300a210",
+                2560, 1440, 100, 50 },
+        { "674d00299a6403c0113f2e02dc04040500000303e80000c350e86000bab40002eac4bbcb8d0c00175680005d5"
+          "8977970a0",
+                1920, 1080, 77, 41 },
         /* fixtures video: ffprobe says 640x360 and 768x432. */
-        {"6764001eacd940a02ff97011000003000600000301660f162d96", 640, 360, 100, 30},
-        {"6742801696540601bd350606064000000300400000066101", 768, 432, 66, 22},
+        { "6764001eacd940a02ff97011000003000600000301660f162d96", 640, 360, 100, 30 },
+        { "6742801696540601bd350606064000000300400000066101", 768, 432, 66, 22 },
 };
 
 static void sizes(void **state)
@@ -60,7 +60,7 @@ static void refused(void **state)
 {
         (void)state;
         uint8_t nal[256];
-        struct h264_sps s = {.width = 3};
+        struct h264_sps s = { .width = 3 };
         size_t n = unhex(nal, known[0].hex);
         for (size_t cut = 0; cut < 8; cut++) {
                 uint8_t *copy = malloc(cut ? cut : 1);
@@ -135,7 +135,7 @@ static void pictures(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(refused),
-                cmocka_unit_test(records), cmocka_unit_test(pictures)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(sizes), cmocka_unit_test(refused),
+                cmocka_unit_test(records), cmocka_unit_test(pictures) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,20 +27,20 @@ static const struct {
         uint32_t width, height;
         uint8_t level;
 } known[] = {
-        {"420101016000000300900000030000030078a003c08010e596666924cae010000003001000000301e080",
-                1920, 1080, 120},
-        {"420101040800000300980800000300005d9000501005a2294b7494985ffe00020002d40404041000000300100"
-         "0000301e080",
-                1280, 720, 93},
-        {"4201010140000003000003000003000003007ba003c0801107cb96b4a42592e3016a020202080000030008000"
-         "00301e3002ef2880007270"
-         "c0000989682",
-                1920, 1080, 123},
-        {"420101016000000300b0000003000003005da00280802d1636b924cbf0080000030008000003019508", 1280,
-                720, 93},
-        {"42010121400000030080000003000003007ba0050201e16793b91283caae6e02020208", 640, 480, 123},
-        {"42010101600000030090000003000003005aa006020090596566924cae680800000300080000030050", 768,
-                576, 90},
+        { "420101016000000300900000030000030078a003c08010e596666924cae010000003001000000301e080",
+                1920, 1080, 120 },
+        { "420101040800000300980800000300005d9000501005a2294b7494985ffe00020002d40404041000000300100"
+          "0000301e080",
+                1280, 720, 93 },
+        { "4201010140000003000003000003000003007ba003c0801107cb96b4a42592e3016a020202080000030008000"
+          "00301e3002ef2880007270"
+          "c0000989682",
+                1920, 1080, 123 },
+        { "420101016000000300b0000003000003005da00280802d1636b924cbf0080000030008000003019508",
+                1280, 720, 93 },
+        { "42010121400000030080000003000003007ba0050201e16793b91283caae6e02020208", 640, 480, 123 },
+        { "42010101600000030090000003000003005aa006020090596566924cae680800000300080000030050", 768,
+                576, 90 },
 };
 
 static void sizes(void **state)
@@ -77,7 +77,7 @@ static void refused(void **state)
 {
         (void)state;
         uint8_t nal[256];
-        struct h265_sps s = {.width = 3};
+        struct h265_sps s = { .width = 3 };
         size_t n = unhex(nal, known[0].hex);
         for (size_t cut = 0; cut < 22; cut++) {
                 uint8_t *copy = malloc(cut ? cut : 1);
@@ -150,7 +150,7 @@ static void types(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(sub_layers),
-                cmocka_unit_test(refused), cmocka_unit_test(records), cmocka_unit_test(types)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(sizes), cmocka_unit_test(sub_layers),
+                cmocka_unit_test(refused), cmocka_unit_test(records), cmocka_unit_test(types) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

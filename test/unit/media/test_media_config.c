@@ -15,7 +15,7 @@
 static struct media_config of_sdp(const char *encoding, uint32_t rate, const char *fmtp)
 {
         struct media_config c;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (media_config_of_sdp(bytes_str(encoding), rate, 1, bytes_str(fmtp), &c, &e) < 0)
                 fail_msg("%s %s: %s", encoding, fmtp, e.text);
@@ -31,24 +31,24 @@ static void cameras(void **state)
                 const char *encoding, *fmtp;
                 uint32_t width, height;
         } cases[] = {
-                {"H264",
+                { "H264",
                         "packetization-mode=1;profile-level-id=42C01E;sprop-parameter-sets="
                         "Z0LAHtkDxWhAAAADAEAAAAwDxYuS,"
                         "aMuMsg==",
-                        240, 160},
-                {"H264",
+                        240, 160 },
+                { "H264",
                         "profile-level-id=420029; packetization-mode=1; "
                         "sprop-parameter-sets=Z00AKZpkA8ARPyzUBAQFAAADA+gAAOpgBA==,aO48gA==",
-                        1920, 1080},
-                {"h264", "packetization-mode=1; sprop-parameter-sets=J2QAH6xWwYBp+kA=,KO48sA==",
-                        384, 830},
-                {"H265",
+                        1920, 1080 },
+                { "h264", "packetization-mode=1; sprop-parameter-sets=J2QAH6xWwYBp+kA=,KO48sA==",
+                        384, 830 },
+                { "H265",
                         "packetization-mode=0;profile-space=0;profile-id=1;tier-flag=0;level-id="
                         "153;"
                         "sprop-vps=QAEMAf//AUAAAAMAAAMAAAMAAAMAmawJ;"
                         "sprop-sps=QgEBAUAAAAMAAAMAAAMAAAMAmaACgIAsH+Wu5Gwa5VE1BQYFAIA=;sprop-pps="
                         "RAHAc8BBgwk=",
-                        1280, 704},
+                        1280, 704 },
         };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct media_config c = of_sdp(cases[i].encoding, 90000, cases[i].fmtp);
@@ -61,10 +61,10 @@ static void cameras(void **state)
 static void sets_may_be_missing(void **state)
 {
         (void)state;
-        static const char *const cases[] = {"", "packetization-mode=1",
+        static const char *const cases[] = { "", "packetization-mode=1",
                 "sprop-parameter-sets=", "sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS",
                 "sprop-parameter-sets=####,aMuMsg==", "sprop-parameter-sets=,,,;;;=;=,",
-                "sprop-parameter-sets=AAAA,AAAA"};
+                "sprop-parameter-sets=AAAA,AAAA" };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct media_config c = of_sdp("H264", 90000, cases[i]);
                 assert_int_equal(c.codec, MEDIA_H264);
@@ -98,16 +98,16 @@ static void audio(void **state)
                 uint32_t rate;
                 int code;
         } bad[] = {
-                {"PCMA", "", 8000, ERR_NOT_FOUND},
-                {"", "", 0, ERR_NOT_FOUND},
-                {"vnd.onvif.metadata", "", 90000, ERR_NOT_FOUND},
-                {"MPEG4-GENERIC", "mode=AAC-lbr;config=1490", 12000, ERR_INVALID},
-                {"MPEG4-GENERIC", "mode=AAC-hbr;sizelength=6;config=1490", 12000, ERR_INVALID},
-                {"MPEG4-GENERIC", "mode=AAC-hbr", 12000, ERR_INVALID},
-                {"MPEG4-GENERIC", "mode=AAC-hbr;config=149", 12000, ERR_INVALID},
-                {"MPEG4-GENERIC", "mode=AAC-hbr;config=xyzz", 12000, ERR_INVALID},
-                {"H264", "packetization-mode=2", 90000, ERR_INVALID},
-                {"H264", "", 8000, ERR_INVALID},
+                { "PCMA", "", 8000, ERR_NOT_FOUND },
+                { "", "", 0, ERR_NOT_FOUND },
+                { "vnd.onvif.metadata", "", 90000, ERR_NOT_FOUND },
+                { "MPEG4-GENERIC", "mode=AAC-lbr;config=1490", 12000, ERR_INVALID },
+                { "MPEG4-GENERIC", "mode=AAC-hbr;sizelength=6;config=1490", 12000, ERR_INVALID },
+                { "MPEG4-GENERIC", "mode=AAC-hbr", 12000, ERR_INVALID },
+                { "MPEG4-GENERIC", "mode=AAC-hbr;config=149", 12000, ERR_INVALID },
+                { "MPEG4-GENERIC", "mode=AAC-hbr;config=xyzz", 12000, ERR_INVALID },
+                { "H264", "packetization-mode=2", 90000, ERR_INVALID },
+                { "H264", "", 8000, ERR_INVALID },
         };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++)
                 assert_int_equal(media_config_of_sdp(bytes_str(bad[i].encoding), bad[i].rate, 1,
@@ -122,15 +122,16 @@ static void there_and_back(void **state)
         static const struct {
                 const char *encoding, *fmtp;
         } cases[] = {
-                {"H264", "packetization-mode=1;profile-level-id=42C01E;"
-                         "sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg=="},
-                {"H265", "sprop-vps=QAEMAf//AUAAAAMAAAMAAAMAAAMAmawJ;"
-                         "sprop-sps=QgEBAUAAAAMAAAMAAAMAAAMAmaACgIAsH+Wu5Gwa5VE1BQYFAIA=;sprop-pps="
-                         "RAHAc8BBgwk="},
-                {"MPEG4-GENERIC",
+                { "H264", "packetization-mode=1;profile-level-id=42C01E;"
+                          "sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==" },
+                { "H265",
+                        "sprop-vps=QAEMAf//AUAAAAMAAAMAAAMAAAMAmawJ;"
+                        "sprop-sps=QgEBAUAAAAMAAAMAAAMAAAMAmaACgIAsH+Wu5Gwa5VE1BQYFAIA=;sprop-pps="
+                        "RAHAc8BBgwk=" },
+                { "MPEG4-GENERIC",
                         "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;"
-                        "indexdeltalength=3;config=1490"},
-                {"H264", "packetization-mode=1"},
+                        "indexdeltalength=3;config=1490" },
+                { "H264", "packetization-mode=1" },
         };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct buf out;
@@ -162,8 +163,8 @@ static void there_and_back(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(cameras),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(cameras),
                 cmocka_unit_test(sets_may_be_missing), cmocka_unit_test(audio),
-                cmocka_unit_test(there_and_back)};
+                cmocka_unit_test(there_and_back) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,9 +23,9 @@ static void lengths(void **state)
         assert_int_equal(nal.p[0], 'c');
         assert_false(nal_next(&rest, &nal));
         assert_int_equal(rest.n, 0);
-        const struct bytes bad[] = {LITERAL("\0\0\0"), LITERAL("\0\0\0\2a"), LITERAL("\0\0\0\0"),
+        const struct bytes bad[] = { LITERAL("\0\0\0"), LITERAL("\0\0\0\2a"), LITERAL("\0\0\0\0"),
                 LITERAL("\xff\xff\xff\xff"
-                        "a")};
+                        "a") };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
                 rest = bad[i];
                 assert_false(nal_next(&rest, &nal));
@@ -57,12 +57,12 @@ static void start_codes(void **state)
 static void golomb(void **state)
 {
         (void)state;
-        static const uint8_t codes[] = {0xa6, 0x42, 0x80}; /* 1 010 011 0 0100 0010 1... */
+        static const uint8_t codes[] = { 0xa6, 0x42, 0x80 }; /* 1 010 011 0 0100 0010 1... */
         struct nal_bits b = nal_bits_of(BYTES(codes, 3));
         for (uint32_t i = 0; i < 5; i++)
                 assert_int_equal(nal_bits_ue(&b), i);
         b = nal_bits_of(BYTES(codes, 3));
-        static const int32_t expected[] = {0, 1, -1, 2, -2};
+        static const int32_t expected[] = { 0, 1, -1, 2, -2 };
         for (size_t i = 0; i < 5; i++)
                 assert_int_equal(nal_bits_se(&b), expected[i]);
         assert_false(b.bad);
@@ -96,7 +96,8 @@ static void emulation_prevention(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(lengths), cmocka_unit_test(start_codes),
-                cmocka_unit_test(golomb), cmocka_unit_test(emulation_prevention)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(lengths),
+                cmocka_unit_test(start_codes), cmocka_unit_test(golomb),
+                cmocka_unit_test(emulation_prevention) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

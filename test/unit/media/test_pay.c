@@ -127,7 +127,7 @@ static void refused(void **state)
 {
         (void)state;
         struct packets *all = calloc(1, sizeof *all);
-        uint8_t large[8192] = {0};
+        uint8_t large[8192] = { 0 };
         assert_int_equal(pay_unit(MEDIA_H264, LITERAL("\0\0\0\2a"), 1400, on_packet, all, NULL),
                 ERR_INVALID);
         assert_int_equal(
@@ -171,12 +171,12 @@ static size_t random_unit(enum media_codec codec, uint32_t *seed, uint8_t *to)
         }
         for (unsigned nals = 1 + next(seed) % 5; nals > 0; nals--) {
                 size_t n = 3 + next(seed) % (next(seed) % 4 ? 60 : 9000);
-                static const uint8_t h264[] = {0x06, 0x41, 0x65, 0x09},
-                                     h265[] = {0x4e, 0x02, 0x26, 0x46};
+                static const uint8_t h264[] = { 0x06, 0x41, 0x65, 0x09 },
+                                     h265[] = { 0x4e, 0x02, 0x26, 0x46 };
                 uint8_t type = codec == MEDIA_H264 ? h264[next(seed) % 4] : h265[next(seed) % 4];
                 if (nals == 1)
                         type = codec == MEDIA_H264 ? 0x41 : 0x02;
-                memcpy(to + at, (uint8_t[]){0, 0, (uint8_t)(n >> 8), (uint8_t)n, type, 0x01}, 6);
+                memcpy(to + at, (uint8_t[]){ 0, 0, (uint8_t)(n >> 8), (uint8_t)n, type, 0x01 }, 6);
                 for (size_t i = 2; i < n; i++)
                         to[at + 4 + i] = (uint8_t)(next(seed) | 2);
                 at += 4 + n;
@@ -186,7 +186,7 @@ static size_t random_unit(enum media_codec codec, uint32_t *seed, uint8_t *to)
 
 static struct depay *depay_of(enum media_codec codec)
 {
-        struct media_config config = {.codec = codec, .clock_rate = 90000};
+        struct media_config config = { .codec = codec, .clock_rate = 90000 };
         struct depay *d;
 
         if (codec == MEDIA_AAC)
@@ -199,7 +199,7 @@ static struct depay *depay_of(enum media_codec codec)
 static void round_trip(void **state)
 {
         (void)state;
-        static const enum media_codec codecs[] = {MEDIA_H264, MEDIA_H265, MEDIA_AAC};
+        static const enum media_codec codecs[] = { MEDIA_H264, MEDIA_H265, MEDIA_AAC };
         struct packets *all = calloc(1, sizeof *all);
         uint8_t *unit = malloc(60000);
         uint32_t seed = 4711;
@@ -214,11 +214,11 @@ static void round_trip(void **state)
                                             NULL) > 0);
                         for (unsigned i = 0; i < all->n; i++) {
                                 assert_true(all->packet[i].n <= payload_max);
-                                depay_push(
-                                        d, &(struct depay_packet){.payload = BYTES(all->packet[i].p,
-                                                                          all->packet[i].n),
-                                                   .timestamp = t * 3600,
-                                                   .marker = all->packet[i].marker});
+                                depay_push(d,
+                                        &(struct depay_packet){ .payload = BYTES(all->packet[i].p,
+                                                                        all->packet[i].n),
+                                                .timestamp = t * 3600,
+                                                .marker = all->packet[i].marker });
                                 int r = depay_pull(d, &out, NULL);
                                 assert_int_equal(r, i + 1 == all->n ? 0 : ERR_AGAIN);
                         }
@@ -278,12 +278,12 @@ static void dropped_packets(void **state)
                                         dropped++;
                                         continue;
                                 }
-                                depay_push(
-                                        d, &(struct depay_packet){.payload = BYTES(all->packet[i].p,
-                                                                          all->packet[i].n),
-                                                   .timestamp = t * 3600,
-                                                   .marker = all->packet[i].marker,
-                                                   .lost_packets = pending});
+                                depay_push(d,
+                                        &(struct depay_packet){ .payload = BYTES(all->packet[i].p,
+                                                                        all->packet[i].n),
+                                                .timestamp = t * 3600,
+                                                .marker = all->packet[i].marker,
+                                                .lost_packets = pending });
                                 pending = 0;
                                 while ((r = depay_pull(d, &out, NULL)) != ERR_AGAIN) {
                                         assert_int_equal(r, 0);
@@ -315,7 +315,7 @@ static void dropped_packets(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(refused),
-                cmocka_unit_test(round_trip), cmocka_unit_test(dropped_packets)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(known), cmocka_unit_test(refused),
+                cmocka_unit_test(round_trip), cmocka_unit_test(dropped_packets) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

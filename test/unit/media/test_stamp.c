@@ -8,7 +8,8 @@
 #include "media/stamp.h"
 
 static const struct stamp sample = {
-        .camera = "lobby-7", .counter = 0x1234, .wall_us = 1795361401221000};
+        .camera = "lobby-7", .counter = 0x1234, .wall_us = 1795361401221000
+};
 
 static void test_bytes_as_the_standards_say(void **state)
 {
@@ -33,14 +34,14 @@ static void test_bytes_as_the_standards_say(void **state)
 static void test_round_trip(void **state)
 {
         static const struct stamp stamps[] = {
-                {.camera = "a", .counter = 0, .wall_us = 0},
-                {.camera = "cam255", .counter = UINT64_MAX, .wall_us = INT64_MAX},
-                {.camera = "x", .counter = 1, .wall_us = -1},
-                {.camera = "a23456789-123456789-123456789-123456789-123456789-123456789-12z",
+                { .camera = "a", .counter = 0, .wall_us = 0 },
+                { .camera = "cam255", .counter = UINT64_MAX, .wall_us = INT64_MAX },
+                { .camera = "x", .counter = 1, .wall_us = -1 },
+                { .camera = "a23456789-123456789-123456789-123456789-123456789-123456789-12z",
                         .counter = 7,
-                        .wall_us = 9},
+                        .wall_us = 9 },
         };
-        static const enum media_codec codecs[] = {MEDIA_H264, MEDIA_H265};
+        static const enum media_codec codecs[] = { MEDIA_H264, MEDIA_H265 };
         uint8_t nal[STAMP_NAL_ROOM];
         struct stamp got;
 
@@ -83,7 +84,7 @@ static void test_hostile(void **state)
 {
         uint8_t nal[STAMP_NAL_ROOM], copy[STAMP_NAL_ROOM];
         const size_t n = stamp_format(MEDIA_H264, 1, &sample, nal);
-        struct stamp got = {.counter = 99};
+        struct stamp got = { .counter = 99 };
 
         (void)state;
         for (size_t cut = 0; cut + 1 < n; cut++)

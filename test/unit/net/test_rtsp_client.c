@@ -117,8 +117,8 @@ static void on_end(void *owner, const struct err *why, enum tls_refusal refusal)
                 loop_stop(s->loop);
 }
 
-static const struct rtsp_client_events client_events = {
-        on_secure, on_describe, on_play, on_packet, on_end};
+static const struct rtsp_client_events client_events = { on_secure, on_describe, on_play, on_packet,
+        on_end };
 
 static void on_guard(void *owner)
 {
@@ -149,14 +149,14 @@ static void scene_init(struct scene *s)
         digest_client_init(&s->auth, true);
         buf_init(&s->payloads, 1 << 20);
         s->want = 1;
-        s->options = (struct rtsp_client_options){.step_ms = 2000};
+        s->options = (struct rtsp_client_options){ .step_ms = 2000 };
 }
 
 static void scene_connect(
         struct scene *s, const struct scripted_step *steps, unsigned n, unsigned piece_bytes)
 {
         struct tls *t;
-        struct err e = {0};
+        struct err e = { 0 };
         int fd[2];
 
         s->options.url = &s->url;
@@ -191,7 +191,7 @@ static void on_settled(void *owner)
 /* What is under way arrives. */
 static void scene_settle(struct scene *s, unsigned ms)
 {
-        struct timer t = {0};
+        struct timer t = { 0 };
 
         timer_start(&t, s->loop, ms, 0, on_settled, s->loop);
         scene_run(s);
@@ -247,7 +247,7 @@ static struct bytes packets(struct buf *b, unsigned from, unsigned n, uint8_t ch
  * and all at once. */
 static void test_session_in_pieces(void **state)
 {
-        static const unsigned pieces[] = {1, 3, 0};
+        static const unsigned pieces[] = { 1, 3, 0 };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
@@ -257,11 +257,11 @@ static void test_session_in_pieces(void **state)
                 buf_init(&b, 65536);
                 packets(&b, 0, 10, 0);
                 packets(&b, 0, 10, 2);
-                const struct scripted_step steps[] = {OPTIONS_STEP,
-                        {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                        {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                        {.method = "SETUP", .status = SET_UP(2, "2-3")},
-                        {.method = "PLAY", .status = PLAYS, .after = buf_bytes(&b)}};
+                const struct scripted_step steps[] = { OPTIONS_STEP,
+                        { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                        { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                        { .method = "SETUP", .status = SET_UP(2, "2-3") },
+                        { .method = "PLAY", .status = PLAYS, .after = buf_bytes(&b) } };
 
                 scene_init(&s);
                 s.want = 2;
@@ -307,10 +307,10 @@ static void test_channels_as_the_camera_likes(void **state)
         buf_init(&b, 65536);
         packets(&b, 0, 3, 0); /* nobody's */
         packets(&b, 0, 4, 10);
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "10-11")},
-                {.method = "PLAY", .status = PLAYS, .after = buf_bytes(&b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "10-11") },
+                { .method = "PLAY", .status = PLAYS, .after = buf_bytes(&b) } };
 
         scene_init(&s);
         s.keep_going = true;
@@ -330,10 +330,10 @@ static void test_channels_as_the_camera_likes(void **state)
 
 static void test_same_channel_twice_is_refused(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "SETUP", .status = SET_UP(2, "1-2")}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "SETUP", .status = SET_UP(2, "1-2") } };
         struct scene s;
 
         (void)state;
@@ -348,11 +348,11 @@ static void test_same_channel_twice_is_refused(void **state)
 /* Media outside of the TLS connection would be media in the clear. */
 static void test_udp_is_refused(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP",
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP",
                         .status = "200 OK\r\nSession: 1\r\nTransport: "
-                                  "RTP/AVP;unicast;client_port=5000-5001"}};
+                                  "RTP/AVP;unicast;client_port=5000-5001" } };
         struct scene s;
 
         (void)state;
@@ -374,10 +374,10 @@ static void test_garbage_between_packets(void **state)
         packets(&b, 0, 5, 0);
         assert_int_equal(buf_append(&b, BYTES(garbage, sizeof garbage), NULL), 0);
         packets(&b, 5, 5, 0);
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS, .after = buf_bytes(&b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS, .after = buf_bytes(&b) } };
 
         scene_init(&s);
         s.keep_going = true;
@@ -399,11 +399,11 @@ static void test_packets_before_the_answer(void **state)
         (void)state;
         buf_init(&b, 65536);
         packets(&b, 0, 3, 0);
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = NULL, .after = buf_bytes(&b)},
-                {.status = PLAYS, .after = buf_bytes(&b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = NULL, .after = buf_bytes(&b) },
+                { .status = PLAYS, .after = buf_bytes(&b) } };
 
         scene_init(&s);
         s.keep_going = true;
@@ -421,13 +421,13 @@ static void test_packets_before_the_answer(void **state)
 
 static void test_strongest_challenge(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE",
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE",
                         .status = "401 Unauthorized\r\n" BASIC_OFFER "\r\n" MD5_OFFER
-                                  "\r\n" SHA_OFFER},
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS}};
+                                  "\r\n" SHA_OFFER },
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS } };
         struct scene s;
 
         (void)state;
@@ -445,16 +445,16 @@ static void test_strongest_challenge(void **state)
 
 static void test_no_step_down(void **state)
 {
-        static const char *const later[] = {
-                "401 Unauthorized\r\n" BASIC_OFFER, "401 Unauthorized\r\n" MD5_OFFER};
+        static const char *const later[] = { "401 Unauthorized\r\n" BASIC_OFFER,
+                "401 Unauthorized\r\n" MD5_OFFER };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(later); i++) {
-                const struct scripted_step first[] = {OPTIONS_STEP,
-                        {.method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER},
-                        {.method = "DESCRIBE", .status = later[i]}};
-                const struct scripted_step second[] = {
-                        OPTIONS_STEP, {.method = "DESCRIBE", .status = later[i]}};
+                const struct scripted_step first[] = { OPTIONS_STEP,
+                        { .method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER },
+                        { .method = "DESCRIBE", .status = later[i] } };
+                const struct scripted_step second[] = { OPTIONS_STEP,
+                        { .method = "DESCRIBE", .status = later[i] } };
                 struct scene s;
 
                 scene_init(&s);
@@ -479,9 +479,9 @@ static void test_no_step_down(void **state)
  * it, not. */
 static void test_basic_alone(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = "401 Unauthorized\r\n" BASIC_OFFER},
-                {.method = "DESCRIBE", .status = "404 Not Found"}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = "401 Unauthorized\r\n" BASIC_OFFER },
+                { .method = "DESCRIBE", .status = "404 Not Found" } };
         struct scene s;
 
         (void)state;
@@ -507,14 +507,14 @@ static void test_basic_alone(void **state)
 
 static void test_wrong_password_and_endless_challenges(void **state)
 {
-        const struct scripted_step wrong[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER},
-                {.method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER}};
+        const struct scripted_step wrong[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER },
+                { .method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER } };
         /* Always stale: a camera that gathers answers. */
-        const struct scripted_step stale = {
-                .method = "DESCRIBE", .status = "401 Unauthorized\r\n" SHA_OFFER ", stale=true"};
-        const struct scripted_step endless[] = {
-                OPTIONS_STEP, stale, stale, stale, stale, stale, stale, stale, stale};
+        const struct scripted_step stale = { .method = "DESCRIBE",
+                .status = "401 Unauthorized\r\n" SHA_OFFER ", stale=true" };
+        const struct scripted_step endless[] = { OPTIONS_STEP, stale, stale, stale, stale, stale,
+                stale, stale, stale };
         struct scene s;
 
         (void)state;
@@ -543,15 +543,15 @@ static void test_wrong_password_and_endless_challenges(void **state)
 
 static void test_redirects_are_refused(void **state)
 {
-        const struct scripted_step moved[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE",
-                        .status = "302 Moved\r\nLocation: rtsp://10.0.0.1/\x01secret"}};
-        const struct scripted_step asked[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE",
+        const struct scripted_step moved[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE",
+                        .status = "302 Moved\r\nLocation: rtsp://10.0.0.1/\x01secret" } };
+        const struct scripted_step asked[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE",
                         .status = NULL,
-                        .after = {(const uint8_t *)"REDIRECT * RTSP/1.0\r\nCSeq: 9\r\nLocation: "
-                                                   "rtsp://10.0.0.1/\r\n\r\n",
-                                61}}};
+                        .after = { (const uint8_t *)"REDIRECT * RTSP/1.0\r\nCSeq: 9\r\nLocation: "
+                                                    "rtsp://10.0.0.1/\r\n\r\n",
+                                61 } } };
         struct scene s;
 
         (void)state;
@@ -577,17 +577,17 @@ static void test_description_cannot_send_us_elsewhere(void **state)
                 const char *says; /* NULL: goes on, to: */
                 const char *setup;
         } cases[] = {
-                {"200 OK\r\nContent-Base: rtsps://10.1.2.3:8322/main/", "trackID=1", "another host",
-                        NULL},
-                {"200 OK", "rtsps://10.1.2.3:8322/main/1", "another host", NULL},
-                {"200 OK", "rtsps://127.0.0.1:22/main/1", "another port", NULL},
+                { "200 OK\r\nContent-Base: rtsps://10.1.2.3:8322/main/", "trackID=1",
+                        "another host", NULL },
+                { "200 OK", "rtsps://10.1.2.3:8322/main/1", "another host", NULL },
+                { "200 OK", "rtsps://127.0.0.1:22/main/1", "another port", NULL },
                 /* not an RTSP address, so a name below our own */
-                {"200 OK\r\nContent-Base: http://10.1.2.3/", "http://10.1.2.3/admin", NULL,
-                        "rtsps://127.0.0.1:8322/main/http://10.1.2.3/admin"},
-                {"200 OK\r\nContent-Base: rtsp://127.0.0.1/main/", "trackID=1", NULL,
-                        "rtsps://127.0.0.1:8322/main/trackID=1"},
-                {"200 OK", "/other/1", NULL, "rtsps://127.0.0.1:8322/other/1"},
-                {"200 OK", "rtsp://127.0.0.1:8322/abs/1", NULL, "rtsps://127.0.0.1:8322/abs/1"},
+                { "200 OK\r\nContent-Base: http://10.1.2.3/", "http://10.1.2.3/admin", NULL,
+                        "rtsps://127.0.0.1:8322/main/http://10.1.2.3/admin" },
+                { "200 OK\r\nContent-Base: rtsp://127.0.0.1/main/", "trackID=1", NULL,
+                        "rtsps://127.0.0.1:8322/main/trackID=1" },
+                { "200 OK", "/other/1", NULL, "rtsps://127.0.0.1:8322/other/1" },
+                { "200 OK", "rtsp://127.0.0.1:8322/abs/1", NULL, "rtsps://127.0.0.1:8322/abs/1" },
         };
 
         (void)state;
@@ -599,9 +599,9 @@ static void test_description_cannot_send_us_elsewhere(void **state)
                         "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 "
                         "H264/90000\r\na=control:%s\r\n",
                         cases[i].control);
-                const struct scripted_step steps[] = {OPTIONS_STEP,
-                        {.method = "DESCRIBE", .status = cases[i].status, .body = sdp},
-                        {.method = "SETUP", .status = "454 Stop Here"}};
+                const struct scripted_step steps[] = { OPTIONS_STEP,
+                        { .method = "DESCRIBE", .status = cases[i].status, .body = sdp },
+                        { .method = "SETUP", .status = "454 Stop Here" } };
 
                 scene_init(&s);
                 RUN_TO_END(&s, steps);
@@ -622,12 +622,12 @@ static void test_description_cannot_send_us_elsewhere(void **state)
 
 static void test_steps_have_limits(void **state)
 {
-        const struct scripted_step slow[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP, .wait_ms = 4000}};
-        const struct scripted_step cut[] = {
-                OPTIONS_STEP, {.method = "DESCRIBE", .status = NULL, .close = true}};
-        const struct scripted_step noise[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = "200 OK", .body = "<html>hello</html>"}};
+        const struct scripted_step slow[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP, .wait_ms = 4000 } };
+        const struct scripted_step cut[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = NULL, .close = true } };
+        const struct scripted_step noise[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = "200 OK", .body = "<html>hello</html>" } };
         struct scene s;
 
         (void)state;
@@ -653,11 +653,11 @@ static void test_steps_have_limits(void **state)
 /* A camera without OPTIONS still plays. */
 static void test_options_may_fail(void **state)
 {
-        const struct scripted_step steps[] = {
-                {.method = "OPTIONS", .status = "501 Not Implemented"},
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS}};
+        const struct scripted_step steps[] = { { .method = "OPTIONS",
+                                                       .status = "501 Not Implemented" },
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS } };
         struct scene s;
 
         (void)state;
@@ -676,22 +676,22 @@ static void test_keep_alive(void **state)
                 const char *options, *first, *second;
                 const char *first_answer;
         } cases[] = {
-                {"200 OK\r\nPublic: OPTIONS, DESCRIBE, GET_PARAMETER", "GET_PARAMETER",
-                        "GET_PARAMETER", "200 OK"},
-                {"200 OK\r\nPublic: OPTIONS, DESCRIBE, GET_PARAMETER", "GET_PARAMETER", "OPTIONS",
-                        "501 Not Implemented"},
-                {"200 OK\r\nPublic: OPTIONS, DESCRIBE", "OPTIONS", "OPTIONS", "200 OK"},
+                { "200 OK\r\nPublic: OPTIONS, DESCRIBE, GET_PARAMETER", "GET_PARAMETER",
+                        "GET_PARAMETER", "200 OK" },
+                { "200 OK\r\nPublic: OPTIONS, DESCRIBE, GET_PARAMETER", "GET_PARAMETER", "OPTIONS",
+                        "501 Not Implemented" },
+                { "200 OK\r\nPublic: OPTIONS, DESCRIBE", "OPTIONS", "OPTIONS", "200 OK" },
         };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                const struct scripted_step steps[] = {
-                        {.method = "OPTIONS", .status = cases[i].options},
-                        {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                        {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                        {.method = "PLAY", .status = PLAYS},
-                        {.method = cases[i].first, .status = cases[i].first_answer},
-                        {.method = cases[i].second, .status = "454 Session Not Found"}};
+                const struct scripted_step steps[] = { { .method = "OPTIONS",
+                                                               .status = cases[i].options },
+                        { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                        { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                        { .method = "PLAY", .status = PLAYS },
+                        { .method = cases[i].first, .status = cases[i].first_answer },
+                        { .method = cases[i].second, .status = "454 Session Not Found" } };
                 struct scene s;
 
                 scene_init(&s);
@@ -706,12 +706,13 @@ static void test_keep_alive(void **state)
 /* Without being told otherwise: half of the camera's session timeout. */
 static void test_keep_alive_by_session_timeout(void **state)
 {
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP",
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP",
                         .status = "200 OK\r\nSession: 4711;timeout=2\r\nTransport: "
-                                  "RTP/AVP/TCP;interleaved=0-1"},
-                {.method = "PLAY", .status = PLAYS}, {.method = "OPTIONS", .status = "200 OK"}};
+                                  "RTP/AVP/TCP;interleaved=0-1" },
+                { .method = "PLAY", .status = PLAYS },
+                { .method = "OPTIONS", .status = "200 OK" } };
         struct scene s;
 
         (void)state;
@@ -745,10 +746,10 @@ static void test_reports_both_ways(void **state)
         scripted_rtp(&b, 0, 96, true, 100, 1000, 0xCAFE, bytes_str("a"));
         scripted_rtp(&b, 0, 96, true, 103, 4000, 0xCAFE, bytes_str("b")); /* two lost */
         scripted_sender_report(&b, 1, 0xCAFE, ntp, 4000);
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS, .after = buf_bytes(&b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS, .after = buf_bytes(&b) } };
 
         scene_init(&s);
         s.options.report_ms = 60;
@@ -775,7 +776,7 @@ static void test_reports_both_ways(void **state)
 
 static void test_goodbye(void **state)
 {
-        static const uint8_t bye[] = {'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0xCA, 0xFE};
+        static const uint8_t bye[] = { '$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0xCA, 0xFE };
         struct scene s;
         struct buf b;
 
@@ -783,10 +784,10 @@ static void test_goodbye(void **state)
         buf_init(&b, 65536);
         scripted_rtp(&b, 0, 96, true, 100, 1000, 0xCAFE, bytes_str("a"));
         assert_int_equal(buf_append(&b, BYTES(bye, sizeof bye), NULL), 0);
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS, .after = buf_bytes(&b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS, .after = buf_bytes(&b) } };
 
         scene_init(&s);
         RUN_TO_END(&s, steps);
@@ -800,13 +801,13 @@ static void test_camera_asks_too(void **state)
 {
         static const char ask[] =
                 "OPTIONS * RTSP/1.0\r\nCSeq: 77\r\n\r\nSHUTDOWN * RTSP/1.0\r\nCSeq: 78\r\n\r\n";
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE",
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE",
                         .status = NULL,
-                        .after = {(const uint8_t *)ask, sizeof ask - 1}},
-                {.status = DESCRIBED, .body = SDP, .wait_ms = 50},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS}};
+                        .after = { (const uint8_t *)ask, sizeof ask - 1 } },
+                { .status = DESCRIBED, .body = SDP, .wait_ms = 50 },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS } };
         struct scene s;
 
         (void)state;
@@ -828,10 +829,10 @@ static void test_free_in_callbacks(void **state)
         (void)state;
         buf_init(&b, 65536);
         packets(&b, 0, 5, 0);
-        const struct scripted_step steps[] = {OPTIONS_STEP,
-                {.method = "DESCRIBE", .status = DESCRIBED, .body = SDP},
-                {.method = "SETUP", .status = SET_UP(1, "0-1")},
-                {.method = "PLAY", .status = PLAYS, .after = buf_bytes(&b)}};
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                { .method = "DESCRIBE", .status = DESCRIBED, .body = SDP },
+                { .method = "SETUP", .status = SET_UP(1, "0-1") },
+                { .method = "PLAY", .status = PLAYS, .after = buf_bytes(&b) } };
 
         for (int i = 0; i < 2; i++) {
                 scene_init(&s);

@@ -41,8 +41,8 @@ static int play(void *owner, const char *path,
         (void)path;
         (void)e;
         x->plays++;
-        ret[0] = (struct rtsp_dialog_start){65535, 4294967295u};
-        ret[1] = (struct rtsp_dialog_start){7, 8};
+        ret[0] = (struct rtsp_dialog_start){ 65535, 4294967295u };
+        ret[1] = (struct rtsp_dialog_start){ 7, 8 };
         return 0;
 }
 
@@ -149,32 +149,32 @@ static void test_refusals(void **state)
                 const char *head;
                 unsigned status;
         } cases[] = {
-                {"DESCRIBE rtsps://h/other RTSP/1.0\r\nCSeq: 1\r\n\r\n", 404},
-                {"DESCRIBE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\nAccept: text/html\r\n\r\n", 406},
-                {"DESCRIBE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\nRequire: "
-                 "www.onvif.org/ver20/backchannel\r\n\r\n",
-                        551},
-                {"DESCRIBE rtsps://user:pw@h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 400},
-                {"DESCRIBE cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 400},
-                {"SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\n\r\n", 461},
-                {"SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: "
-                 "RTP/AVP;unicast;client_port=5-6\r\n\r\n",
-                        461},
-                {"SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: "
-                 "RTP/SAVP/TCP;interleaved=0-1\r\n\r\n",
-                        461},
-                {"SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: ;;;=,,\r\n\r\n",
-                        461},
-                {"SETUP rtsps://h/cam/track2 RTSP/1.0\r\nCSeq: 1\r\n" TCP "\r\n", 404},
-                {"SETUP rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n" TCP "\r\n", 459},
-                {"SETUP rtsps://h/other/track0 RTSP/1.0\r\nCSeq: 1\r\n" TCP "\r\n", 404},
-                {"SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\n" OURS TCP "\r\n", 454},
-                {"PLAY rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 454},
-                {"PLAY rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\nSession: \r\n\r\n", 454},
-                {"TEARDOWN rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n" OURS "\r\n", 454},
-                {"PAUSE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 501},
-                {"ANNOUNCE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 501},
-                {"FOO * RTSP/1.0\r\nCSeq: 1\r\n\r\n", 501},
+                { "DESCRIBE rtsps://h/other RTSP/1.0\r\nCSeq: 1\r\n\r\n", 404 },
+                { "DESCRIBE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\nAccept: text/html\r\n\r\n", 406 },
+                { "DESCRIBE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\nRequire: "
+                  "www.onvif.org/ver20/backchannel\r\n\r\n",
+                        551 },
+                { "DESCRIBE rtsps://user:pw@h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 400 },
+                { "DESCRIBE cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 400 },
+                { "SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\n\r\n", 461 },
+                { "SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: "
+                  "RTP/AVP;unicast;client_port=5-6\r\n\r\n",
+                        461 },
+                { "SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: "
+                  "RTP/SAVP/TCP;interleaved=0-1\r\n\r\n",
+                        461 },
+                { "SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: ;;;=,,\r\n\r\n",
+                        461 },
+                { "SETUP rtsps://h/cam/track2 RTSP/1.0\r\nCSeq: 1\r\n" TCP "\r\n", 404 },
+                { "SETUP rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n" TCP "\r\n", 459 },
+                { "SETUP rtsps://h/other/track0 RTSP/1.0\r\nCSeq: 1\r\n" TCP "\r\n", 404 },
+                { "SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\n" OURS TCP "\r\n", 454 },
+                { "PLAY rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 454 },
+                { "PLAY rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\nSession: \r\n\r\n", 454 },
+                { "TEARDOWN rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n" OURS "\r\n", 454 },
+                { "PAUSE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 501 },
+                { "ANNOUNCE rtsps://h/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", 501 },
+                { "FOO * RTSP/1.0\r\nCSeq: 1\r\n\r\n", 501 },
         };
         struct fixture *x = *state;
 

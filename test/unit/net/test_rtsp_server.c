@@ -49,7 +49,7 @@ static int play(void *owner, const char *path,
         (void)owner;
         (void)path;
         (void)e;
-        ret[0] = (struct rtsp_dialog_start){1, 2};
+        ret[0] = (struct rtsp_dialog_start){ 1, 2 };
         return 0;
 }
 
@@ -83,17 +83,17 @@ static void on_end(void *owner, struct rtsp_peer *p, const struct err *why)
 
 static int setup(void **state)
 {
-        static const struct rtsp_peer_events events = {.describe = describe,
+        static const struct rtsp_peer_events events = { .describe = describe,
                 .play = play,
                 .on_play = on_play,
                 .on_stop = on_stop,
-                .on_end = on_end};
+                .on_end = on_end };
         struct fixture *x = xcalloc(1, sizeof *x);
-        const struct rtsp_server_options o = {.connections_max = CONNECTIONS,
+        const struct rtsp_server_options o = { .connections_max = CONNECTIONS,
                 .request_ms = REQUEST_MS,
                 .idle_ms = IDLE_MS,
                 .events = &events,
-                .owner = x};
+                .owner = x };
 
         x->loop = loop_new();
         x->shared = stream_shared_new(x->loop);
@@ -129,9 +129,9 @@ static void run_ms(struct fixture *x, unsigned ms)
 
 static int dial(struct fixture *x)
 {
-        const struct sockaddr_in a = {.sin_family = AF_INET,
+        const struct sockaddr_in a = { .sin_family = AF_INET,
                 .sin_port = htons(x->port),
-                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
         assert_true(fd >= 0);
@@ -316,7 +316,7 @@ static void test_a_client_that_does_not_read_is_cut_off(void **state)
 {
         struct fixture *x = *state;
         const int fd = dial(x);
-        static uint8_t frame[60000] = {'$'};
+        static uint8_t frame[60000] = { '$' };
         size_t written = 0;
         struct err e;
         int r = 0;
@@ -339,12 +339,12 @@ static void test_a_client_that_does_not_read_is_cut_off(void **state)
 static void test_plain_is_for_loopback_alone(void **state)
 {
         struct fixture *x = *state;
-        static const struct rtsp_peer_events none = {0};
-        const struct rtsp_server_options o = {.events = &none};
-        static const char *const addresses[] = {"0.0.0.0:0", "[::]:0", "192.0.2.1:0"};
-        static const char *const nonsense[] = {"", ":", "127.0.0.1",
+        static const struct rtsp_peer_events none = { 0 };
+        const struct rtsp_server_options o = { .events = &none };
+        static const char *const addresses[] = { "0.0.0.0:0", "[::]:0", "192.0.2.1:0" };
+        static const char *const nonsense[] = { "", ":", "127.0.0.1",
                 "127.0.0.1:", "127.0.0.1:65536", "localhost:1", "[::1:5", "::1:5x", "[127.0.0.1]:5",
-                "127.0.0.1:-1"};
+                "127.0.0.1:-1" };
         struct rtsp_server *s = rtsp_server_new(x->shared, &o);
         uint16_t port = 7;
 

@@ -79,7 +79,7 @@ static void side_end(
                 loop_stop(s->loop);
 }
 
-static const struct stream_events side_events = {side_ready, side_data, side_drain, side_end};
+static const struct stream_events side_events = { side_ready, side_data, side_drain, side_end };
 
 struct pair {
         struct loop *loop;
@@ -102,7 +102,7 @@ static void on_guard(void *owner)
 static void side_open(struct pair *p, struct side *s, bool client, struct stream_options o)
 {
         struct tls *t;
-        struct err e = {0};
+        struct err e = { 0 };
 
         s->loop = p->loop;
         buf_init(&s->got, 64 << 20);
@@ -131,8 +131,8 @@ static void pair_init(struct pair *p, enum scripted_fault fault)
 static void pair_open(struct pair *p, enum scripted_fault fault)
 {
         pair_init(p, fault);
-        side_open(p, &p->client, true, (struct stream_options){0});
-        side_open(p, &p->server, false, (struct stream_options){0});
+        side_open(p, &p->client, true, (struct stream_options){ 0 });
+        side_open(p, &p->server, false, (struct stream_options){ 0 });
 }
 
 /* Until something calls loop_stop, or nothing happened for 5 s. */
@@ -149,7 +149,7 @@ static void on_settled(void *owner)
 
 static void pair_settle(struct pair *p, unsigned ms)
 {
-        struct timer t = {0};
+        struct timer t = { 0 };
 
         timer_start(&t, p->loop, ms, 0, on_settled, p->loop);
         loop_run(p->loop);
@@ -208,8 +208,8 @@ static void test_queue_is_bounded_and_drains(void **state)
 
         (void)state;
         pair_init(&p, SCRIPTED_GOOD);
-        side_open(&p, &p.client, true, (struct stream_options){.output_max_bytes = 1 << 20});
-        side_open(&p, &p.server, false, (struct stream_options){0});
+        side_open(&p, &p.client, true, (struct stream_options){ .output_max_bytes = 1 << 20 });
+        side_open(&p, &p.server, false, (struct stream_options){ 0 });
         HANDSHAKE(&p);
         while (sent < 8000000) {
                 memset(block, (int)(sent / sizeof block), sizeof block);
@@ -235,7 +235,8 @@ static void test_queue_is_bounded_and_drains(void **state)
         pair_done(&p);
 }
 
-/* Held, nothing reaches the socket; let go, all of it does, and each write is a record of its own. */
+/* Held, nothing reaches the socket; let go, all of it does, and each write is a record of its own.
+ */
 static void test_hold(void **state)
 {
         struct pair p;
@@ -289,8 +290,9 @@ static void test_refusals_end_both(void **state)
         static const struct {
                 enum scripted_fault fault;
                 enum tls_refusal refusal;
-        } cases[] = {{SCRIPTED_WRONG_NAME, TLS_WRONG_NAME}, {SCRIPTED_EXPIRED, TLS_EXPIRED},
-                {SCRIPTED_OTHER_CA, TLS_UNKNOWN_ISSUER}, {SCRIPTED_SELF_SIGNED, TLS_SELF_SIGNED}};
+        } cases[] = { { SCRIPTED_WRONG_NAME, TLS_WRONG_NAME }, { SCRIPTED_EXPIRED, TLS_EXPIRED },
+                { SCRIPTED_OTHER_CA, TLS_UNKNOWN_ISSUER },
+                { SCRIPTED_SELF_SIGNED, TLS_SELF_SIGNED } };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -314,7 +316,7 @@ static void test_not_tls(void **state)
 
         (void)state;
         pair_init(&p, SCRIPTED_GOOD);
-        side_open(&p, &p.client, true, (struct stream_options){0});
+        side_open(&p, &p.client, true, (struct stream_options){ 0 });
         p.client.stop_on_end = true;
         assert_int_equal(write(p.fd[0], "RTSP/1.0 400 Bad Request\r\n\r\n", 28), 28);
         pair_run(&p);
@@ -329,7 +331,7 @@ static void test_handshake_deadline(void **state)
 
         (void)state;
         pair_init(&p, SCRIPTED_GOOD);
-        side_open(&p, &p.client, true, (struct stream_options){.handshake_ms = 80});
+        side_open(&p, &p.client, true, (struct stream_options){ .handshake_ms = 80 });
         p.client.stop_on_end = true;
         pair_run(&p);
         assert_int_equal(p.client.why.code, ERR_TIMEOUT);

@@ -76,7 +76,7 @@ static void on_end(void *owner, struct chan *c, const struct err *e)
         loop_stop(s->loop);
 }
 
-static const struct chan_events events = {on_message, on_end};
+static const struct chan_events events = { on_message, on_end };
 
 /* A channel on a loop, and the bare socket of its peer. */
 static int begin(struct side *s)
@@ -99,8 +99,8 @@ static void end(struct side *s, int peer)
 
 static void test_messages_in_order_of_all_sizes(void **state)
 {
-        static const size_t sizes[] = {0, 1, 2, 4096, CHAN_BODY_MAX - 1, CHAN_BODY_MAX};
-        struct side s = {.stop_after = 1};
+        static const size_t sizes[] = { 0, 1, 2, 4096, CHAN_BODY_MAX - 1, CHAN_BODY_MAX };
+        struct side s = { .stop_after = 1 };
         int peer = begin(&s);
 
         (void)state;
@@ -124,14 +124,14 @@ static void test_messages_in_order_of_all_sizes(void **state)
 static void test_descriptors_travel(void **state)
 {
         int before = open_fds();
-        struct side s = {.stop_after = 1, .keep_fds = 2};
+        struct side s = { .stop_after = 1, .keep_fds = 2 };
         int peer = begin(&s);
         int p[2];
         char got[4] = "";
 
         (void)state;
         assert_int_equal(pipe(p), 0);
-        int many[] = {p[0], p[1], p[0], p[1]};
+        int many[] = { p[0], p[1], p[0], p[1] };
         assert_int_equal(chan_write_blocking(peer, 7, BYTES("x", 1), many, 4, NULL), 0);
         loop_run(s.loop);
         assert_true(fcntl(s.kept[0], F_GETFD) & FD_CLOEXEC);
@@ -144,7 +144,7 @@ static void test_descriptors_travel(void **state)
         /* All others were closed: with the last writer gone the pipe ends. */
         assert_int_equal(read(s.kept[0], got, 3), 0);
         close(s.kept[0]);
-        int five[5] = {0, 0, 0, 0, 0};
+        int five[5] = { 0, 0, 0, 0, 0 };
         assert_int_equal(chan_send(s.chan, 1, BYTES("x", 1), five, 5, NULL), ERR_INVALID);
         end(&s, peer);
         assert_int_equal(open_fds(), before);
@@ -154,7 +154,7 @@ static void test_descriptors_travel(void **state)
 static void test_queue_keeps_order(void **state)
 {
         enum { N = 40 };
-        struct side s = {0};
+        struct side s = { 0 };
         int peer = begin(&s), p[2];
         int before = open_fds();
         CLEANUP(buf_done) struct buf body;
@@ -193,7 +193,7 @@ static void test_queue_keeps_order(void **state)
 
 static void test_queue_is_bounded(void **state)
 {
-        struct side s = {0};
+        struct side s = { 0 };
         int peer = begin(&s), sent = 0, r;
         struct err e;
 
@@ -207,7 +207,7 @@ static void test_queue_is_bounded(void **state)
 
 static void test_peers_end_comes_once_and_last(void **state)
 {
-        struct side s = {0};
+        struct side s = { 0 };
         int peer = begin(&s);
 
         (void)state;
@@ -227,7 +227,7 @@ static void test_peers_end_comes_once_and_last(void **state)
 /* The peer goes with messages of ours unread: the kernel says "reset" before what it had sent. */
 static void test_end_with_unread_messages(void **state)
 {
-        struct side s = {.free_at_end = true};
+        struct side s = { .free_at_end = true };
         int peer = begin(&s);
 
         (void)state;
@@ -245,7 +245,7 @@ static void test_end_with_unread_messages(void **state)
 
 static void test_end_with_a_queue(void **state)
 {
-        struct side s = {0};
+        struct side s = { 0 };
         int peer = begin(&s), before = open_fds();
 
         (void)state;
@@ -265,11 +265,11 @@ static void test_end_with_a_queue(void **state)
 static void raw_send(int fd, size_t n, const int *fds, unsigned fds_n)
 {
         char room[CMSG_SPACE(16 * sizeof(int))] = "";
-        struct iovec iov = {big, n};
-        struct msghdr m = {.msg_iov = &iov,
+        struct iovec iov = { big, n };
+        struct msghdr m = { .msg_iov = &iov,
                 .msg_iovlen = 1,
                 .msg_control = room,
-                .msg_controllen = CMSG_SPACE(fds_n * sizeof(int))};
+                .msg_controllen = CMSG_SPACE(fds_n * sizeof(int)) };
 
         if (fds_n) {
                 struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -291,17 +291,17 @@ static void test_malformed_ends_it(void **state)
                 size_t n;
                 unsigned fds_n;
                 int code;
-        } cases[] = {{1, 0, ERR_PROTOCOL}, {CHAN_BODY_MAX + 3, 0, ERR_PROTOCOL},
-                {10, 5, ERR_PROTOCOL}, {10, 16, ERR_PROTOCOL}, {1, 4, ERR_PROTOCOL},
-                {0, 0, ERR_UNAVAILABLE}};
+        } cases[] = { { 1, 0, ERR_PROTOCOL }, { CHAN_BODY_MAX + 3, 0, ERR_PROTOCOL },
+                { 10, 5, ERR_PROTOCOL }, { 10, 16, ERR_PROTOCOL }, { 1, 4, ERR_PROTOCOL },
+                { 0, 0, ERR_UNAVAILABLE } };
         static uint8_t oversize[CHAN_BODY_MAX + 3];
-        int many[16] = {0};
+        int many[16] = { 0 };
 
         (void)state;
         (void)oversize;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 int before = open_fds();
-                struct side s = {0};
+                struct side s = { 0 };
                 int peer = begin(&s);
                 if (cases[i].n > sizeof big) {
                         assert_int_equal(send(peer, oversize, cases[i].n, 0), cases[i].n);
@@ -319,7 +319,7 @@ static void test_malformed_ends_it(void **state)
 
 static void test_owner_refuses(void **state)
 {
-        struct side s = {.fail_after = 2};
+        struct side s = { .fail_after = 2 };
         int peer = begin(&s);
 
         (void)state;
@@ -335,14 +335,14 @@ static void test_owner_refuses(void **state)
 
 static void test_freed_in_its_callback(void **state)
 {
-        struct side s = {.free_after = 2, .fail_after = 2};
+        struct side s = { .free_after = 2, .fail_after = 2 };
         int before = open_fds();
         int peer = begin(&s);
 
         (void)state;
         for (uint16_t i = 0; i < 5; i++)
                 assert_int_equal(
-                        chan_write_blocking(peer, i, BYTES("x", 1), (int[]){0}, 1, NULL), 0);
+                        chan_write_blocking(peer, i, BYTES("x", 1), (int[]){ 0 }, 1, NULL), 0);
         loop_run(s.loop); /* nothing is left on it */
         assert_int_equal(s.messages, 2);
         assert_int_equal(s.ends, 0); /* although the callback failed as well */
@@ -372,7 +372,7 @@ static void on_end_ignore(void *owner, struct chan *c, const struct err *e)
 
 static void test_one_frees_the_other(void **state)
 {
-        static const struct chan_events mutual = {on_message_free_other, on_end_ignore};
+        static const struct chan_events mutual = { on_message_free_other, on_end_ignore };
         struct loop *l = loop_new();
         struct chan *c[2];
         int a[2], b[2];
@@ -395,7 +395,7 @@ static void test_one_frees_the_other(void **state)
 
 static void test_flush(void **state)
 {
-        struct side s = {0};
+        struct side s = { 0 };
         int peer = begin(&s), status;
 
         (void)state;
@@ -421,7 +421,7 @@ static void test_flush(void **state)
 
 static void test_blocking(void **state)
 {
-        int fds[2], got[CHAN_FDS_MAX] = {9, 9, 9, 9};
+        int fds[2], got[CHAN_FDS_MAX] = { 9, 9, 9, 9 };
         uint16_t type = 5;
         CLEANUP(buf_done) struct buf b, tiny;
         struct err e;

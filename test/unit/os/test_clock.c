@@ -34,8 +34,8 @@ static void test_wall_is_shifted(void **state)
 
 static void test_bad_shifts_are_none(void **state)
 {
-        static const char *const bad[] = {"", "1h", "x", "99999999999999999999",
-                "9223372036854775807", "-9223372036854775808"};
+        static const char *const bad[] = { "", "1h", "x", "99999999999999999999",
+                "9223372036854775807", "-9223372036854775808" };
 
         (void)state;
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -54,7 +54,7 @@ static void test_boot_is_not_shifted_and_goes_on(void **state)
         clock_gettime(CLOCK_BOOTTIME, &t);
         int64_t before = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
         int64_t a = clock_boot_us();
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
         int64_t b = clock_boot_us();
         assert_in_range(a - before, 0, 5000000);
         assert_in_range(b - a, 2000, 5000000);

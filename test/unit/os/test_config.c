@@ -45,27 +45,27 @@ static void test_values(void **state)
 static const struct {
         const char *text, *error;
 } bad[] = {
-        {"[recorder]\n\n\nfragment_ms = 5000\nsync_ms = 1\n",
-                "config line 4: fragment_ms = 5000 is outside 200..2000 (milliseconds)"},
-        {"[recorder]\nfragmnt_ms = 500\n",
+        { "[recorder]\n\n\nfragment_ms = 5000\nsync_ms = 1\n",
+                "config line 4: fragment_ms = 5000 is outside 200..2000 (milliseconds)" },
+        { "[recorder]\nfragmnt_ms = 500\n",
                 "config line 2: there is no setting \"fragmnt_ms\" in [recorder]; the nearest is "
-                "\"fragment_ms\" in [recorder]"},
-        {"workers = 3\n", "config line 1: there is no setting \"workers\" in []; the nearest is "
-                          "\"workers\" in [recorder]"},
-        {"[recorder]\nsync_ms = 500\nworkers = 2\nsync_ms = 600\n",
-                "config line 4: sync_ms is set again, after line 2"},
-        {"[recorder]\nworkers = 2\nhello\n",
-                "config line 3: neither \"[section]\" nor \"name = value\""},
-        {"[recorder\nworkers = 2\n", "config line 1: neither \"[section]\" nor \"name = value\""},
-        {"[recorder]\nhello\nworkers = x\n",
-                "config line 2: neither \"[section]\" nor \"name = value\""},
-        {"[recorder]\nworkers = x\nhello\n",
-                "config line 2: workers = x is not a whole number in 0..256"},
-        {"[log]\nlevel = \x1b[2J\n", "config line 2: a control character"},
-        {"[recorder]\nworkers =\n", "config line 2: workers =  is not a whole number in 0..256"},
+                "\"fragment_ms\" in [recorder]" },
+        { "workers = 3\n", "config line 1: there is no setting \"workers\" in []; the nearest is "
+                           "\"workers\" in [recorder]" },
+        { "[recorder]\nsync_ms = 500\nworkers = 2\nsync_ms = 600\n",
+                "config line 4: sync_ms is set again, after line 2" },
+        { "[recorder]\nworkers = 2\nhello\n",
+                "config line 3: neither \"[section]\" nor \"name = value\"" },
+        { "[recorder\nworkers = 2\n", "config line 1: neither \"[section]\" nor \"name = value\"" },
+        { "[recorder]\nhello\nworkers = x\n",
+                "config line 2: neither \"[section]\" nor \"name = value\"" },
+        { "[recorder]\nworkers = x\nhello\n",
+                "config line 2: workers = x is not a whole number in 0..256" },
+        { "[log]\nlevel = \x1b[2J\n", "config line 2: a control character" },
+        { "[recorder]\nworkers =\n", "config line 2: workers =  is not a whole number in 0..256" },
         /* An indented line is a setting of its own, never more of the value above. */
-        {"[recorder]\nworkers = 2\n  3\n",
-                "config line 3: neither \"[section]\" nor \"name = value\""},
+        { "[recorder]\nworkers = 2\n  3\n",
+                "config line 3: neither \"[section]\" nor \"name = value\"" },
 };
 
 static void test_errors_name_the_line(void **state)

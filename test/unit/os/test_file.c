@@ -108,7 +108,7 @@ static void test_read_refuses(void **state)
 
 static void test_secret_is_for_its_owner_only(void **state)
 {
-        static const mode_t open_to[] = {0640, 0604, 0644, 0660, 0610, 0666};
+        static const mode_t open_to[] = { 0640, 0604, 0644, 0660, 0610, 0666 };
         struct err e;
 
         (void)state;
@@ -169,7 +169,7 @@ static void test_write_atomic_replaces_a_link_not_its_target(void **state)
 
 static void test_write_atomic_fails_whole(void **state)
 {
-        struct rlimit before, small = {4096, RLIM_INFINITY};
+        struct rlimit before, small = { 4096, RLIM_INFINITY };
         CLEANUP(buf_done) struct buf b;
         struct err e;
         static uint8_t much[20000];
@@ -219,7 +219,7 @@ static void test_make_dirs(void **state)
 
 static void test_map(void **state)
 {
-        struct file_map m = {0};
+        struct file_map m = { 0 };
         struct err e;
 
         (void)state;
@@ -310,10 +310,10 @@ static void on_done(void *owner, int result, const struct err *e)
 static void test_write_in_the_pool(void **state)
 {
         struct loop *l = loop_new();
-        struct done d = {0}, s = {0};
+        struct done d = { 0 }, s = { 0 };
         char got[16] = "";
         char parts[] = "abcdefg";
-        struct iovec iov[] = {{parts, 3}, {parts, 0}, {parts + 3, 4}, {NULL, 0}};
+        struct iovec iov[] = { { parts, 3 }, { parts, 0 }, { parts + 3, 4 }, { NULL, 0 } };
         int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
         (void)state;
@@ -339,7 +339,7 @@ static void test_write_many_parts(void **state)
         static struct iovec iov[PARTS];
         static uint8_t want[PARTS * 7], got[PARTS * 7 + 1];
         struct loop *l = loop_new();
-        struct done d = {0};
+        struct done d = { 0 };
         size_t n = 0;
         int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
@@ -347,7 +347,7 @@ static void test_write_many_parts(void **state)
         for (size_t i = 0; i < sizeof want; i++)
                 want[i] = (uint8_t)(i * 31 >> 3);
         for (size_t i = 0; i < PARTS; i++) {
-                iov[i] = (struct iovec){want + n, i % 8};
+                iov[i] = (struct iovec){ want + n, i % 8 };
                 n += i % 8;
         }
         file_write_start(l, fd, iov, PARTS, 0, on_done, &d);
@@ -365,16 +365,16 @@ static void test_write_partial(void **state)
 {
         struct rlimit before, small;
         static uint8_t much[10000];
-        struct iovec iov[] = {{much, 3000}, {much + 3000, 7000}};
+        struct iovec iov[] = { { much, 3000 }, { much + 3000, 7000 } };
         struct loop *l = loop_new();
-        struct done d = {0};
+        struct done d = { 0 };
         struct stat st;
         int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
         (void)state;
         signal(SIGXFSZ, SIG_IGN);
         assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-        small = (struct rlimit){5000, before.rlim_max};
+        small = (struct rlimit){ 5000, before.rlim_max };
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
         file_write_start(l, fd, iov, 2, 0, on_done, &d);
         loop_run(l);
@@ -392,9 +392,9 @@ static void test_write_partial(void **state)
 static void test_write_to_a_full_volume(void **state)
 {
         struct loop *l = loop_new();
-        struct done d = {0};
+        struct done d = { 0 };
         char x[] = "x";
-        struct iovec iov = {x, 1};
+        struct iovec iov = { x, 1 };
         int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
         (void)state;
@@ -403,7 +403,7 @@ static void test_write_to_a_full_volume(void **state)
         loop_run(l);
         assert_int_equal(d.result, ERR_EXHAUSTED);
         close(fd);
-        d = (struct done){0};
+        d = (struct done){ 0 };
         file_sync_start(l, -1, on_done, &d);
         loop_run(l);
         assert_int_equal(d.calls, 1);
@@ -414,9 +414,9 @@ static void test_write_to_a_full_volume(void **state)
 static void test_free_waits_for_writes(void **state)
 {
         struct loop *l = loop_new();
-        struct done d = {0};
+        struct done d = { 0 };
         char x[] = "x";
-        struct iovec iov = {x, 1};
+        struct iovec iov = { x, 1 };
         int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
         (void)state;

@@ -28,7 +28,7 @@ static void on_tick(void *owner)
 static void test_a_timer_repeats_until_done_in_its_callback(void **state)
 {
         struct loop *l = loop_new();
-        struct ticker t = {.stop_after = 3};
+        struct ticker t = { .stop_after = 3 };
 
         (void)state;
         timer_start(&t.timer, l, 1, 1, on_tick, &t);
@@ -42,7 +42,7 @@ static void test_a_timer_repeats_until_done_in_its_callback(void **state)
 static void test_a_timer_runs_once_and_starts_again(void **state)
 {
         struct loop *l = loop_new();
-        struct ticker t = {.stop_after = 100};
+        struct ticker t = { .stop_after = 100 };
 
         (void)state;
         timer_start(&t.timer, l, 100000, 0, on_tick, &t);
@@ -107,8 +107,8 @@ static void on_raise(void *owner)
 
 static void test_the_first_signal_asks(void **state)
 {
-        struct ticker t = {.loop = loop_new()};
-        struct timer raises = {0};
+        struct ticker t = { .loop = loop_new() };
+        struct timer raises = { 0 };
 
         (void)state;
         loop_catch_signals(t.loop, on_stop_count, &t);
@@ -135,7 +135,7 @@ static void test_the_second_signal_ends(void **state)
         pid_t pid = fork();
         if (pid == 0) {
                 struct loop *l = loop_new();
-                struct timer raises = {0}, holds = {0};
+                struct timer raises = { 0 }, holds = { 0 };
                 loop_catch_signals(l, on_stop_ignore, NULL);
                 timer_start(&raises, l, 1, 0, on_raise, NULL);
                 timer_start(&holds, l, 20000, 0, on_raise, NULL);

@@ -41,9 +41,10 @@ static void on_exit_note(void *owner, struct proc *p, int status, int number)
 
 static struct proc *start(struct watch *w, const char *what, const int *fds, unsigned fds_n)
 {
-        const char *args[] = {what, "more", NULL};
+        const char *args[] = { what, "more", NULL };
         struct proc_options o = {
-                .args = args, .fds = fds, .fds_n = fds_n, .on_exit = on_exit_note, .owner = w};
+                .args = args, .fds = fds, .fds_n = fds_n, .on_exit = on_exit_note, .owner = w
+        };
         struct proc *p = NULL;
         struct err e;
 
@@ -54,7 +55,7 @@ static struct proc *start(struct watch *w, const char *what, const int *fds, uns
 
 static void test_exit_status(void **state)
 {
-        struct watch w = {.loop = loop_new()};
+        struct watch w = { .loop = loop_new() };
         struct proc *p = start(&w, "child-exit-42", NULL, 0);
 
         (void)state;
@@ -72,7 +73,7 @@ static void test_exit_status(void **state)
 
 static void test_ends_by_signal(void **state)
 {
-        struct watch w = {.loop = loop_new(), .free_in_it = 1};
+        struct watch w = { .loop = loop_new(), .free_in_it = 1 };
         struct proc *p = start(&w, "child-wait", NULL, 0);
 
         (void)state;
@@ -86,8 +87,8 @@ static void test_ends_by_signal(void **state)
 }
 
 /* Descriptors in every order, on and around the numbers that they are to have. */
-static const int places[][3] = {
-        {3, 4, 5}, {5, 4, 3}, {4, 5, 3}, {20, 3, 4}, {12, 13, 3}, {6, 5, 4}};
+static const int places[][3] = { { 3, 4, 5 }, { 5, 4, 3 }, { 4, 5, 3 }, { 20, 3, 4 }, { 12, 13, 3 },
+        { 6, 5, 4 } };
 
 /* A pipe that holds one letter, its reading end at `at`. */
 static bool place_letter(char letter, int at)
@@ -107,11 +108,12 @@ static bool place_letter(char letter, int at)
 /* In a program of its own, where no library has taken any number yet. */
 static int child_places(const int *at)
 {
-        struct watch w = {0};
-        int report[2], fds[4] = {at[0], at[1], at[2], 100};
-        const char *args[] = {"child-read-fds", NULL};
+        struct watch w = { 0 };
+        int report[2], fds[4] = { at[0], at[1], at[2], 100 };
+        const char *args[] = { "child-read-fds", NULL };
         struct proc_options o = {
-                .args = args, .fds = fds, .fds_n = 4, .on_exit = on_exit_note, .owner = &w};
+                .args = args, .fds = fds, .fds_n = 4, .on_exit = on_exit_note, .owner = &w
+        };
         struct proc *p = NULL;
         char got[4] = "";
 
@@ -154,14 +156,14 @@ static void test_descriptors_are_moved(void **state)
 
 static void test_nothing_else_is_inherited(void **state)
 {
-        struct watch w = {.loop = loop_new()};
+        struct watch w = { .loop = loop_new() };
         int leak = open("/etc/hostname", O_RDONLY); /* without close-on-exec */
         int high = fcntl(leak, F_DUPFD, 500);
         struct proc *p;
 
         (void)state;
         setenv("CUSTOS_TEST_HANDED_ON", "yes", 1);
-        int fds[] = {STDERR_FILENO, STDERR_FILENO};
+        int fds[] = { STDERR_FILENO, STDERR_FILENO };
         p = start(&w, "child-check", fds, 2);
         loop_run(w.loop);
         assert_int_equal(w.status, 0); /* see child_check for the numbers */
@@ -183,7 +185,7 @@ static void test_dies_with_its_parent(void **state)
         assert_int_equal(chan_pair(pair, NULL), 0);
         pid_t pid = fork();
         if (pid == 0) {
-                struct watch w = {.loop = loop_new()};
+                struct watch w = { .loop = loop_new() };
                 struct proc *p = start(&w, "child-wait", &pair[1], 1);
                 grandchild = proc_pid(p);
                 if (chan_write_blocking(
@@ -202,22 +204,22 @@ static void test_dies_with_its_parent(void **state)
 static void test_a_failed_start_is_told(void **state)
 {
         struct loop *l = loop_new();
-        struct proc_options o = {.fds_n = PROC_FDS_MAX + 1};
+        struct proc_options o = { .fds_n = PROC_FDS_MAX + 1 };
         struct proc *p = (struct proc *)l;
         struct err e;
         int bad = 999;
 
         (void)state;
         assert_int_equal(proc_start(l, &o, &p, &e), ERR_INVALID);
-        o = (struct proc_options){.fds = &bad, .fds_n = 1};
+        o = (struct proc_options){ .fds = &bad, .fds_n = 1 };
         assert_int_equal(proc_start(l, &o, &p, &e), ERR_INTERNAL);
         assert_int_equal(e.os_errno, EBADF);
         /* Arguments beyond the kernel's limit: exec itself fails, in the child. */
         char *huge = malloc(1 << 20);
         memset(huge, 'x', (1 << 20) - 1);
         huge[(1 << 20) - 1] = '\0';
-        const char *args[] = {huge, NULL};
-        o = (struct proc_options){.args = args};
+        const char *args[] = { huge, NULL };
+        o = (struct proc_options){ .args = args };
         assert_int_equal(proc_start(l, &o, &p, &e), ERR_INTERNAL);
         assert_int_equal(e.os_errno, E2BIG);
         free(huge);
@@ -228,7 +230,7 @@ static void test_a_failed_start_is_told(void **state)
 
 static void test_free_forgets_a_running_child(void **state)
 {
-        struct watch w = {.loop = loop_new()};
+        struct watch w = { .loop = loop_new() };
         struct proc *p = start(&w, "child-wait", NULL, 0);
         pid_t pid = proc_pid(p);
 
@@ -250,7 +252,7 @@ static void test_many_at_once(void **state)
 
         (void)state;
         for (int i = 0; i < N; i++) {
-                w[i] = (struct watch){.loop = l};
+                w[i] = (struct watch){ .loop = l };
                 p[i] = start(&w[i], i % 2 ? "child-exit-42" : "child-wait", NULL, 0);
                 if (i % 2 == 0)
                         proc_signal(p[i], SIGKILL);
@@ -268,7 +270,7 @@ static void test_many_at_once(void **state)
 /* A hardened process still starts children: /proc/self/exe stays within its own reach. */
 static int child_harden(void)
 {
-        struct rlimit core = {1, 1}, files;
+        struct rlimit core = { 1, 1 }, files;
         struct sigaction pipe_action;
         char name[17] = "";
 
@@ -293,9 +295,9 @@ static int child_harden(void)
                 return 15;
         if (prctl(PR_GET_NAME, name) < 0 || strcmp(name, "worker.0-longer") != 0)
                 return 16;
-        struct watch w = {.loop = loop_new()};
-        const char *args[] = {"child-exit-42", NULL};
-        struct proc_options o = {.args = args, .on_exit = on_exit_note, .owner = &w};
+        struct watch w = { .loop = loop_new() };
+        const char *args[] = { "child-exit-42", NULL };
+        struct proc_options o = { .args = args, .on_exit = on_exit_note, .owner = &w };
         struct proc *p = NULL;
         if (proc_start(w.loop, &o, &p, NULL) < 0)
                 return 17;
@@ -307,7 +309,7 @@ static int child_harden(void)
 
 static void test_harden(void **state)
 {
-        struct watch w = {.loop = loop_new()};
+        struct watch w = { .loop = loop_new() };
         struct proc *p;
 
         (void)state;

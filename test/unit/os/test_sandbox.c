@@ -137,7 +137,7 @@ static int try_setown(void)
 
 static int try_exec(void)
 {
-        char name[] = "true", *argv[] = {name, NULL}, *envp[] = {NULL};
+        char name[] = "true", *argv[] = { name, NULL }, *envp[] = { NULL };
 
         execve("/bin/true", argv, envp); /* which would end with 0 */
         return errno;
@@ -154,7 +154,7 @@ static int try_fork(void)
 
 static int try_clone3(void)
 {
-        uint64_t args[8] = {0, 0, 0, 0, SIGCHLD};
+        uint64_t args[8] = { 0, 0, 0, 0, SIGCHLD };
         long pid = syscall(SYS_clone3, args, sizeof args);
 
         if (pid == 0)
@@ -170,7 +170,7 @@ static int try_ptrace(void)
 static int try_peek(void)
 {
         char byte, *at = (char *)&tester;
-        struct iovec here = {&byte, 1}, there = {at, 1};
+        struct iovec here = { &byte, 1 }, there = { at, 1 };
 
         return errno_if(process_vm_readv(getppid(), &here, 1, &there, 1, 0) < 0);
 }
@@ -278,32 +278,32 @@ static const struct {
         try_fn fn;
         int denied_to;
 } tries[] = {
-        {"open", try_open, W | S},
-        {"open in the pool", try_open_in_pool, W | S},
-        {"create", try_create, W | S | E},
-        {"unlink", try_unlink, W | S | E},
-        {"socket inet", try_socket_ip, W | S | M | E},
-        {"socket inet6", try_socket_ip6, W | S | M | E},
-        {"socket unix", try_socket_unix, W | S | M | E},
-        {"socket netlink", try_socket_packet, ALL},
-        {"connect", try_connect, W | S | M | E},
-        {"listen", try_listen, ALL},
-        {"accept", try_accept, W | S},
-        {"kill", try_kill, ALL},
-        {"tgkill", try_tgkill, ALL},
-        {"pidfd_open", try_pidfd, ALL},
-        {"F_SETOWN", try_setown, ALL},
-        {"execve", try_exec, ALL},
-        {"clone", try_fork, ALL},
-        {"clone3", try_clone3, ALL},
-        {"ptrace", try_ptrace, ALL},
-        {"process_vm_readv", try_peek, ALL},
-        {"mmap PROT_EXEC", try_mmap_exec, ALL},
-        {"mprotect PROT_EXEC", try_mprotect_exec, ALL},
-        {"memfd_create", try_memfd, ALL},
-        {"fchmodat", try_chmod, ALL},
-        {"symlink", try_symlink, ALL},
-        {"PR_SET_DUMPABLE", try_dumpable, ALL},
+        { "open", try_open, W | S },
+        { "open in the pool", try_open_in_pool, W | S },
+        { "create", try_create, W | S | E },
+        { "unlink", try_unlink, W | S | E },
+        { "socket inet", try_socket_ip, W | S | M | E },
+        { "socket inet6", try_socket_ip6, W | S | M | E },
+        { "socket unix", try_socket_unix, W | S | M | E },
+        { "socket netlink", try_socket_packet, ALL },
+        { "connect", try_connect, W | S | M | E },
+        { "listen", try_listen, ALL },
+        { "accept", try_accept, W | S },
+        { "kill", try_kill, ALL },
+        { "tgkill", try_tgkill, ALL },
+        { "pidfd_open", try_pidfd, ALL },
+        { "F_SETOWN", try_setown, ALL },
+        { "execve", try_exec, ALL },
+        { "clone", try_fork, ALL },
+        { "clone3", try_clone3, ALL },
+        { "ptrace", try_ptrace, ALL },
+        { "process_vm_readv", try_peek, ALL },
+        { "mmap PROT_EXEC", try_mmap_exec, ALL },
+        { "mprotect PROT_EXEC", try_mprotect_exec, ALL },
+        { "memfd_create", try_memfd, ALL },
+        { "fchmodat", try_chmod, ALL },
+        { "symlink", try_symlink, ALL },
+        { "PR_SET_DUMPABLE", try_dumpable, ALL },
 };
 
 static void test_syscalls_by_role(void **state)
@@ -355,7 +355,7 @@ static void got_end(void *owner, struct chan *c, const struct err *e)
 
 static bool crypto_works(void)
 {
-        uint8_t random[16], key[16] = {1}, out[64];
+        uint8_t random[16], key[16] = { 1 }, out[64];
         int n = 0;
         EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
         EVP_PKEY *pair = EVP_EC_gen("P-256");
@@ -370,11 +370,11 @@ static bool crypto_works(void)
 
 static int work_as_worker(void)
 {
-        static const struct chan_events events = {got_message, got_end};
+        static const struct chan_events events = { got_message, got_end };
         static char page[4096] __attribute__((aligned(4096)));
         struct loop *l = loop_new();
         int pair[2], written = 0, arrived = 0;
-        struct iovec iov = {page, sizeof page};
+        struct iovec iov = { page, sizeof page };
         struct stat st;
         int file = open("file", O_RDWR);
 
@@ -409,7 +409,7 @@ static int work_as_worker(void)
 
 static int role_abort(void)
 {
-        struct sigaction plain = {.sa_handler = SIG_DFL};
+        struct sigaction plain = { .sa_handler = SIG_DFL };
 
         sigaction(SIGABRT, &plain, NULL);
         abort();
@@ -425,7 +425,7 @@ static void test_a_worker_can_work(void **state)
 
 static int look_up(void)
 {
-        struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
+        struct addrinfo *found = NULL, hints = { .ai_socktype = SOCK_STREAM };
         int r = getaddrinfo("localhost", "554", &hints, &found);
 
         if (r == 0)
@@ -575,7 +575,7 @@ static void test_landlock(void **state)
         ok &= expect("nothing: read outside", read_outside, EACCES);
         ok &= expect("nothing: list outside", list_outside, EACCES);
         ok &= expect("nothing: exec", try_exec, EACCES);
-        allowed[0] = (struct sandbox_path){"in", false};
+        allowed[0] = (struct sandbox_path){ "in", false };
         allowed_n = 1;
         ok &= expect("read only: read", read_in, 0);
         ok &= expect("read only: write", write_known, EACCES);
@@ -585,7 +585,7 @@ static void test_landlock(void **state)
         ok &= expect("write: all", write_in, 0);
         ok &= expect("write: symbolic link", link_in, EACCES);
         ok &= expect("write: outside", try_create, EACCES);
-        allowed[0] = (struct sandbox_path){"in/known", true};
+        allowed[0] = (struct sandbox_path){ "in/known", true };
         ok &= expect("a file: write", write_known, 0);
         ok &= expect("a file: its neighbours", write_in, EACCES);
         if (abi >= 6)
@@ -596,7 +596,7 @@ static void test_landlock(void **state)
 static int landlock_returns_abi(void)
 {
         struct err e;
-        struct sandbox_path none = {"/none/such", false};
+        struct sandbox_path none = { "/none/such", false };
 
         if (sandbox_files(&none, 1, &e) != ERR_NOT_FOUND || !strstr(e.text, "/none/such"))
                 return 1;
@@ -697,7 +697,7 @@ static void test_drop(void **state)
 /* In the order of sandbox.h, as a role does it. */
 static int whole_order(void)
 {
-        struct sandbox_path state_dir = {dir, true};
+        struct sandbox_path state_dir = { dir, true };
         struct err e;
 
         sandbox_warm_up();
@@ -720,7 +720,7 @@ static void pool_outside(uv_work_t *w)
 
 static int pool_is_landlocked(void)
 {
-        struct sandbox_path state_dir = {dir, true};
+        struct sandbox_path state_dir = { dir, true };
         uv_work_t w;
 
         if (sandbox_files(&state_dir, 1, NULL) < 0 || sandbox_syscalls(SANDBOX_PARENT, NULL) < 0)
@@ -751,8 +751,8 @@ static int begin(void **state)
                 file_write_atomic("file", bytes_str("x"), 0600, NULL) < 0)
                 return -1;
         listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        listener_address = (struct sockaddr_in){
-                .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        listener_address = (struct sockaddr_in){ .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         return bind(listener, (struct sockaddr *)&listener_address, n) < 0 ||
                                listen(listener, 100) < 0 ||
                                getsockname(listener, (struct sockaddr *)&listener_address, &n) < 0

@@ -13,7 +13,7 @@
 
 static struct secret secret_of(const char *s)
 {
-        struct secret p = {0};
+        struct secret p = { 0 };
 
         assert_int_equal(secret_set(&p, bytes_str(s), NULL), 0);
         return p;
@@ -21,7 +21,7 @@ static struct secret secret_of(const char *s)
 
 static int offer(struct digest_client *c, const char *first, const char *second, struct err *e)
 {
-        struct bytes values[2] = {bytes_str(first), bytes_str(second ? second : "")};
+        struct bytes values[2] = { bytes_str(first), bytes_str(second ? second : "") };
 
         return digest_client_challenge(c, values, second ? 2 : 1, e);
 }
@@ -40,12 +40,12 @@ static void rfc_7616(void **state)
         static const struct {
                 const char *challenge, *response;
         } cases[] = {
-                {CHALLENGE_7616("MD5"), "8ca523f5e9506fed4657c9700eebdbec"},
-                {CHALLENGE_7616("SHA-256"),
-                        "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
-                {CHALLENGE_7616("MD5-sess"), "e783283f46242139c486a698fec7211d"},
-                {CHALLENGE_7616("SHA-256-sess"),
-                        "2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7"},
+                { CHALLENGE_7616("MD5"), "8ca523f5e9506fed4657c9700eebdbec" },
+                { CHALLENGE_7616("SHA-256"),
+                        "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1" },
+                { CHALLENGE_7616("MD5-sess"), "e783283f46242139c486a698fec7211d" },
+                { CHALLENGE_7616("SHA-256-sess"),
+                        "2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7" },
         };
         struct secret password = secret_of("Circle of Life");
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -109,7 +109,7 @@ static void basic(void **state)
         (void)state;
         struct secret password = secret_of("open sesame");
         struct digest_client c;
-        struct err e = {0};
+        struct err e = { 0 };
         char to[DIGEST_ANSWER_ROOM];
         digest_client_init(&c, true);
         assert_int_equal(offer(&c, "Basic realm=\"WallyWorld\"", NULL, NULL), 0);
@@ -132,18 +132,18 @@ static void strongest(void **state)
                 const char *first, *second;
                 enum digest_scheme expected;
         } cases[] = {
-                {MD5, SHA, DIGEST_SHA256},
-                {SHA, MD5, DIGEST_SHA256},
-                {BASIC, MD5, DIGEST_MD5},
-                {MD5 ", " SHA, NULL, DIGEST_SHA256},
-                {BASIC ", " SHA ", " MD5, NULL, DIGEST_SHA256},
-                {"Negotiate", MD5, DIGEST_MD5},
-                {"Bearer realm=\"x\"", BASIC, DIGEST_BASIC},
-                {"Digest realm=\"r\", nonce=\"a\", algorithm=SHA-512-256, qop=\"auth\"", MD5,
-                        DIGEST_MD5},
-                {"Digest realm=\"r\", nonce=\"a\", qop=\"auth-int\"", BASIC, DIGEST_BASIC},
-                {"Digest realm=\"r\"", MD5, DIGEST_MD5},
-                {"Digest realm=\"unclosed", MD5, DIGEST_MD5},
+                { MD5, SHA, DIGEST_SHA256 },
+                { SHA, MD5, DIGEST_SHA256 },
+                { BASIC, MD5, DIGEST_MD5 },
+                { MD5 ", " SHA, NULL, DIGEST_SHA256 },
+                { BASIC ", " SHA ", " MD5, NULL, DIGEST_SHA256 },
+                { "Negotiate", MD5, DIGEST_MD5 },
+                { "Bearer realm=\"x\"", BASIC, DIGEST_BASIC },
+                { "Digest realm=\"r\", nonce=\"a\", algorithm=SHA-512-256, qop=\"auth\"", MD5,
+                        DIGEST_MD5 },
+                { "Digest realm=\"r\", nonce=\"a\", qop=\"auth-int\"", BASIC, DIGEST_BASIC },
+                { "Digest realm=\"r\"", MD5, DIGEST_MD5 },
+                { "Digest realm=\"unclosed", MD5, DIGEST_MD5 },
         };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct digest_client c;
@@ -157,7 +157,7 @@ static void never_a_step_down(void **state)
 {
         (void)state;
         struct digest_client c;
-        struct err e = {0};
+        struct err e = { 0 };
         digest_client_init(&c, true);
         assert_int_equal(offer(&c, MD5, NULL, NULL), 0);
         digest_client_reconnect(&c);
@@ -181,7 +181,7 @@ static void wrong_password_and_stale(void **state)
         (void)state;
         struct secret password = secret_of("p");
         struct digest_client c;
-        struct err e = {0};
+        struct err e = { 0 };
         char to[DIGEST_ANSWER_ROOM];
         digest_client_init(&c, false);
         assert_int_equal(
@@ -307,7 +307,7 @@ static void server(void **state)
 static void server_refuses(void **state)
 {
         (void)state;
-        static const char *const bad[] = {"", "Digest", "Basic YWRtaW46c2VjcmV0",
+        static const char *const bad[] = { "", "Digest", "Basic YWRtaW46c2VjcmV0",
                 "nonsense=", ANSWER(", algorithm=SHA-256", SERVER_SHA),
                 ANSWER(", algorithm=SHA-256, qop=auth, nc=00000000, cnonce=\"c1\"", SERVER_SHA),
                 ANSWER(", algorithm=SHA-256, qop=auth, nc=1, cnonce=\"c1\"", SERVER_SHA),
@@ -327,7 +327,7 @@ static void server_refuses(void **state)
                 "\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c1\"",
                 "Digest username=\"admin\", realm=\"other\", nonce=\"n0nce\", uri=\"rtsps://h/x\", "
                 "response=\"" SERVER_SHA
-                "\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c1\""};
+                "\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c1\"" };
         struct digest_server s;
         bool stale;
         assert_int_equal(digest_server_init(&s, "custos", "n0nce", true, NULL), 0);
@@ -349,10 +349,10 @@ static void server_refuses(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(rfc_7616), cmocka_unit_test(legacy),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(rfc_7616), cmocka_unit_test(legacy),
                 cmocka_unit_test(basic), cmocka_unit_test(strongest),
                 cmocka_unit_test(never_a_step_down), cmocka_unit_test(wrong_password_and_stale),
                 cmocka_unit_test(hostile), cmocka_unit_test(cameras), cmocka_unit_test(server),
-                cmocka_unit_test(server_refuses)};
+                cmocka_unit_test(server_refuses) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,9 +12,9 @@
 #include "proto/rtcp.h"
 
 /* SR of 0x01020304 at NTP 0xE0000000.80000000, RTP 1000, 5 packets, 600 bytes; SDES; BYE. */
-static const uint8_t compound[] = {0x80, 200, 0, 6, 1, 2, 3, 4, 0xe0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0,
+static const uint8_t compound[] = { 0x80, 200, 0, 6, 1, 2, 3, 4, 0xe0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0,
         3, 0xe8, 0, 0, 0, 5, 0, 0, 2, 0x58, 0x81, 202, 0, 3, 1, 2, 3, 4, 1, 4, 'c', 'a', 'm', '1',
-        0, 0, 0x81, 203, 0, 1, 1, 2, 3, 4};
+        0, 0, 0x81, 203, 0, 1, 1, 2, 3, 4 };
 
 static void parsed(void **state)
 {
@@ -34,7 +34,7 @@ static void parsed(void **state)
 static void refused(void **state)
 {
         (void)state;
-        struct rtcp c = {.packets_n = 9};
+        struct rtcp c = { .packets_n = 9 };
         for (size_t n = 0; n < sizeof compound; n++) {
                 if (n == 28 || n == 44)
                         continue;
@@ -43,11 +43,11 @@ static void refused(void **state)
                 assert_int_equal(rtcp_parse(BYTES(cut, n), &c, NULL), ERR_PROTOCOL);
                 free(cut);
         }
-        static const uint8_t version[] = {0x40, 200, 0, 0};
+        static const uint8_t version[] = { 0x40, 200, 0, 0 };
         assert_int_equal(rtcp_parse(BYTES(version, 4), &c, NULL), ERR_PROTOCOL);
         assert_int_equal(c.packets_n, 9);
         /* An SR too short for its fields, and a BYE of nobody, say nothing. */
-        static const uint8_t empty[] = {0x80, 200, 0, 1, 1, 2, 3, 4, 0x80, 203, 0, 0};
+        static const uint8_t empty[] = { 0x80, 200, 0, 1, 1, 2, 3, 4, 0x80, 203, 0, 0 };
         assert_int_equal(rtcp_parse(BYTES(empty, sizeof empty), &c, NULL), 0);
         assert_false(c.has_sender_report || c.has_bye);
 }
@@ -57,11 +57,11 @@ static void sender_report(void **state)
         (void)state;
         struct buf out;
         buf_init(&out, 1024);
-        struct rtcp_sender_report r = {.ssrc = 0x01020304,
+        struct rtcp_sender_report r = { .ssrc = 0x01020304,
                 .ntp = UINT64_C(0xe000000080000000),
                 .timestamp = 1000,
                 .packets = 5,
-                .bytes = 600};
+                .bytes = 600 };
         assert_int_equal(rtcp_format_sender_report(&r, "cam1", &out, NULL), 0);
         assert_int_equal(out.n, 44);
         assert_memory_equal(out.p, compound, 44);
@@ -86,7 +86,7 @@ static void sender_report(void **state)
 
 static void push(struct rtp_source *s, uint16_t sequence)
 {
-        struct rtp_packet p = {.sequence = sequence, .timestamp = 500, .ssrc = 0x01020304};
+        struct rtp_packet p = { .sequence = sequence, .timestamp = 500, .ssrc = 0x01020304 };
         struct rtp_arrival a;
 
         rtp_source_push(s, &p, 0, &a);
@@ -96,14 +96,14 @@ static void receiver_report(void **state)
 {
         (void)state;
         struct rtp_source s;
-        struct rtcp_clock clock = {0};
+        struct rtcp_clock clock = { 0 };
         struct rtcp c;
         struct buf out;
         buf_init(&out, 1024);
         rtp_source_init(&s, 90000);
         assert_int_equal(rtcp_format_receiver_report(7, &s, &clock, 0, "me", &out, NULL), 0);
-        static const uint8_t empty[] = {0x80, 201, 0, 1, 0, 0, 0, 7, 0x81, 202, 0, 3, 0, 0, 0, 7, 1,
-                2, 'm', 'e', 0, 0, 0, 0};
+        static const uint8_t empty[] = { 0x80, 201, 0, 1, 0, 0, 0, 7, 0x81, 202, 0, 3, 0, 0, 0, 7,
+                1, 2, 'm', 'e', 0, 0, 0, 0 };
         assert_int_equal(out.n, sizeof empty);
         assert_memory_equal(out.p, empty, sizeof empty);
         push(&s, 65535);
@@ -112,8 +112,8 @@ static void receiver_report(void **state)
         assert_true(rtcp_clock_update(&clock, &c.sender_report, &s, 1000000));
         buf_clear(&out);
         assert_int_equal(rtcp_format_receiver_report(7, &s, &clock, 1500000, "me", &out, NULL), 0);
-        static const uint8_t block[] = {0x81, 201, 0, 7, 0, 0, 0, 7, 1, 2, 3, 4, 128, 0, 0, 2, 0, 1,
-                0, 2, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0x80, 0};
+        static const uint8_t block[] = { 0x81, 201, 0, 7, 0, 0, 0, 7, 1, 2, 3, 4, 128, 0, 0, 2, 0,
+                1, 0, 2, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0x80, 0 };
         assert_memory_equal(out.p, block, sizeof block);
         push(&s, 3);
         buf_clear(&out);
@@ -134,8 +134,8 @@ static void times(void **state)
         assert_true(rtcp_us_of_ntp(1) == INT64_C(2085978496000000));
         assert_true(rtcp_ntp_of_us(INT64_C(2085978496000000)) == 0);
         assert_true(rtcp_ntp_of_us(500000) == (UINT64_C(2208988800) << 32) + (UINT64_C(1) << 31));
-        static const int64_t same[] = {0, 1, 999999, INT64_C(1795448401221337),
-                INT64_C(2085978495999999), INT64_C(2085978496000001), INT64_C(4000000000123456)};
+        static const int64_t same[] = { 0, 1, 999999, INT64_C(1795448401221337),
+                INT64_C(2085978495999999), INT64_C(2085978496000001), INT64_C(4000000000123456) };
         for (size_t i = 0; i < ARRAY_LEN(same); i++)
                 assert_true(rtcp_us_of_ntp(rtcp_ntp_of_us(same[i])) == same[i]);
 }
@@ -144,12 +144,12 @@ static void wall_clock(void **state)
 {
         (void)state;
         struct rtp_source s;
-        struct rtcp_clock clock = {0};
+        struct rtcp_clock clock = { 0 };
         rtp_source_init(&s, 90000);
         assert_true(rtcp_clock_wall_us(&clock, 0, 90000) == INT64_MIN);
-        struct rtcp_sender_report r = {.ssrc = 0x01020304,
+        struct rtcp_sender_report r = { .ssrc = 0x01020304,
                 .ntp = rtcp_ntp_of_us(INT64_C(1795448401000000)),
-                .timestamp = 500 + 90000};
+                .timestamp = 500 + 90000 };
         assert_false(rtcp_clock_update(&clock, &r, &s, 0));
         push(&s, 1);
         assert_true(rtcp_clock_update(&clock, &r, &s, 0));
@@ -168,8 +168,8 @@ static void wall_clock(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(parsed), cmocka_unit_test(refused),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(parsed), cmocka_unit_test(refused),
                 cmocka_unit_test(sender_report), cmocka_unit_test(receiver_report),
-                cmocka_unit_test(times), cmocka_unit_test(wall_clock)};
+                cmocka_unit_test(times), cmocka_unit_test(wall_clock) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

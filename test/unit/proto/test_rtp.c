@@ -13,7 +13,7 @@
 
 static struct rtp_packet packet(uint16_t sequence, uint32_t timestamp)
 {
-        return (struct rtp_packet){.sequence = sequence, .timestamp = timestamp, .ssrc = 1};
+        return (struct rtp_packet){ .sequence = sequence, .timestamp = timestamp, .ssrc = 1 };
 }
 
 static struct rtp_arrival push(struct rtp_source *s, uint16_t sequence, uint32_t timestamp)
@@ -28,7 +28,7 @@ static struct rtp_arrival push(struct rtp_source *s, uint16_t sequence, uint32_t
 static void headers(void **state)
 {
         (void)state;
-        static const uint8_t plain[] = {0x80, 0xe0, 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8, 'a', 'b'};
+        static const uint8_t plain[] = { 0x80, 0xe0, 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8, 'a', 'b' };
         struct rtp_packet p;
         assert_int_equal(rtp_parse(BYTES(plain, sizeof plain), &p, NULL), 0);
         assert_true(p.marker);
@@ -42,8 +42,8 @@ static void headers(void **state)
         rtp_format_head(head, 96, true, 0x1234, 0x01020304, 0x05060708);
         assert_memory_equal(head, plain, sizeof head);
         /* Two contributing sources, an extension of one word, two bytes of padding. */
-        static const uint8_t full[] = {0xb2, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 1, 1, 1, 2, 2,
-                2, 2, 0xab, 0xac, 0, 1, 9, 9, 9, 9, 'x', 0, 2};
+        static const uint8_t full[] = { 0xb2, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 1, 1, 1, 2, 2,
+                2, 2, 0xab, 0xac, 0, 1, 9, 9, 9, 9, 'x', 0, 2 };
         assert_int_equal(rtp_parse(BYTES(full, sizeof full), &p, NULL), 0);
         assert_false(p.marker);
         assert_true(p.has_extension);
@@ -74,8 +74,8 @@ static void headers(void **state)
 static void axis_packet(void **state)
 {
         (void)state;
-        static const uint8_t axis[] = {0x80, 0xe2, 0x0e, 0xd9, 0x8c, 0xfc, 0xe8, 0x3a, 0x1f, 0x93,
-                0xc2, 0xba, '<', '?', 'x', 'm', 'l'};
+        static const uint8_t axis[] = { 0x80, 0xe2, 0x0e, 0xd9, 0x8c, 0xfc, 0xe8, 0x3a, 0x1f, 0x93,
+                0xc2, 0xba, '<', '?', 'x', 'm', 'l' };
         struct rtp_packet p;
         assert_int_equal(rtp_parse(BYTES(axis, sizeof axis), &p, NULL), 0);
         assert_int_equal(p.payload_type, 98);
@@ -143,7 +143,7 @@ static void timestamps(void **state)
         a = push(&s, 6, 90000 * 5);
         assert_true(a.timestamp_jumped);
         assert_int_equal(a.timestamp, 0x100000000 + 90000 * 5);
-        struct rtp_packet other = {.sequence = 7, .timestamp = 3, .ssrc = 2};
+        struct rtp_packet other = { .sequence = 7, .timestamp = 3, .ssrc = 2 };
         rtp_source_push(&s, &other, 0, &a);
         assert_true(a.ssrc_changed);
         assert_false(a.discard);
@@ -170,8 +170,8 @@ static void jitter(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(headers), cmocka_unit_test(axis_packet),
-                cmocka_unit_test(sequences), cmocka_unit_test(jumps), cmocka_unit_test(timestamps),
-                cmocka_unit_test(jitter)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(headers),
+                cmocka_unit_test(axis_packet), cmocka_unit_test(sequences), cmocka_unit_test(jumps),
+                cmocka_unit_test(timestamps), cmocka_unit_test(jitter) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 static struct rtsp_message parsed(const char *text)
 {
         struct rtsp_message m;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (rtsp_parse_head(bytes_str(text), &m, &e) < 0)
                 fail_msg("%s", e.text);
@@ -77,7 +77,7 @@ static void requests(void **state)
 static void refused(void **state)
 {
         (void)state;
-        static const char *const cases[] = {"", "\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+        static const char *const cases[] = { "", "\r\n", "HTTP/1.1 200 OK\r\n\r\n",
                 "RTSP/1.0 20 OK\r\n\r\n", "RTSP/1.0 2000 OK\r\n\r\n", "RTSP/1.0 abc\r\n\r\n",
                 "RTSP/1.0 099 x\r\n\r\n", "DESCRIBE rtsp://h\r\n\r\n", "DESCRIBE  RTSP/1.0\r\n\r\n",
                 "DESCRIBE a b RTSP/1.0\r\n\r\n", "DES(RIBE a RTSP/1.0\r\n\r\n",
@@ -87,9 +87,9 @@ static void refused(void **state)
                 "PLAY a RTSP/1.0\r\nContent-Length: -1\r\n\r\n",
                 "PLAY a RTSP/1.0\r\nContent-Length: 65537\r\n\r\n",
                 "PLAY a RTSP/1.0\r\nContent-Length: 99999999999999999999\r\n\r\n",
-                "PLAY a RTSP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"};
+                "PLAY a RTSP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                struct rtsp_message m = {.status = 5};
+                struct rtsp_message m = { .status = 5 };
                 assert_int_equal(rtsp_parse_head(bytes_str(cases[i]), &m, NULL), ERR_PROTOCOL);
                 assert_int_equal(m.status, 5);
         }
@@ -175,8 +175,8 @@ static void formatted(void **state)
         (void)state;
         struct buf out;
         buf_init(&out, 4096);
-        const struct rtsp_line lines[] = {
-                {"Accept", "application/sdp"}, {"Session", NULL}, {"User-Agent", "Custos"}};
+        const struct rtsp_line lines[] = { { "Accept", "application/sdp" }, { "Session", NULL },
+                { "User-Agent", "Custos" } };
         assert_int_equal(rtsp_format_request(&out, "DESCRIBE", "rtsps://h/s", 3, lines, 3,
                                  BYTES(NULL, 0), NULL),
                 0);
@@ -188,7 +188,7 @@ static void formatted(void **state)
         is(buf_bytes(&out),
                 "RTSP/1.0 454 Session Not Found\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\nabc");
         size_t before = out.n;
-        const struct rtsp_line evil[] = {{"Session", "a\r\nX: y"}};
+        const struct rtsp_line evil[] = { { "Session", "a\r\nX: y" } };
         assert_int_equal(
                 rtsp_format_request(&out, "PLAY", "rtsp://h/", 1, evil, 1, BYTES(NULL, 0), NULL),
                 ERR_INVALID);
@@ -207,9 +207,9 @@ static void formatted(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(responses), cmocka_unit_test(folded),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(responses), cmocka_unit_test(folded),
                 cmocka_unit_test(requests), cmocka_unit_test(refused), cmocka_unit_test(limits),
                 cmocka_unit_test(sessions), cmocka_unit_test(rtp_info),
-                cmocka_unit_test(formatted)};
+                cmocka_unit_test(formatted) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,12 +62,12 @@ static int feed(
 
 static void expect(struct bytes stream, const char *expected)
 {
-        static const size_t steps[] = {1, 2, 3, 5, 7, 13, 64, 1000, 100000};
+        static const size_t steps[] = { 1, 2, 3, 5, 7, 13, 64, 1000, 100000 };
 
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 struct rtsp_splitter s;
                 struct log *l = calloc(1, sizeof *l);
-                struct err e = {0};
+                struct err e = { 0 };
                 rtsp_splitter_init(&s);
                 if (feed(&s, stream, steps[i], l, &e) < 0)
                         fail_msg("steps of %zu: %s", steps[i], e.text);
@@ -123,7 +123,7 @@ static void counted(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = {0};
+        struct log l = { 0 };
         rtsp_splitter_init(&s);
         s.channel_max = 3;
         /* Channel 9 was never set up, so among garbage its '$' is none. */
@@ -146,7 +146,7 @@ static void bounded(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = {0};
+        struct log l = { 0 };
         uint8_t *junk = malloc(RTSP_SPLITTER_GARBAGE_MAX + 1);
         memset(junk, 'x', RTSP_SPLITTER_GARBAGE_MAX + 1);
         rtsp_splitter_init(&s);
@@ -167,8 +167,8 @@ static void heads_that_never_end(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = {0};
-        struct err e = {0};
+        struct log l = { 0 };
+        struct err e = { 0 };
         rtsp_splitter_init(&s);
         int r = feed(&s, LITERAL("RTSP/1.0 200 OK\r\n"), 100, &l, &e);
         for (int i = 0; r == 0 && i < 10000; i++)
@@ -186,7 +186,7 @@ static void callback_stops(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = {.answer = ERR_CANCELLED};
+        struct log l = { .answer = ERR_CANCELLED };
         rtsp_splitter_init(&s);
         assert_int_equal(feed(&s, LITERAL("$\0\0\1a$\0\0\1b"), 100, &l, NULL), ERR_CANCELLED);
         assert_int_equal(l.items, 1);
@@ -199,7 +199,7 @@ static void whole_items_are_not_copied(void **state)
 {
         (void)state;
         struct rtsp_splitter s;
-        struct log l = {0};
+        struct log l = { 0 };
         rtsp_splitter_init(&s);
         assert_int_equal(feed(&s, LITERAL("$\0\0\1a$\0\0\1b"), 100, &l, NULL), 0);
         assert_null(s.rest.p);
@@ -232,7 +232,7 @@ static void capture(void **state)
                 frames++;
         }
         assert_int_equal(at, n);
-        static const size_t steps[] = {1, 700, 16384, 200000};
+        static const size_t steps[] = { 1, 700, 16384, 200000 };
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 struct rtsp_splitter s;
                 struct log *l = calloc(1, sizeof *l);
@@ -249,10 +249,10 @@ static void capture(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(mixed),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(mixed),
                 cmocka_unit_test(stray_line_ends), cmocka_unit_test(garbage),
                 cmocka_unit_test(counted), cmocka_unit_test(bounded),
                 cmocka_unit_test(heads_that_never_end), cmocka_unit_test(callback_stops),
-                cmocka_unit_test(whole_items_are_not_copied), cmocka_unit_test(capture)};
+                cmocka_unit_test(whole_items_are_not_copied), cmocka_unit_test(capture) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 static struct rtsp_transport parsed(const char *text, unsigned index)
 {
         struct rtsp_transport t;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (rtsp_transport_parse(bytes_str(text), index, &t, &e) < 0)
                 fail_msg("%s: %s", text, e.text);
@@ -55,16 +55,16 @@ static void choices(void **state)
         (void)state;
         const char *two =
                 "RTP/AVP;unicast;client_port=3456-3457, RTP/AVP/TCP;unicast;interleaved=0-1";
-        struct rtsp_transport t = {.ssrc = 9};
+        struct rtsp_transport t = { .ssrc = 9 };
         assert_int_equal(parsed(two, 0).lower, RTSP_TRANSPORT_UDP);
         assert_int_equal(parsed(two, 1).lower, RTSP_TRANSPORT_TCP);
         assert_int_equal(rtsp_transport_parse(bytes_str(two), 2, &t, NULL), ERR_NOT_FOUND);
         assert_int_equal(rtsp_transport_parse(BYTES(NULL, 0), 0, &t, NULL), ERR_NOT_FOUND);
-        static const char *const bad[] = {"RAW/RAW/UDP;unicast", "unicast",
+        static const char *const bad[] = { "RAW/RAW/UDP;unicast", "unicast",
                 "RTP/AVP/TCP;interleaved=256-257", "RTP/AVP/TCP;interleaved=255",
                 "RTP/AVP/TCP;interleaved=", "RTP/AVP/TCP;interleaved=1-",
                 "RTP/AVP/TCP;interleaved=1-2-3", "RTP/AVP/TCP;interleaved=-1",
-                "RTP/AVP;client_port=70000-70001"};
+                "RTP/AVP;client_port=70000-70001" };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++)
                 assert_int_equal(
                         rtsp_transport_parse(bytes_str(bad[i]), 0, &t, NULL), ERR_PROTOCOL);
@@ -75,26 +75,26 @@ static void formatted(void **state)
 {
         (void)state;
         char to[RTSP_TRANSPORT_ROOM];
-        struct rtsp_transport t = {.lower = RTSP_TRANSPORT_TCP,
+        struct rtsp_transport t = { .lower = RTSP_TRANSPORT_TCP,
                 .unicast = true,
                 .has_interleaved = true,
-                .interleaved = {2, 3},
+                .interleaved = { 2, 3 },
                 .has_ssrc = true,
-                .ssrc = 0xa0b0c};
+                .ssrc = 0xa0b0c };
         assert_string_equal(
                 rtsp_transport_format(&t, to), "RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=000A0B0C");
-        t = (struct rtsp_transport){.secure_profile = true,
+        t = (struct rtsp_transport){ .secure_profile = true,
                 .multicast = true,
                 .record = true,
                 .has_client_port = true,
-                .client_port = {65534, 65535}};
+                .client_port = { 65534, 65535 } };
         assert_string_equal(rtsp_transport_format(&t, to),
                 "RTP/SAVP;multicast;client_port=65534-65535;mode=RECORD");
 }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(cameras), cmocka_unit_test(choices), cmocka_unit_test(formatted)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(cameras), cmocka_unit_test(choices),
+                cmocka_unit_test(formatted) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

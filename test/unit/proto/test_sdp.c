@@ -24,7 +24,7 @@ static void is(struct bytes b, const char *text)
 static struct sdp parsed(const char *text)
 {
         struct sdp s;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (sdp_parse(bytes_str(text), &s, &e) < 0)
                 fail_msg("%s", e.text);
@@ -92,7 +92,7 @@ static void oddities(void **state)
 static void limits(void **state)
 {
         (void)state;
-        struct sdp s = {.media_n = 3};
+        struct sdp s = { .media_n = 3 };
         char *text = malloc(SDP_TEXT_MAX + 1);
         assert_int_equal(sdp_parse(BYTES("v=0\0x", 5), &s, NULL), ERR_PROTOCOL);
         assert_int_equal(sdp_parse(BYTES(NULL, 0), &s, NULL), ERR_PROTOCOL);
@@ -124,20 +124,20 @@ static void formatted(void **state)
         (void)state;
         struct buf out;
         buf_init(&out, 4096);
-        struct sdp s = {.name = bytes_str("demo"),
+        struct sdp s = { .name = bytes_str("demo"),
                 .control = bytes_str("*"),
                 .media_n = 2,
                 .direction = SDP_RECVONLY,
-                .media = {{.kind_name = bytes_str("video"),
-                                  .protocol = bytes_str("RTP/AVP"),
-                                  .payload_type = 96,
-                                  .encoding = bytes_str("H264"),
-                                  .clock_rate = 90000,
-                                  .fmtp = bytes_str("packetization-mode=1"),
-                                  .control = bytes_str("track1"),
-                                  .direction = SDP_RECVONLY,
-                                  .framerate_milli = 29970},
-                        {.kind = SDP_AUDIO,
+                .media = { { .kind_name = bytes_str("video"),
+                                   .protocol = bytes_str("RTP/AVP"),
+                                   .payload_type = 96,
+                                   .encoding = bytes_str("H264"),
+                                   .clock_rate = 90000,
+                                   .fmtp = bytes_str("packetization-mode=1"),
+                                   .control = bytes_str("track1"),
+                                   .direction = SDP_RECVONLY,
+                                   .framerate_milli = 29970 },
+                        { .kind = SDP_AUDIO,
                                 .kind_name = bytes_str("audio"),
                                 .protocol = bytes_str("RTP/AVP"),
                                 .payload_type = 97,
@@ -145,7 +145,7 @@ static void formatted(void **state)
                                 .clock_rate = 48000,
                                 .channels = 2,
                                 .control = bytes_str("track2"),
-                                .direction = SDP_SENDRECV}}};
+                                .direction = SDP_SENDRECV } } };
         assert_int_equal(sdp_format(&s, 7, "192.0.2.1", &out, NULL), 0);
         is(buf_bytes(&out),
                 "v=0\r\no=- 7 1 IN IP4 192.0.2.1\r\ns=demo\r\nc=IN IP4 192.0.2.1\r\nt=0 "
@@ -184,7 +184,7 @@ static size_t load(const char *path, char *to, size_t room)
 static void all_fixtures(void **state)
 {
         (void)state;
-        static const char *const folders[] = {"gortsplib-sdp", "go2rtc", "retina"};
+        static const char *const folders[] = { "gortsplib-sdp", "go2rtc", "retina" };
         char text[8192], path[600];
         unsigned files = 0;
 
@@ -202,7 +202,7 @@ static void all_fixtures(void **state)
                         for (char *at = body; (at = strstr(at, "\nm=")); at++)
                                 expected++;
                         struct sdp s;
-                        struct err e = {0};
+                        struct err e = { 0 };
                         if (sdp_parse(BYTES(body, n - (size_t)(body - text)), &s, &e) < 0)
                                 fail_msg("%s: %s", path, e.text);
                         if (s.media_n != expected)
@@ -221,8 +221,8 @@ static void all_fixtures(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(camera), cmocka_unit_test(oddities),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(camera), cmocka_unit_test(oddities),
                 cmocka_unit_test(limits), cmocka_unit_test(formatted),
-                cmocka_unit_test(all_fixtures)};
+                cmocka_unit_test(all_fixtures) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

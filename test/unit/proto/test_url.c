@@ -14,7 +14,7 @@
 static struct url parsed(const char *s)
 {
         struct url u;
-        struct err e = {0};
+        struct err e = { 0 };
 
         if (url_parse(s, &u, &e) < 0)
                 fail_msg("%s: %s", s, e.text);
@@ -49,27 +49,27 @@ static void refused(void **state)
         static const struct {
                 const char *url, *word;
         } cases[] = {
-                {"rtsp://admin:pw@h/", "give them apart"},
-                {"rtsp://admin@h/", "give them apart"},
-                {"cam/stream", "no scheme"},
-                {"ftp://h/", "scheme"},
-                {"rtsp://", "host"},
-                {"rtsp:///x", "host"},
-                {"rtsp://h:0/", "port"},
-                {"rtsp://h:65536/", "port"},
-                {"rtsp://h:99999999999999/", "port"},
-                {"rtsp://h:/", "port"},
-                {"rtsp://h:5a/", "port"},
-                {"rtsp://[::1/", "bracket"},
-                {"rtsp://[::1]x/", "between"},
-                {"rtsp://[fe80::1%25eth0]/", "host"},
-                {"rtsp://h/a b", "0x20"},
-                {"rtsp://h/a\r\nX: y", "0x0d"},
-                {"rtsp://h/\xc3\xa9", "0xc3"},
+                { "rtsp://admin:pw@h/", "give them apart" },
+                { "rtsp://admin@h/", "give them apart" },
+                { "cam/stream", "no scheme" },
+                { "ftp://h/", "scheme" },
+                { "rtsp://", "host" },
+                { "rtsp:///x", "host" },
+                { "rtsp://h:0/", "port" },
+                { "rtsp://h:65536/", "port" },
+                { "rtsp://h:99999999999999/", "port" },
+                { "rtsp://h:/", "port" },
+                { "rtsp://h:5a/", "port" },
+                { "rtsp://[::1/", "bracket" },
+                { "rtsp://[::1]x/", "between" },
+                { "rtsp://[fe80::1%25eth0]/", "host" },
+                { "rtsp://h/a b", "0x20" },
+                { "rtsp://h/a\r\nX: y", "0x0d" },
+                { "rtsp://h/\xc3\xa9", "0xc3" },
         };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                struct url u = {.port = 7};
-                struct err e = {0};
+                struct url u = { .port = 7 };
+                struct err e = { 0 };
                 assert_int_equal(url_parse(cases[i].url, &u, &e), ERR_INVALID);
                 if (!strstr(e.text, cases[i].word))
                         fail_msg("%s: %s", cases[i].url, e.text);
@@ -86,8 +86,8 @@ static void formatted(void **state)
 {
         (void)state;
         char text[URL_MAX];
-        static const char *const same[] = {
-                "rtsps://cam.example/", "rtsp://[2001:db8::1]:8554/a?b=1", "https://h:80/x"};
+        static const char *const same[] = { "rtsps://cam.example/",
+                "rtsp://[2001:db8::1]:8554/a?b=1", "https://h:80/x" };
         for (size_t i = 0; i < ARRAY_LEN(same); i++) {
                 struct url u = parsed(same[i]);
                 assert_int_equal(url_format(&u, text, sizeof text, NULL), 0);
@@ -106,27 +106,27 @@ static void controls(void **state)
         static const struct {
                 const char *request, *base, *control, *expected;
         } cases[] = {
-                {"rtsp://h/s", "", "*", "rtsp://h/s"},
-                {"rtsp://h/s", "", "", "rtsp://h/s"},
-                {"rtsp://h/s", "rtsp://h/s/", "*", "rtsp://h/s/"},
-                {"rtsp://h/s", "", "trackID=1", "rtsp://h/s/trackID=1"},
-                {"rtsp://h/s/", "", "trackID=1", "rtsp://h/s/trackID=1"},
-                {"rtsp://h/s", "rtsp://h/other/ ", " track1 ", "rtsp://h/other/track1"},
-                {"rtsp://h/s", "", "rtsp://x/audio", "rtsp://x/audio"},
-                {"rtsps://h/s", "", "RTSPS://h/a", "RTSPS://h/a"},
-                {"rtsp://h/s?a=1", "", "/video", "rtsp://h/video"},
-                {"rtsp://h", "", "/video", "rtsp://h/video"},
-                {"rtsp://h/s", "", "?ctype=video", "rtsp://h/s?ctype=video"},
+                { "rtsp://h/s", "", "*", "rtsp://h/s" },
+                { "rtsp://h/s", "", "", "rtsp://h/s" },
+                { "rtsp://h/s", "rtsp://h/s/", "*", "rtsp://h/s/" },
+                { "rtsp://h/s", "", "trackID=1", "rtsp://h/s/trackID=1" },
+                { "rtsp://h/s/", "", "trackID=1", "rtsp://h/s/trackID=1" },
+                { "rtsp://h/s", "rtsp://h/other/ ", " track1 ", "rtsp://h/other/track1" },
+                { "rtsp://h/s", "", "rtsp://x/audio", "rtsp://x/audio" },
+                { "rtsps://h/s", "", "RTSPS://h/a", "RTSPS://h/a" },
+                { "rtsp://h/s?a=1", "", "/video", "rtsp://h/video" },
+                { "rtsp://h", "", "/video", "rtsp://h/video" },
+                { "rtsp://h/s", "", "?ctype=video", "rtsp://h/s?ctype=video" },
                 /* Dahua: the base's query stays in front. */
-                {"rtsp://192.168.5.111:554/cam",
+                { "rtsp://192.168.5.111:554/cam",
                         "rtsp://192.168.5.111:554/cam/"
                         "realmonitor?channel=1&subtype=1&unicast=true&proto=Onvif/",
                         "trackID=0",
                         "rtsp://192.168.5.111:554/cam/"
-                        "realmonitor?channel=1&subtype=1&unicast=true&proto=Onvif/trackID=0"},
+                        "realmonitor?channel=1&subtype=1&unicast=true&proto=Onvif/trackID=0" },
                 /* Anjvision: no scheme. */
-                {"rtsp://192.168.1.10/stream0", "192.168.1.10:554/stream0/", "trackID=1",
-                        "rtsp://192.168.1.10/stream0/trackID=1"},
+                { "rtsp://192.168.1.10/stream0", "192.168.1.10:554/stream0/", "trackID=1",
+                        "rtsp://192.168.1.10/stream0/trackID=1" },
         };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 char to[URL_MAX];
@@ -151,7 +151,7 @@ static void controls(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(parts), cmocka_unit_test(refused),
-                cmocka_unit_test(formatted), cmocka_unit_test(controls)};
+        const struct CMUnitTest tests[] = { cmocka_unit_test(parts), cmocka_unit_test(refused),
+                cmocka_unit_test(formatted), cmocka_unit_test(controls) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

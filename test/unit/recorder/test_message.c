@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Messages between the recorder's processes: what was packed is parsed back, and any other length is refused. */
+/* Messages between the recorder's processes: what was packed is parsed back, and any other length
+ * is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static int parse_written(struct bytes b, struct err *e)
         return message_written_parse(b, stream, &m, e);
 }
 
-/* Whole: taken. Every shorter one, and one byte more: refused, without reading past the end (the copy is exact). */
+/* Whole: taken. Every shorter one, and one byte more: refused, without reading past the end (the
+ * copy is exact). */
 static void only_whole(const struct buf *packed, parse_fn parse)
 {
         struct err e;
@@ -67,14 +69,28 @@ static void only_whole(const struct buf *packed, parse_fn parse)
 static void test_only_whole_messages(void **state)
 {
         static const uint8_t der[40] = { 0x30, 38 };
-        struct message_hello hello = { .version = MESSAGE_VERSION, .seal_cert = BYTES(der, 40), .issuer_cert = BYTES(der, 40),
+        struct message_hello hello = { .version = MESSAGE_VERSION,
+                .seal_cert = BYTES(der, 40),
+                .issuer_cert = BYTES(der, 40),
                 .root_cert = BYTES(der, 40) };
-        struct message_stream_open open = { .stream = "lobby-main", .last = { .sequence = 5 }, .last_arrival_us = 7 };
-        struct message_assign assign = { .stream = "lobby-main", .url = "rtsps://h/x", .user = "u", .transport = CAMERA_TLS,
-                .roots_pem = BYTES(der, 40), .recorder = "custos://s/recorder/main", .fragment_ms = 1000 };
-        struct message_state st = { .stream = "lobby-main", .state = CAMERA_STREAMING, .protection = 3, .tls_version = 0x304 };
+        struct message_stream_open open = {
+                .stream = "lobby-main", .last = { .sequence = 5 }, .last_arrival_us = 7
+        };
+        struct message_assign assign = { .stream = "lobby-main",
+                .url = "rtsps://h/x",
+                .user = "u",
+                .transport = CAMERA_TLS,
+                .roots_pem = BYTES(der, 40),
+                .recorder = "custos://s/recorder/main",
+                .fragment_ms = 1000 };
+        struct message_state st = { .stream = "lobby-main",
+                .state = CAMERA_STREAMING,
+                .protection = 3,
+                .tls_version = 0x304 };
         struct seal seal = { .fragment = 1, .tracks_n = 2, .gaps_n = 1 };
-        struct segment_writer_report report = { .object_key = "lobby-main/2026-11-22/17/00-00.000Z.0.mp4", .sequence = 9 };
+        struct segment_writer_report report = {
+                .object_key = "lobby-main/2026-11-22/17/00-00.000Z.0.mp4", .sequence = 9
+        };
         struct buf out;
 
         (void)state;
@@ -102,10 +118,22 @@ static void test_only_whole_messages(void **state)
 
 static void test_assign_round_trip(void **state)
 {
-        struct message_assign a = { .stream = "lobby-main", .url = "rtsps://192.0.2.1/x", .user = "rec", .transport = CAMERA_TLS_PINNED,
-                .without_audio = true, .roots_pem = bytes_str("PEM"), .issuer_pem = bytes_str("ISSUER"), .recorder = "custos://s/recorder/main",
-                .seal_cert = bytes_str("a"), .issuer_cert = bytes_str("b"), .root_cert = bytes_str("c"), .fragment_ms = 500,
-                .segment_s = 30, .pace_ms = 20, .gap_cause = SEAL_GAP_UNCLEAN_STOP, .gap_from_us = -5 };
+        struct message_assign a = { .stream = "lobby-main",
+                .url = "rtsps://192.0.2.1/x",
+                .user = "rec",
+                .transport = CAMERA_TLS_PINNED,
+                .without_audio = true,
+                .roots_pem = bytes_str("PEM"),
+                .issuer_pem = bytes_str("ISSUER"),
+                .recorder = "custos://s/recorder/main",
+                .seal_cert = bytes_str("a"),
+                .issuer_cert = bytes_str("b"),
+                .root_cert = bytes_str("c"),
+                .fragment_ms = 500,
+                .segment_s = 30,
+                .pace_ms = 20,
+                .gap_cause = SEAL_GAP_UNCLEAN_STOP,
+                .gap_from_us = -5 };
         struct message_assign b;
         struct buf out;
 
@@ -135,7 +163,12 @@ static void test_assign_round_trip(void **state)
 
 static void test_seal_request_carries_nothing_of_the_sealer(void **state)
 {
-        struct seal s = { .flags = SEAL_FIRST | SEAL_LAST, .fragment = 3, .tracks_n = 1, .sequence = 12, .sealed_us = 4 }, back;
+        struct seal s = { .flags = SEAL_FIRST | SEAL_LAST,
+                .fragment = 3,
+                .tracks_n = 1,
+                .sequence = 12,
+                .sealed_us = 4 },
+                    back;
         struct buf out;
 
         (void)state;

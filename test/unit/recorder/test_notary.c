@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the sealer signs, and what a worker that was taken over cannot make it sign (docs/spec/seal.md section 2 and 3). */
+/* What the sealer signs, and what a worker that was taken over cannot make it sign
+ * (docs/spec/seal.md section 2 and 3). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@ struct desk {
         struct err err;
 };
 
-static struct seal request_for(const struct desk *d, const uint8_t kid[16], uint32_t fragment, int64_t first_us)
+static struct seal request_for(
+        const struct desk *d, const uint8_t kid[16], uint32_t fragment, int64_t first_us)
 {
         struct seal s = { .fragment = fragment,
                 .first_arrival_us = first_us,
@@ -32,13 +34,16 @@ static struct seal request_for(const struct desk *d, const uint8_t kid[16], uint
         (void)d;
         memcpy(s.kid, kid, 16);
         memset(s.header_hash, 0x11, 32);
-        s.tracks[0] = (struct seal_track){ .id = 1, .duration = 90000, .samples = 25, .bytes = 1000 };
+        s.tracks[0] =
+                (struct seal_track){ .id = 1, .duration = 90000, .samples = 25, .bytes = 1000 };
         return s;
 }
 
 static struct seal with_gap(struct seal s, unsigned cause)
 {
-        s.gaps[s.gaps_n++] = (struct seal_gap){ .cause = (uint8_t)cause, .from_us = SEAL_UNKNOWN_US, .to_us = s.first_arrival_us };
+        s.gaps[s.gaps_n++] = (struct seal_gap){
+                .cause = (uint8_t)cause, .from_us = SEAL_UNKNOWN_US, .to_us = s.first_arrival_us
+        };
         return s;
 }
 
@@ -119,7 +124,8 @@ static void test_chains(void **state)
         uint8_t kid[16], hash[32];
 
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        assert_int_equal(ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
         seal_hash(buf_bytes(&d->out), hash);
         struct seal last = request_for(d, kid, 2, NOW + SECOND);
         last.flags = SEAL_LAST;
@@ -130,7 +136,8 @@ static void test_chains(void **state)
         assert_memory_equal(s.previous.hash, hash, 32);
         assert_int_equal(s.flags, SEAL_LAST);
         /* The segment is over: its key id opens nothing more. */
-        assert_int_equal(ask(d, request_for(d, kid, 3, NOW + 2 * SECOND), NOW + 3 * SECOND), ERR_DENIED);
+        assert_int_equal(
+                ask(d, request_for(d, kid, 3, NOW + 2 * SECOND), NOW + 3 * SECOND), ERR_DENIED);
 }
 
 static void test_draws_ahead(void **state)
@@ -139,13 +146,15 @@ static void test_draws_ahead(void **state)
         uint8_t first[16], second[16];
 
         memcpy(first, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        assert_int_equal(ask(d, with_gap(request_for(d, first, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, first, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
         memcpy(second, notary_draw(&d->notary, d->hour_key)->kid, 16);
         assert_memory_not_equal(first, second, 16);
         assert_int_equal(ask(d, request_for(d, first, 2, NOW + SECOND), NOW + 2 * SECOND), 0);
         assert_int_equal(ask(d, request_for(d, second, 1, NOW + 2 * SECOND), NOW + 3 * SECOND), 0);
         assert_int_equal(sealed(d).flags, SEAL_FIRST);
-        assert_int_equal(ask(d, request_for(d, first, 3, NOW + 3 * SECOND), NOW + 4 * SECOND), ERR_DENIED);
+        assert_int_equal(
+                ask(d, request_for(d, first, 3, NOW + 3 * SECOND), NOW + 4 * SECOND), ERR_DENIED);
 }
 
 /* Each row: one thing that a captured worker tries, after an honest first fragment. */
@@ -162,20 +171,23 @@ static void test_refuses_a_captured_worker(void **state)
         struct seal s[12];
         for (unsigned i = 0; i < ARRAY_LEN(s); i++)
                 s[i] = good;
-        s[0].kid[3] ^= 1;                                       /* a key of another stream */
-        s[1].header_hash[0] ^= 1;                               /* a foreign header */
-        s[2].fragment = 1;                                      /* the same place twice */
-        s[3].fragment = 3;                                      /* a hole */
-        s[4].first_arrival_us = NOW - 1;                        /* before what was sealed */
-        s[5].first_arrival_us = s[5].last_arrival_us = NOW - 3600 * SECOND; /* yesterday's footage */
-        s[6].last_arrival_us = NOW + 10 * SECOND;               /* the future, and too long */
+        s[0].kid[3] ^= 1;                /* a key of another stream */
+        s[1].header_hash[0] ^= 1;        /* a foreign header */
+        s[2].fragment = 1;               /* the same place twice */
+        s[3].fragment = 3;               /* a hole */
+        s[4].first_arrival_us = NOW - 1; /* before what was sealed */
+        s[5].first_arrival_us = s[5].last_arrival_us =
+                NOW - 3600 * SECOND;              /* yesterday's footage */
+        s[6].last_arrival_us = NOW + 10 * SECOND; /* the future, and too long */
         s[7].last_arrival_us = s[7].first_arrival_us - 1;
-        s[8].tracks_n = 0;                                      /* an empty fragment that is not the end */
-        s[9] = with_gap(good, 99);                              /* a cause that there is not */
+        s[8].tracks_n = 0;         /* an empty fragment that is not the end */
+        s[9] = with_gap(good, 99); /* a cause that there is not */
         s[10].gaps_n = 1;
-        s[10].gaps[0] = (struct seal_gap){ .cause = SEAL_GAP_CAMERA_LOST, .from_us = NOW + SECOND, .to_us = NOW };
+        s[10].gaps[0] = (struct seal_gap){
+                .cause = SEAL_GAP_CAMERA_LOST, .from_us = NOW + SECOND, .to_us = NOW
+        };
         s[11].first_arrival_us = NOW + SECOND;
-        s[11].last_arrival_us = NOW + 4 * SECOND;               /* more media than a fragment holds */
+        s[11].last_arrival_us = NOW + 4 * SECOND; /* more media than a fragment holds */
         for (unsigned i = 0; i < ARRAY_LEN(s); i++) {
                 if (ask(d, s[i], NOW + 4 * SECOND) != ERR_DENIED)
                         fail_msg("attempt %u was signed", i);
@@ -192,13 +204,15 @@ static void test_old_time_is_sealed_only_with_a_clock_step(void **state)
         uint8_t kid[16];
 
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        assert_int_equal(ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
         struct seal back = request_for(d, kid, 2, NOW - 3600 * SECOND);
         assert_int_equal(ask(d, back, NOW - 3599 * SECOND), ERR_DENIED);
         assert_int_equal(ask(d, with_gap(back, SEAL_GAP_CLOCK_STEP), NOW - 3599 * SECOND), 0);
 }
 
-/* A new writer in the same epoch: what was issued and never became durable is skipped, with a gap. */
+/* A new writer in the same epoch: what was issued and never became durable is skipped, with a gap.
+ */
 static void test_continues_after_a_dead_worker(void **state)
 {
         struct desk *d = *state;
@@ -206,10 +220,12 @@ static void test_continues_after_a_dead_worker(void **state)
         struct seal_link at_one;
 
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        assert_int_equal(ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
         struct seal one = sealed(d);
         at_one = seal_link_of(&one, buf_bytes(&d->out));
-        assert_int_equal(ask(d, request_for(d, kid, 2, NOW + SECOND), NOW + 2 * SECOND), 0); /* never written */
+        assert_int_equal(ask(d, request_for(d, kid, 2, NOW + SECOND), NOW + 2 * SECOND),
+                0); /* never written */
         notary_durable(&d->notary, d->epoch, 1);
 
         assert_int_equal(notary_open(&d->notary, &at_one, one.last_arrival_us, &d->err), 0);
@@ -230,9 +246,11 @@ static void test_never_goes_back_behind_durable(void **state)
         const struct seal_link none = { 0 };
 
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        assert_int_equal(ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
         struct seal one = sealed(d);
-        struct seal_link at_one = seal_link_of(&one, buf_bytes(&d->out)), forged = at_one, future = at_one;
+        struct seal_link at_one = seal_link_of(&one, buf_bytes(&d->out)), forged = at_one,
+                         future = at_one;
         assert_int_equal(ask(d, request_for(d, kid, 2, NOW + SECOND), NOW + 2 * SECOND), 0);
         notary_durable(&d->notary, d->epoch, 2);
 
@@ -252,9 +270,12 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_chains, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_draws_ahead, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refuses_a_captured_worker, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_old_time_is_sealed_only_with_a_clock_step, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_continues_after_a_dead_worker, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_never_goes_back_behind_durable, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_old_time_is_sealed_only_with_a_clock_step, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_continues_after_a_dead_worker, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_never_goes_back_behind_durable, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,9 @@ static const uint8_t bytes_of_a_unit[100];
 static void feed(struct worker_hold *h, struct camera_connection *c, int from, int to, int gop)
 {
         for (int i = from; i < to; i++) {
-                struct access_unit u = { .data = BYTES(bytes_of_a_unit, sizeof bytes_of_a_unit), .key = i % gop == 0, .pts = i,
+                struct access_unit u = { .data = BYTES(bytes_of_a_unit, sizeof bytes_of_a_unit),
+                        .key = i % gop == 0,
+                        .pts = i,
                         .arrival_us = i * FRAME_US };
                 worker_hold_unit(h, c, 0, &u);
         }
@@ -35,7 +37,8 @@ static int64_t count(const struct worker_hold *h)
 
 static struct camera_connection video(void)
 {
-        return (struct camera_connection){ .tracks_n = 2, .tracks = { { .codec = MEDIA_H264, .width = 1 }, { .codec = MEDIA_AAC } } };
+        return (struct camera_connection){ .tracks_n = 2,
+                .tracks = { { .codec = MEDIA_H264, .width = 1 }, { .codec = MEDIA_AAC } } };
 }
 
 static void test_begins_at_a_key_frame(void **state)

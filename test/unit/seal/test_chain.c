@@ -39,7 +39,7 @@ static void script_add(struct script *s, const char *text)
                         s->sequence += 2;
                 } else {
                         struct chain_seal *cs = &s->seals[*p - 'A'];
-                        *cs = (struct chain_seal){.previous = s->last, .has_gap = gap};
+                        *cs = (struct chain_seal){ .previous = s->last, .has_gap = gap };
                         memset(cs->self.epoch, 0xe0 + s->epoch, sizeof cs->self.epoch);
                         memset(cs->self.hash, *p, sizeof cs->self.hash);
                         cs->self.sequence = ++s->sequence;
@@ -93,7 +93,7 @@ static uint64_t judge(
 
 static void test_whole(void **state)
 {
-        struct script s = {0};
+        struct script s = { 0 };
 
         (void)state;
         script_add(&s, "ABCegDEFGsgHI");
@@ -106,7 +106,7 @@ static void test_whole(void **state)
 
 static void test_removed(void **state)
 {
-        struct script s = {0};
+        struct script s = { 0 };
         char text[CHAIN_TEXT_ROOM];
 
         (void)state;
@@ -131,7 +131,7 @@ static void test_removed(void **state)
 
 static void test_unreadable(void **state)
 {
-        struct script s = {0};
+        struct script s = { 0 };
 
         (void)state;
         script_add(&s, "ABCDEFG");
@@ -145,7 +145,7 @@ static void test_unreadable(void **state)
 
 static void test_skip_without_gap(void **state)
 {
-        struct script s = {0};
+        struct script s = { 0 };
 
         (void)state;
         script_add(&s, "ABsCeD");
@@ -154,7 +154,7 @@ static void test_skip_without_gap(void **state)
 
 static void test_order(void **state)
 {
-        struct script s = {0};
+        struct script s = { 0 };
 
         (void)state;
         script_add(&s, "ABCDEFegGHI");
@@ -172,7 +172,7 @@ static void test_order(void **state)
 
 static void test_duplicated(void **state)
 {
-        struct script s = {0};
+        struct script s = { 0 };
 
         (void)state;
         script_add(&s, "ABCDEF");
@@ -185,7 +185,7 @@ static void test_duplicated(void **state)
 
 static void test_histories(void **state)
 {
-        struct script s = {0}, other = {0};
+        struct script s = { 0 }, other = { 0 };
         char text[CHAIN_TEXT_ROOM];
 
         (void)state;
@@ -199,7 +199,7 @@ static void test_histories(void **state)
         judge(&s, "ABCDX", true, "aaaaf", text);
         judge(&s, "ABCDX", false, "aaaaf", text);
         /* A second beginning. */
-        struct script second = {.epoch = 9};
+        struct script second = { .epoch = 9 };
         script_add(&second, "Q");
         s.seals['Q' - 'A'] = second.seals['Q' - 'A'];
         judge(&s, "ABCQ", true, "aaaf", text);
@@ -209,7 +209,7 @@ static void test_histories(void **state)
 static void test_other_stream(void **state)
 {
         struct chain *c = chain_new("lobby-main");
-        struct seal s = {.stream = "door-main", .sequence = 1};
+        struct seal s = { .stream = "door-main", .sequence = 1 };
         char text[CHAIN_TEXT_ROOM];
         uint64_t missing = 7;
 
@@ -229,13 +229,13 @@ static void test_other_stream(void **state)
 static void test_many(void **state)
 {
         struct chain *c = chain_new("lobby-main");
-        struct chain_seal s = {0};
+        struct chain_seal s = { 0 };
         char text[CHAIN_TEXT_ROOM];
         unsigned n = 20000;
 
         (void)state;
         for (unsigned pass = 0; pass < 2; pass++) {
-                s = (struct chain_seal){0};
+                s = (struct chain_seal){ 0 };
                 for (unsigned i = 1; i <= n; i++) {
                         s.previous = s.self;
                         s.self.epoch[0] = (uint8_t)(1 + i / 5000);
@@ -254,7 +254,7 @@ static void test_many(void **state)
 
 static struct seal_link link_in(uint8_t epoch, uint64_t sequence)
 {
-        struct seal_link l = {.sequence = sequence};
+        struct seal_link l = { .sequence = sequence };
 
         memset(l.epoch, epoch, sizeof l.epoch);
         return l;
@@ -265,7 +265,7 @@ static struct seal_link link_in(uint8_t epoch, uint64_t sequence)
 static void test_epochs(void **state)
 {
         struct epoch_order *o = epoch_order_new();
-        struct seal_link none = {0}, l[10];
+        struct seal_link none = { 0 }, l[10];
 
         (void)state;
         for (uint8_t i = 0; i < 10; i++)
@@ -292,7 +292,7 @@ static void test_epochs(void **state)
 static struct verdict_item item(
         enum verdict_kind k, const char *where, const char *text, int64_t from, int64_t to)
 {
-        struct verdict_item i = {.kind = k, .from_us = from, .to_us = to};
+        struct verdict_item i = { .kind = k, .from_us = from, .to_us = to };
 
         snprintf(i.where, sizeof i.where, "%s", where);
         snprintf(i.text, sizeof i.text, "%s", text);

@@ -23,7 +23,7 @@
 
 static char dir[64];
 
-static int run(const char *fmt, ...)
+static int PRINTF(1, 2) run(const char *fmt, ...)
 {
         char command[1024];
         va_list args;
@@ -129,7 +129,7 @@ struct group {
 
 static struct group group_at(const struct film *v, size_t from)
 {
-        struct group g = {from, from + 1, v->samples[from].pts, v->end};
+        struct group g = { from, from + 1, v->samples[from].pts, v->end };
 
         while (g.to < v->n && !v->samples[g.to].key)
                 g.to++;
@@ -145,14 +145,14 @@ static struct group group_at(const struct film *v, size_t from)
 static size_t record(
         struct segment_builder *b, const struct film *v, const struct film *a, unsigned groups)
 {
-        struct media_config tracks[2] = {v->config};
+        struct media_config tracks[2] = { v->config };
         size_t audio = 0;
         int64_t zero = 0;
         unsigned n = 0;
 
         if (a)
                 tracks[1] = a->config;
-        for (struct group g = {0}; g.to < v->n; n++) {
+        for (struct group g = { 0 }; g.to < v->n; n++) {
                 g = group_at(v, g.to);
                 if (n % groups == 0) {
                         zero = g.begin;
@@ -203,8 +203,9 @@ static void check_players_layout(const char *name)
         char path[128];
         struct box b;
         uint64_t at = 0;
-        static const uint32_t types[] = {BOX_TYPE('f', 't', 'y', 'p'), BOX_TYPE('m', 'o', 'o', 'v'),
-                BOX_TYPE('m', 'd', 'a', 't'), BOX_TYPE('u', 'u', 'i', 'd')};
+        static const uint32_t types[] = { BOX_TYPE('f', 't', 'y', 'p'),
+                BOX_TYPE('m', 'o', 'o', 'v'), BOX_TYPE('m', 'd', 'a', 't'),
+                BOX_TYPE('u', 'u', 'i', 'd') };
 
         snprintf(path, sizeof path, "%s/%s", dir, name);
         film_load(path, &file);
@@ -228,7 +229,7 @@ struct media_case {
 static void check_whole(struct segment_builder *b, const struct media_case *mc,
         const struct frames *source, size_t audio)
 {
-        struct buf out = export_builder_make(b, &(struct export_builder_options){0});
+        struct buf out = export_builder_make(b, &(struct export_builder_options){ 0 });
 
         write_file("export.mp4", buf_bytes(&out));
         buf_done(&out);
@@ -244,7 +245,7 @@ static void check_whole(struct segment_builder *b, const struct media_case *mc,
         free(wanted);
         free(sound);
 
-        out = export_builder_make(b, &(struct export_builder_options){.without_audio = true});
+        out = export_builder_make(b, &(struct export_builder_options){ .without_audio = true });
         write_file("silent.mp4", buf_bytes(&out));
         buf_done(&out);
         video = frames_of("silent.mp4", "-map 0");
@@ -257,8 +258,8 @@ static void check_trimmed(struct segment_builder *b, const struct frames *source
 {
         double from = source->pts[source->n / 4] - source->pts[0] + 0.011;
         double to = source->pts[source->n * 3 / 4] - source->pts[0] + 0.003;
-        struct export_builder_options o = {
-                .from_us = BASE_US + (int64_t)(from * 1e6), .to_us = BASE_US + (int64_t)(to * 1e6)};
+        struct export_builder_options o = { .from_us = BASE_US + (int64_t)(from * 1e6),
+                .to_us = BASE_US + (int64_t)(to * 1e6) };
         size_t first = 0, n = 0;
 
         struct buf out = export_builder_make(b, &o);
@@ -299,7 +300,7 @@ static void run_case(const struct media_case *mc)
                 a = film_read(path, MEDIA_AAC);
         }
         struct segment_builder *b =
-                segment_builder_new(&(struct segment_builder_options){.seed = 5});
+                segment_builder_new(&(struct segment_builder_options){ .seed = 5 });
         size_t audio = record(b, v, a, mc->groups);
         print_message("%s: %u segments, %zu frames\n", mc->clip, b->segments_n, v->n);
         struct frames *source = frames_of("v.mp4", "-map 0:v");
@@ -317,49 +318,49 @@ static void test_h264_baseline_audio(void **state)
 {
         (void)state;
         run_case(&(struct media_case){
-                "car-detection_768x432_h264baseline.mp4", MEDIA_H264, 4, 2, true});
+                "car-detection_768x432_h264baseline.mp4", MEDIA_H264, 4, 2, true });
 }
 
 static void test_h264_high(void **state)
 {
         (void)state;
         run_case(&(struct media_case){
-                "bottle-detection_640x360_h264high.mp4", MEDIA_H264, 4, 100, false});
+                "bottle-detection_640x360_h264high.mp4", MEDIA_H264, 4, 100, false });
 }
 
 static void test_h264_bframes(void **state)
 {
         (void)state;
         run_case(&(struct media_case){
-                "derived/vtest_768x576_h264_x264_bframes.mp4", MEDIA_H264, 7, 100, true});
+                "derived/vtest_768x576_h264_x264_bframes.mp4", MEDIA_H264, 7, 100, true });
 }
 
 static void test_h265(void **state)
 {
         (void)state;
-        run_case(&(struct media_case){"axis_test_640x480_h265main.mp4", MEDIA_H265, 6, 1, false});
+        run_case(&(struct media_case){ "axis_test_640x480_h265main.mp4", MEDIA_H265, 6, 1, false });
 }
 
 static void test_h265_bframes_audio(void **state)
 {
         (void)state;
         run_case(&(struct media_case){
-                "derived/vtest_768x576_h265_x265.mp4", MEDIA_H265, 6, 1, true});
+                "derived/vtest_768x576_h265_x265.mp4", MEDIA_H265, 6, 1, true });
 }
 
 /* Read back, every byte comes out again; the same film twice gives the same file. */
 static void test_round_trip(void **state)
 {
         struct segment_builder *b =
-                segment_builder_new(&(struct segment_builder_options){.seed = 2});
-        struct err e = {0};
+                segment_builder_new(&(struct segment_builder_options){ .seed = 2 });
+        struct err e = { 0 };
         struct evidence ev;
         struct buf again;
 
         (void)state;
         segment_builder_run(b, "IAPPAIPSIPAGIPEIAPP");
-        struct buf out = export_builder_make(b, &(struct export_builder_options){0});
-        struct buf out2 = export_builder_make(b, &(struct export_builder_options){0});
+        struct buf out = export_builder_make(b, &(struct export_builder_options){ 0 });
+        struct buf out2 = export_builder_make(b, &(struct export_builder_options){ 0 });
         assert_true(bytes_equal(buf_bytes(&out), buf_bytes(&out2)));
 
         struct box box;
@@ -395,12 +396,12 @@ static void test_round_trip(void **state)
 static void test_joins(void **state)
 {
         struct segment_builder *b =
-                segment_builder_new(&(struct segment_builder_options){.seed = 3});
+                segment_builder_new(&(struct segment_builder_options){ .seed = 3 });
         struct segment_builder *other = segment_builder_new(
-                &(struct segment_builder_options){.seed = 4, .stream = "door-main"});
+                &(struct segment_builder_options){ .seed = 4, .stream = "door-main" });
         struct segment s[3];
         struct evidence ev;
-        struct err e = {0};
+        struct err e = { 0 };
 
         (void)state;
         segment_builder_run(b, "IPP");

@@ -11,7 +11,7 @@
 
 static struct head make_head(void)
 {
-        struct head h = {.stream = "lobby-main",
+        struct head h = { .stream = "lobby-main",
                 .object_key = "lobby-main/2026-11-22/15/04-05.678Z.0.mp4",
                 .recorder = "custos://site/recorder/r1",
                 .seal_cert = BYTES("leaf", 4),
@@ -20,7 +20,7 @@ static struct head make_head(void)
                 .protection = PROTECTION_VERIFIED,
                 .tls_version = 0x0304,
                 .connected_us = 1795359600000000,
-                .source = "rtsps://lobby/\xc3\xa9tage"};
+                .source = "rtsps://lobby/\xc3\xa9tage" };
 
         memset(h.kid, 1, sizeof h.kid);
         memset(h.hour_key_id, 2, sizeof h.hour_key_id);
@@ -81,8 +81,8 @@ static void test_bytes(void **state)
 
 static void test_user_type(void **state)
 {
-        static const uint8_t type[16] = {0xc5, 0xbc, 0xa1, 0xec, 0x3e, 0xa4, 0x42, 0xc0, 0xb3, 0x94,
-                0xfe, 0x62, 0x6b, 0x63, 0xc2, 0xcb};
+        static const uint8_t type[16] = { 0xc5, 0xbc, 0xa1, 0xec, 0x3e, 0xa4, 0x42, 0xc0, 0xb3,
+                0x94, 0xfe, 0x62, 0x6b, 0x63, 0xc2, 0xcb };
 
         (void)state;
         assert_memory_equal(head_user_type, type, 16);

@@ -15,10 +15,10 @@
 
 static struct seal make_seal(void)
 {
-        struct seal s = {.flags = SEAL_FIRST,
+        struct seal s = { .flags = SEAL_FIRST,
                 .stream = "lobby-main",
                 .sequence = 9,
-                .previous = {.sequence = 8},
+                .previous = { .sequence = 8 },
                 .fragment = 1,
                 .sealed_us = 1795359602000000,
                 .monotonic_us = 77,
@@ -27,7 +27,7 @@ static struct seal make_seal(void)
                 .sender_us = SEAL_UNKNOWN_US,
                 .moof_bytes = 500,
                 .tracks_n = 2,
-                .gaps_n = 1};
+                .gaps_n = 1 };
 
         memset(s.epoch, 0xe0, sizeof s.epoch);
         memset(s.previous.epoch, 0xe1, sizeof s.previous.epoch);
@@ -37,14 +37,14 @@ static struct seal make_seal(void)
         memset(s.header_hash, 0xe5, sizeof s.header_hash);
         memset(s.moof_hash, 0xe6, sizeof s.moof_hash);
         for (unsigned i = 0; i < 2; i++) {
-                s.tracks[i] = (struct seal_track){.id = i + 1,
+                s.tracks[i] = (struct seal_track){ .id = i + 1,
                         .decode_time = 1000 + i,
                         .duration = 2000 + i,
                         .samples = 3 + i,
-                        .bytes = 4000 + i};
+                        .bytes = 4000 + i };
                 memset(s.tracks[i].hash, 0xa0 + i, 32);
         }
-        s.gaps[0] = (struct seal_gap){SEAL_GAP_CAMERA_LOST, -1, 1, 5};
+        s.gaps[0] = (struct seal_gap){ SEAL_GAP_CAMERA_LOST, -1, 1, 5 };
         return s;
 }
 
@@ -189,8 +189,8 @@ static void test_limits(void **state)
         seal.tracks_n = SEAL_TRACKS_MAX;
         seal.gaps_n = SEAL_GAPS_MAX;
         for (unsigned i = 0; i < 8; i++) {
-                seal.tracks[i] = (struct seal_track){.id = i + 1, .samples = 1};
-                seal.gaps[i] = (struct seal_gap){.cause = (uint8_t)(i + 1)};
+                seal.tracks[i] = (struct seal_track){ .id = i + 1, .samples = 1 };
+                seal.gaps[i] = (struct seal_gap){ .cause = (uint8_t)(i + 1) };
         }
         assert_int_equal(seal_sign(&seal, s->key, &out, &e), 0);
         assert_int_equal(seal_parse(buf_bytes(&out), &back, &e), 0);
@@ -315,8 +315,8 @@ static void test_link_and_names(void **state)
         assert_string_equal(seal_gap_name(SEAL_GAP_OVERLOAD), "overload");
         assert_string_equal(seal_gap_name(0), "unknown");
         assert_string_equal(seal_gap_name(9), "unknown");
-        static const uint8_t type[16] = {0x7e, 0xf7, 0x36, 0xf2, 0x5a, 0xea, 0x45, 0xa1, 0xb2, 0xd4,
-                0x4f, 0x6f, 0x46, 0x38, 0xcd, 0x4d};
+        static const uint8_t type[16] = { 0x7e, 0xf7, 0x36, 0xf2, 0x5a, 0xea, 0x45, 0xa1, 0xb2,
+                0xd4, 0x4f, 0x6f, 0x46, 0x38, 0xcd, 0x4d };
         assert_memory_equal(seal_user_type, type, 16);
 }
 

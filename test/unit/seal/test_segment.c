@@ -13,7 +13,7 @@ static struct segment_builder_site *site;
 static struct segment_builder *build(const char *script)
 {
         struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){.seed = 5, .site = site, .frame_bytes = 3000});
+                &(struct segment_builder_options){ .seed = 5, .site = site, .frame_bytes = 3000 });
 
         segment_builder_run(b, script);
         return b;
@@ -21,7 +21,7 @@ static struct segment_builder *build(const char *script)
 
 static void assert_sound(const struct segment *s)
 {
-        struct err e = {0};
+        struct err e = { 0 };
 
         for (unsigned i = 0; i < s->fragments_n; i++)
                 if (segment_check_fragment(s, i, &e) < 0)
@@ -375,7 +375,7 @@ static void test_padding(void **state)
 static void test_front_free(void **state)
 {
         struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){.seed = 8, .site = site, .front_free = 200});
+                &(struct segment_builder_options){ .seed = 8, .site = site, .front_free = 200 });
         struct segment s;
 
         (void)state;

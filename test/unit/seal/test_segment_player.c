@@ -111,9 +111,10 @@ static struct clip *read_clip(const char *path, enum media_codec codec, uint32_t
                 "%s",
                 kind, path);
         if (media_is_video(codec))
-                c->config = (struct media_config){.codec = codec, .width = a, .height = b};
+                c->config = (struct media_config){ .codec = codec, .width = a, .height = b };
         else
-                c->config = (struct media_config){.codec = codec, .sample_rate = a, .channels = b};
+                c->config =
+                        (struct media_config){ .codec = codec, .sample_rate = a, .channels = b };
         c->config.parameters_n =
                 read_hexdump((char *)text.p, c->config.parameters, sizeof c->config.parameters);
         read_packets(c, path, kind);
@@ -179,9 +180,9 @@ static void add_audio(
 static struct segment_builder *record(const struct clip *video, const struct clip *audio,
         double ticks, unsigned packets, bool properly, unsigned *ret_audio)
 {
-        struct segment_builder *b =
-                segment_builder_new(&(struct segment_builder_options){.seed = 3, .front_free = 24});
-        struct media_config tracks[2] = {video->config};
+        struct segment_builder *b = segment_builder_new(
+                &(struct segment_builder_options){ .seed = 3, .front_free = 24 });
+        struct media_config tracks[2] = { video->config };
         unsigned audio_next = 0;
         size_t at = 0, audio_at = 0;
         int64_t zero = video->packets[0].pts, last = -1;
@@ -359,7 +360,7 @@ static void test_without_key(void **state)
         if (!installed())
                 skip();
         struct clip *video = read_clip(source, MEDIA_H265, 640, 480);
-        struct segment_builder *b = record(video, NULL, 90000, 50, true, &(unsigned){0});
+        struct segment_builder *b = record(video, NULL, 90000, 50, true, &(unsigned){ 0 });
         save(b);
         run(&clear, "ffmpeg -v error -i %s -frames:v 50 -c copy -f framemd5 -", source);
         run(&stored, "ffmpeg -v error -i %s/segment.mp4 -map 0:v -c copy -f framemd5 -", dir);
@@ -382,7 +383,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-        static const char *const names[] = {"segment.mp4", "sine.mp4"};
+        static const char *const names[] = { "segment.mp4", "sine.mp4" };
         char path[64];
 
         (void)state;

@@ -44,7 +44,7 @@ static bool clean(struct bytes file)
 static struct segment_builder *build(const char *script, size_t front_free)
 {
         struct segment_builder *b = segment_builder_new(&(struct segment_builder_options){
-                .seed = 11, .site = site, .frame_bytes = 200, .front_free = front_free});
+                .seed = 11, .site = site, .frame_bytes = 200, .front_free = front_free });
 
         segment_builder_run(b, script);
         for (unsigned i = 0; i < b->segments_n; i++)
@@ -127,9 +127,9 @@ static void list_boxes(
         struct box b;
 
         while (box_next(in, &from, &b, NULL) > 0) {
-                char type[5] = {(char)(b.type >> 24), (char)(b.type >> 16), (char)(b.type >> 8),
-                        (char)b.type};
-                places[(*n)++] = (struct place){b.offset, b.whole.n};
+                char type[5] = { (char)(b.type >> 24), (char)(b.type >> 16), (char)(b.type >> 8),
+                        (char)b.type };
+                places[(*n)++] = (struct place){ b.offset, b.whole.n };
                 assert_true(*n < 400);
                 if (strstr(containers, type))
                         list_boxes(file, b.offset + 8, b.offset + b.whole.n, places, n);

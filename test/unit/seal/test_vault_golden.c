@@ -118,7 +118,7 @@ static void test_proves(void **state)
         CLEANUP(verify_key_freep) struct verify_key *key = NULL;
         uint8_t fingerprint[32];
         struct segment s;
-        struct err e = {0};
+        struct err e = { 0 };
 
         (void)state;
         assert_int_equal(segment_read(buf_bytes(&file), &s, NULL), 0);
@@ -183,7 +183,7 @@ static void put_sha256(FILE *f, const char *name, struct bytes b)
 static int make(const char *to)
 {
         struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){.seed = 1, .frame_bytes = 400});
+                &(struct segment_builder_options){ .seed = 1, .frame_bytes = 400 });
         struct segment s;
         char path[512];
 

@@ -71,7 +71,7 @@ static void made_once_and_loaded(void **state)
         assert_memory_equal(a, b, 32);
         for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
                 assert_true(bytes_equal(site_ca_issuer_cert(ca, i), site_ca_issuer_cert(again, i)));
-        static const char *const keys[] = {"root", "nodes", "cameras", "web", "seals"};
+        static const char *const keys[] = { "root", "nodes", "cameras", "web", "seals" };
         for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
                 char *file = xasprintf("%s/ca/%s.key", dir, keys[i]);
                 assert_int_equal(stat(file, &st), 0);
@@ -123,7 +123,7 @@ static void root_key_may_leave(void **state)
 static void expect_corrupt(const char *damage, int code, const char *says)
 {
         struct site_ca *ca = NULL;
-        struct err e = {0};
+        struct err e = { 0 };
 
         assert_int_equal(sh("rm -rf bad other && cp -a ca bad && cp -a ca3 other"), 0);
         assert_int_equal(sh(damage), 0);
@@ -244,7 +244,7 @@ static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, str
 
 static void cameras_and_nodes(void **state)
 {
-        const char *const dns[] = {"lobby-3.example", NULL}, *const ip[] = {"127.0.0.1", NULL};
+        const char *const dns[] = { "lobby-3.example", NULL }, *const ip[] = { "127.0.0.1", NULL };
         struct site_ca *ca = NULL;
         struct sign_key *key = sign_key_generate();
         struct verify_key *subject = half(key);
@@ -304,8 +304,8 @@ static void cameras_and_nodes(void **state)
 
 static void names_of_sites(void **state)
 {
-        static const char *const bad[] = {"", "Berlin", "a b", "-a", "a-", "a/b",
-                "0123456789012345678901234567890123456789x"};
+        static const char *const bad[] = { "", "Berlin", "a b", "-a", "a-", "a/b",
+                "0123456789012345678901234567890123456789x" };
         CLEANUP(own_freep) char *path = in_dir("never");
         struct site_ca *ca = NULL;
         struct stat st;

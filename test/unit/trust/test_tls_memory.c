@@ -14,7 +14,7 @@
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
 
-static const uint8_t key_a[32] = {1}, key_b[32] = {2}, key_c[32] = {3};
+static const uint8_t key_a[32] = { 1 }, key_b[32] = { 2 }, key_c[32] = { 3 };
 
 static int64_t at(const char *time)
 {
@@ -167,7 +167,7 @@ static void bad_names(void **state)
 static void bounded(void **state)
 {
         struct tls_memory *m = tls_memory_new();
-        uint8_t key[32] = {0};
+        uint8_t key[32] = { 0 };
         char name[64];
         struct buf text;
 

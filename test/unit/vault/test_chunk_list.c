@@ -83,7 +83,7 @@ static void test_list(void **state)
 
 static void test_gaps_are_joined(void **state)
 {
-        struct gap_list l = {0};
+        struct gap_list l = { 0 };
 
         (void)state;
         gap_list_add(&l, SEAL_GAP_FRAMES_DROPPED, 100, 200, 3);

@@ -24,7 +24,7 @@ struct pair {
 
 static struct pair make_pair(const char *kind)
 {
-        struct pair p = {0};
+        struct pair p = { 0 };
 
         hpke_generate(p.private_key, p.recipient.public_key);
         snprintf(p.recipient.kind, sizeof p.recipient.kind, "%s", kind);
@@ -33,7 +33,7 @@ static struct pair make_pair(const char *kind)
 
 static void test_names(void **state)
 {
-        uint8_t id[16] = {0xab, 0x01};
+        uint8_t id[16] = { 0xab, 0x01 };
         char hour[KEY_STORE_HOUR_ROOM], path[200];
 
         (void)state;
@@ -50,8 +50,8 @@ static void test_each_recipient_opens(void **state)
 {
         struct pair recorder = make_pair("recorder"), recovery = make_pair("recovery"),
                     other = make_pair("recorder");
-        struct key_store_recipient to[2] = {recorder.recipient, recovery.recipient};
-        uint8_t hour_key[32], id[16], found[32] = {0};
+        struct key_store_recipient to[2] = { recorder.recipient, recovery.recipient };
+        uint8_t hour_key[32], id[16], found[32] = { 0 };
         CLEANUP(buf_done) struct buf text;
         struct key_store_file file;
         struct err e;
@@ -158,11 +158,11 @@ static void write_key(
 
 static void test_found_in_another_hour(void **state)
 {
-        static const char *const hours[] = {
-                HOUR, "2026-11-22T14", "2026-11-22T16", "2025-01-02T03"};
+        static const char *const hours[] = { HOUR, "2026-11-22T14", "2026-11-22T16",
+                "2025-01-02T03" };
         char vault[] = "/tmp/custos-keys-XXXXXX";
         struct pair recorder = make_pair("recorder");
-        struct head head = {.stream = STREAM};
+        struct head head = { .stream = STREAM };
         uint8_t hour_key[32], key[16], expected[16];
         struct err e;
 

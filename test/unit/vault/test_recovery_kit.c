@@ -56,7 +56,7 @@ static void test_read_tolerantly(void **state)
                                                 : tolower(*c));
         }
         for (size_t i = 0; i < 3; i++) {
-                static const char *const between[] = {"\n\t", "-", ""};
+                static const char *const between[] = { "\n\t", "-", "" };
                 char all[450];
                 snprintf(all, sizeof all, " %.28s%s%s\n", typed, between[i], typed + 28);
                 assert_int_equal(recovery_kit_parse(bytes_str(all), &again, &e), 0);
@@ -113,7 +113,7 @@ static void test_another_recipient(void **state)
 /* The example of RFC 4648 section 10 shows that the letters are base32's: a key of known bytes. */
 static void test_letters(void **state)
 {
-        struct recovery_kit kit = {.private_key = "foobarfoobarfoobarfoobarfoobar12"};
+        struct recovery_kit kit = { .private_key = "foobarfoobarfoobarfoobarfoobar12" };
         char text[RECOVERY_KIT_TEXT_ROOM];
 
         (void)state;

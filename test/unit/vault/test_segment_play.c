@@ -23,7 +23,7 @@ static int64_t in_us(const struct clip *c, unsigned track, int64_t ticks)
 /* Plays a clip as a camera would send it, in the order in which samples are due. */
 static void record(struct vault_owner *o, const struct clip *c)
 {
-        size_t at[TIMELINE_TRACKS_MAX] = {0};
+        size_t at[TIMELINE_TRACKS_MAX] = { 0 };
         struct media_config tracks[TIMELINE_TRACKS_MAX];
         int64_t start = o->now_us;
 
@@ -44,11 +44,11 @@ static void record(struct vault_owner *o, const struct clip *c)
                         break;
                 const struct clip_sample *s = &c->tracks[next].samples[at[next]++];
                 o->now_us = start + in_us(c, next, s->due);
-                struct access_unit u = {.data = clip_bytes(c, s),
+                struct access_unit u = { .data = clip_bytes(c, s),
                         .pts = s->pts,
                         .key = s->key,
                         .arrival_us = o->now_us,
-                        .sender_us = start + in_us(c, next, s->pts)};
+                        .sender_us = start + in_us(c, next, s->pts) };
                 struct err e;
                 assert_int_equal(segment_writer_push(o->writer, next, &u, &e), 0);
                 if (o->sealed_n > o->written_n + 1)

@@ -26,12 +26,12 @@ struct source {
 
 static void source_init(struct source *s, struct vault_owner *o, unsigned gop, bool sound)
 {
-        *s = (struct source){.o = o,
+        *s = (struct source){ .o = o,
                 .gop = gop,
                 .sound = sound,
                 .frame_bytes = 900,
                 .pts = 123456,
-                .sound_pts = 777};
+                .sound_pts = 777 };
         buf_init(&s->frame, 16u << 20);
         buf_init(&s->video, 256u << 20);
         buf_init(&s->audio, 64u << 20);
@@ -58,11 +58,11 @@ static void push(struct source *s, unsigned track, const struct access_unit *u, 
 static void push_sound(struct source *s)
 {
         uint8_t sample[40];
-        struct access_unit u = {.data = BYTES(sample, sizeof sample),
+        struct access_unit u = { .data = BYTES(sample, sizeof sample),
                 .pts = s->sound_pts,
                 .key = true,
                 .arrival_us = s->o->now_us,
-                .sender_us = INT64_MIN};
+                .sender_us = INT64_MIN };
 
         memset(sample, (int)s->sounds, sizeof sample);
         sample[0] = (uint8_t)(s->sounds >> 8);
@@ -74,12 +74,12 @@ static void push_sound(struct source *s)
 static void push_frame(struct source *s, bool keep)
 {
         bool key = s->frames % s->gop == 0;
-        struct access_unit u = {.pts = s->pts,
+        struct access_unit u = { .pts = s->pts,
                 .key = key,
                 .arrival_us = s->o->now_us,
                 .sender_us = INT64_MIN,
                 .lost_before = s->lost_before,
-                .new_config = s->new_config};
+                .new_config = s->new_config };
 
         vault_owner_frame(s->frames + 1, key, key ? 6 * s->frame_bytes : s->frame_bytes, &s->frame);
         u.data = buf_bytes(&s->frame);
@@ -118,7 +118,7 @@ static void assert_recorded(struct source *s)
 /* All seals of all segments are one chain, in the order of creation. */
 static void assert_chain(struct vault_owner *o)
 {
-        struct seal_link previous = {0};
+        struct seal_link previous = { 0 };
         bool first = true;
 
         for (unsigned i = 0; i < o->segments_n; i++) {
@@ -294,7 +294,7 @@ static void test_new_parameters_open_a_segment(void **state)
 
 static void test_stamps_jump(void **state)
 {
-        static const int64_t jumps[] = {20 * 90000, -5 * 90000};
+        static const int64_t jumps[] = { 20 * 90000, -5 * 90000 };
         struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
         struct source s;
 
@@ -731,10 +731,11 @@ static void test_unused_file_is_given_back(void **state)
 
 static void test_what_is_refused(void **state)
 {
-        static const uint8_t torn[] = {0, 0, 0, 9, 0x65, 1, 2, 3};
+        static const uint8_t torn[] = { 0, 0, 0, 9, 0x65, 1, 2, 3 };
         struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 0);
         struct access_unit u = {
-                .data = BYTES(torn, sizeof torn), .key = true, .arrival_us = o->now_us};
+                .data = BYTES(torn, sizeof torn), .key = true, .arrival_us = o->now_us
+        };
         struct media_config wrong = vault_owner_h264;
         struct err e;
 

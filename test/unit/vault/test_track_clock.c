@@ -12,11 +12,12 @@
 /* A picture with stamp 900000 was received at WALL and, by the camera's reports, taken 3 s earlier.
  */
 static const struct track_clock_mark picture = {
-        .pts = 900000, .arrival_us = WALL, .sender_us = WALL - 3000000, .clock_rate = 90000};
+        .pts = 900000, .arrival_us = WALL, .sender_us = WALL - 3000000, .clock_rate = 90000
+};
 
 static struct track_clock sound_clock(void)
 {
-        return (struct track_clock){.clock_rate = 48000, .timescale = 48000};
+        return (struct track_clock){ .clock_rate = 48000, .timescale = 48000 };
 }
 
 static void test_rescale(void **state)
@@ -32,7 +33,7 @@ static void test_rescale(void **state)
 /* Sound that was received with the picture, and by the reports belongs 200 ms before it. */
 static void test_reports_are_preferred(void **state)
 {
-        struct access_unit u = {.pts = 5000, .arrival_us = WALL, .sender_us = WALL - 3200000};
+        struct access_unit u = { .pts = 5000, .arrival_us = WALL, .sender_us = WALL - 3200000 };
         struct track_clock c = sound_clock();
 
         (void)state;
@@ -45,7 +46,7 @@ static void test_reports_are_preferred(void **state)
 
 static void test_arrival_without_reports(void **state)
 {
-        struct access_unit u = {.pts = 5000, .arrival_us = WALL + 500000, .sender_us = INT64_MIN};
+        struct access_unit u = { .pts = 5000, .arrival_us = WALL + 500000, .sender_us = INT64_MIN };
         struct track_clock c = sound_clock();
 
         (void)state;
@@ -60,11 +61,11 @@ static void test_arrival_without_reports(void **state)
 /* Reports of two clocks that have nothing to do with each other, and reports that are lies. */
 static void test_wild_reports(void **state)
 {
-        static const int64_t wild[] = {0, INT64_MAX, INT64_MIN + 1, WALL + 60000000, -WALL};
+        static const int64_t wild[] = { 0, INT64_MAX, INT64_MIN + 1, WALL + 60000000, -WALL };
 
         (void)state;
         for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
-                struct access_unit u = {.pts = 5000, .arrival_us = WALL, .sender_us = wild[i]};
+                struct access_unit u = { .pts = 5000, .arrival_us = WALL, .sender_us = wild[i] };
                 struct track_clock c = sound_clock();
                 track_clock_align(&c, &u, &picture);
                 assert_true(track_clock_time(&c, &u, &picture, 900000) == 0);
@@ -73,7 +74,7 @@ static void test_wild_reports(void **state)
 
 static void test_stamps_that_leave_their_arrival(void **state)
 {
-        struct access_unit u = {.pts = 5000, .arrival_us = WALL, .sender_us = INT64_MIN};
+        struct access_unit u = { .pts = 5000, .arrival_us = WALL, .sender_us = INT64_MIN };
         struct track_clock c = sound_clock();
 
         (void)state;

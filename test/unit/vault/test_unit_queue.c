@@ -12,17 +12,18 @@ static uint8_t million[1u << 20];
 
 static bool add(struct unit_queue *q, bool main, bool key, size_t n)
 {
-        struct access_unit u = {.data = BYTES(million, n), .key = key};
+        struct access_unit u = { .data = BYTES(million, n), .key = key };
 
         return unit_queue_push_unit(q, main ? 0 : 1, main, &u);
 }
 
 static void test_order_and_copies(void **state)
 {
-        struct media_config config = {.codec = MEDIA_H264, .width = 640};
+        struct media_config config = { .codec = MEDIA_H264, .width = 640 };
         struct access_unit u = {
-                .data = BYTES("abc", 3), .pts = 7, .key = true, .new_config = &config};
-        struct unit_queue q = {0};
+                .data = BYTES("abc", 3), .pts = 7, .key = true, .new_config = &config
+        };
+        struct unit_queue q = { 0 };
 
         (void)state;
         assert_true(unit_queue_push_unit(&q, 0, true, &u));
@@ -43,7 +44,7 @@ static void test_order_and_copies(void **state)
 /* A full queue drops up to the next key frame for which half of it is free again. */
 static void test_drops_whole_groups(void **state)
 {
-        struct unit_queue q = {0};
+        struct unit_queue q = { 0 };
 
         (void)state;
         assert_true(add(&q, true, true, sizeof million));
@@ -67,8 +68,8 @@ static void test_drops_whole_groups(void **state)
 static void test_large_frame(void **state)
 {
         uint8_t *large = calloc(1, UNIT_QUEUE_MAX + 1);
-        struct access_unit u = {.data = BYTES(large, UNIT_QUEUE_MAX + 1), .key = true};
-        struct unit_queue q = {0};
+        struct access_unit u = { .data = BYTES(large, UNIT_QUEUE_MAX + 1), .key = true };
+        struct unit_queue q = { 0 };
 
         (void)state;
         assert_true(unit_queue_push_unit(&q, 0, true, &u));
@@ -79,7 +80,7 @@ static void test_large_frame(void **state)
 
 static void test_drop_keeps_a_stop(void **state)
 {
-        struct unit_queue q = {0};
+        struct unit_queue q = { 0 };
 
         (void)state;
         unit_queue_push_mark(&q, UNIT_QUEUE_BEGIN, xcalloc(1, 10));

@@ -30,11 +30,11 @@ static void play(struct vault_owner *o, unsigned seconds)
         for (unsigned i = 0; i < 25 * seconds; i++) {
                 bool key = i % 25 == 0;
                 vault_owner_frame(++seed, key, key ? 4000 : 700, &frame);
-                struct access_unit u = {.data = buf_bytes(&frame),
+                struct access_unit u = { .data = buf_bytes(&frame),
                         .pts = (o->now_us - VAULT_OWNER_START_US) * 9 / 100,
                         .key = key,
                         .arrival_us = o->now_us,
-                        .sender_us = INT64_MIN};
+                        .sender_us = INT64_MIN };
                 assert_int_equal(segment_writer_push(o->writer, 0, &u, &e), 0);
                 o->now_us += 40000;
                 if (o->sealed_n > o->written_n + 1)
@@ -403,7 +403,8 @@ static struct vault_check_result check(
         struct vault_owner *o, const uint8_t *private_key, char said[600])
 {
         struct vault_check_options options = {
-                .private_key = private_key, .on_fault = count_fault, .owner = said};
+                .private_key = private_key, .on_fault = count_fault, .owner = said
+        };
         struct vault_check_result result;
 
         said[0] = '\0';

@@ -17,8 +17,8 @@
 #define FLIPS 1000
 #define FILES 4
 
-static const char *const scripts[FILES] = {
-        "IAPPIPPAIPP|GIPP", "IPPIPPIPP-", "IAPPIPPASIPPIPP", "IPPIPPEIPP"};
+static const char *const scripts[FILES] = { "IAPPIPPAIPP|GIPP", "IPPIPPIPP-", "IAPPIPPASIPPIPP",
+        "IPPIPPEIPP" };
 
 static uint64_t dice(uint64_t *state)
 {
@@ -31,8 +31,8 @@ static uint64_t dice(uint64_t *state)
 static struct segment_builder *make(
         unsigned i, uint64_t seed, const struct segment_builder_site *site)
 {
-        struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){.seed = seed, .site = site, .frame_bytes = 300});
+        struct segment_builder *b = segment_builder_new(&(struct segment_builder_options){
+                .seed = seed, .site = site, .frame_bytes = 300 });
 
         segment_builder_run(b, scripts[i]);
         return b;
@@ -43,15 +43,15 @@ static struct buf file_of(unsigned i, const struct segment_builder *b)
 {
         return i < 2 ? tamper_copy(&b->segments[0].file)
                      : export_builder_make(
-                               b, &(struct export_builder_options){.without_audio = i == 3});
+                               b, &(struct export_builder_options){ .without_audio = i == 3 });
 }
 
 static int check(const struct buf *file, const uint8_t *trust, struct verdict *v)
 {
-        struct err e = {0};
+        struct err e = { 0 };
 
         verdict_init(v);
-        if (verify_bytes(buf_bytes(file), "flipped.mp4", &(struct verify_options){.trust = trust},
+        if (verify_bytes(buf_bytes(file), "flipped.mp4", &(struct verify_options){ .trust = trust },
                     v, &e) < 0)
                 return -1;
         return verdict_overall(v);

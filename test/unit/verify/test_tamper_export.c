@@ -24,27 +24,27 @@ struct story {
 static void story_begin_with(
         struct story *s, const char *script, const struct export_builder_options *o)
 {
-        *s = (struct story){0};
-        s->b = segment_builder_new(&(struct segment_builder_options){.seed = 1});
+        *s = (struct story){ 0 };
+        s->b = segment_builder_new(&(struct segment_builder_options){ .seed = 1 });
         segment_builder_run(s->b, script);
         s->file = export_builder_make(s->b, o);
 }
 
 static void story_begin(struct story *s)
 {
-        story_begin_with(s, FILM, &(struct export_builder_options){0});
+        story_begin_with(s, FILM, &(struct export_builder_options){ 0 });
 }
 
 static int story_verify(struct story *s, const uint8_t *trust)
 {
-        struct err e = {0};
+        struct err e = { 0 };
         uint8_t *p = malloc(s->file.n ? s->file.n : 1);
 
         if (s->file.n)
                 memcpy(p, s->file.p, s->file.n);
         verdict_done(&s->v);
         int r = verify_bytes(BYTES(p, s->file.n), "film.mp4",
-                &(struct verify_options){.trust = trust}, &s->v, &e);
+                &(struct verify_options){ .trust = trust }, &s->v, &e);
         free(p);
         tamper_letters(s->b, &s->v, s->said);
         s->overall = verdict_overall(&s->v);
@@ -83,7 +83,7 @@ static void expect_edited(struct story *s, const char *what)
 
 static void test_untouched(void **state)
 {
-        static const struct export_builder_part middle[] = {{0, 1, 2}, {1, 0, 2}};
+        static const struct export_builder_part middle[] = { { 0, 1, 2 }, { 1, 0, 2 } };
         struct story s;
 
         (void)state;
@@ -93,15 +93,16 @@ static void test_untouched(void **state)
         assert_string_equal(s.said, "ccc|ccc");
         assert_int_equal(s.overall, 2);
         story_end(&s);
-        story_begin_with(&s, FILM, &(struct export_builder_options){.without_audio = true});
+        story_begin_with(&s, FILM, &(struct export_builder_options){ .without_audio = true });
         expect(&s, "aaa|aaa", 0);
         assert_true(tamper_says(&s.v, VERDICT_NOTE, "without sound"));
         story_end(&s);
         /* From within a segment to within another. */
-        story_begin_with(&s, FILM, &(struct export_builder_options){.parts = middle, .parts_n = 2});
+        story_begin_with(
+                &s, FILM, &(struct export_builder_options){ .parts = middle, .parts_n = 2 });
         expect(&s, ".aa|aa.", 0);
         story_end(&s);
-        story_begin_with(&s, "IPP|GIPPEIPP", &(struct export_builder_options){0});
+        story_begin_with(&s, "IPP|GIPPEIPP", &(struct export_builder_options){ 0 });
         expect(&s, "aa|a", 0);
         assert_true(tamper_says(&s.v, VERDICT_GAP, "camera lost"));
         assert_true(tamper_says(&s.v, VERDICT_GAP, "unclean stop"));
@@ -112,27 +113,29 @@ static void test_untouched(void **state)
  * anew. */
 static void test_parts(void **state)
 {
-        static const struct export_builder_part hole[] = {{0, 0, 1}, {0, 2, 1}, {1, 0, 3}};
-        static const struct export_builder_part no_end[] = {{0, 0, 2}, {1, 0, 3}};
-        static const struct export_builder_part swapped[] = {{1, 0, 3}, {0, 0, 3}};
-        static const struct export_builder_part twice[] = {{0, 0, 3}, {1, 0, 3}, {1, 0, 3}};
+        static const struct export_builder_part hole[] = { { 0, 0, 1 }, { 0, 2, 1 }, { 1, 0, 3 } };
+        static const struct export_builder_part no_end[] = { { 0, 0, 2 }, { 1, 0, 3 } };
+        static const struct export_builder_part swapped[] = { { 1, 0, 3 }, { 0, 0, 3 } };
+        static const struct export_builder_part twice[] = { { 0, 0, 3 }, { 1, 0, 3 }, { 1, 0, 3 } };
         struct story s;
 
         (void)state;
-        story_begin_with(&s, FILM, &(struct export_builder_options){.parts = hole, .parts_n = 3});
+        story_begin_with(&s, FILM, &(struct export_builder_options){ .parts = hole, .parts_n = 3 });
         expect(&s, "ama|aaa", 1);
         story_end(&s);
-        story_begin_with(&s, FILM, &(struct export_builder_options){.parts = no_end, .parts_n = 2});
+        story_begin_with(
+                &s, FILM, &(struct export_builder_options){ .parts = no_end, .parts_n = 2 });
         expect(&s, "aam|aaa", 1);
         story_end(&s);
         story_begin_with(
-                &s, FILM, &(struct export_builder_options){.parts = swapped, .parts_n = 2});
+                &s, FILM, &(struct export_builder_options){ .parts = swapped, .parts_n = 2 });
         assert_int_equal(story_verify(&s, s.b->site->fingerprint), 0);
         assert_int_equal(s.overall, 1);
         assert_true(s.v.kinds[VERDICT_REORDERED] > 0);
         assert_int_equal(s.v.kinds[VERDICT_EDITED] + s.v.kinds[VERDICT_REMOVED], 0);
         story_end(&s);
-        story_begin_with(&s, FILM, &(struct export_builder_options){.parts = twice, .parts_n = 3});
+        story_begin_with(
+                &s, FILM, &(struct export_builder_options){ .parts = twice, .parts_n = 3 });
         expect(&s, "aaa|ddd", 1);
         story_end(&s);
 }
@@ -167,8 +170,8 @@ static void find_frags(struct story *s, struct frag_place *places, unsigned n)
                 uint64_t bytes = 0;
                 for (unsigned t = 0; t < seg->seals[i].tracks_n; t++)
                         bytes += seg->seals[i].tracks[t].bytes;
-                places[i++] = (struct frag_place){
-                        (uint64_t)(child.whole.p - file.p), child.whole.n, data, bytes};
+                places[i++] = (struct frag_place){ (uint64_t)(child.whole.p - file.p),
+                        child.whole.n, data, bytes };
                 data += bytes;
         }
         assert_int_equal(i, n);
@@ -227,21 +230,21 @@ static void test_front(void **state)
                 unsigned at; /* in the box */
                 const char *named;
         } edits[] = {
-                {"ftyp", 14, "ftyp"},
-                {"mvhd", 31, "moov/mvhd"},
-                {"tkhd", 43, "moov/trak/tkhd"},
-                {"tkhd", 92, "moov/trak/tkhd"},
-                {"elst", 23, "moov/trak/edts/elst"},
-                {"elst", 31, "moov/trak/edts/elst"},
-                {"mdhd", 31, "moov/trak/mdia/mdhd"},
-                {"hdlr", 17, "moov/trak/mdia/hdlr"},
-                {"stsd", 40, "moov/trak/mdia/minf/stbl/stsd"},
-                {"stts", 23, "moov/trak/mdia/minf/stbl/stts"},
-                {"stss", 19, "moov/trak/mdia/minf/stbl/stss"},
-                {"stsc", 23, "moov/trak/mdia/minf/stbl/stsc"},
-                {"stsz", 23, "moov/trak/mdia/minf/stbl/stsz"},
-                {"co64", 23, "moov/trak/mdia/minf/stbl/co64"},
-                {"avcC", 12, "moov/trak/mdia/minf/stbl/stsd"},
+                { "ftyp", 14, "ftyp" },
+                { "mvhd", 31, "moov/mvhd" },
+                { "tkhd", 43, "moov/trak/tkhd" },
+                { "tkhd", 92, "moov/trak/tkhd" },
+                { "elst", 23, "moov/trak/edts/elst" },
+                { "elst", 31, "moov/trak/edts/elst" },
+                { "mdhd", 31, "moov/trak/mdia/mdhd" },
+                { "hdlr", 17, "moov/trak/mdia/hdlr" },
+                { "stsd", 40, "moov/trak/mdia/minf/stbl/stsd" },
+                { "stts", 23, "moov/trak/mdia/minf/stbl/stts" },
+                { "stss", 19, "moov/trak/mdia/minf/stbl/stss" },
+                { "stsc", 23, "moov/trak/mdia/minf/stbl/stsc" },
+                { "stsz", 23, "moov/trak/mdia/minf/stbl/stsz" },
+                { "co64", 23, "moov/trak/mdia/minf/stbl/co64" },
+                { "avcC", 12, "moov/trak/mdia/minf/stbl/stsd" },
         };
         struct story s;
 
@@ -273,8 +276,8 @@ static void grow_box(struct buf *file, uint64_t at, uint32_t n)
 
 static void test_added_boxes(void **state)
 {
-        static const uint8_t udta[] = {
-                0, 0, 0, 16, 'u', 'd', 't', 'a', 0, 0, 0, 8, 'f', 'r', 'e', 'e'};
+        static const uint8_t udta[] = { 0, 0, 0, 16, 'u', 'd', 't', 'a', 0, 0, 0, 8, 'f', 'r', 'e',
+                'e' };
         struct bytes box = BYTES(udta, sizeof udta);
         struct story s;
 
@@ -313,8 +316,9 @@ static void test_evidence(void **state)
         static const struct {
                 const char *box;
                 int at;
-        } edits[] = {{"rnge", 12}, {"rnge", 24}, {"shdr", 60}, {"skey", 10}, {"moof", 30},
-                {"trun", 20}, {"senc", 20}, {"frag", 2}, {"segm", 2}, {"skey", 5}};
+        } edits[] = { { "rnge", 12 }, { "rnge", 24 }, { "shdr", 60 }, { "skey", 10 },
+                { "moof", 30 }, { "trun", 20 }, { "senc", 20 }, { "frag", 2 }, { "segm", 2 },
+                { "skey", 5 } };
         struct story s;
 
         (void)state;
@@ -380,14 +384,14 @@ static void test_truncate(void **state)
 static void test_two_sites(void **state)
 {
         struct story s, other;
-        struct err e = {0};
+        struct err e = { 0 };
         struct evidence ev;
         struct segment a, b;
 
         (void)state;
-        story_begin_with(&s, "IPPIPP", &(struct export_builder_options){0});
-        other = (struct story){
-                .b = segment_builder_new(&(struct segment_builder_options){.seed = 2})};
+        story_begin_with(&s, "IPPIPP", &(struct export_builder_options){ 0 });
+        other = (struct story){ .b = segment_builder_new(
+                                        &(struct segment_builder_options){ .seed = 2 }) };
         segment_builder_run(other.b, "IPPIPP");
         buf_init(&other.file, 1);
         segment_builder_read(s.b, 0, &a);
@@ -395,8 +399,8 @@ static void test_two_sites(void **state)
         evidence_init(&ev);
         ev.from_us = SEAL_UNKNOWN_US;
         ev.to_us = INT64_MAX;
-        const struct segment *parts[] = {&a, &b};
-        const uint8_t *keys[] = {s.b->segments[0].key, other.b->segments[0].key};
+        const struct segment *parts[] = { &a, &b };
+        const uint8_t *keys[] = { s.b->segments[0].key, other.b->segments[0].key };
         for (unsigned i = 0; i < 2; i++) {
                 assert_int_equal(evidence_add_segment(&ev, parts[i]->header_bytes, keys[i], &e), 0);
                 for (unsigned j = 0; j < parts[i]->fragments_n; j++)

@@ -21,9 +21,9 @@ struct story {
 
 static void story_begin_at(struct story *s, const char *script, uint64_t seed, const char *stream)
 {
-        *s = (struct story){0};
+        *s = (struct story){ 0 };
         s->b = segment_builder_new(
-                &(struct segment_builder_options){.seed = seed, .stream = stream});
+                &(struct segment_builder_options){ .seed = seed, .stream = stream });
         segment_builder_run(s->b, script);
         s->file = tamper_copy(&s->b->segments[0].file);
 }
@@ -35,8 +35,8 @@ static void story_begin(struct story *s, const char *script)
 
 static int story_verify(struct story *s, const uint8_t *trust)
 {
-        struct verify_options o = {.trust = trust};
-        struct err e = {0};
+        struct verify_options o = { .trust = trust };
+        struct err e = { 0 };
         /* Exactly as large as the file, so that a read past its end is seen. */
         uint8_t *p = malloc(s->file.n ? s->file.n : 1);
 
@@ -76,9 +76,9 @@ static struct segment_builder_segment *segment(struct story *s)
 
 static void test_untouched(void **state)
 {
-        static const char *const scripts[] = {
-                MEDIA, "IAPPAIPAPIPPA", "IP|IP|IPP|", "IPPGIPP", "IPP", MEDIA "-", "IPP|-"};
-        static const char *const letters[] = {"aaaaa", "aaa", "aaaa", "aa", "a", "aaaaa", "a"};
+        static const char *const scripts[] = { MEDIA, "IAPPAIPAPIPPA", "IP|IP|IPP|", "IPPGIPP",
+                "IPP", MEDIA "-", "IPP|-" };
+        static const char *const letters[] = { "aaaaa", "aaa", "aaaa", "aa", "a", "aaaaa", "a" };
         struct story s;
 
         (void)state;
@@ -105,7 +105,7 @@ static void test_gap_is_told(void **state)
 static void test_trust(void **state)
 {
         struct story s;
-        uint8_t other[32] = {1};
+        uint8_t other[32] = { 1 };
 
         (void)state;
         story_begin(&s, MEDIA);
@@ -127,19 +127,19 @@ static void test_same_named_site(void **state)
         struct segment_builder_site *own = segment_builder_site_new("museum"),
                                     *copy = segment_builder_site_new("museum");
         struct segment_builder *b =
-                segment_builder_new(&(struct segment_builder_options){.seed = 1, .site = copy});
+                segment_builder_new(&(struct segment_builder_options){ .seed = 1, .site = copy });
         struct verdict v;
-        struct err e = {0};
+        struct err e = { 0 };
 
         (void)state;
         segment_builder_run(b, MEDIA);
         verdict_init(&v);
         struct bytes file = buf_bytes(&b->segments[0].file);
-        assert_int_equal(verify_bytes(file, "x.mp4", &(struct verify_options){0}, &v, &e), 0);
+        assert_int_equal(verify_bytes(file, "x.mp4", &(struct verify_options){ 0 }, &v, &e), 0);
         assert_int_equal(verdict_overall(&v), 2);
         verdict_done(&v);
         assert_int_equal(verify_bytes(file, "x.mp4",
-                                 &(struct verify_options){.trust = own->fingerprint}, &v, &e),
+                                 &(struct verify_options){ .trust = own->fingerprint }, &v, &e),
                 0);
         assert_int_equal(verdict_overall(&v), 1);
         assert_true(v.kinds[VERDICT_KEY_NOT_TRUSTED] > 0);
@@ -152,7 +152,7 @@ static void test_same_named_site(void **state)
 
 static void test_drop(void **state)
 {
-        static const char *const letters[] = {"maaaa", "amaaa", "aamaa", "aaama", "aaaat"};
+        static const char *const letters[] = { "maaaa", "amaaa", "aamaa", "aaama", "aaaat" };
         struct story s;
 
         (void)state;
@@ -351,7 +351,8 @@ static void flip_at(const char *script, unsigned fragment, const char *part, con
 
 static void test_flip(void **state)
 {
-        static const char *const parts[] = {"moof", "mdat", "seal", "signature", "padding", "box"};
+        static const char *const parts[] = { "moof", "mdat", "seal", "signature", "padding",
+                "box" };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -366,8 +367,8 @@ static void test_flip(void **state)
 /* Bytes that were never sealed, wherever they are put. */
 static void test_added(void **state)
 {
-        static const uint8_t box[] = {0, 0, 0, 16, 'u', 'd', 't', 'a', 1, 2, 3, 4, 5, 6, 7, 8};
-        static const uint8_t zeros[] = {0, 0, 0, 12, 'f', 'r', 'e', 'e', 0, 0, 0, 0};
+        static const uint8_t box[] = { 0, 0, 0, 16, 'u', 'd', 't', 'a', 1, 2, 3, 4, 5, 6, 7, 8 };
+        static const uint8_t zeros[] = { 0, 0, 0, 12, 'f', 'r', 'e', 'e', 0, 0, 0, 0 };
         struct story s;
 
         (void)state;
@@ -389,13 +390,14 @@ static void test_added(void **state)
 static void test_not_ours(void **state)
 {
         struct verdict v;
-        struct err e = {0};
+        struct err e = { 0 };
 
         (void)state;
         verdict_init(&v);
-        assert_int_equal(verify_bytes(bytes_str("hello"), "x", &(struct verify_options){0}, &v, &e),
+        assert_int_equal(
+                verify_bytes(bytes_str("hello"), "x", &(struct verify_options){ 0 }, &v, &e),
                 ERR_INVALID);
-        assert_int_equal(verify_bytes(BYTES(NULL, 0), "x", &(struct verify_options){0}, &v, &e),
+        assert_int_equal(verify_bytes(BYTES(NULL, 0), "x", &(struct verify_options){ 0 }, &v, &e),
                 ERR_INVALID);
         verdict_done(&v);
 }

@@ -56,10 +56,10 @@ static void put_all(struct story *s, const struct segment_builder *b)
 
 static void story_begin(struct story *s, const char *script)
 {
-        *s = (struct story){.dir = "/tmp/custos-vault-XXXXXX"};
+        *s = (struct story){ .dir = "/tmp/custos-vault-XXXXXX" };
         assert_non_null(mkdtemp(s->dir));
         s->site = segment_builder_site_new("site");
-        s->b = segment_builder_new(&(struct segment_builder_options){.seed = 1, .site = s->site});
+        s->b = segment_builder_new(&(struct segment_builder_options){ .seed = 1, .site = s->site });
         segment_builder_run(s->b, script);
         put_all(s, s->b);
         put_file(s, "keys/lobby-main/2026-11-22/15.0011.json", bytes_str("{}"));
@@ -79,10 +79,10 @@ static void story_end(struct story *s)
 
 static int verify_at(struct story *s, const char *path, const uint8_t *trust)
 {
-        struct err e = {0};
+        struct err e = { 0 };
 
         verdict_done(&s->v);
-        int r = verify_path(path, &(struct verify_options){.trust = trust}, &s->v, &e);
+        int r = verify_path(path, &(struct verify_options){ .trust = trust }, &s->v, &e);
         tamper_letters(s->b, &s->v, s->said);
         s->overall = verdict_overall(&s->v);
         if (r < 0)
@@ -228,8 +228,8 @@ static void test_renamed(void **state)
 
 static void test_copied(void **state)
 {
-        static const char *const places[] = {"lobby-main/2026-11-22/14/00-00.000Z.0.mp4",
-                "lobby-main/2026-11-22/18/00-00.000Z.0.mp4", "lobby-main/2026-11-22/15/copy.mp4"};
+        static const char *const places[] = { "lobby-main/2026-11-22/14/00-00.000Z.0.mp4",
+                "lobby-main/2026-11-22/18/00-00.000Z.0.mp4", "lobby-main/2026-11-22/15/copy.mp4" };
         struct story s;
 
         (void)state;
@@ -281,7 +281,7 @@ static void test_truncated(void **state)
  * is a question. */
 static void test_tails(void **state)
 {
-        static const uint8_t junk[3000] = {0, 0, 9, 1, 'm', 'o', 'o', 'f', 1, 2, 3, 4};
+        static const uint8_t junk[3000] = { 0, 0, 9, 1, 'm', 'o', 'o', 'f', 1, 2, 3, 4 };
         struct story s;
         char path[300];
 
@@ -366,7 +366,7 @@ static void test_foreign(void **state)
         (void)state;
         story_begin(&s, DAY);
         struct segment_builder *door = segment_builder_new(&(struct segment_builder_options){
-                .seed = 8, .stream = "door-main", .site = s.site});
+                .seed = 8, .stream = "door-main", .site = s.site });
         segment_builder_run(door, "IPPIPP");
         put_all(&s, door);
         expect(&s, DAY_LETTERS, 0);
@@ -381,7 +381,7 @@ static void test_foreign(void **state)
 
         story_begin(&s, DAY);
         struct segment_builder *other =
-                segment_builder_new(&(struct segment_builder_options){.seed = 9});
+                segment_builder_new(&(struct segment_builder_options){ .seed = 9 });
         other->now_us += INT64_C(3600000000);
         segment_builder_run(other, "IPPIPP");
         put_all(&s, other);
