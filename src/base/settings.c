@@ -23,9 +23,9 @@ struct settings_row {
 
 static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_SITE_NAME] = { "site", "name", SETTINGS_TEXT, .text = "site",
-                .about = "Name of this site, in certificates and seals: a-z, 0-9 and -, at most 63 "
+                .about = "Name of this site, in certificates and seals: a-z, 0-9 and -, at most 40 "
                          "characters." },
-        [SETTINGS_WORKERS] = { "recorder", "workers", SETTINGS_NUMBER, NULL, 0, 256, 0,
+        [SETTINGS_WORKERS] = { "recorder", "workers", SETTINGS_NUMBER, NULL, 0, 64, 0,
                 .about = "Processes that receive cameras; 0 is one for each processor core." },
         [SETTINGS_FRAGMENT_MS] = { "recorder", "fragment_ms", SETTINGS_NUMBER, "milliseconds", 200,
                 2000, 1000,
@@ -215,10 +215,10 @@ int settings_set(struct settings *s, enum settings_key key, const char *text, st
                 r = settings_choice(row, text, &number, e);
                 break;
         case SETTINGS_TEXT:
-                if (!str_is_camera(text)) /* the same rule as for cameras: it becomes part of a URI
-                                             and of paths */
+                if (!str_is_camera(text) || strlen(text) > SETTINGS_NAME_MAX) /* the same rule as
+                                             for cameras: it becomes part of a URI and of paths */
                         r = settings_refuse(row, text,
-                                "is not a name of a-z, 0-9 and -, at most 63 characters", e);
+                                "is not a name of a-z, 0-9 and -, at most 40 characters", e);
                 break;
         }
         if (r < 0)

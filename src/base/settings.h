@@ -29,6 +29,7 @@ enum settings_key {
 };
 
 #define SETTINGS_TEXT_ROOM 64
+#define SETTINGS_NAME_MAX 40 /* a site's name, as in its certificates */
 
 struct settings {
         struct {

@@ -115,6 +115,8 @@ int message_assign_pack(const struct message_assign *m, struct buf *out, struct 
         pack_u32(&p, m->fragment_ms);
         pack_u32(&p, m->segment_s);
         pack_u32(&p, m->pace_ms);
+        pack_u32(&p, m->idle_ms);
+        pack_u32(&p, m->backoff_max_ms);
         pack_u8(&p, m->gap_cause);
         pack_i64(&p, m->gap_from_us);
         return message_packed(&p, "assign", e);
@@ -142,6 +144,8 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         ret->fragment_ms = unpack_u32(&u);
         ret->segment_s = unpack_u32(&u);
         ret->pace_ms = unpack_u32(&u);
+        ret->idle_ms = unpack_u32(&u);
+        ret->backoff_max_ms = unpack_u32(&u);
         ret->gap_cause = unpack_u8(&u);
         ret->gap_from_us = unpack_i64(&u);
         if (ret->transport > CAMERA_TLS_PINNED)

@@ -167,6 +167,8 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         t->assign.fragment_ms = (uint32_t)settings_get(&p->settings, SETTINGS_FRAGMENT_MS);
         t->assign.segment_s = (uint32_t)settings_get(&p->settings, SETTINGS_SEGMENT_S);
         t->assign.pace_ms = (uint32_t)settings_get(&p->settings, SETTINGS_PACE_MS);
+        t->assign.idle_ms = (uint32_t)settings_get(&p->settings, SETTINGS_IDLE_TIMEOUT_MS);
+        t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
         snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
         buf_clear(&p->out);
         r = message_assign_pack(&t->assign, &p->out, e);

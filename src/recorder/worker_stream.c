@@ -440,7 +440,8 @@ static int worker_stream_make_camera(
                 .transport = (enum camera_transport)a->transport,
                 .pin = a->transport == CAMERA_TLS_PINNED ? a->pin : NULL,
                 .without_audio = a->without_audio,
-                .pace_ms = a->pace_ms };
+                .pace_ms = a->pace_ms,
+                .times = { .idle_ms = a->idle_ms, .last_ms = a->backoff_max_ms } };
 
         int r = worker_trust(t->worker, a->roots_pem, a->issuer_pem, &o.tls, e);
         if (r < 0)

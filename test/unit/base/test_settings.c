@@ -53,7 +53,7 @@ static void test_numbers(void **state)
         assert_int_equal(settings_set(&s, SETTINGS_FRAGMENT_MS, "", &e), ERR_INVALID);
         assert_int_equal(settings_set(&s, SETTINGS_FRAGMENT_MS, "-300", &e), ERR_INVALID);
         assert_int_equal(settings_set(&s, SETTINGS_WORKERS, "x\n\x1b", &e), ERR_INVALID);
-        assert_string_equal(e.text, "workers = x\\x0a\\x1b is not a whole number in 0..256");
+        assert_string_equal(e.text, "workers = x\\x0a\\x1b is not a whole number in 0..64");
         assert_int_equal(settings_get(&s, SETTINGS_FRAGMENT_MS), 2000);
 }
 

@@ -60,9 +60,9 @@ static const struct {
         { "[recorder]\nhello\nworkers = x\n",
                 "config line 2: neither \"[section]\" nor \"name = value\"" },
         { "[recorder]\nworkers = x\nhello\n",
-                "config line 2: workers = x is not a whole number in 0..256" },
+                "config line 2: workers = x is not a whole number in 0..64" },
         { "[log]\nlevel = \x1b[2J\n", "config line 2: a control character" },
-        { "[recorder]\nworkers =\n", "config line 2: workers =  is not a whole number in 0..256" },
+        { "[recorder]\nworkers =\n", "config line 2: workers =  is not a whole number in 0..64" },
         /* An indented line is a setting of its own, never more of the value above. */
         { "[recorder]\nworkers = 2\n  3\n",
                 "config line 3: neither \"[section]\" nor \"name = value\"" },

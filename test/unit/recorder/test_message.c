@@ -131,7 +131,7 @@ static void test_assign_round_trip(void **state)
                 .root_cert = bytes_str("c"),
                 .fragment_ms = 500,
                 .segment_s = 30,
-                .pace_ms = 20,
+                .pace_ms = 20, .idle_ms = 7000, .backoff_max_ms = 9000,
                 .gap_cause = SEAL_GAP_UNCLEAN_STOP,
                 .gap_from_us = -5 };
         struct message_assign b;
@@ -156,6 +156,8 @@ static void test_assign_round_trip(void **state)
         assert_int_equal(b.fragment_ms, 500);
         assert_int_equal(b.segment_s, 30);
         assert_int_equal(b.pace_ms, 20);
+        assert_int_equal(b.idle_ms, 7000);
+        assert_int_equal(b.backoff_max_ms, 9000);
         assert_int_equal(b.gap_cause, SEAL_GAP_UNCLEAN_STOP);
         assert_int_equal(b.gap_from_us, -5);
         buf_done(&out);
