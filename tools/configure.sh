@@ -4,10 +4,11 @@ set -eu
 dir=$1
 shift
 stamp=$dir/.options
-if [ -f "$dir/build.ninja" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$*" ]; then
+wanted="${CC:-cc} $*"
+if [ -f "$dir/build.ninja" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         exit 0
 fi
 rm -rf "$dir"
 mkdir -p "$dir"
 meson setup "$dir" . "$@" >"$dir/setup.log" 2>&1 || { tail -n 20 "$dir/setup.log" >&2; exit 1; }
-echo "$*" >"$stamp"
+echo "$wanted" >"$stamp"

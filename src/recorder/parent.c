@@ -87,9 +87,11 @@ static void parent_on_manager_end(void *owner, struct chan *c, const struct err 
 {
         struct parent *p = owner;
 
-        log_warn(NULL, "manager.gone", "err=\"%s\" effect=\"recording goes on\"", e->text);
+        if (!p->stopping)
+                log_warn(NULL, "manager.gone", "err=\"%s\" effect=\"recording goes on\"", e->text);
         p->manager = chan_free(c);
-        parent_seek_manager(p);
+        if (!p->stopping)
+                parent_seek_manager(p);
 }
 
 static int parent_add_worker(struct parent *p, struct bytes body, int fd, struct err *e)
