@@ -198,6 +198,24 @@ static void test_refuses_a_captured_worker(void **state)
         assert_int_equal(sealed(d).sequence, 2);
 }
 
+/* Where nothing was sealed before, the clock alone decides. */
+static void test_times_are_held_to_its_own_clock(void **state)
+{
+        struct desk *d = *state;
+        uint8_t kid[16];
+
+        memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
+        struct seal old = with_gap(request_for(d, kid, 1, NOW - 61 * SECOND), SEAL_GAP_START);
+        assert_int_equal(ask(d, old, NOW), ERR_DENIED);
+        assert_non_null(strstr(d->err.text, "old time"));
+        struct seal early = with_gap(request_for(d, kid, 1, NOW + SECOND / 2), SEAL_GAP_START);
+        assert_int_equal(ask(d, early, NOW), ERR_DENIED);
+        assert_non_null(strstr(d->err.text, "future"));
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, kid, 1, NOW - 59 * SECOND), SEAL_GAP_START), NOW),
+                0);
+}
+
 static void test_old_time_is_sealed_only_with_a_clock_step(void **state)
 {
         struct desk *d = *state;
@@ -270,6 +288,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_chains, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_draws_ahead, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refuses_a_captured_worker, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_times_are_held_to_its_own_clock, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_old_time_is_sealed_only_with_a_clock_step, setup, teardown),
                 cmocka_unit_test_setup_teardown(
