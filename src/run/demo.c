@@ -14,6 +14,7 @@
 
 #define DEMO_DAYS 825
 #define DEMO_RETRY_MS 200
+#define DEMO_WATCH_MS 2000
 #define DEMO_TIMEOUT_MS 2000
 #define DEMO_ARGS 20
 
@@ -28,7 +29,7 @@ struct demo_camera {
         const char *name;
         char stream[4200], cert[4200], key[4200], port_file[4200];
         const char *args[DEMO_ARGS];
-        bool known; /* to the inventory */
+        char known[8], port[8]; /* the port that the inventory has, and the one that is served */
 };
 
 struct demo {
@@ -173,27 +174,27 @@ static int demo_read_line(const char *path, bool secret, struct buf *text, struc
         return end ? (int)(end - text->p) : (int)text->n;
 }
 
-/* In the pool. The port is new at each start, so what an earlier start left in the inventory goes
- * first. */
-static int demo_enter(struct demo_camera *c, struct err *e)
+static void demo_read_port(struct demo_camera *c)
 {
-        char url[160];
         struct buf text;
-        json_t *answer = NULL;
 
         buf_init(&text, 256);
-        int r = demo_read_line(c->port_file, false, &text, e);
+        int r = demo_read_line(c->port_file, false, &text, NULL);
+        if (r > 0 && (size_t)r < sizeof c->port)
+                snprintf(c->port, sizeof c->port, "%.*s", r, (const char *)text.p);
+        buf_done(&text);
+}
+
+static int demo_add(struct demo_camera *c, struct err *e)
+{
+        json_t *answer = NULL;
+        struct buf text;
+        char url[160];
+
+        buf_init(&text, 256);
+        int r = demo_read_line(c->demo->password_file, true, &text, e);
         if (r >= 0) {
-                snprintf(url, sizeof url, "rtsps://127.0.0.1:%.*s/%s", r > 5 ? 5 : r,
-                        (const char *)text.p, c->name);
-                r = link_call(c->demo->control, "camera.remove",
-                        json_pack("{s:s}", "name", c->name), DEMO_TIMEOUT_MS, &answer, NULL, e);
-                json_decref(answer);
-                answer = NULL;
-        }
-        if (r >= 0 || r == ERR_NOT_FOUND)
-                r = demo_read_line(c->demo->password_file, true, &text, e);
-        if (r >= 0) {
+                snprintf(url, sizeof url, "rtsps://127.0.0.1:%s/%s", c->port, c->name);
                 json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "name", c->name, "url", url,
                         "user", "demo", "password", json_stringn((const char *)text.p, (size_t)r));
                 r = link_call(
@@ -206,6 +207,19 @@ static int demo_enter(struct demo_camera *c, struct err *e)
         return r < 0 ? r : 0;
 }
 
+/* The port is new at each start of the camera: what the inventory has of an earlier one goes
+ * first. */
+static int demo_enter(struct demo_camera *c, struct err *e)
+{
+        json_t *answer = NULL;
+
+        int r = link_call(c->demo->control, "camera.remove", json_pack("{s:s}", "name", c->name),
+                DEMO_TIMEOUT_MS, &answer, NULL, e);
+        json_decref(answer);
+        return r < 0 && r != ERR_NOT_FOUND ? r : demo_add(c, e);
+}
+
+/* In the pool. */
 static void demo_ask(uv_work_t *work)
 {
         struct demo *d = work->data;
@@ -213,10 +227,13 @@ static void demo_ask(uv_work_t *work)
 
         for (unsigned i = 0; i < DEMO_CAMERAS; i++) {
                 struct demo_camera *c = &d->cameras[i];
-                if (!c->known && file_exists(c->port_file))
-                        c->known = demo_enter(c, &e) == 0;
+                demo_read_port(c);
+                if (c->port[0] && strcmp(c->port, c->known) != 0 && demo_enter(c, &e) == 0)
+                        memcpy(c->known, c->port, sizeof c->known);
         }
 }
+
+static void demo_on_timer(void *owner);
 
 static void demo_done(uv_work_t *work, int status)
 {
@@ -225,11 +242,11 @@ static void demo_done(uv_work_t *work, int status)
 
         d->asking = false;
         for (unsigned i = 0; i < DEMO_CAMERAS; i++)
-                all &= d->cameras[i].known;
+                all &= d->cameras[i].known[0] != '\0';
         if (d->freed)
                 free(d);
-        else if (all)
-                timer_done(&d->timer);
+        else if (all) /* from now on only a camera that began again has news */
+                timer_start(&d->timer, d->loop, DEMO_WATCH_MS, DEMO_WATCH_MS, demo_on_timer, d);
 }
 
 static void demo_on_timer(void *owner)
