@@ -2,25 +2,16 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "net/link.h"
 #include "os/file.h"
+#include "os/role.h"
 
 #define CLI_TIMEOUT_MS 10000
 
 void cli_state(const char *option, char to[static CLI_PATH_MAX])
 {
-        const char *environment = getenv("CUSTOS_STATE");
-        bool checkout = file_exists("src/layers.txt");
-
-        if (option)
-                snprintf(to, CLI_PATH_MAX, "%s", option);
-        else if (environment && environment[0])
-                snprintf(to, CLI_PATH_MAX, "%s", environment);
-        else
-                snprintf(to, CLI_PATH_MAX, "%s",
-                        checkout || file_exists("var/vault") ? "./var" : "/var/lib/custos");
+        snprintf(to, CLI_PATH_MAX, "%s", option ? option : role_default_state());
 }
 
 int cli_fail(const char *name, const struct err *why, const char *remedy, bool json)

@@ -4,12 +4,14 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "os/clock.h"
 #include "os/config.h"
+#include "os/file.h"
 #include "os/proc.h"
 
 static int role_options(int argc, char **argv, struct role_options *o, struct err *e)
@@ -35,6 +37,16 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
         o->index = (unsigned)index;
         settings_defaults(&o->settings);
         return config ? config_read(config, &o->settings, e) : 0;
+}
+
+const char *role_default_state(void)
+{
+        const char *environment = getenv("CUSTOS_STATE");
+
+        if (environment && environment[0])
+                return environment;
+        return file_exists("src/layers.txt") || file_exists("var/vault") ? "./var"
+                                                                         : "/var/lib/custos";
 }
 
 int role_start(const char *name, int argc, char **argv, struct role_options *ret, struct err *e)

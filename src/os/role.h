@@ -16,6 +16,10 @@ struct role_options {
         struct settings settings; /* of the configuration file, or defaults */
 };
 
+/* Where state lies when nobody says: $CUSTOS_STATE, else ./var in a checkout or where there is one,
+ * else /var/lib/custos. For the command line; roles are told. */
+const char *role_default_state(void);
+
 /* Parses --state DIR, --config FILE, --index N; hardens the process and opens the log under name.
  */
 int role_start(

@@ -12,14 +12,6 @@
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
 #define PARENT_STATUS_PAGE_MAX 200
 
-static const char *parent_status_state(unsigned state)
-{
-        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming",
-                "waiting", "stopped" };
-
-        return state < ARRAY_LEN(names) ? names[state] : "unknown";
-}
-
 static json_t *parent_status_time(int64_t wall_us)
 {
         char text[STR_TIME_ROOM];
@@ -54,10 +46,10 @@ static json_t *parent_status_stream(const struct parent_stream *t)
         bool recording = t->durable_us > clock_wall_us() - PARENT_STATUS_RECENT_US &&
                          t->phase == PARENT_STREAM_ASSIGNED;
         json_t *o = json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "stream",
-                t->assign.stream, "state", parent_status_state(t->state.state), "recording",
-                recording, "worker", t->worker, "bytes", (json_int_t)c->bytes, "packets",
-                (json_int_t)c->packets, "lost_packets", (json_int_t)c->lost_packets, "units",
-                (json_int_t)c->units, "connects", (json_int_t)c->connects, "segments",
+                t->assign.stream, "state", camera_state_name((enum camera_state)t->state.state),
+                "recording", recording, "worker", t->worker, "bytes", (json_int_t)c->bytes,
+                "packets", (json_int_t)c->packets, "lost_packets", (json_int_t)c->lost_packets,
+                "units", (json_int_t)c->units, "connects", (json_int_t)c->connects, "segments",
                 (json_int_t)t->segments, "fragments", (json_int_t)t->fragments);
 
         json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));

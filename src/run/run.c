@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "os/config.h"
 #include "os/file.h"
 #include "os/proc.h"
+#include "os/role.h"
 #include "run/announce.h"
 #include "run/demo.h"
 #include "run/setup.h"
@@ -91,7 +91,7 @@ static int run_options(int argc, char **argv, struct run *r)
                 { "manager", required_argument, NULL, MANAGER }, { 0 } };
         const struct option *names = r->recorder_only ? recorder_names : run_names;
         const char *manager = NULL;
-        const char *state = getenv("CUSTOS_STATE");
+        const char *state = role_default_state();
         int c;
 
         while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
@@ -126,8 +126,6 @@ static int run_options(int argc, char **argv, struct run *r)
         }
         if (optind < argc)
                 return run_misused(r);
-        if (!state)
-                state = file_exists("src/layers.txt") ? "./var" : "/var/lib/custos";
         snprintf(r->state, sizeof r->state, "%s", state);
         if (manager)
                 snprintf(r->manager, sizeof r->manager, "%s", manager);

@@ -64,19 +64,18 @@ static void supervisor_begin(struct supervisor_child *c);
 
 /* Channels */
 
-/* One end of a new pair goes to the parent (or, of a recorder link, to the manager); *ret_fd is the
- * child's. */
+/* One end of a new pair goes to the parent; *ret_fd is the child's. */
 static int supervisor_pair(
-        struct chan *to, uint16_t type, const struct buf *body, int *ret_fd, struct err *e)
+        struct supervisor *s, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
 {
         int pair[2];
 
-        if (!to)
+        if (!s->to_parent)
                 return err_set(e, ERR_UNAVAILABLE, "its peer does not run");
         int r = chan_pair(pair, e);
         if (r < 0)
                 return r;
-        r = chan_send(to, type, body ? buf_bytes(body) : BYTES(NULL, 0), &pair[0], 1, e);
+        r = chan_send(s->to_parent, type, body, &pair[0], 1, e);
         close(pair[0]);
         if (r < 0) {
                 close(pair[1]);
@@ -93,7 +92,7 @@ static int supervisor_pair_worker(struct supervisor *s, unsigned index, int *ret
         buf_init(&body, 16);
         struct pack p = pack_to(&body);
         pack_u32(&p, index);
-        int r = supervisor_pair(s->to_parent, MESSAGE_WORKER, &body, ret_fd, e);
+        int r = supervisor_pair(s, MESSAGE_WORKER, buf_bytes(&body), ret_fd, e);
         buf_done(&body);
         return r;
 }
@@ -162,7 +161,7 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_PARENT:
                 return supervisor_pair_parent(s, ret_fd, e);
         case SUPERVISOR_SEALER:
-                return supervisor_pair(s->to_parent, MESSAGE_SEALER, NULL, ret_fd, e);
+                return supervisor_pair(s, MESSAGE_SEALER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_WORKER:
                 return supervisor_pair_worker(s, c->index, ret_fd, e);
         case SUPERVISOR_MANAGER:
