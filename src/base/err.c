@@ -18,6 +18,22 @@ int err_set(struct err *e, int code, const char *fmt, ...)
                 return code;
         e->code = code;
         e->os_errno = 0;
+        e->fault = FAULT_NONE;
+        va_start(args, fmt);
+        err_vformat(e, fmt, args);
+        va_end(args);
+        return code;
+}
+
+int err_fault(struct err *e, int code, enum fault f, const char *fmt, ...)
+{
+        va_list args;
+
+        if (!e)
+                return code;
+        e->code = code;
+        e->os_errno = 0;
+        e->fault = f;
         va_start(args, fmt);
         err_vformat(e, fmt, args);
         va_end(args);
@@ -32,6 +48,7 @@ int err_os(struct err *e, int code, int os_errno, const char *fmt, ...)
                 return code;
         e->code = code;
         e->os_errno = os_errno;
+        e->fault = FAULT_NONE;
         va_start(args, fmt);
         err_vformat(e, fmt, args);
         va_end(args);

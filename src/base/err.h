@@ -9,6 +9,7 @@
 #ifndef CUSTOS_BASE_ERR_H
 #define CUSTOS_BASE_ERR_H
 
+#include "base/fault.h"
 #include "base/own.h"
 
 enum err_code {
@@ -33,11 +34,14 @@ enum err_code {
 struct err {
         int code;
         int os_errno;
+        enum fault fault; /* FAULT_NONE where no row of the table fits */
         char text[ERR_TEXT_BYTES];
 };
 
 /* Fills e (when not NULL) and returns code. */
 int err_set(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
+/* As err_set, naming the kind of fault. err_wrap keeps it, err_set and err_os clear it. */
+int err_fault(struct err *e, int code, enum fault f, const char *fmt, ...) PRINTF(4, 5);
 /* As err_set, with ": strerror(os_errno)" behind the text. */
 int err_os(struct err *e, int code, int os_errno, const char *fmt, ...) PRINTF(4, 5);
 /* Puts "fmt: " before the text that e has, and returns code. */

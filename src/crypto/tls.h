@@ -23,7 +23,7 @@
 #define TLS_RECORD_MAX 16384      /* plain bytes in one call of on_data, at most */
 #define TLS_OUTPUT_MAX (8u << 20) /* what tls_output holds at most, before tls_write refuses */
 
-/* Why a peer was refused; each has one sentence and one remedy (tls_refusal_text). */
+/* Why a peer was refused; each has a row in the table of faults (tls_refusal_fault). */
 enum tls_refusal {
         TLS_OK,
         TLS_NOT_TLS,   /* the peer answered something that is not TLS */
@@ -43,10 +43,9 @@ enum tls_refusal {
         TLS_REFUSALS, /* how many there are; no refusal */
 };
 
-/* One sentence on what was wrong, and what to do about it. Static strings. */
-const char *tls_refusal_name(enum tls_refusal r); /* "self-signed", "wrong-name", ... stable */
-const char *tls_refusal_text(enum tls_refusal r);
-const char *tls_refusal_remedy(enum tls_refusal r);
+/* "ok", "self-signed", "wrong-name", ... stable. Static. */
+const char *tls_refusal_name(enum tls_refusal r);
+enum fault tls_refusal_fault(enum tls_refusal r); /* FAULT_NONE for TLS_OK */
 
 struct tls_client_config; /* owned; shared by many sessions */
 struct tls_server_config; /* owned */

@@ -1,100 +1,51 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every reason for which a peer is refused: its stable name, a sentence, a remedy, and what of
- * OpenSSL means it. */
+/* Every reason for which a peer is refused: its row in the table of faults, and what of OpenSSL
+ * means it. */
 #include <assert.h>
 
 #include "crypto/tls_session.h"
 
-struct tls_refusal_words {
-        const char *name, *text, *remedy;
+struct tls_refusal_kind {
+        enum fault fault; /* its words */
         int code;
 };
 
-static const struct tls_refusal_words tls_refusal_words[TLS_REFUSALS] = {
-        [TLS_OK] = { "ok", "The peer was accepted.", "Nothing is to be done.", 0 },
-        [TLS_NOT_TLS] = { "not-tls", "The peer answered something that is not TLS.",
-                "Switch TLS on in the camera and enter its port for TLS (usually 322 for rtsps, "
-                "443 for https).",
-                ERR_PROTOCOL },
-        [TLS_VERSION] = { "tls-version", "The peer offers no TLS 1.2 or better.",
-                "Update the camera's firmware, or allow TLS 1.2 in its settings.", ERR_PROTOCOL },
-        [TLS_NO_CIPHER] = { "no-cipher",
-                "No cipher suite in common: only ECDHE with AES-GCM or ChaCha20-Poly1305 is "
-                "accepted.",
-                "Allow modern cipher suites in the camera's settings, or update its firmware.",
-                ERR_PROTOCOL },
-        [TLS_SELF_SIGNED] = { "self-signed",
-                "The certificate is self-signed: nobody but the peer vouches for it.",
-                "Give the camera a certificate of the site's CA, or compare the key's fingerprint "
-                "and pin it.",
-                ERR_AUTH },
-        [TLS_UNKNOWN_ISSUER] = { "unknown-issuer",
-                "The certificate was issued by a CA that is not trusted here.",
-                "Give the camera a certificate of the site's CA, with its issuer's certificate "
-                "beside it, or pin its key.",
-                ERR_AUTH },
-        [TLS_EXPIRED] = { "expired", "The certificate, or one that it depends on, has expired.",
-                "Renew it; check this machine's clock as well.", ERR_AUTH },
-        [TLS_NOT_YET_VALID] = { "not-yet-valid",
-                "The certificate, or one that it depends on, is not valid yet.",
-                "Check this machine's clock and the clock of the machine that issued it.",
-                ERR_AUTH },
-        [TLS_WRONG_NAME] = { "wrong-name",
-                "The certificate is not for the name or address that was asked for.",
-                "Enter the camera by a name that its certificate carries, or issue one with this "
-                "name.",
-                ERR_AUTH },
-        [TLS_WRONG_PURPOSE] = { "wrong-purpose",
-                "The certificate, or its issuer, was not made for this purpose.",
-                "Issue one for TLS servers (extended key usage serverAuth).", ERR_AUTH },
-        [TLS_WEAK_KEY] = { "weak-key",
-                "The key or a signature of the certificate is too weak (below 112 bits).",
-                "Make a new key, P-256 or RSA of 2048 bits or more, and a certificate signed with "
-                "SHA-256.",
-                ERR_AUTH },
-        [TLS_REVOKED] = { "revoked", "The certificate was revoked.",
-                "Find out why; then give the camera a new key and certificate.", ERR_AUTH },
-        [TLS_PIN_MISMATCH] = { "pin-mismatch", "The peer's key is not the one that was pinned.",
-                "If the camera was replaced or reset, compare the new fingerprint at the camera "
-                "and pin it; else somebody may sit in between.",
-                ERR_AUTH },
-        [TLS_BAD_SIGNATURE] = { "bad-signature",
-                "A signature does not verify: of another CA with a trusted name, or of a peer "
-                "without the key.",
-                "Give the camera a certificate of the site's CA; if it has one, somebody may sit "
-                "in between.",
-                ERR_AUTH },
-        [TLS_PROTOCOL] = { "protocol", "The TLS handshake or a record failed.",
-                "Try again; if it stays, update the camera's firmware and report the reason given "
-                "here.",
-                ERR_PROTOCOL },
+static const struct tls_refusal_kind tls_refusal_kinds[TLS_REFUSALS] = {
+        [TLS_OK] = { FAULT_NONE, 0 },
+        [TLS_NOT_TLS] = { FAULT_NOT_TLS, ERR_PROTOCOL },
+        [TLS_VERSION] = { FAULT_TLS_VERSION, ERR_PROTOCOL },
+        [TLS_NO_CIPHER] = { FAULT_NO_CIPHER, ERR_PROTOCOL },
+        [TLS_SELF_SIGNED] = { FAULT_SELF_SIGNED, ERR_AUTH },
+        [TLS_UNKNOWN_ISSUER] = { FAULT_UNKNOWN_ISSUER, ERR_AUTH },
+        [TLS_EXPIRED] = { FAULT_EXPIRED, ERR_AUTH },
+        [TLS_NOT_YET_VALID] = { FAULT_NOT_YET_VALID, ERR_AUTH },
+        [TLS_WRONG_NAME] = { FAULT_WRONG_NAME, ERR_AUTH },
+        [TLS_WRONG_PURPOSE] = { FAULT_WRONG_PURPOSE, ERR_AUTH },
+        [TLS_WEAK_KEY] = { FAULT_WEAK_KEY, ERR_AUTH },
+        [TLS_REVOKED] = { FAULT_REVOKED, ERR_AUTH },
+        [TLS_PIN_MISMATCH] = { FAULT_PIN_MISMATCH, ERR_AUTH },
+        [TLS_BAD_SIGNATURE] = { FAULT_BAD_SIGNATURE, ERR_AUTH },
+        [TLS_PROTOCOL] = { FAULT_TLS_PROTOCOL, ERR_PROTOCOL },
 };
+
+enum fault tls_refusal_fault(enum tls_refusal r)
+{
+        assert(r < TLS_REFUSALS);
+        return tls_refusal_kinds[r].fault;
+}
 
 const char *tls_refusal_name(enum tls_refusal r)
 {
-        assert(r < TLS_REFUSALS);
-        return tls_refusal_words[r].name;
-}
-
-const char *tls_refusal_text(enum tls_refusal r)
-{
-        assert(r < TLS_REFUSALS);
-        return tls_refusal_words[r].text;
-}
-
-const char *tls_refusal_remedy(enum tls_refusal r)
-{
-        assert(r < TLS_REFUSALS);
-        return tls_refusal_words[r].remedy;
+        return r == TLS_OK ? "ok" : fault_name(tls_refusal_fault(r));
 }
 
 int tls_refusal_err(const struct tls *t, struct err *e)
 {
-        const struct tls_refusal_words *w = &tls_refusal_words[t->refusal];
+        const struct tls_refusal_kind *k = &tls_refusal_kinds[t->refusal];
         bool more = t->detail[0] != '\0';
 
-        return err_set(e, w->code, "%s%s%s%s Fix: %s", w->text, more ? " (" : "", t->detail,
-                more ? ")" : "", w->remedy);
+        return err_fault(e, k->code, k->fault, "%s%s%s%s Fix: %s", fault_text(k->fault),
+                more ? " (" : "", t->detail, more ? ")" : "", fault_remedy(k->fault));
 }
 
 enum tls_refusal tls_refusal_of_chain(int x509_error)

@@ -200,10 +200,9 @@ static void on_retry(void *owner)
         leave(c);
 }
 
-static enum backoff_cause cause_of(
-        const struct camera *c, const struct err *why, enum tls_refusal refusal)
+static enum backoff_cause cause_of(const struct camera *c, const struct err *why)
 {
-        if (why->code == ERR_AUTH && refusal == TLS_OK)
+        if (why->code == ERR_AUTH && !fault_is_tls(why->fault))
                 return BACKOFF_REFUSED;
         if (c->state != CAMERA_STREAMING || !c->gate_open)
                 return BACKOFF_FAILED;
@@ -211,16 +210,16 @@ static enum backoff_cause cause_of(
 }
 
 /* Ends the connection, or the try, and plans the next. */
-static void lost(struct camera *c, const struct err *why, enum tls_refusal refusal)
+static void lost(struct camera *c, const struct err *why)
 {
-        unsigned ms = backoff_next(&c->backoff, cause_of(c, why, refusal), (uint32_t)random_u64());
+        unsigned ms = backoff_next(&c->backoff, cause_of(c, why), (uint32_t)random_u64());
 
         drop_connection(c);
         c->state = CAMERA_WAITING;
         timer_start(&c->timer, c->loop, ms, 0, on_retry, c);
-        log_warn(&c->log, "camera.lost", "err=\"%s\" tls=%s retry_ms=%u", why->text,
-                tls_refusal_name(refusal), ms);
-        c->events->on_lost(c->owner, c, why, refusal);
+        log_warn(&c->log, "camera.lost", "err=\"%s\" fault=%s retry_ms=%u", why->text,
+                fault_name(why->fault), ms);
+        c->events->on_lost(c->owner, c, why);
 }
 
 static void stop(struct camera *c, const struct err *why)
@@ -237,7 +236,7 @@ static void on_no_answer(void *owner)
 
         err_set(&e, ERR_TIMEOUT, "no connection within %u ms", c->times.socket_ms);
         enter(c);
-        lost(c, &e, TLS_OK);
+        lost(c, &e);
         leave(c);
 }
 
@@ -245,7 +244,7 @@ static void connect_now(struct camera *c)
 {
         c->state = CAMERA_CONNECTING;
         timer_start(&c->timer, c->loop, c->times.socket_ms, 0, on_no_answer, c);
-        c->events->need_socket(c->owner, c, c->url.host, c->url.port);
+        c->events->need_socket(c->owner, c, CAMERA_SOCKET_MAIN);
 }
 
 void camera_start(struct camera *c)
@@ -255,7 +254,7 @@ void camera_start(struct camera *c)
         enter(c);
         if (c->url_fault.code) {
                 stop(c, &c->url_fault);
-                c->events->on_lost(c->owner, c, &c->url_fault, TLS_OK);
+                c->events->on_lost(c->owner, c, &c->url_fault);
         } else {
                 connect_now(c);
         }
@@ -267,7 +266,7 @@ void camera_no_socket(struct camera *c, const struct err *why)
         if (c->state != CAMERA_CONNECTING)
                 return; /* came too late */
         enter(c);
-        lost(c, why, TLS_OK);
+        lost(c, why);
         leave(c);
 }
 
@@ -368,7 +367,7 @@ static void on_watch(void *owner)
         else
                 return;
         enter(c);
-        lost(c, &e, TLS_OK);
+        lost(c, &e);
         leave(c);
 }
 
@@ -445,7 +444,7 @@ static int on_packet(void *owner, unsigned track, const struct rtp_packet *p,
         return r;
 }
 
-static void on_end(void *owner, const struct err *why, enum tls_refusal refusal)
+static void on_end(void *owner, const struct err *why)
 {
         struct camera *c = owner;
         struct err e = *why; /* theirs may go with the connection */
@@ -454,7 +453,7 @@ static void on_end(void *owner, const struct err *why, enum tls_refusal refusal)
         if (c->stopping)
                 stop(c, &e);
         else
-                lost(c, &e, refusal);
+                lost(c, &e);
         leave(c);
 }
 
@@ -501,8 +500,16 @@ void camera_socket(struct camera *c, int fd)
         c->video = -1;
         c->gate_open = false;
         if (begin_session(c, fd, &e) < 0)
-                lost(c, &e, TLS_OK);
+                lost(c, &e);
         leave(c);
+}
+
+void camera_datagrams(struct camera *c, const int fds[static 2], uint16_t port)
+{
+        (void)c; /* nobody asked */
+        (void)port;
+        close(fds[0]);
+        close(fds[1]);
 }
 
 void camera_pace(struct camera *c, unsigned interval_ms)

@@ -24,7 +24,31 @@
 #define CAMERA_TRACKS_MAX 4
 #define CAMERA_URL_MAX 1024
 
-enum camera_transport { CAMERA_TLS, CAMERA_TLS_PINNED };
+/* What protection is asked for (design: section 7). */
+enum camera_transport {
+        CAMERA_TLS,
+        CAMERA_TLS_PINNED,
+        CAMERA_TLS_IF_AVAILABLE, /* an exception: without TLS where the camera has none */
+        CAMERA_PLAIN,            /* an exception */
+};
+
+/* How the media travel. */
+enum camera_carrier {
+        CAMERA_INTERLEAVED, /* in the RTSP connection; rtsps, rtsp */
+        CAMERA_TUNNEL,      /* RTSP and media in two HTTP connections; https, http */
+        CAMERA_UDP,         /* beside the RTSP connection: SRTP with rtsps, RTP with rtsp */
+        CAMERA_MJPEG,       /* one endless HTTP answer of JPEG pictures; https, http */
+        CAMERA_SNAPSHOT,    /* one HTTP request a picture; https, http */
+};
+
+/* What a camera asks its owner for; host and ports are the owner's to know (from the same URL). */
+enum camera_socket {
+        CAMERA_SOCKET_MAIN,      /* TCP to the URL's host and port */
+        CAMERA_SOCKET_FALLBACK,  /* TCP to the same host, port by url_fallback_port
+                                    (tls-if-available) */
+        CAMERA_SOCKET_DATAGRAMS, /* two bound UDP sockets of adjacent ports, the first even, that
+                                    can only receive */
+};
 
 enum camera_state {
         CAMERA_IDLE,
@@ -55,6 +79,7 @@ struct camera_options {
         const struct secret *password; /* may be NULL; copied */
         struct tls_client_config *tls; /* borrowed; outlives the camera */
         enum camera_transport transport;
+        enum camera_carrier carrier;
         const uint8_t *pin; /* 32 bytes with CAMERA_TLS_PINNED; copied */
         bool without_audio;
         uint32_t pace_ms; /* how often a playing stream is read; 0: whenever bytes arrive */
@@ -75,9 +100,9 @@ struct camera_connection {
 struct camera;
 
 struct camera_events {
-        /* Wants a TCP connection; the owner answers later with camera_socket or camera_no_socket.
-         */
-        void (*need_socket)(void *owner, struct camera *c, const char *host, uint16_t port);
+        /* One at a time; the owner answers later with camera_socket (camera_datagrams for
+         * DATAGRAMS) or camera_no_socket. */
+        void (*need_socket)(void *owner, struct camera *c, enum camera_socket kind);
         /* PLAY was accepted; units follow. */
         void (*on_start)(void *owner, struct camera *c, const struct camera_connection *connection);
         /* unit is borrowed. Negative stops the camera. The first video unit after on_start is a key
@@ -85,10 +110,8 @@ struct camera_events {
         int (*on_unit)(void *owner, struct camera *c, unsigned track,
                 const struct access_unit *unit, struct err *e);
         /* The connection ended or could not be made; the camera tries again by itself, unless
-         * camera_state says CAMERA_STOPPED (a URL that can never work). refusal: TLS_OK when TLS
-         * was not the reason. */
-        void (*on_lost)(
-                void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal);
+         * camera_state says CAMERA_STOPPED (a URL that can never work). */
+        void (*on_lost)(void *owner, struct camera *c, const struct err *why);
 };
 
 struct camera *camera_new(struct loop *l, const struct camera_options *o,
@@ -96,6 +119,8 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
 struct camera *camera_free(struct camera *c); /* TEARDOWN is sent when that does not wait */
 void camera_start(struct camera *c);
 void camera_socket(struct camera *c, int fd); /* takes fd */
+/* Takes both: RTP on port (even), RTCP on port + 1. */
+void camera_datagrams(struct camera *c, const int fds[static 2], uint16_t port);
 void camera_no_socket(struct camera *c, const struct err *why);
 enum camera_state camera_state(const struct camera *c);
 /* "idle", "connecting", "negotiating", "streaming", "waiting", "stopped". */

@@ -58,8 +58,8 @@ static json_t *key_alarm_stopped(const struct key_alarm_stream *s)
                 (json_int_t)0, "packets", (json_int_t)0, "lost_packets", (json_int_t)0, "units",
                 (json_int_t)0, "connects", (json_int_t)0, "segments", (json_int_t)0, "fragments",
                 (json_int_t)0, "last_durable", "protection", "open", "tls", "", "cipher", "",
-                "camera_key", "", "connected", "error", s->text, "refusal", "duplicate-key",
-                "remedy", key_alarm_remedy);
+                "camera_key", "", "connected", "error", s->text, "fault", "duplicate-key", "remedy",
+                key_alarm_remedy);
 }
 
 static const char *key_alarm_name(const json_t *stream)

@@ -82,7 +82,7 @@ static void fail(struct rtsp_client *c, const struct err *why)
                 return;
         c->ended = true;
         stop_timers(c);
-        c->events->on_end(c->owner, why, TLS_OK);
+        c->events->on_end(c->owner, why);
 }
 
 static void on_step_late(void *owner)
@@ -605,8 +605,7 @@ static int on_stream_data(void *owner, struct stream *s, struct bytes plain, str
         return r;
 }
 
-static void on_stream_end(
-        void *owner, struct stream *s, const struct err *why, enum tls_refusal refusal)
+static void on_stream_end(void *owner, struct stream *s, const struct err *why)
 {
         struct rtsp_client *c = owner;
         struct err e = *why;
@@ -619,7 +618,7 @@ static void on_stream_end(
                 err_wrap(&e, e.code, "%s", step_name(c, room));
         c->ended = true;
         stop_timers(c);
-        c->events->on_end(c->owner, &e, refusal);
+        c->events->on_end(c->owner, &e);
 }
 
 static const struct stream_events stream_handlers = {

@@ -62,7 +62,7 @@ struct rtsp_client_events {
         int (*on_packet)(void *owner, unsigned track, const struct rtp_packet *p,
                 const struct rtp_arrival *a, int64_t arrival_us, struct err *e);
         /* Over. Once, never after rtsp_client_free. refusal: TLS_OK when TLS was not the reason. */
-        void (*on_end)(void *owner, const struct err *why, enum tls_refusal refusal);
+        void (*on_end)(void *owner, const struct err *why);
 };
 
 /* Takes fd and t, also on failure. events is borrowed and outlives the client. */

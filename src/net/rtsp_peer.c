@@ -181,13 +181,11 @@ static int on_stream_data(void *owner, struct stream *s, struct bytes plain, str
         return on_bytes(owner, plain, e);
 }
 
-static void on_stream_end(
-        void *owner, struct stream *s, const struct err *why, enum tls_refusal refusal)
+static void on_stream_end(void *owner, struct stream *s, const struct err *why)
 {
         struct rtsp_peer *p = owner;
 
         (void)s;
-        (void)refusal;
         gone(p, p->ending.code ? &p->ending : why);
 }
 

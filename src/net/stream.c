@@ -117,7 +117,7 @@ static void pace_unlink(struct stream *s)
         s->paced_next = NULL;
 }
 
-static void end(struct stream *s, const struct err *why, enum tls_refusal refusal)
+static void end(struct stream *s, const struct err *why)
 {
         if (s->ended || s->freed)
                 return;
@@ -125,7 +125,7 @@ static void end(struct stream *s, const struct err *why, enum tls_refusal refusa
         timer_done(&s->deadline);
         pace_unlink(s);
         poll_update(s);
-        s->events->on_end(s->owner, s, why, refusal);
+        s->events->on_end(s->owner, s, why);
 }
 
 /* Sends what is queued, as far as the socket takes it. */
@@ -190,7 +190,7 @@ static void feed(struct stream *s, struct bytes received)
         if (r < 0) {
                 /* An alert may be waiting; whether it gets through changes nothing. */
                 (void)!flush(s, NULL);
-                end(s, refused.code ? &refused : &e, tls_refusal(s->tls));
+                end(s, refused.code ? &refused : &e);
                 return;
         }
         if (tls_established(s->tls))
@@ -199,11 +199,11 @@ static void feed(struct stream *s, struct bytes received)
                 return;
         if (closed) {
                 err_set(&e, ERR_UNAVAILABLE, "the other side closed the connection");
-                end(s, &e, TLS_OK);
+                end(s, &e);
                 return;
         }
         if (flush(s, &e) < 0)
-                end(s, &e, TLS_OK);
+                end(s, &e);
         else
                 poll_update(s);
 }
@@ -215,7 +215,7 @@ static void ended_by_peer(struct stream *s)
         err_set(&e, ERR_UNAVAILABLE,
                 s->ready ? "the other side dropped the connection (no close_notify)"
                          : "the other side closed the connection during the TLS handshake");
-        end(s, &e, tls_refusal(s->tls));
+        end(s, &e);
 }
 
 static void read_available(struct stream *s)
@@ -232,7 +232,7 @@ static void read_available(struct stream *s)
                         return;
                 if (n < 0) {
                         err_os(&e, ERR_IO, errno, "receiving");
-                        end(s, &e, TLS_OK);
+                        end(s, &e);
                         return;
                 }
                 if (n == 0) {
@@ -251,7 +251,7 @@ static void write_pending(struct stream *s)
         struct err e;
 
         if (flush(s, &e) < 0) {
-                end(s, &e, TLS_OK);
+                end(s, &e);
                 return;
         }
         poll_update(s);
@@ -271,7 +271,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
         sh->users++; /* the last stream may go in a callback */
         if (status < 0) {
                 err_set(&e, ERR_IO, "socket: %s", uv_strerror(status));
-                end(s, &e, TLS_OK);
+                end(s, &e);
         } else {
                 if (events & UV_WRITABLE)
                         write_pending(s);
@@ -287,11 +287,11 @@ static void on_deadline(void *owner)
         struct err e;
 
         if (s->broken.code) {
-                end(s, &s->broken, TLS_OK);
+                end(s, &s->broken);
                 return;
         }
         err_set(&e, ERR_TIMEOUT, "TLS handshake not finished after %u ms", s->handshake_ms);
-        end(s, &e, TLS_OK);
+        end(s, &e);
 }
 
 static void set_socket_options(int fd)

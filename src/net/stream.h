@@ -49,8 +49,7 @@ struct stream_events {
         /* Over: nothing is read or sent any more. At most once, never from within a function of
          * this header that the owner called, never after stream_free. refusal: TLS_OK when TLS was
          * not the reason. */
-        void (*on_end)(
-                void *owner, struct stream *s, const struct err *why, enum tls_refusal refusal);
+        void (*on_end)(void *owner, struct stream *s, const struct err *why);
 };
 
 #define STREAM_HANDSHAKE_MS 10000u

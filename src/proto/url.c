@@ -29,6 +29,13 @@ uint16_t url_default_port(enum url_scheme s)
         return schemes[s].port;
 }
 
+uint16_t url_fallback_port(const struct url *u)
+{
+        if (u->port == schemes[URL_HTTPS].port)
+                return schemes[URL_HTTP].port;
+        return u->port == schemes[URL_RTSPS].port ? schemes[URL_RTSP].port : u->port;
+}
+
 /* Printable ASCII only: anything else in a request line would be read differently by somebody. */
 static int check_characters(const char *s, size_t n, struct err *e)
 {

@@ -27,6 +27,9 @@ int url_parse(const char *s, struct url *ret, struct err *e) MUST_USE;
 int url_format(const struct url *u, char *to, size_t room, struct err *e) MUST_USE;
 const char *url_scheme_name(enum url_scheme s);
 uint16_t url_default_port(enum url_scheme s);
+/* Where the same service is looked for without TLS: 443 becomes 80 and 322 becomes 554; a port that
+ * was named stays. */
+uint16_t url_fallback_port(const struct url *u);
 
 /*
  * The URL that a SETUP or PLAY names. request: the URL of DESCRIBE. content_base: the value of

@@ -104,10 +104,12 @@ int message_assign_pack(const struct message_assign *m, struct buf *out, struct 
         pack_string(&p, m->user);
         pack_field16(&p, secret_bytes(&m->password));
         pack_u8(&p, m->transport);
+        pack_u8(&p, m->carrier);
         pack_bytes(&p, BYTES(m->pin, sizeof m->pin));
         pack_u8(&p, m->without_audio);
         pack_field32(&p, m->roots_pem);
         pack_field32(&p, m->issuer_pem);
+        pack_field32(&p, m->crls_pem);
         pack_string(&p, m->recorder);
         pack_field16(&p, m->seal_cert);
         pack_field16(&p, m->issuer_cert);
@@ -133,10 +135,12 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         if (secret_set(&ret->password, unpack_field16(&u, SECRET_MAX), e) < 0)
                 u.bad = true;
         ret->transport = unpack_u8(&u);
+        ret->carrier = unpack_u8(&u);
         unpack_copy(&u, ret->pin, sizeof ret->pin);
         ret->without_audio = message_unpack_bool(&u);
         ret->roots_pem = unpack_field32(&u, MESSAGE_ROOTS_MAX);
         ret->issuer_pem = unpack_field32(&u, MESSAGE_ROOTS_MAX);
+        ret->crls_pem = unpack_field32(&u, MESSAGE_ROOTS_MAX);
         unpack_string(&u, ret->recorder, sizeof ret->recorder);
         ret->seal_cert = unpack_field16(&u, MESSAGE_CERT_MAX);
         ret->issuer_cert = unpack_field16(&u, MESSAGE_CERT_MAX);
@@ -148,7 +152,7 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         ret->backoff_max_ms = unpack_u32(&u);
         ret->gap_cause = unpack_u8(&u);
         ret->gap_from_us = unpack_i64(&u);
-        if (ret->transport > CAMERA_TLS_PINNED)
+        if (ret->transport > CAMERA_PLAIN || ret->carrier > CAMERA_SNAPSHOT)
                 u.bad = true;
         return message_parsed(&u, "assign", e);
 }
@@ -160,7 +164,7 @@ int message_state_pack(const struct message_state *m, struct buf *out, struct er
         pack_string(&p, m->stream);
         pack_u8(&p, m->state);
         pack_u8(&p, m->protection);
-        pack_u8(&p, m->refusal);
+        pack_u8(&p, m->fault);
         pack_u16(&p, m->tls_version);
         pack_string(&p, m->tls_cipher);
         pack_bytes(&p, BYTES(m->camera_key, sizeof m->camera_key));
@@ -182,7 +186,7 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         unpack_string(&u, m.stream, sizeof m.stream);
         m.state = unpack_u8(&u);
         m.protection = unpack_u8(&u);
-        m.refusal = unpack_u8(&u);
+        m.fault = unpack_u8(&u);
         m.tls_version = unpack_u16(&u);
         unpack_string(&u, m.tls_cipher, sizeof m.tls_cipher);
         unpack_copy(&u, m.camera_key, sizeof m.camera_key);
@@ -193,8 +197,7 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         m.counters.units = unpack_u64(&u);
         m.counters.connects = unpack_u64(&u);
         unpack_string(&u, m.error, sizeof m.error);
-        if (m.state > CAMERA_STOPPED || m.protection > PROTECTION_VERIFIED ||
-                m.refusal > TLS_PROTOCOL)
+        if (m.state > CAMERA_STOPPED || m.protection > PROTECTION_VERIFIED || m.fault >= FAULTS)
                 u.bad = true;
         int r = message_parsed(&u, "state", e);
         if (r == 0)

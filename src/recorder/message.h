@@ -55,11 +55,12 @@ enum message_type {
         MESSAGE_RESEAL,      /* stream, gap cause, gap from; with a new seal channel */
         MESSAGE_UNASSIGN,    /* stream */
         MESSAGE_SOCKET,      /* stream; with a connected socket */
-        MESSAGE_NO_SOCKET,   /* stream, code, text */
+        MESSAGE_DATAGRAMS,   /* stream, u16 port; with two bound UDP sockets */
+        MESSAGE_NO_SOCKET,   /* stream, u8 code, u8 fault, text */
         MESSAGE_FILE,        /* stream, u8 direct, object key; with the file */
-        MESSAGE_NO_FILE,     /* stream, text */
+        MESSAGE_NO_FILE,     /* stream, u8 code, u8 fault, text */
         /* worker -> parent */
-        MESSAGE_CONNECT,     /* stream: wants a socket to its camera */
+        MESSAGE_CONNECT,     /* stream, u8 enum camera_socket: wants a socket to its camera */
         MESSAGE_FILE_WANTED, /* stream */
         MESSAGE_WRITTEN,     /* message_written */
         MESSAGE_UNUSED,      /* stream, object key: a file in which nothing was written */
@@ -85,11 +86,13 @@ struct message_assign {
         char user[128];
         struct secret password;
         uint8_t transport; /* enum camera_transport */
+        uint8_t carrier;   /* enum camera_carrier */
         uint8_t pin[32];
         bool without_audio;
         struct bytes roots_pem;  /* borrowed: the site's root */
         struct bytes issuer_pem; /* borrowed: the one issuer whose certificates cameras have; empty:
                                     any below the roots */
+        struct bytes crls_pem;   /* borrowed: what the issuers revoked; may be empty */
         char recorder[HEAD_TEXT_MAX];
         struct bytes seal_cert, issuer_cert, root_cert; /* borrowed */
         uint32_t fragment_ms, segment_s, pace_ms, idle_ms, backoff_max_ms;
@@ -99,8 +102,8 @@ struct message_assign {
 
 struct message_state {
         char stream[HEAD_PATH_MAX];
-        uint8_t state; /* enum camera_state */
-        uint8_t protection, refusal;
+        uint8_t state;             /* enum camera_state */
+        uint8_t protection, fault; /* enum protection of seal/head.h, enum fault */
         uint16_t tls_version;
         char tls_cipher[64];
         uint8_t camera_key[32];

@@ -34,10 +34,8 @@ static void parent_status_connection(json_t *o, const struct parent_stream *t)
                 json_string(str_hex(key, BYTES(s->camera_key, sizeof s->camera_key))));
         json_object_set_new(o, "connected", parent_status_time(s->connected_us));
         json_object_set_new(o, "error", json_string(s->error));
-        json_object_set_new(o, "refusal",
-                json_string(s->refusal ? tls_refusal_name((enum tls_refusal)s->refusal) : ""));
-        json_object_set_new(o, "remedy",
-                json_string(s->refusal ? tls_refusal_remedy((enum tls_refusal)s->refusal) : ""));
+        json_object_set_new(o, "fault", json_string(fault_name((enum fault)s->fault)));
+        json_object_set_new(o, "remedy", json_string(fault_remedy((enum fault)s->fault)));
 }
 
 static json_t *parent_status_stream(const struct parent_stream *t)

@@ -46,6 +46,7 @@ static void parent_stream_send_failure(
         struct pack p = parent_stream_message(t);
 
         pack_u8(&p, (uint8_t)-why->code);
+        pack_u8(&p, (uint8_t)why->fault);
         pack_string(&p, why->text);
         parent_stream_send(t, type, NULL, 0);
 }
@@ -305,8 +306,8 @@ static bool parent_stream_same(const struct parent_stream *t, const struct messa
         const struct message_assign *b = &t->assign;
 
         return strcmp(a->url, b->url) == 0 && strcmp(a->user, b->user) == 0 &&
-               a->transport == b->transport && memcmp(a->pin, b->pin, sizeof a->pin) == 0 &&
-               a->without_audio == b->without_audio &&
+               a->transport == b->transport && a->carrier == b->carrier &&
+               memcmp(a->pin, b->pin, sizeof a->pin) == 0 && a->without_audio == b->without_audio &&
                secret_equal(secret_bytes(&a->password), secret_bytes(&b->password)) &&
                bytes_equal(a->roots_pem, b->roots_pem) && bytes_equal(a->issuer_pem, b->issuer_pem);
 }
@@ -394,14 +395,18 @@ static void parent_stream_on_connected(void *owner, int fd, const struct err *wh
         close(fd);
 }
 
-static void parent_stream_connect(struct parent_stream *t)
+static int parent_stream_connect(struct parent_stream *t, struct unpack *u, struct err *e)
 {
         struct parent *p = t->parent;
+        unsigned kind = unpack_u8(u);
 
+        if (!unpack_complete(u) || kind != CAMERA_SOCKET_MAIN)
+                return err_set(e, ERR_PROTOCOL, "connect: malformed message");
         if (!t->connector)
                 t->connector = connector_start(p->loop, t->host, t->port,
                         (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS),
                         parent_stream_on_connected, t);
+        return 0;
 }
 
 static void parent_stream_released(struct parent_stream *t)
@@ -510,15 +515,14 @@ int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, str
         if (m->type == MESSAGE_STATE)
                 return parent_stream_on_state(w, m->body, e);
         unpack_string(&u, stream, sizeof stream);
-        if (!unpack_complete(&u))
+        if (u.bad || (m->type != MESSAGE_CONNECT && !unpack_complete(&u)))
                 return err_set(e, ERR_PROTOCOL, "message %u from a worker: malformed", m->type);
         struct parent_stream *t = table_get(&w->parent->streams, stream);
         if (!t || parent_stream_chan(t) != w->chan)
                 return 0; /* was taken away meanwhile */
         switch (m->type) {
         case MESSAGE_CONNECT:
-                parent_stream_connect(t);
-                return 0;
+                return parent_stream_connect(t, &u, e);
         case MESSAGE_FILE_WANTED:
                 parent_sync_file(w->parent->sync, t);
                 return 0;

@@ -316,6 +316,7 @@ static void parent_sync_send_file(struct parent *p, struct parent_sync_file_job 
                 return;
         }
         pack_u8(&out, (uint8_t)-j->result);
+        pack_u8(&out, FAULT_NONE);
         pack_string(&out, j->err.text);
         if (worker && chan_send(worker, MESSAGE_NO_FILE, buf_bytes(&p->out), NULL, 0, NULL) < 0)
                 log_error(NULL, "worker.unreachable", "cam=%s", j->stream);

@@ -115,14 +115,30 @@ static void worker_on_file(struct worker_stream *t, struct unpack *u, struct cha
         m->fds[0] = -1;
 }
 
+static void worker_on_datagrams(struct worker_stream *t, struct unpack *u, struct chan_message *m)
+{
+        uint16_t port = unpack_u16(u);
+
+        if (!unpack_complete(u) || m->fds_n != 2) {
+                u->bad = true;
+                return;
+        }
+        worker_stream_datagrams(t, m->fds, port);
+        m->fds[0] = m->fds[1] = -1;
+}
+
 static void worker_on_failure(struct worker_stream *t, uint16_t type, struct unpack *u)
 {
         struct err why = { .code = -(int)unpack_u8(u) };
+        unsigned fault = unpack_u8(u);
 
         unpack_string(u, why.text, sizeof why.text);
-        if (!unpack_complete(u))
+        if (!unpack_complete(u) || fault >= FAULTS) {
                 u->bad = true;
-        else if (type == MESSAGE_NO_SOCKET)
+                return;
+        }
+        why.fault = (enum fault)fault;
+        if (type == MESSAGE_NO_SOCKET)
                 worker_stream_no_socket(t, &why);
         else
                 worker_stream_no_file(t, &why);
@@ -145,6 +161,9 @@ static void worker_on_stream_message(
                 }
                 worker_stream_socket(t, m->fds[0]);
                 m->fds[0] = -1;
+                break;
+        case MESSAGE_DATAGRAMS:
+                worker_on_datagrams(t, u, m);
                 break;
         case MESSAGE_FILE:
                 worker_on_file(t, u, m);

@@ -75,10 +75,9 @@ void worker_stream_report(struct worker_stream *t)
         t->told = t->state;
 }
 
-static void worker_stream_set_error(
-        struct worker_stream *t, const struct err *why, enum tls_refusal refusal)
+static void worker_stream_set_error(struct worker_stream *t, const struct err *why)
 {
-        t->state.refusal = (uint8_t)refusal;
+        t->state.fault = why ? (uint8_t)why->fault : FAULT_NONE;
         str_escape(
                 t->state.error, sizeof t->state.error, why ? bytes_str(why->text) : BYTES("", 0));
         worker_stream_report(t);
@@ -131,7 +130,7 @@ static void worker_stream_on_written(
         if (message_written_pack(t->path, r, out, NULL) == 0)
                 worker_stream_tell(t, MESSAGE_WRITTEN, out);
         if (t->connected && t->state.error[0])
-                worker_stream_set_error(t, NULL, TLS_OK); /* what was wrong is over */
+                worker_stream_set_error(t, NULL); /* what was wrong is over */
 }
 
 static void worker_stream_on_fault(void *owner, struct segment_writer *w, const struct err *why)
@@ -140,7 +139,7 @@ static void worker_stream_on_fault(void *owner, struct segment_writer *w, const 
 
         (void)w;
         log_error(&t->log, "record.fault", "err=\"%s\"", why->text);
-        worker_stream_set_error(t, why, TLS_OK);
+        worker_stream_set_error(t, why);
 }
 
 static void worker_stream_on_unused(void *owner, struct segment_writer *w, const char *object_key)
@@ -299,16 +298,18 @@ void worker_stream_reseal(
 
 /* Camera */
 
-static void worker_stream_need_socket(
-        void *owner, struct camera *c, const char *host, uint16_t port)
+/* Which kind is all that a worker can ask for: the address is what the inventory says. */
+static void worker_stream_need_socket(void *owner, struct camera *c, enum camera_socket kind)
 {
         struct worker_stream *t = owner;
+        struct buf *out = &t->worker->out;
 
         (void)c;
-        (void)host;
-        (void)port; /* the parent connects to what the inventory says, not to what a worker asks for
-                     */
-        worker_stream_say(t, MESSAGE_CONNECT);
+        buf_clear(out);
+        struct pack p = pack_to(out);
+        pack_string(&p, t->path);
+        pack_u8(&p, (uint8_t)kind);
+        worker_stream_tell(t, MESSAGE_CONNECT, out);
         worker_stream_report(t);
 }
 
@@ -327,7 +328,7 @@ static void worker_stream_on_start(
         t->state.connected_us = connection->connected_us;
         memcpy(t->state.tls_cipher, connection->tls_cipher, sizeof t->state.tls_cipher);
         memcpy(t->state.camera_key, connection->camera_key, sizeof t->state.camera_key);
-        worker_stream_set_error(t, NULL, TLS_OK);
+        worker_stream_set_error(t, NULL);
         if (t->writer && !t->writer_stopping)
                 worker_stream_begin(t);
 }
@@ -364,8 +365,7 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
         return segment_writer_push(t->writer, track, unit, e);
 }
 
-static void worker_stream_on_lost(
-        void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal)
+static void worker_stream_on_lost(void *owner, struct camera *c, const struct err *why)
 {
         struct worker_stream *t = owner;
 
@@ -379,7 +379,7 @@ static void worker_stream_on_lost(
         worker_hold_reset(&t->hold);
         t->state.protection = PROTECTION_OPEN;
         t->state.tls_version = 0;
-        worker_stream_set_error(t, why, refusal);
+        worker_stream_set_error(t, why);
 }
 
 void worker_stream_socket(struct worker_stream *t, int fd)
@@ -388,6 +388,16 @@ void worker_stream_socket(struct worker_stream *t, int fd)
                 camera_socket(t->camera, fd);
         else
                 close(fd);
+}
+
+void worker_stream_datagrams(struct worker_stream *t, const int fds[static 2], uint16_t port)
+{
+        if (t->camera) {
+                camera_datagrams(t->camera, fds, port);
+                return;
+        }
+        close(fds[0]);
+        close(fds[1]);
 }
 
 void worker_stream_no_socket(struct worker_stream *t, const struct err *why)
@@ -438,6 +448,7 @@ static int worker_stream_make_camera(
                 .user = a->user[0] ? a->user : NULL,
                 .password = a->user[0] ? &a->password : NULL,
                 .transport = (enum camera_transport)a->transport,
+                .carrier = (enum camera_carrier)a->carrier,
                 .pin = a->transport == CAMERA_TLS_PINNED ? a->pin : NULL,
                 .without_audio = a->without_audio,
                 .pace_ms = a->pace_ms,

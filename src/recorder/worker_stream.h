@@ -27,6 +27,8 @@ void worker_stream_reseal(
         struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us);
 /* Answers of the parent. fd is taken. */
 void worker_stream_socket(struct worker_stream *t, int fd);
+void worker_stream_datagrams(
+        struct worker_stream *t, const int fds[static 2], uint16_t port); /* takes both */
 void worker_stream_no_socket(struct worker_stream *t, const struct err *why);
 void worker_stream_file(struct worker_stream *t, int fd, bool direct, const char *object_key);
 void worker_stream_no_file(struct worker_stream *t, const struct err *why);

@@ -88,7 +88,7 @@ def refused(site, trap, name, reason, words, host="127.0.0.1", options=()):
     stream = f"{name}-main"
     site.add(name, trap.url(host), USER, password_file(site.folder), *options)
     state = site.wait_refused(stream)
-    check(state["refusal"] == reason, f"{name}: refused as {reason}, not {state['refusal']}: {state['error']}")
+    check(state["fault"] == reason, f"{name}: refused as {reason}, not {state['fault']}: {state['error']}")
     check(words in state["error"], f"{name}: the text says '{words}': {state['error']}")
     check(len(state["remedy"]) > 20 and state["remedy"] in state["error"], f"{name}: a remedy, also in the text: {state}")
     check(state["protection"] == "open" and not state["recording"] and state["fragments"] == 0, f"{name}: nothing is recorded: {state}")
@@ -121,9 +121,9 @@ def test_each_wrong_certificate_has_its_reason(folder):
                 else:
                     site.add(name, trap.url(), USER, password_file(folder))
                     state = site.wait_refused(f"{name}-main")
-                    check(state["refusal"] in ("unknown-issuer", "wrong-purpose"), f"{name}: {state}")
+                    check(state["fault"] in ("unknown-issuer", "wrong-purpose"), f"{name}: {state}")
                     said_nothing(trap, name)
-        check(len({s["refusal"] for s in seen.values()}) == 4 and len({s["remedy"] for s in seen.values()}) == 4,
+        check(len({s["fault"] for s in seen.values()}) == 4 and len({s["remedy"] for s in seen.values()}) == 4,
               f"four reasons with four remedies: {seen}")
         # The system's own trust store plays no part, and the trap is no proof unless it hears what is sent to it.
         with Trap(ca.issue("cam")) as trap:
@@ -158,12 +158,12 @@ def test_a_pin_holds(folder):
             site.add("cam", edge.url("cam"), edge.user, edge.password_file, "--pin", key_pin(first[1]))
             site.wait_recording("cam-main")
             state = site.stream("cam-main")
-            check(state["protection"] == "encrypted, pinned" and state["refusal"] == "", f"pinned: {state}")
+            check(state["protection"] == "encrypted, pinned" and state["fault"] == "", f"pinned: {state}")
             check(state["camera_key"] == key_pin(first[1]), f"the key that openssl computes: {state['camera_key']}")
         # Another key at the same address.
         with Trap(second, port=edge.port) as trap:
             state = site.wait_refused("cam-main", 30)
-            check(state["refusal"] == "pin-mismatch" and "pinned" in state["error"], f"another key is refused: {state}")
+            check(state["fault"] == "pin-mismatch" and "pinned" in state["error"], f"another key is refused: {state}")
             said_nothing(trap, "pin")
             stored = sum(p.stat().st_size for p in site.segments("cam-main"))
             time.sleep(1.5)
@@ -191,7 +191,7 @@ def test_no_way_back_from_tls(folder):
         # The camera's port answers in the clear now, to whoever asks.
         with Trap(port=edge.port) as trap:
             state = site.wait_refused("cam-main", 30)
-            check(state["refusal"] == "not-tls", f"plain text where TLS was: {state}")
+            check(state["fault"] == "not-tls", f"plain text where TLS was: {state}")
             said_nothing(trap, "downgrade")
         # Nor by hand: the text names camera and day; it holds for another name at that address, and after a restart too.
         site.remove("cam")
@@ -215,7 +215,7 @@ def test_two_cameras_with_one_key(folder):
             site.wait_recording("cam-main")
             site.add("copy", edge.url("copy", "localhost"), edge.user, edge.password_file)
             state = site.wait_refused("copy-main")
-            check(state["refusal"] == "duplicate-key" and state["state"] == "stopped" and not state["recording"], f"refused: {state}")
+            check(state["fault"] == "duplicate-key" and state["state"] == "stopped" and not state["recording"], f"refused: {state}")
             check("key of camera cam" in state["error"] and state["remedy"], f"the text names the other camera: {state}")
             shown = site.cli("camera", "show", "copy").stdout
             check("key of camera cam" in shown, f"camera show says it too: {shown}")
@@ -226,7 +226,7 @@ def test_two_cameras_with_one_key(folder):
             site.add("channel", edge.url("copy"), edge.user, edge.password_file)
             site.wait_recording("channel-main")
             state = site.stream("channel-main")
-            check("key of camera cam" in state["error"] and not state["refusal"], f"said: {state}")
+            check("key of camera cam" in state["error"] and not state["fault"], f"said: {state}")
 
 
 main(globals())

@@ -22,8 +22,10 @@
 #include "ingest/camera.h"
 #include "media/media_config.h"
 #include "os/clock.h"
+#include "proto/url.h"
 
 struct probe {
+        struct url url;
         struct loop *loop;
         struct camera *camera;
         struct camera_connection connection;
@@ -55,14 +57,14 @@ static void read_file(const char *path, struct buf *to)
         fclose(f);
 }
 
-static void need_socket(void *owner, struct camera *c, const char *host, uint16_t port)
+static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
 {
-        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+        const struct probe *p = owner;
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(p->url.port) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct err e;
 
-        (void)owner;
-        if (inet_pton(AF_INET, host, &to.sin_addr) != 1 ||
+        if (kind != CAMERA_SOCKET_MAIN || inet_pton(AF_INET, p->url.host, &to.sin_addr) != 1 ||
                 connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
                 close(fd);
                 err_set(&e, ERR_UNAVAILABLE, "connect");
@@ -128,12 +130,12 @@ static int on_unit(
         return 0;
 }
 
-static void on_lost(void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal)
+static void on_lost(void *owner, struct camera *c, const struct err *why)
 {
         struct probe *p = owner;
 
         (void)c;
-        printf("lost %s %s\n", tls_refusal_name(refusal), why->text);
+        printf("lost %s %s\n", why->fault ? fault_name(why->fault) : "ok", why->text);
         p->result = 2;
         loop_stop(p->loop);
 }
@@ -149,6 +151,7 @@ int main(int argc, char **argv)
 
         if (argc < 6)
                 return 64;
+        must(url_parse(argv[1], &p.url, &e), &e);
         buf_init(&roots, 65536);
         buf_init(&password_text, 256);
         read_file(argv[2], &roots);

@@ -225,14 +225,12 @@ static int scripted_on_data(void *owner, struct stream *stream, struct bytes pla
         return r;
 }
 
-static void scripted_on_end(
-        void *owner, struct stream *stream, const struct err *why, enum tls_refusal refusal)
+static void scripted_on_end(void *owner, struct stream *stream, const struct err *why)
 {
         struct scripted_rtsp *s = owner;
 
         (void)stream;
         (void)why;
-        (void)refusal;
         s->ended = true;
 }
 

@@ -76,7 +76,6 @@ struct scene {
         struct camera_connection connection;
         struct note units[64];
         struct err why;
-        enum tls_refusal refusal;
 };
 
 static void free_camera(struct scene *s)
@@ -85,14 +84,13 @@ static void free_camera(struct scene *s)
         loop_stop(s->loop);
 }
 
-static void need_socket(void *owner, struct camera *c, const char *host, uint16_t port)
+static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
 {
         struct scene *s = owner;
         const struct err nobody = { .code = ERR_UNAVAILABLE, .text = "connect: refused" };
         int fd[2];
 
-        assert_string_equal(host, "127.0.0.1");
-        assert_int_equal(port, 322);
+        assert_int_equal(kind, CAMERA_SOCKET_MAIN);
         assert_int_equal(camera_state(c), CAMERA_CONNECTING);
         if (s->needs < ARRAY_LEN(s->need_us))
                 s->need_us[s->needs] = clock_boot_us();
@@ -146,14 +144,13 @@ static int on_unit(
         return s->refuse_unit ? err_set(e, ERR_IO, "the disk is gone") : 0;
 }
 
-static void on_lost(void *owner, struct camera *c, const struct err *why, enum tls_refusal refusal)
+static void on_lost(void *owner, struct camera *c, const struct err *why)
 {
         struct scene *s = owner;
 
         (void)c;
         s->losses++;
         s->why = *why;
-        s->refusal = refusal;
         loop_stop(s->loop);
         if (s->free_at == FREE_ON_LOST)
                 free_camera(s);
@@ -457,11 +454,11 @@ static void test_audio_alone_and_not_at_all(void **state)
 static void test_refused_cameras_hear_nothing(void **state)
 {
         static const struct {
-                enum scripted_fault fault;
-                enum tls_refusal refusal;
-        } cases[] = { { SCRIPTED_WRONG_NAME, TLS_WRONG_NAME }, { SCRIPTED_EXPIRED, TLS_EXPIRED },
-                { SCRIPTED_OTHER_CA, TLS_UNKNOWN_ISSUER },
-                { SCRIPTED_SELF_SIGNED, TLS_SELF_SIGNED } };
+                enum scripted_fault scripted;
+                enum fault fault;
+        } cases[] = { { SCRIPTED_WRONG_NAME, FAULT_WRONG_NAME },
+                { SCRIPTED_EXPIRED, FAULT_EXPIRED }, { SCRIPTED_OTHER_CA, FAULT_UNKNOWN_ISSUER },
+                { SCRIPTED_SELF_SIGNED, FAULT_SELF_SIGNED } };
         const struct scripted_step steps[] = { { .method = "OPTIONS",
                 .status = "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"" } };
 
@@ -469,12 +466,12 @@ static void test_refused_cameras_hear_nothing(void **state)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct scene s;
 
-                scene_init(&s, cases[i].fault);
+                scene_init(&s, cases[i].scripted);
                 START(&s, steps);
                 scene_run(&s);
-                assert_int_equal(s.refusal, cases[i].refusal);
-                ASSERT_SAYS(&s, tls_refusal_text(cases[i].refusal));
-                ASSERT_SAYS(&s, tls_refusal_remedy(cases[i].refusal));
+                assert_int_equal(s.why.fault, cases[i].fault);
+                ASSERT_SAYS(&s, fault_text(cases[i].fault));
+                ASSERT_SAYS(&s, fault_remedy(cases[i].fault));
                 assert_int_equal(camera_state(s.camera), CAMERA_WAITING);
                 scene_settle(&s, 50);
                 assert_int_equal(s.server.requests_n, 0);
@@ -507,7 +504,7 @@ static void test_pin(void **state)
         s.options.pin = wrong;
         START(&s, steps);
         scene_run(&s);
-        assert_int_equal(s.refusal, TLS_PIN_MISMATCH);
+        assert_int_equal(s.why.fault, FAULT_PIN_MISMATCH);
         scene_settle(&s, 50);
         assert_int_equal(s.server.requests_n, 0);
         buf_done(&p.b);
@@ -587,7 +584,7 @@ static void test_wrong_password_waits_longest(void **state)
         START(&s, steps);
         scene_run(&s);
         assert_int_equal(s.why.code, ERR_AUTH);
-        assert_int_equal(s.refusal, TLS_OK);
+        assert_false(fault_is_tls(s.why.fault));
         ASSERT_SAYS(&s, "DESCRIBE: 401");
         assert_int_equal(scripted_rtsp_count(&s.server, "Authorization: Digest"), 1);
         scene_settle(&s, 200);

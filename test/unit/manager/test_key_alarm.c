@@ -47,7 +47,7 @@ static void test_stopped_streams_stand_in_their_place(void **state)
         json_t *whole = page("[{\"stream\": \"b-main\"}, {\"stream\": \"d-main\"}]", false);
         key_alarm_merge(&a, "", whole);
         assert_string_equal(names(whole, room), "b-main c-main d-main x-main ");
-        assert_string_equal(text_of(whole, 1, "refusal"), "duplicate-key");
+        assert_string_equal(text_of(whole, 1, "fault"), "duplicate-key");
         assert_string_equal(text_of(whole, 1, "state"), "stopped");
         assert_string_equal(text_of(whole, 1, "error"), "key of camera a");
         assert_true(strlen(text_of(whole, 1, "remedy")) > 20);
@@ -84,11 +84,11 @@ static void test_a_recorded_stream_gets_the_words_alone(void **state)
         key_alarm_set(&a, "b-main", false, "same address");
         key_alarm_set(&a, "z-main", false, "not in the page, and not stopped");
         json_t *status =
-                page("[{\"stream\": \"b-main\", \"error\": \"\", \"refusal\": \"\"}]", false);
+                page("[{\"stream\": \"b-main\", \"error\": \"\", \"fault\": \"\"}]", false);
         key_alarm_merge(&a, "", status);
         assert_string_equal(names(status, room), "b-main ");
         assert_string_equal(text_of(status, 0, "error"), "same address");
-        assert_string_equal(text_of(status, 0, "refusal"), "");
+        assert_string_equal(text_of(status, 0, "fault"), "");
         assert_false(key_alarm_stops(&a, "b-main"));
         json_decref(status);
 

@@ -106,11 +106,10 @@ static int on_packet(void *owner, unsigned track, const struct rtp_packet *p,
         return 0;
 }
 
-static void on_end(void *owner, const struct err *why, enum tls_refusal refusal)
+static void on_end(void *owner, const struct err *why)
 {
         struct scene *s = owner;
 
-        (void)refusal;
         s->ended++;
         s->why = *why;
         if (!s->keep_going)

@@ -17,7 +17,7 @@ struct side {
         struct buf got;
         unsigned ready, drained, ended, records;
         struct err why;
-        enum tls_refusal refusal;
+        enum fault fault;
         bool stop_on_end, refuse_data, free_on_data, free_on_ready, free_on_end, answer;
         size_t stop_at; /* bytes */
 };
@@ -64,15 +64,14 @@ static void side_drain(void *owner, struct stream *st)
         s->drained++;
 }
 
-static void side_end(
-        void *owner, struct stream *st, const struct err *why, enum tls_refusal refusal)
+static void side_end(void *owner, struct stream *st, const struct err *why)
 {
         struct side *s = owner;
 
         (void)st;
         s->ended++;
         s->why = *why;
-        s->refusal = refusal;
+        s->fault = why->fault;
         if (s->free_on_end)
                 s->stream = stream_free(s->stream);
         if (s->stop_on_end)
@@ -288,20 +287,20 @@ static void test_orderly_close_and_drop(void **state)
 static void test_refusals_end_both(void **state)
 {
         static const struct {
-                enum scripted_fault fault;
-                enum tls_refusal refusal;
-        } cases[] = { { SCRIPTED_WRONG_NAME, TLS_WRONG_NAME }, { SCRIPTED_EXPIRED, TLS_EXPIRED },
-                { SCRIPTED_OTHER_CA, TLS_UNKNOWN_ISSUER },
-                { SCRIPTED_SELF_SIGNED, TLS_SELF_SIGNED } };
+                enum scripted_fault scripted;
+                enum fault fault;
+        } cases[] = { { SCRIPTED_WRONG_NAME, FAULT_WRONG_NAME },
+                { SCRIPTED_EXPIRED, FAULT_EXPIRED }, { SCRIPTED_OTHER_CA, FAULT_UNKNOWN_ISSUER },
+                { SCRIPTED_SELF_SIGNED, FAULT_SELF_SIGNED } };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct pair p;
 
-                pair_open(&p, cases[i].fault);
+                pair_open(&p, cases[i].scripted);
                 p.client.stop_on_end = true;
                 pair_run(&p);
-                assert_int_equal(p.client.refusal, cases[i].refusal);
+                assert_int_equal(p.client.fault, cases[i].fault);
                 assert_int_equal(p.client.ready, 0);
                 pair_settle(&p, 20);
                 assert_int_equal(p.client.ended, 1);
@@ -320,7 +319,7 @@ static void test_not_tls(void **state)
         p.client.stop_on_end = true;
         assert_int_equal(write(p.fd[0], "RTSP/1.0 400 Bad Request\r\n\r\n", 28), 28);
         pair_run(&p);
-        assert_int_equal(p.client.refusal, TLS_NOT_TLS);
+        assert_int_equal(p.client.fault, FAULT_NOT_TLS);
         close(p.fd[0]);
         pair_done(&p);
 }
