@@ -6,6 +6,7 @@
 
 #include "base/own.h"
 #include "cli/cli_camera.h"
+#include "cli/cli_errors.h"
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
 #include "cli/cli_settings.h"
@@ -35,6 +36,7 @@ static const struct {
         { "vault", cli_vault, "check, rebuild, ls: the recordings on disk" },
         { "keys", cli_keys, "show, recovery-kit: keys of footage" },
         { "edge", cli_edge, "cameras from files, over RTSPS" },
+        { "errors", cli_errors, "what can go wrong with a camera, and what to do about it" },
         { "settings", cli_settings, "the settings, as help, example file or Markdown" },
         { "version", cli_version, "version and libraries" },
         { "parent", parent_main, NULL },

@@ -258,7 +258,7 @@ static int check_verb(const struct cli_args *a)
                         return cli_args_misused(a, "%sneeds --%s%s%s", form, name, value ? " " : "",
                                 value ? value : "");
         }
-        if (v->operand && !a->operand && !replaced)
+        if (v->operand && !v->operand_optional && !a->operand && !replaced)
                 return cli_args_misused(
                         a, "%sneeds %s%s", form, v->operand, v->instead ? " or --camera" : "");
         if (a->operand && replaced)

@@ -61,8 +61,9 @@ enum cli_args_option {
 
 /* One form of a command: custos NAME [WORD] [OPERAND] [options]. --help is always taken. */
 struct cli_args_verb {
-        const char *word;      /* NULL: the command has one form alone */
-        const char *operand;   /* what it is called in messages; NULL: none is taken */
+        const char *word;    /* NULL: the command has one form alone */
+        const char *operand; /* what it is called in messages; NULL: none is taken */
+        bool operand_optional;
         uint32_t takes, needs; /* CLI_ARGS_BIT; what is needed is taken too */
         uint32_t instead;      /* CAMERA, where it may stand in the place of the operand */
 };

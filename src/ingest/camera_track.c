@@ -7,7 +7,8 @@ int camera_track_config(const struct sdp_media *m, struct media_config *ret, str
 {
         if (m->kind != SDP_VIDEO && m->kind != SDP_AUDIO)
                 return err_set(e, ERR_NOT_FOUND, "neither video nor audio");
-        if (m->direction == SDP_SENDONLY)
+        /* A camera takes no pictures: one that says sendonly of its video means what it sends. */
+        if (m->kind == SDP_AUDIO && m->direction == SDP_SENDONLY)
                 return err_set(e, ERR_NOT_FOUND, "a back channel");
         if (!bytes_equal(m->protocol, bytes_str("RTP/AVP")) &&
                 !bytes_equal(m->protocol, bytes_str("RTP/AVP/TCP")))

@@ -94,6 +94,27 @@ static int parse_size(struct nal_bits *b, struct h264_sps *s, bool separate, str
         return 0;
 }
 
+/* Section E.1.1. Damage behind the size costs the frame rate alone. */
+static uint32_t read_framerate(struct nal_bits *b)
+{
+        if (!nal_bits_u(b, 1))
+                return 0;
+        if (nal_bits_u(b, 1) && nal_bits_u(b, 8) == 255) /* the shape of a pixel */
+                nal_bits_skip(b, 32);
+        if (nal_bits_u(b, 1))
+                nal_bits_skip(b, 1);
+        if (nal_bits_u(b, 1)) {
+                nal_bits_skip(b, 4);
+                if (nal_bits_u(b, 1))
+                        nal_bits_skip(b, 24);
+        }
+        if (nal_bits_u(b, 1)) {
+                nal_bits_ue(b);
+                nal_bits_ue(b);
+        }
+        return nal_bits_u(b, 1) ? nal_bits_framerate(b, 2) : 0;
+}
+
 int h264_sps_parse(struct bytes nal, struct h264_sps *ret, struct err *e)
 {
         struct h264_sps s = { .chroma_format_idc = 1, .bit_depth_luma = 8, .bit_depth_chroma = 8 };
@@ -118,6 +139,7 @@ int h264_sps_parse(struct bytes nal, struct h264_sps *ret, struct err *e)
         int r = parse_size(&b, &s, separate, e);
         if (r < 0)
                 return r;
+        s.framerate_milli = read_framerate(&b);
         *ret = s;
         return 0;
 }

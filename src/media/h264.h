@@ -26,6 +26,7 @@ struct h264_sps {
         unsigned chroma_format_idc;                /* 0..3 */
         unsigned bit_depth_luma, bit_depth_chroma; /* 8..14 */
         uint32_t width, height;                    /* after cropping, 1..16384 */
+        uint32_t framerate_milli; /* frames in 1000 s by the VUI; 0 where it says none */
 };
 int h264_sps_parse(struct bytes nal, struct h264_sps *ret, struct err *e) MUST_USE;
 /* The id of a picture parameter set and of the sequence parameter set that it refers to. */

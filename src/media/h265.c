@@ -2,6 +2,7 @@
 #include "media/h265.h"
 
 #include "base/pack.h"
+#include "media/h265_vui.h"
 
 #define H265_SIDE_MAX 16384
 #define H265_HEAD_BYTES 2
@@ -72,6 +73,7 @@ int h265_sps_parse(struct bytes nal, struct h265_sps *ret, struct err *e)
         int r = parse_size(&b, &s, e);
         if (r < 0)
                 return r;
+        s.framerate_milli = h265_vui_framerate(&b, s.sub_layers);
         *ret = s;
         return 0;
 }

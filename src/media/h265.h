@@ -41,7 +41,8 @@ struct h265_sps {
         uint8_t profile_tier_level[12]; /* general_profile_space .. general_level_idc, as stored in
                                            hvcC */
         unsigned chroma_format_idc, bit_depth_luma, bit_depth_chroma;
-        uint32_t width, height; /* after the conformance window, 1..16384 */
+        uint32_t width, height;   /* after the conformance window, 1..16384 */
+        uint32_t framerate_milli; /* frames in 1000 s by the VUI; 0 where it says none */
 };
 int h265_sps_parse(struct bytes nal, struct h265_sps *ret, struct err *e) MUST_USE;
 int h265_pps_ids(struct bytes nal, unsigned *ret_id, unsigned *ret_sps_id, struct err *e) MUST_USE;

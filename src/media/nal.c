@@ -105,3 +105,13 @@ int32_t nal_bits_se(struct nal_bits *b)
 
         return v & 1 ? (int32_t)(v / 2 + 1) : -(int32_t)(v / 2);
 }
+
+uint32_t nal_bits_framerate(struct nal_bits *b, unsigned ticks)
+{
+        uint64_t units = nal_bits_u(b, 32), scale = nal_bits_u(b, 32);
+
+        if (b->bad || units == 0)
+                return 0;
+        uint64_t milli = (scale * 1000 + units * ticks / 2) / (units * ticks);
+        return milli > 1000000 ? 0 : (uint32_t)milli;
+}

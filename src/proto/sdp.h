@@ -18,7 +18,7 @@
 
 enum sdp_kind { SDP_VIDEO, SDP_AUDIO, SDP_APPLICATION, SDP_OTHER };
 /* As the describing side says it: a camera's picture is recvonly or sendrecv or not said at all,
- * seen from us; sendonly is a back channel (ONVIF streaming specification section 5.3). */
+ * seen from us; sendonly audio is a back channel (ONVIF streaming specification section 5.3). */
 enum sdp_direction { SDP_NOT_SAID, SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
 
 struct sdp_media {

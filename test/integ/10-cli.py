@@ -26,7 +26,7 @@ def commands():
 
 def test_help_and_wrong_use(folder):
     found = commands()
-    check({"run", "status", "camera", "export", "verify", "vault", "keys", "edge", "settings", "version"} <= set(found), f"commands: {found}")
+    check({"run", "status", "camera", "export", "verify", "vault", "keys", "edge", "settings", "errors", "version"} <= set(found), f"commands: {found}")
     for name in found:
         p = custos(name, "--help")
         check(p.stdout.startswith(("custos " + name, "Usage: custos " + name)) and not p.stderr, f"{name} --help: {p.stdout[:80]!r} {p.stderr!r}")
@@ -40,6 +40,19 @@ def test_help_and_wrong_use(folder):
         p = custos(*words, ok=64)
         check(p.stderr and not p.stdout, f"{words}: {p.stdout!r} {p.stderr!r}")
     check(custos("--version").stdout == custos("version").stdout, "--version")
+
+
+def test_errors(folder):
+    check(custos("errors", "--markdown").stdout == (ROOT / "docs/errors.md").read_text(),
+          "docs/errors.md is not what custos errors --markdown prints: write it anew")
+    rows = json.loads(custos("errors", "--json").stdout)
+    check(len({r["fault"] for r in rows}) == len(rows) > 15, f"faults have names of their own: {[r['fault'] for r in rows]}")
+    for row in rows:
+        check(re.fullmatch(r"[a-z][a-z0-9-]+", row["fault"]) and row["text"].endswith(".") and row["remedy"], f"a whole row: {row}")
+        check(json.loads(custos("errors", row["fault"], "--json").stdout) == [row], f"custos errors {row['fault']}")
+    check(rows[0]["remedy"] in custos("errors").stdout, "custos errors for people")
+    custos("errors", "no-such-fault", ok=1)
+    custos("errors", "expired", "--markdown", ok=64)
 
 
 def test_settings(folder):

@@ -9,11 +9,7 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
-
 #include "proto/sdp.h"
-
-#define FIXTURES TEST_SOURCE_ROOT "/../shared/fixtures/protocol/rtsp/"
 
 static void is(struct bytes b, const char *text)
 {
@@ -169,60 +165,9 @@ static void formatted(void **state)
         buf_done(&out);
 }
 
-static size_t load(const char *path, char *to, size_t room)
-{
-        FILE *f = fopen(path, "rb");
-        size_t n = f ? fread(to, 1, room - 1, f) : 0;
-
-        to[n] = '\0';
-        if (f)
-                fclose(f);
-        return n;
-}
-
-/* Every description of a real camera is read, with as many media as it has lines m=. */
-static void all_fixtures(void **state)
-{
-        (void)state;
-        static const char *const folders[] = { "gortsplib-sdp", "go2rtc", "retina" };
-        char text[8192], path[600];
-        unsigned files = 0;
-
-        for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-                snprintf(path, sizeof path, FIXTURES "%s", folders[i]);
-                DIR *d = opendir(path);
-                for (struct dirent *entry; d && (entry = readdir(d));) {
-                        snprintf(path, sizeof path, FIXTURES "%s/%s", folders[i], entry->d_name);
-                        if (!strstr(path, ".sdp") && !strstr(path, "describe") &&
-                                !strstr(path, "sdp.txt"))
-                                continue;
-                        size_t n = load(path, text, sizeof text);
-                        char *body = strstr(path, ".txt") ? strstr(text, "v=0") : text;
-                        unsigned expected = strncmp(body, "m=", 2) == 0;
-                        for (char *at = body; (at = strstr(at, "\nm=")); at++)
-                                expected++;
-                        struct sdp s;
-                        struct err e = { 0 };
-                        if (sdp_parse(BYTES(body, n - (size_t)(body - text)), &s, &e) < 0)
-                                fail_msg("%s: %s", path, e.text);
-                        if (s.media_n != expected)
-                                fail_msg("%s: %u media, not %u", path, s.media_n, expected);
-                        files++;
-                }
-                if (d)
-                        closedir(d);
-        }
-        if (!files) {
-                print_message("skipped: fixtures are not beside the checkout\n");
-                skip();
-        }
-        assert_true(files > 30);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(camera), cmocka_unit_test(oddities),
-                cmocka_unit_test(limits), cmocka_unit_test(formatted),
-                cmocka_unit_test(all_fixtures) };
+                cmocka_unit_test(limits), cmocka_unit_test(formatted) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
