@@ -80,6 +80,17 @@ static const struct fault_words fault_words[FAULTS] = {
         /* description and tracks */
 
         /* media */
+        [FAULT_REPEATED_FOOTAGE] = { "repeated-footage",
+                "The camera sends pictures again that it sent before, byte for byte.",
+                "Look at the camera: somebody may play old footage in its place. A picture that "
+                "is made up (no signal, a test picture) can cause it too." },
+        [FAULT_TIME_WENT_BACK] = { "time-went-back",
+                "The camera's own clock went back, or stands still while pictures come.",
+                "Look at the camera: somebody may play old footage in its place. Set its clock, "
+                "and keep it right with NTP, if that was the cause." },
+        [FAULT_TOO_MUCH_DATA] = { "too-much-data",
+                "The camera sends more than it may, and was cut off.",
+                "Lower the bit rate in the camera, or raise camera_mbit_max in the settings." },
 };
 
 const char *fault_name(enum fault f)

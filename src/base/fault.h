@@ -40,6 +40,9 @@ enum fault {
         /* RTSP and HTTP */
         /* description and tracks */
         /* media */
+        FAULT_REPEATED_FOOTAGE, /* an alarm: recording goes on */
+        FAULT_TIME_WENT_BACK,   /* likewise */
+        FAULT_TOO_MUCH_DATA,
         FAULTS, /* how many there are; no fault */
 };
 

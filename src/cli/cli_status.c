@@ -15,7 +15,7 @@ static const struct cli_args_command cli_status_command = {
                 "\n" CLI_ARGS_HELP_STATE
                 "  --json               {site, fingerprint, manager, recorder: {recorder,\n"
                 "                       workers, sealer, streams: [{stream, recording, state,\n"
-                "                       protection, tls, cipher, error, remedy, ...}]}},\n"
+                "                       protection, tls, cipher, error, remedy, alarm, ...}]}},\n"
                 "                       recorder null where it does not run; or\n"
                 "                       {error: {code, text, remedy}}\n"
                 "\n"
@@ -64,6 +64,7 @@ static int cli_status_fetch(const char *state, json_t **ret, char *remedy, struc
 static void cli_status_print_stream(const json_t *s)
 {
         bool recording = json_is_true(json_object_get(s, "recording"));
+        const json_t *alarm = json_object_get(s, "alarm");
 
         printf("  %-24s %-14s %-24s %s %s\n", cli_text(s, "stream"),
                 recording ? "recording" : cli_text(s, "state"), cli_text(s, "protection"),
@@ -72,6 +73,9 @@ static void cli_status_print_stream(const json_t *s)
                 printf("  %-24s %s\n", "", cli_text(s, "error"));
         if (cli_text(s, "remedy")[0])
                 printf("  %-24s %s\n", "", cli_text(s, "remedy"));
+        if (cli_text(alarm, "fault")[0])
+                printf("  %-24s ALARM since %s: %s %s\n", "", cli_text(alarm, "since"),
+                        cli_text(alarm, "text"), cli_text(alarm, "remedy"));
 }
 
 /* Returns whether every stream is recorded. */

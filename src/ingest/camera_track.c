@@ -84,6 +84,8 @@ int camera_track_pull(
         }
         unit.arrival_us = arrival_of(t, unit.pts);
         unit.sender_us = rtcp_clock_wall_us(clock, unit.pts, t->config.clock_rate);
+        unit.report_us = clock->known ? clock->wall_us : INT64_MIN;
+        unit.report_came_us = clock->known ? clock->arrival_us : INT64_MIN;
         *ret = unit;
         return 0;
 }

@@ -53,13 +53,13 @@ bool key_alarm_stops(const struct key_alarm *a, const char *stream)
 static json_t *key_alarm_stopped(const struct key_alarm_stream *s)
 {
         return json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:n, s:s, s:s, "
-                         "s:s, s:s, s:n, s:s, s:s, s:s}",
+                         "s:s, s:s, s:n, s:s, s:s, s:s, s:n}",
                 "stream", s->stream, "state", "stopped", "recording", 0, "worker", -1, "bytes",
                 (json_int_t)0, "packets", (json_int_t)0, "lost_packets", (json_int_t)0, "units",
                 (json_int_t)0, "connects", (json_int_t)0, "segments", (json_int_t)0, "fragments",
                 (json_int_t)0, "last_durable", "protection", "open", "tls", "", "cipher", "",
                 "camera_key", "", "connected", "error", s->text, "fault", "duplicate-key", "remedy",
-                key_alarm_remedy);
+                key_alarm_remedy, "alarm");
 }
 
 static const char *key_alarm_name(const json_t *stream)

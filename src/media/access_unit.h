@@ -36,6 +36,9 @@ struct access_unit {
         int64_t arrival_us; /* wall clock of the first packet's arrival; filled by ingest */
         int64_t sender_us;  /* wall clock by the camera's sender reports, or INT64_MIN; filled by
                                ingest */
+        /* The camera's wall clock as its newest sender report says it, and when that report came
+         * (wall clock); INT64_MIN: there was none. Filled by ingest. */
+        int64_t report_us, report_came_us;
         /* Set when the parameter sets seen in or before this unit differ from those before: the new
          * ones. */
         const struct media_config *new_config;

@@ -165,6 +165,8 @@ int message_state_pack(const struct message_state *m, struct buf *out, struct er
         pack_u8(&p, m->state);
         pack_u8(&p, m->protection);
         pack_u8(&p, m->fault);
+        pack_u8(&p, m->alarm);
+        pack_i64(&p, m->alarm_since_us);
         pack_u16(&p, m->tls_version);
         pack_string(&p, m->tls_cipher);
         pack_bytes(&p, BYTES(m->camera_key, sizeof m->camera_key));
@@ -187,6 +189,8 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         m.state = unpack_u8(&u);
         m.protection = unpack_u8(&u);
         m.fault = unpack_u8(&u);
+        m.alarm = unpack_u8(&u);
+        m.alarm_since_us = unpack_i64(&u);
         m.tls_version = unpack_u16(&u);
         unpack_string(&u, m.tls_cipher, sizeof m.tls_cipher);
         unpack_copy(&u, m.camera_key, sizeof m.camera_key);
@@ -197,7 +201,8 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         m.counters.units = unpack_u64(&u);
         m.counters.connects = unpack_u64(&u);
         unpack_string(&u, m.error, sizeof m.error);
-        if (m.state > CAMERA_STOPPED || m.protection > PROTECTION_VERIFIED || m.fault >= FAULTS)
+        if (m.state > CAMERA_STOPPED || m.protection > PROTECTION_VERIFIED || m.fault >= FAULTS ||
+                m.alarm >= FAULTS)
                 u.bad = true;
         int r = message_parsed(&u, "state", e);
         if (r == 0)

@@ -104,6 +104,8 @@ struct message_state {
         char stream[HEAD_PATH_MAX];
         uint8_t state;             /* enum camera_state */
         uint8_t protection, fault; /* enum protection of seal/head.h, enum fault */
+        uint8_t alarm;             /* enum fault: what is wrong though it is recorded */
+        int64_t alarm_since_us;
         uint16_t tls_version;
         char tls_cipher[64];
         uint8_t camera_key[32];

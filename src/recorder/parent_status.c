@@ -19,6 +19,18 @@ static json_t *parent_status_time(int64_t wall_us)
         return wall_us > 0 ? json_string(str_time(text, wall_us)) : json_null();
 }
 
+/* What is wrong with a stream that is recorded. */
+static json_t *parent_status_alarm(const struct message_state *s)
+{
+        enum fault alarm = (enum fault)s->alarm;
+
+        if (!alarm)
+                return json_null();
+        return json_pack("{s:s, s:s, s:s, s:o}", "fault", fault_name(alarm), "text",
+                fault_text(alarm), "remedy", fault_remedy(alarm), "since",
+                parent_status_time(s->alarm_since_us));
+}
+
 static void parent_status_connection(json_t *o, const struct parent_stream *t)
 {
         const struct message_state *s = &t->state;
@@ -36,6 +48,7 @@ static void parent_status_connection(json_t *o, const struct parent_stream *t)
         json_object_set_new(o, "error", json_string(s->error));
         json_object_set_new(o, "fault", json_string(fault_name((enum fault)s->fault)));
         json_object_set_new(o, "remedy", json_string(fault_remedy((enum fault)s->fault)));
+        json_object_set_new(o, "alarm", parent_status_alarm(s));
 }
 
 static json_t *parent_status_stream(const struct parent_stream *t)

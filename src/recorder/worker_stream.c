@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/pack.h"
 #include "base/str.h"
+#include "crypto/random.h"
+#include "ingest/liveness.h"
 #include "os/clock.h"
 #include "recorder/worker_hold.h"
 
@@ -34,7 +36,8 @@ struct worker_stream {
         struct camera_connection connection;
         unsigned gap_cause;
         int64_t gap_from_us;
-        int64_t wall_boot_us; /* wall minus boot clock at the last unit */
+        int64_t wall_boot_us;      /* wall minus boot clock at the last unit */
+        struct liveness *liveness; /* owned; over all connections */
 
         struct message_state state, told;
 };
@@ -322,6 +325,7 @@ static void worker_stream_on_start(
         t->connected = true;
         t->connection = *connection;
         worker_hold_reset(&t->hold);
+        liveness_restart(t->liveness);
         t->wall_boot_us = clock_wall_us() - clock_boot_us();
         t->state.protection = connection->protection;
         t->state.tls_version = connection->tls_version;
@@ -349,12 +353,34 @@ static void worker_stream_watch_clock(struct worker_stream *t)
         worker_stream_begin(t);
 }
 
+/* Footage that was seen before is recorded all the same: it is what the camera sent. That it was so
+ * is said at once, here and in the status. */
+static void worker_stream_watch_liveness(
+        struct worker_stream *t, unsigned track, const struct access_unit *unit)
+{
+        if (!media_is_video(t->connection.tracks[track].codec))
+                return;
+        enum fault alarm = liveness_push(t->liveness, unit, clock_boot_us());
+        if (t->state.alarm == alarm)
+                return;
+        if (alarm)
+                log_error(&t->log, "camera.alarm", "security=%s text=\"%s\"", fault_name(alarm),
+                        fault_text(alarm));
+        else
+                log_info(&t->log, "camera.alarm_over", "security=%s",
+                        fault_name((enum fault)t->state.alarm));
+        t->state.alarm = (uint8_t)alarm;
+        t->state.alarm_since_us = alarm ? clock_wall_us() : 0;
+        worker_stream_report(t);
+}
+
 static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
         const struct access_unit *unit, struct err *e)
 {
         struct worker_stream *t = owner;
 
         (void)c;
+        worker_stream_watch_liveness(t, track, unit);
         if (!t->writer || t->writer_stopping) {
                 worker_hold_unit(&t->hold, &t->connection, track, unit);
                 return 0;
@@ -465,7 +491,10 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
         struct worker_stream **ret, struct err *e)
 {
         struct worker_stream *t = xcalloc(1, sizeof *t);
+        uint8_t key[LIVENESS_KEY_BYTES];
 
+        random_bytes(key, sizeof key);
+        t->liveness = liveness_new(key);
         t->worker = w;
         snprintf(t->path, sizeof t->path, "%s", a->stream);
         snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
@@ -499,6 +528,7 @@ struct worker_stream *worker_stream_free(struct worker_stream *t)
         camera_free(t->camera);
         segment_writer_free(t->writer);
         chan_free(t->seal);
+        liveness_free(t->liveness);
         worker_hold_done(&t->hold);
         buf_done(&t->seal_cert);
         buf_done(&t->issuer_cert);
