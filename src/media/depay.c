@@ -27,7 +27,7 @@ int depay_new(const struct media_config *initial, struct depay **ret, struct err
 {
         struct aac_config aac = { .frame_samples = 1024, .sample_rate = initial->clock_rate };
 
-        if (initial->codec == MEDIA_NONE)
+        if (!media_has_nals(initial->codec) && initial->codec != MEDIA_AAC)
                 return err_set(e, ERR_INVALID, "no codec to depacketize");
         if (initial->codec == MEDIA_AAC) {
                 int r = aac_config_parse(
