@@ -63,13 +63,13 @@ int tls_client_new(struct tls_client_config *c, const char *host, const uint8_t 
         int64_t now_us, struct tls **ret, struct err *e)
 {
         CLEANUP(tls_freep) struct tls *t = tls_new(tls_config_of_client(c));
-        X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
 
         int r = tls_set_host(t, host, e);
         if (r < 0)
                 return r;
-        X509_VERIFY_PARAM_set_time(param, (time_t)(now_us / 1000000));
-        ossl_must(X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_SERVER) == 1,
+        t->now_us = now_us;
+        ossl_must(
+                X509_VERIFY_PARAM_set_purpose(SSL_get0_param(t->ssl), X509_PURPOSE_SSL_SERVER) == 1,
                 "a TLS session");
         if (pin) {
                 t->pinned = true;
@@ -246,6 +246,22 @@ int tls_write(struct tls *t, struct bytes plain, struct err *e)
                 return 0;
         t->over = true;
         return tls_fail(t, e);
+}
+
+int tls_client_recheck(struct tls *t, struct tls_client_config *c, int64_t now_us, struct err *e)
+{
+        /* OpenSSL keeps them with the session: the leaf and what came with it. */
+        STACK_OF(X509) *sent = SSL_get_peer_cert_chain(t->ssl);
+
+        if (t->over || t->server || !t->established || sk_X509_num(sent) < 1)
+                return err_set(e, ERR_STATE, "this TLS session has no peer to check again");
+        ERR_clear_error();
+        t->chain_verified = false;
+        if (tls_verify_certs(t, tls_config_of_client(c), sent, now_us) == X509_V_OK)
+                return 0;
+        t->over = true;
+        ERR_clear_error();
+        return tls_refusal_err(t, e);
 }
 
 void tls_shutdown(struct tls *t)

@@ -62,6 +62,18 @@ void tls_client_config_freep(struct tls_client_config **c);
  * not concerned. */
 int tls_client_config_only_issuer(
         struct tls_client_config *c, struct bytes issuer_der, struct err *e) MUST_USE;
+/*
+ * What is revoked from now on: CRLs ("X509 CRL") of the roots or of only_issuer (given before), or
+ * of issuers below them whose certificates stand in the same text. It takes the place of what an
+ * earlier call gave; an empty text takes all lists away. A list of another issuer, whose signature
+ * does not verify or that is not understood (delta, indirect) is refused here, and the lists in
+ * force stay. A certificate of the chain that its issuer's list names is TLS_REVOKED; so is the
+ * leaf of a pinned session, where such an issuer signed it. A list past its next update goes on
+ * counting; an issuer without a list is not asked for one. For sessions made before:
+ * tls_client_recheck. At most X509_PEM_MAX bytes.
+ */
+int tls_client_config_crls(
+        struct tls_client_config *c, struct bytes crls_pem, struct err *e) MUST_USE;
 /* chain_pem: leaf first. key: borrowed during the call. */
 int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
         struct tls_server_config **ret, struct err *e) MUST_USE;
@@ -94,6 +106,14 @@ int tls_start(struct tls *t, struct err *e) MUST_USE;
 /* Encrypts; the result is in tls_output. Only after the handshake. ERR_EXHAUSTED, and nothing is
  * written, where TLS_OUTPUT_MAX would be passed: the peer does not read. */
 int tls_write(struct tls *t, struct bytes plain, struct err *e) MUST_USE;
+/*
+ * Verifies the peer of an established client session again, by what c says now (roots, issuer,
+ * lists of what is revoked; c need not be the config it was made with) and by the clock. 0, or a
+ * refusal as from tls_feed: then the session is over. The certificates are those that the peer sent
+ * in its handshake.
+ */
+int tls_client_recheck(
+        struct tls *t, struct tls_client_config *c, int64_t now_us, struct err *e) MUST_USE;
 /* Says close_notify. */
 void tls_shutdown(struct tls *t);
 /* Bytes to send; the caller consumes what it sent. */

@@ -65,6 +65,7 @@ struct tls_config *tls_config_unref(struct tls_config *c)
         SSL_CTX_free(c->ctx);
         BIO_meth_free(c->bio);
         X509_free(c->only_issuer);
+        tls_crls_done(c);
         free(c);
         return NULL;
 }
@@ -140,6 +141,11 @@ int tls_client_config_only_issuer(
         X509_free(c->shared->only_issuer);
         c->shared->only_issuer = issuer;
         return 0;
+}
+
+int tls_client_config_crls(struct tls_client_config *c, struct bytes crls_pem, struct err *e)
+{
+        return tls_crls_set(c->shared, crls_pem, e);
 }
 
 struct tls_client_config *tls_client_config_free(struct tls_client_config *c)

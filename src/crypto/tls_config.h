@@ -13,12 +13,22 @@ struct tls_config {
         unsigned refs;
         SSL_CTX *ctx;
         BIO_METHOD *bio;
-        X509 *only_issuer; /* NULL: any below the roots */
+        X509 *only_issuer;            /* NULL: any below the roots */
+        STACK_OF(X509_CRL) * crls;    /* NULL: none */
+        STACK_OF(X509) * crl_issuers; /* roots and issuers that may have signed them */
 };
 
 struct tls_config *tls_config_ref(struct tls_config *c);
 struct tls_config *tls_config_unref(struct tls_config *c);
 struct tls_config *tls_config_of_client(struct tls_client_config *c); /* borrowed */
 struct tls_config *tls_config_of_server(struct tls_server_config *c); /* borrowed */
+
+/* tls_crls.c */
+int tls_crls_set(struct tls_config *c, struct bytes pem, struct err *e) MUST_USE;
+void tls_crls_done(struct tls_config *c);
+/* The entry of a list of its issuer's name that has its serial; borrowed, NULL where none has. */
+X509_REVOKED *tls_crls_find(const struct tls_config *c, X509 *cert);
+/* One of the issuers that lists are taken from has signed cert. */
+bool tls_crls_issued(const struct tls_config *c, X509 *cert);
 
 #endif

@@ -23,6 +23,7 @@ struct tls {
         char host[TLS_HOST_MAX + 1];
         bool pinned, have_key, chain_verified;
         uint8_t pin[32], key[32];
+        int64_t now_us; /* the clock by which the peer is judged in the handshake */
 
         enum tls_refusal refusal;
         char detail[TLS_DETAIL_ROOM]; /* what exactly was seen, for the error's text; may be empty
@@ -35,6 +36,11 @@ BIO *tls_bio_new(BIO_METHOD *method, struct tls *t);
 
 /* tls_verify.c: OpenSSL's certificate callback; the session hangs on the SSL as its app data. */
 int tls_verify_peer(X509_STORE_CTX *chain, void *unused);
+/* What it does: judges the certificates as sent, leaf first, for t's host or pin and purpose, by
+ * the roots and lists of `by` at now_us. Fills t's key, refusal and detail. Returns X509_V_OK, or
+ * OpenSSL's number of the fault. */
+int tls_verify_certs(
+        struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent, int64_t now_us);
 
 /* tls_refusal.c */
 enum tls_refusal tls_refusal_of_chain(int x509_error);

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "crypto/tls_session.h"
+#include "crypto/x509_crl.h"
 
 #define TLS_VERIFY_STRENGTH_BITS 112
 #define TLS_VERIFY_NAMES_SHOWN 4
@@ -146,40 +147,96 @@ static bool tls_verify_pin(struct tls *t, X509 *leaf)
 }
 
 /* The chain is good; is the leaf's issuer the one that this config is for? */
-static bool tls_verify_issuer(struct tls *t, X509_STORE_CTX *chain)
+static bool tls_verify_issuer(struct tls *t, const struct tls_config *by, STACK_OF(X509) * chain)
 {
-        STACK_OF(X509) *certs = X509_STORE_CTX_get0_chain(chain);
-        X509 *only = t->config->only_issuer;
+        X509 *only = by->only_issuer;
 
-        if (!only || (sk_X509_num(certs) > 1 && X509_cmp(sk_X509_value(certs, 1), only) == 0))
+        if (!only || (sk_X509_num(chain) > 1 && X509_cmp(sk_X509_value(chain, 1), only) == 0))
                 return true;
         t->refusal = TLS_UNKNOWN_ISSUER;
-        tls_verify_show_name(t, "issuer ", X509_get_issuer_name(sk_X509_value(certs, 0)));
-        X509_STORE_CTX_set_error(chain, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT);
+        tls_verify_show_name(t, "issuer ", X509_get_issuer_name(sk_X509_value(chain, 0)));
         return false;
+}
+
+static bool tls_verify_not_revoked(struct tls *t, const struct tls_config *by, X509 *cert)
+{
+        X509_REVOKED *entry = tls_crls_find(by, cert);
+
+        if (!entry)
+                return true;
+        ASN1_ENUMERATED *code = X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, NULL, NULL);
+        const char *reason = code ? x509_crl_reason_name((int)ASN1_ENUMERATED_get(code)) : NULL;
+        t->refusal = TLS_REVOKED;
+        tls_verify_show_name(t, "", X509_get_subject_name(cert));
+        tls_verify_show_date(t, ", revoked", X509_REVOKED_get0_revocationDate(entry));
+        if (reason)
+                tls_verify_detail(t, ": %s", reason);
+        ASN1_ENUMERATED_free(code);
+        return false;
+}
+
+/* A revocation is somebody's word about this very certificate: it counts though the key is pinned,
+ * where it is its issuer's word. */
+static int tls_verify_pinned(struct tls *t, const struct tls_config *by, X509 *leaf)
+{
+        if (!tls_verify_pin(t, leaf))
+                return X509_V_ERR_CERT_UNTRUSTED;
+        if (tls_crls_find(by, leaf) && tls_crls_issued(by, leaf) &&
+                !tls_verify_not_revoked(t, by, leaf))
+                return X509_V_ERR_CERT_REVOKED;
+        return X509_V_OK;
+}
+
+static int tls_verify_chain(struct tls *t, const struct tls_config *by, X509_STORE_CTX *ctx)
+{
+        if (X509_verify_cert(ctx) != 1) {
+                int error = X509_STORE_CTX_get_error(ctx);
+                X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+                t->refusal = error == X509_V_OK ? TLS_PROTOCOL : tls_refusal_of_chain(error);
+                tls_verify_explain(t, at ? at : X509_STORE_CTX_get0_cert(ctx), error);
+                return error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error;
+        }
+        STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+        if (!tls_verify_issuer(t, by, chain))
+                return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT;
+        for (int i = 0; i < sk_X509_num(chain); i++) {
+                if (!tls_verify_not_revoked(t, by, sk_X509_value(chain, i)))
+                        return X509_V_ERR_CERT_REVOKED;
+        }
+        t->chain_verified = true;
+        return X509_V_OK;
+}
+
+int tls_verify_certs(
+        struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent, int64_t now_us)
+{
+        X509 *leaf = sk_X509_value(sent, 0);
+
+        ossl_spki_id(X509_get_X509_PUBKEY(leaf), t->key);
+        t->have_key = true;
+        if (t->pinned)
+                return tls_verify_pinned(t, by, leaf);
+        X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+        ossl_must(ctx && X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(by->ctx), leaf, sent) == 1,
+                "verifying a certificate");
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+        ossl_must(X509_STORE_CTX_set_default(ctx, "ssl_server") == 1 &&
+                          X509_VERIFY_PARAM_set1(param, SSL_get0_param(t->ssl)) == 1,
+                "verifying a certificate");
+        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(t->ssl));
+        X509_VERIFY_PARAM_set_time(param, (time_t)(now_us / 1000000));
+        int error = tls_verify_chain(t, by, ctx);
+        X509_STORE_CTX_free(ctx);
+        return error;
 }
 
 int tls_verify_peer(X509_STORE_CTX *chain, void *unused)
 {
         SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
         struct tls *t = SSL_get_app_data(ssl);
-        X509 *leaf = X509_STORE_CTX_get0_cert(chain);
 
         (void)unused;
-        ossl_spki_id(X509_get_X509_PUBKEY(leaf), t->key);
-        t->have_key = true;
-        if (t->pinned) {
-                bool ok = tls_verify_pin(t, leaf);
-                X509_STORE_CTX_set_error(chain, ok ? X509_V_OK : X509_V_ERR_CERT_UNTRUSTED);
-                return ok;
-        }
-        if (X509_verify_cert(chain) == 1) {
-                t->chain_verified = tls_verify_issuer(t, chain);
-                return t->chain_verified;
-        }
-        int error = X509_STORE_CTX_get_error(chain);
-        X509 *at = X509_STORE_CTX_get_current_cert(chain);
-        t->refusal = error == X509_V_OK ? TLS_PROTOCOL : tls_refusal_of_chain(error);
-        tls_verify_explain(t, at ? at : leaf, error);
-        return 0;
+        int error = tls_verify_certs(t, t->config, X509_STORE_CTX_get0_untrusted(chain), t->now_us);
+        X509_STORE_CTX_set_error(chain, error); /* by which OpenSSL chooses the alert */
+        return error == X509_V_OK;
 }

@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "crypto/x509.h"
+#include "crypto/x509_crl.h"
 
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
@@ -282,19 +283,51 @@ static void reading(void **state)
         drop(&root);
 }
 
-static void put(const char *name, const struct entity *t)
+/* Takes the text. */
+static void put_text(const char *name, struct buf *text)
 {
         char *path = xasprintf("%s/%s", dir, name);
         FILE *f = fopen(path, "wb");
+
+        assert_non_null(f);
+        fwrite(text->p, 1, text->n, f);
+        fclose(f);
+        buf_done(text);
+        own_freep(&path);
+}
+
+static void put(const char *name, const struct entity *t)
+{
         struct buf text;
 
         buf_init(&text, 65536);
-        assert_non_null(f);
         assert_int_equal(x509_pem_format(buf_bytes(&t->der), &text, NULL), 0);
-        fwrite(text.p, 1, text.n, f);
-        fclose(f);
-        buf_done(&text);
-        own_freep(&path);
+        put_text(name, &text);
+}
+
+/* The issuer's revocation list, which names the camera. */
+static void put_list(const struct site *s, const struct entity *camera)
+{
+        uint8_t serial[X509_CRL_SERIAL_MAX];
+        struct buf list, text;
+        size_t n = 0;
+
+        assert_int_equal(x509_crl_serial(buf_bytes(&camera->der), serial, &n, NULL), 0);
+        const struct x509_crl_revoked entry = {
+                .serial = BYTES(serial, n), .at_us = NOW, .reason = X509_CRL_KEY_COMPROMISE
+        };
+        const struct x509_crl_request r = { .revoked = &entry,
+                .n = 1,
+                .number = 42,
+                .this_update_us = NOW,
+                .next_update_us = NOW + DAY };
+        buf_init(&list, X509_CRL_MAX);
+        buf_init(&text, X509_PEM_MAX);
+        assert_int_equal(
+                x509_crl_issue(&r, buf_bytes(&s->issuer.der), s->issuer.key, &list, NULL), 0);
+        assert_int_equal(x509_crl_pem_format(buf_bytes(&list), &text, NULL), 0);
+        put_text("list", &text);
+        buf_done(&list);
 }
 
 static void openssl_agrees(void **state)
@@ -321,6 +354,7 @@ static void openssl_agrees(void **state)
         put("issuer", &s.issuer);
         put("leaf", &s.leaf);
         put("camera", &camera);
+        put_list(&s, &camera);
         static const char *const commands[] = {
                 "openssl verify -x509_strict -attime 1795000100 -CAfile root -untrusted issuer "
                 "leaf | grep -q OK",
@@ -337,6 +371,13 @@ static void openssl_agrees(void **state)
                 "openssl x509 -in issuer -noout -text | grep -q 'CA:TRUE, pathlen:0'",
                 "openssl x509 -in leaf -noout -text | grep -q 1.3.6.1.5.5.7.3.36",
                 "openssl x509 -in camera -noout -purpose | grep -q 'SSL client : No'",
+                "openssl crl -in list -CAfile issuer -noout 2>&1 | grep -q 'verify OK'",
+                "openssl crl -in list -noout -crlnumber | grep -q 0x2A",
+                "openssl verify -attime 1795000100 -CAfile root -untrusted issuer -crl_check "
+                "-CRLfile list leaf | grep -q OK",
+                "openssl verify -attime 1795000100 -CAfile root -untrusted issuer -crl_check "
+                "-CRLfile list camera 2>&1 | grep -q 'certificate revoked'",
+                "openssl crl -in list -noout -text | grep -q 'Key Compromise'",
         };
         for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
                 char *line = xasprintf("cd %s && { %s; } >out 2>&1", dir, commands[i]);
@@ -358,7 +399,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         (void)state;
-        char *line = xasprintf("cd %s && rm -f root issuer leaf camera out && rmdir %s", dir, dir);
+        char *line =
+                xasprintf("cd %s && rm -f root issuer leaf camera list out && rmdir %s", dir, dir);
         int r = system(line);
         own_freep(&line);
         return r;
