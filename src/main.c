@@ -16,6 +16,7 @@
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
 #include "manager/manager.h"
+#include "recorder/connector.h"
 #include "recorder/parent.h"
 #include "recorder/sealer.h"
 #include "recorder/worker.h"
@@ -40,6 +41,7 @@ static const struct {
         { "settings", cli_settings, "the settings, as help, example file or Markdown" },
         { "version", cli_version, "version and libraries" },
         { "parent", parent_main, NULL },
+        { "connector", connector_main, NULL },
         { "sealer", sealer_main, NULL },
         { "worker", worker_main, NULL },
 };

@@ -22,6 +22,16 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_CONNECTION_TIMEOUT] = { "connection-timeout",
                 "The camera did not answer the attempt to connect.",
                 "Check address, power and network, and that no firewall drops the port." },
+        [FAULT_ADDRESS_NOT_ALLOWED] = { "address-not-allowed",
+                "The address is none that a camera may have here.",
+                "Check the camera's address and what its name resolves to; camera_networks in the "
+                "settings says which networks are allowed." },
+        [FAULT_NO_UDP_PORTS] = { "no-udp-ports", "No pair of UDP ports is free for the camera.",
+                "Widen udp_port_first to udp_port_last in the settings, or use another carrier." },
+        [FAULT_CONNECTOR_GONE] = { "connector-gone",
+                "The process that makes the connections to cameras is away.",
+                "None is needed: it is started again and the camera is tried again. If it stays, "
+                "its log says why it ends." },
 
         /* TLS */
         [FAULT_NOT_TLS] = { "not-tls", "The peer answered something that is not TLS.",

@@ -20,6 +20,9 @@ enum fault {
         FAULT_CONNECTION_REFUSED,
         FAULT_NO_CONNECTION,
         FAULT_CONNECTION_TIMEOUT,
+        FAULT_ADDRESS_NOT_ALLOWED,
+        FAULT_NO_UDP_PORTS,
+        FAULT_CONNECTOR_GONE,
         /* TLS: in the order of crypto/tls.h */
         FAULT_NOT_TLS,
         FAULT_TLS_VERSION,

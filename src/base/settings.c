@@ -4,9 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/network.h"
 #include "base/str.h"
 
-enum settings_type { SETTINGS_NUMBER, SETTINGS_TEXT, SETTINGS_CHOICE };
+enum settings_type { SETTINGS_NUMBER, SETTINGS_TEXT, SETTINGS_CHOICE, SETTINGS_NETWORKS };
 
 #define SETTINGS_CHOICES_MAX 5
 #define SETTINGS_NAME_MAX 40
@@ -52,6 +53,18 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_BACKOFF_MAX_MS] = { "recorder", "backoff_max_ms", SETTINGS_NUMBER, "milliseconds",
                 1000, 600000, 30000,
                 .about = "The longest wait between two attempts to reach a camera." },
+        [SETTINGS_CAMERA_NETWORKS] = { "recorder", "camera_networks", SETTINGS_NETWORKS, .text = "",
+                .about =
+                        "Networks that cameras may lie in, as in 10.1.0.0/16, 2001:db8::/32; empty "
+                        "is all. Where "
+                        "networks are named, no other address is connected to, whatever a name "
+                        "resolves to." },
+        [SETTINGS_UDP_PORT_FIRST] = { "recorder", "udp_port_first", SETTINGS_NUMBER, NULL, 0, 65534,
+                0,
+                .about = "The first UDP port that cameras with carrier udp may send to; 0 is any "
+                         "that is free." },
+        [SETTINGS_UDP_PORT_LAST] = { "recorder", "udp_port_last", SETTINGS_NUMBER, NULL, 1, 65535,
+                65535, .about = "The last of them. A stream takes two, the first of them even." },
         [SETTINGS_SYNC_MS] = { "recorder", "sync_ms", SETTINGS_NUMBER, "milliseconds", 100, 3000,
                 1000,
                 .about = "All that was written is made durable once in this time; a power cut "
@@ -201,6 +214,20 @@ static int settings_choice(
         return settings_refuse(row, text, why, e);
 }
 
+static int settings_networks(const struct settings_row *row, const char *text, struct err *e)
+{
+        struct network_list list;
+        char why[80];
+
+        int r = network_list_parse(text, &list, e);
+        if (r < 0)
+                return err_wrap(e, ERR_INVALID, "%s", row->name);
+        if (strlen(text) < SETTINGS_TEXT_ROOM)
+                return 0;
+        snprintf(why, sizeof why, "is longer than %d characters", SETTINGS_TEXT_ROOM - 1);
+        return settings_refuse(row, text, why, e);
+}
+
 int settings_set(struct settings *s, enum settings_key key, const char *text, struct err *e)
 {
         const struct settings_row *row = &settings_table[key];
@@ -219,6 +246,9 @@ int settings_set(struct settings *s, enum settings_key key, const char *text, st
                                              for cameras: it becomes part of a URI and of paths */
                         r = settings_refuse(row, text,
                                 "is not a name of a-z, 0-9 and -, at most 40 characters", e);
+                break;
+        case SETTINGS_NETWORKS:
+                r = settings_networks(row, text, e);
                 break;
         }
         if (r < 0)
@@ -253,6 +283,9 @@ static const char *settings_range(const struct settings_row *row, char *to, size
                 break;
         case SETTINGS_TEXT:
                 snprintf(to, room, "text");
+                break;
+        case SETTINGS_NETWORKS:
+                snprintf(to, room, "up to %d networks", NETWORK_LIST_MAX);
                 break;
         }
         return to;

@@ -23,12 +23,15 @@ enum settings_key {
         SETTINGS_CONNECT_TIMEOUT_MS,
         SETTINGS_IDLE_TIMEOUT_MS,
         SETTINGS_BACKOFF_MAX_MS,
+        SETTINGS_CAMERA_NETWORKS, /* a network_list of base/network.h; empty: all */
+        SETTINGS_UDP_PORT_FIRST,  /* 0: any */
+        SETTINGS_UDP_PORT_LAST,
         SETTINGS_SYNC_MS,
         SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT
 };
 
-#define SETTINGS_TEXT_ROOM 64
+#define SETTINGS_TEXT_ROOM 192
 #define SETTINGS_NAME_MAX 40 /* a site's name, as in its certificates */
 
 struct settings {

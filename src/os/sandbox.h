@@ -37,16 +37,21 @@ int sandbox_files(const struct sandbox_path *paths, unsigned n, struct err *e) M
 
 /* What getaddrinfo reads on this machine: at most SANDBOX_RESOLVER_PATHS_MAX of resolv.conf (its
  * directory below /run, where it is a link to there), hosts, nsswitch.conf, host.conf, gai.conf,
- * services and the resolvers' sockets in /run. For SANDBOX_PARENT, to be added to the paths of
+ * services, protocols. For SANDBOX_CONNECTOR, to be added to the paths of
  * sandbox_files. Returns the count. */
 #define SANDBOX_RESOLVER_PATHS_MAX 12
 unsigned sandbox_resolver_paths(struct sandbox_path to[static SANDBOX_RESOLVER_PATHS_MAX]);
 
 enum sandbox_role {
-        SANDBOX_WORKER,  /* no open, socket, connect, kill, exec, ptrace: only given descriptors */
-        SANDBOX_SEALER,  /* as the worker */
-        SANDBOX_PARENT,  /* opens files, makes IP and Unix sockets and connects them; no listen,
-                            exec, ptrace, kill */
+        SANDBOX_WORKER, /* no open, socket, connect, kill, exec, ptrace: only given descriptors */
+        SANDBOX_SEALER, /* as the worker */
+        SANDBOX_PARENT, /* opens files, accepts on given sockets; no socket, connect, exec, ptrace,
+                           kill */
+        /* makes IP sockets, binds and connects them, opens files to read; no Unix socket (behind
+         * these stand the manager and services of the machine, and Landlock does not hold them
+         * back: names are resolved by hosts and DNS alone), no listen, accept, write to files,
+         * exec, ptrace, kill */
+        SANDBOX_CONNECTOR,
         SANDBOX_MANAGER, /* opens files, accepts on given sockets; no socket, connect, exec, ptrace,
                             kill */
         SANDBOX_EDGE,    /* reads files, accepts on given sockets; the rest as the worker */

@@ -134,11 +134,10 @@ static const char *sandbox_resolv_conf(void)
 
 unsigned sandbox_resolver_paths(struct sandbox_path to[static SANDBOX_RESOLVER_PATHS_MAX])
 {
-        /* A socket must be writable to be connected to. */
         static const struct sandbox_path known[] = { { "/etc/hosts", false },
                 { "/etc/nsswitch.conf", false }, { "/etc/host.conf", false },
-                { "/etc/gai.conf", false }, { "/etc/services", false }, { "/etc/protocols", false },
-                { "/run/nscd/socket", true }, { "/run/systemd/resolve/io.systemd.Resolve", true } };
+                { "/etc/gai.conf", false }, { "/etc/services", false },
+                { "/etc/protocols", false } };
         const char *resolv = sandbox_resolv_conf();
         unsigned n = 0;
 

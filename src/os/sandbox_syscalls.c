@@ -143,11 +143,11 @@ static void sandbox_allow_locks(struct sandbox_filter *f)
         sandbox_allow_ints(f, "fcntl64", 1, locks, ARRAY_LEN(locks));
 }
 
-/* Sockets of IP and Unix, and the routing table that getaddrinfo sorts by; never raw, packet or
+/* Sockets of IP, and the routing table that getaddrinfo sorts by; never Unix, raw, packet or
  * another netlink one. */
 static void sandbox_allow_sockets(struct sandbox_filter *f)
 {
-        static const int domains[] = { AF_INET, AF_INET6, AF_UNIX };
+        static const int domains[] = { AF_INET, AF_INET6 };
         static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
         int nr = seccomp_syscall_resolve_name("socket");
 
@@ -177,22 +177,23 @@ static void sandbox_allow_open_to_read(struct sandbox_filter *f)
 static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
 {
         bool changes = role == SANDBOX_PARENT || role == SANDBOX_MANAGER;
-        bool reads = role == SANDBOX_EDGE;
+        bool serves = changes || role == SANDBOX_EDGE;
+        bool connects = role == SANDBOX_CONNECTOR;
 
         sandbox_allow_names(f, sandbox_basic, ARRAY_LEN(sandbox_basic));
         sandbox_allow_limited(f);
-        if (changes || reads) {
+        if (serves || connects)
                 sandbox_allow_names(f, sandbox_look, ARRAY_LEN(sandbox_look));
+        if (serves)
                 sandbox_allow_names(f, sandbox_accept, ARRAY_LEN(sandbox_accept));
-        }
-        if (reads)
+        if (role == SANDBOX_EDGE || connects)
                 sandbox_allow_open_to_read(f);
         if (changes) {
                 sandbox_allow_names(f, sandbox_open, ARRAY_LEN(sandbox_open));
                 sandbox_allow_names(f, sandbox_change, ARRAY_LEN(sandbox_change));
                 sandbox_allow_locks(f);
         }
-        if (role == SANDBOX_PARENT) {
+        if (connects) {
                 sandbox_allow_sockets(f);
                 sandbox_allow_names(f, sandbox_connect, ARRAY_LEN(sandbox_connect));
         }

@@ -1,209 +1,204 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "recorder/connector.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "os/chan.h"
+#include "os/proc.h"
+#include "recorder/confine.h"
+#include "recorder/connect_attempt.h"
+#include "recorder/datagram_pair.h"
+#include "recorder/message.h"
 
 struct connector {
         struct loop *loop;
-        char host[256];
-        uint16_t port;
-        uv_getaddrinfo_t lookup;
-        struct addrinfo *addresses, *next;
-        uv_poll_t *poll; /* of the socket that is connecting */
-        int fd;
-        struct timer deadline;
-        bool looking_up, cancelled;
-        struct err last;
-        void (*on_done)(void *owner, int fd, const struct err *why);
-        void *owner;
+        struct chan *parent;
+        struct connect_policy policy;
+        unsigned timeout_ms;
+        uint16_t udp_first, udp_last;
+        struct connector_slot {
+                struct connector *connector;
+                struct connect_attempt *attempt; /* NULL: free */
+                uint32_t id;
+        } slots[CONNECTOR_ATTEMPTS_MAX];
+        struct buf out; /* one message under construction */
 };
 
-static void connector_on_poll_closed(uv_handle_t *h)
+static void connector_send(struct connector *c, uint16_t type, const int *fds, unsigned fds_n)
 {
-        free(h);
+        struct err e;
+
+        if (c->parent && chan_send(c->parent, type, buf_bytes(&c->out), fds, fds_n, &e) < 0)
+                log_error(NULL, "connector.parent_unreachable", "err=\"%s\"", e.text);
 }
 
-static void connector_end_poll(struct connector *c)
+static void connector_say_made(
+        struct connector *c, uint32_t id, uint16_t port, const int *fds, unsigned fds_n)
 {
-        if (c->poll)
-                uv_close((uv_handle_t *)c->poll, connector_on_poll_closed);
-        c->poll = NULL;
+        struct message_connected m = { .id = id, .port = port };
+
+        buf_clear(&c->out);
+        if (message_connected_pack(&m, &c->out, NULL) == 0)
+                connector_send(c, MESSAGE_CONNECTED, fds, fds_n);
 }
 
-/* libuv owns the lookup request until its callback: an attempt that is cancelled meanwhile is freed
- * there. */
-static void connector_free(struct connector *c)
+static void connector_say_failed(struct connector *c, uint32_t id, const struct err *why)
 {
-        connector_end_poll(c);
-        timer_done(&c->deadline);
-        if (c->fd >= 0)
-                close(c->fd);
-        c->fd = -1;
-        if (c->looking_up)
+        buf_clear(&c->out);
+        if (message_not_connected_pack(id, why, &c->out, NULL) == 0)
+                connector_send(c, MESSAGE_NOT_CONNECTED, NULL, 0);
+}
+
+static void connector_on_done(void *owner, int fd, const struct err *why)
+{
+        struct connector_slot *s = owner;
+
+        s->attempt = NULL;
+        if (fd < 0) {
+                connector_say_failed(s->connector, s->id, why);
                 return;
-        uv_freeaddrinfo(c->addresses);
-        free(c);
+        }
+        connector_say_made(s->connector, s->id, 0, &fd, 1);
+        close(fd);
 }
 
-struct connector *connector_cancel(struct connector *c)
+static void connector_make_datagrams(struct connector *c, uint32_t id)
 {
-        if (!c)
-                return NULL;
-        c->cancelled = true;
-        if (c->looking_up)
-                uv_cancel((uv_req_t *)&c->lookup);
-        connector_free(c);
+        struct err why;
+        uint16_t port;
+        int fds[2];
+
+        if (datagram_pair_open(c->udp_first, c->udp_last, fds, &port, &why) < 0) {
+                connector_say_failed(c, id, &why);
+                return;
+        }
+        connector_say_made(c, id, port, fds, 2);
+        close(fds[0]);
+        close(fds[1]);
+}
+
+static struct connector_slot *connector_free_slot(struct connector *c)
+{
+        for (unsigned i = 0; i < CONNECTOR_ATTEMPTS_MAX; i++) {
+                if (!c->slots[i].attempt)
+                        return &c->slots[i];
+        }
         return NULL;
 }
 
-/* fd: the attempt's own socket, or -1. */
-static void connector_finish(struct connector *c, int fd, const struct err *why)
+static int connector_connect(struct connector *c, struct bytes body, struct err *e)
 {
-        void (*on_done)(void *, int, const struct err *) = c->on_done;
-        void *owner = c->owner;
-        struct err e = why ? *why : (struct err){ 0 };
-
-        if (fd >= 0)
-                c->fd = -1; /* the receiver's now */
-        c->cancelled = true;
-        connector_free(c);
-        on_done(owner, fd, &e);
-}
-
-static void connector_try_next(struct connector *c);
-
-static void connector_on_writable(uv_poll_t *h, int status, int events)
-{
-        struct connector *c = h->data;
-        int error = 0;
-        socklen_t n = sizeof error;
-
-        (void)events;
-        /* What went wrong stands in the socket; status alone says only that something did. */
-        if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || (!error && status < 0))
-                error = EIO;
-        connector_end_poll(c);
-        if (!error) {
-                connector_finish(c, c->fd, NULL);
-                return;
-        }
-        close(c->fd);
-        c->fd = -1;
-        err_os(&c->last, ERR_UNAVAILABLE, error, "no TCP connection to %s port %u", c->host,
-                c->port);
-        connector_try_next(c);
-}
-
-static int connector_connect(struct connector *c, const struct addrinfo *a)
-{
-        int one = 1;
-
-        c->fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (c->fd < 0)
-                return -errno;
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (connect(c->fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)
-                return -errno;
-        c->poll = xcalloc(1, sizeof *c->poll);
-        c->poll->data = c;
-        int r = uv_poll_init(loop_uv(c->loop), c->poll, c->fd);
-        if (r < 0) {
-                free(c->poll);
-                c->poll = NULL;
-                return r;
-        }
-        return uv_poll_start(c->poll, UV_WRITABLE, connector_on_writable);
-}
-
-static void connector_try_next(struct connector *c)
-{
-        while (c->next) {
-                const struct addrinfo *a = c->next;
-                c->next = a->ai_next;
-                int r = connector_connect(c, a);
-                if (r == 0)
-                        return;
-                connector_end_poll(c);
-                if (c->fd >= 0)
-                        close(c->fd);
-                c->fd = -1;
-                err_os(&c->last, ERR_UNAVAILABLE, -r, "no TCP connection to %s port %u", c->host,
-                        c->port);
-        }
-        connector_finish(c, -1, &c->last);
-}
-
-static void connector_on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *result)
-{
-        struct connector *c = request->data;
-
-        c->looking_up = false;
-        c->addresses = c->next = result;
-        if (c->cancelled) {
-                connector_free(c);
-                return;
-        }
-        if (status < 0) {
-                err_set(&c->last, ERR_UNAVAILABLE,
-                        "the name %s has no address: %s. Check the name and the DNS server",
-                        c->host, uv_strerror(status));
-                connector_finish(c, -1, &c->last);
-                return;
-        }
-        connector_try_next(c);
-}
-
-static void connector_on_deadline(void *owner)
-{
-        struct connector *c = owner;
+        struct message_connect m;
         struct err why;
 
-        err_set(&why, ERR_TIMEOUT, "no answer from %s port %u. Check address, power and network",
-                c->host, c->port);
-        if (c->looking_up)
-                uv_cancel((uv_req_t *)&c->lookup);
-        connector_finish(c, -1, &why);
+        int r = message_connect_parse(body, &m, e);
+        if (r < 0)
+                return r;
+        if (m.kind == CAMERA_SOCKET_DATAGRAMS) {
+                connector_make_datagrams(c, m.id);
+                return 0;
+        }
+        struct connector_slot *s = connector_free_slot(c);
+        if (!s) {
+                err_fault(&why, ERR_EXHAUSTED, FAULT_CONNECTOR_GONE,
+                        "more than %d connections are being made", CONNECTOR_ATTEMPTS_MAX);
+                connector_say_failed(c, m.id, &why);
+                return 0;
+        }
+        s->connector = c;
+        s->id = m.id;
+        s->attempt = connect_attempt_start(
+                c->loop, &c->policy, m.host, m.port, c->timeout_ms, connector_on_done, s);
+        return 0;
 }
 
-/* uv_getaddrinfo refused at once (no memory): told from the loop like everything else. */
-static void connector_on_refused(void *owner)
+static int connector_cancel(struct connector *c, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t id = unpack_u32(&u);
+
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "cancel: malformed message");
+        for (unsigned i = 0; i < CONNECTOR_ATTEMPTS_MAX; i++) {
+                struct connector_slot *s = &c->slots[i];
+                if (s->attempt && s->id == id)
+                        s->attempt = connect_attempt_cancel(s->attempt);
+        }
+        return 0;
+}
+
+static int connector_on_parent(
+        void *owner, struct chan *chan, struct chan_message *m, struct err *e)
 {
         struct connector *c = owner;
 
-        connector_finish(c, -1, &c->last);
+        (void)chan;
+        if (m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "a descriptor for the connector");
+        switch (m->type) {
+        case MESSAGE_CONNECT_TO:
+                return connector_connect(c, m->body, e);
+        case MESSAGE_CONNECT_CANCEL:
+                return connector_cancel(c, m->body, e);
+        default:
+                return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
+        }
 }
 
-struct connector *connector_start(struct loop *l, const char *host, uint16_t port,
-        unsigned timeout_ms, void (*on_done)(void *owner, int fd, const struct err *why),
-        void *owner)
+static void connector_on_parent_end(void *owner, struct chan *chan, const struct err *e)
 {
-        struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-        struct connector *c = xcalloc(1, sizeof *c);
-        char service[8];
+        struct connector *c = owner;
 
-        *c = (struct connector){
-                .loop = l, .port = port, .fd = -1, .on_done = on_done, .owner = owner
-        };
-        snprintf(c->host, sizeof c->host, "%s", host);
-        snprintf(service, sizeof service, "%u", port);
-        c->lookup.data = c;
-        int r = uv_getaddrinfo(
-                loop_uv(l), &c->lookup, connector_on_resolved, c->host, service, &hints);
+        log_info(NULL, "connector.parent_gone", "err=\"%s\"", e->text);
+        c->parent = chan_free(chan);
+        loop_stop(c->loop);
+}
+
+static int connector_confine(struct err *e)
+{
+        struct sandbox_path paths[SANDBOX_RESOLVER_PATHS_MAX];
+
+        return confine_role(SANDBOX_CONNECTOR, paths, sandbox_resolver_paths(paths), e);
+}
+
+static void connector_free(struct connector *c)
+{
+        for (unsigned i = 0; i < CONNECTOR_ATTEMPTS_MAX; i++)
+                connect_attempt_cancel(c->slots[i].attempt);
+        c->parent = chan_free(c->parent);
+        buf_done(&c->out);
+        loop_free(c->loop);
+        free(c);
+}
+
+int connector_main(int argc, char **argv)
+{
+        static const struct chan_events events = { connector_on_parent, connector_on_parent_end };
+        struct connector *c = xcalloc(1, sizeof *c);
+        struct role_options options;
+        struct err e;
+
+        int r = role_start("connector", argc, argv, &options, &e);
+        if (r == 0)
+                r = connect_policy_init(&c->policy, &options.settings, &e);
         if (r < 0) {
-                err_set(&c->last, ERR_UNAVAILABLE, "cannot look up %s: %s", c->host,
-                        uv_strerror(r));
-                timer_start(&c->deadline, l, 0, 0, connector_on_refused, c);
-                return c;
+                free(c);
+                return confine_failed(&e);
         }
-        c->looking_up = true;
-        timer_start(&c->deadline, l, timeout_ms, 0, connector_on_deadline, c);
-        return c;
+        c->timeout_ms = (unsigned)settings_get(&options.settings, SETTINGS_CONNECT_TIMEOUT_MS);
+        c->udp_first = (uint16_t)settings_get(&options.settings, SETTINGS_UDP_PORT_FIRST);
+        c->udp_last = (uint16_t)settings_get(&options.settings, SETTINGS_UDP_PORT_LAST);
+        buf_init(&c->out, CHAN_BODY_MAX);
+        c->loop = loop_new();
+        c->parent = chan_new(c->loop, PROC_FIRST_FD, &events, c);
+        r = connector_confine(&e);
+        if (r == 0)
+                loop_run(c->loop);
+        else
+                confine_failed(&e);
+        connector_free(c);
+        return r < 0 ? 1 : 0;
 }

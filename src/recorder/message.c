@@ -157,6 +157,89 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         return message_parsed(&u, "assign", e);
 }
 
+int message_connect_pack(const struct message_connect *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u32(&p, m->id);
+        pack_u8(&p, m->kind);
+        pack_string(&p, m->host);
+        pack_u16(&p, m->port);
+        return message_packed(&p, "connect", e);
+}
+
+int message_connect_parse(struct bytes body, struct message_connect *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_connect m = { 0 };
+
+        m.id = unpack_u32(&u);
+        m.kind = unpack_u8(&u);
+        unpack_string(&u, m.host, sizeof m.host);
+        m.port = unpack_u16(&u);
+        if (m.kind > CAMERA_SOCKET_DATAGRAMS)
+                u.bad = true;
+        int r = message_parsed(&u, "connect", e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}
+
+int message_connected_pack(const struct message_connected *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u32(&p, m->id);
+        pack_u16(&p, m->port);
+        return message_packed(&p, "connected", e);
+}
+
+int message_connected_parse(struct bytes body, struct message_connected *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_connected m = { 0 };
+
+        m.id = unpack_u32(&u);
+        m.port = unpack_u16(&u);
+        int r = message_parsed(&u, "connected", e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}
+
+int message_not_connected_pack(uint32_t id, const struct err *why, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u32(&p, id);
+        pack_u8(&p, (uint8_t)-why->code);
+        pack_u8(&p, (uint8_t)why->fault);
+        pack_string(&p, why->text);
+        return message_packed(&p, "not connected", e);
+}
+
+int message_not_connected_parse(
+        struct bytes body, uint32_t *ret_id, struct err *ret_why, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct err why = { 0 };
+        uint32_t id = unpack_u32(&u);
+        unsigned fault;
+
+        why.code = -(int)unpack_u8(&u);
+        fault = unpack_u8(&u);
+        unpack_string(&u, why.text, sizeof why.text);
+        if (why.code > ERR_INVALID || why.code < ERR_INTERNAL || fault >= FAULTS)
+                u.bad = true;
+        int r = message_parsed(&u, "not connected", e);
+        if (r < 0)
+                return r;
+        why.fault = (enum fault)fault;
+        *ret_id = id;
+        *ret_why = why;
+        return 0;
+}
+
 int message_state_pack(const struct message_state *m, struct buf *out, struct err *e)
 {
         struct pack p = pack_to(out);

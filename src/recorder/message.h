@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The messages between the processes of one recorder (supervisor, parent, worker, sealer), over
- * os/chan. Internal to one build of the program: not a public format, so there is no compatibility;
- * MESSAGE_VERSION is compared at the start. Integers are big-endian, texts carry their length. A
- * message of another length or form ends the channel: the sender is broken or hostile. Streams are
- * named by their path, never by pointer.
+ * The messages between the processes of one recorder (supervisor, parent, worker, sealer,
+ * connector), over os/chan. Internal to one build of the program: not a public format, so there is
+ * no compatibility; MESSAGE_VERSION is compared at the start. Integers are big-endian, texts carry
+ * their length. A message of another length or form ends the channel: the sender is broken or
+ * hostile. Streams are named by their path, never by pointer.
  *
  * What must not be here: footage (it never leaves the worker) and, on the parent's channels, any
  * key of footage.
@@ -33,6 +33,9 @@ enum message_type {
 
         /* parent -> supervisor */
         MESSAGE_MANAGER_GONE, /* empty: the link ended; another is wanted */
+
+        /* supervisor -> parent, with one descriptor */
+        MESSAGE_CONNECTOR, /* the channel to a new connector */
 
         /* sealer -> parent */
         MESSAGE_SEALER_HELLO = 10, /* message_hello */
@@ -66,6 +69,18 @@ enum message_type {
         MESSAGE_UNUSED,      /* stream, object key: a file in which nothing was written */
         MESSAGE_STATE,       /* message_state */
         MESSAGE_RELEASED,    /* stream: nothing of it is in flight any more */
+
+        /* parent -> worker */
+        MESSAGE_REASSIGN, /* message_assign of a stream that it has: from now on its camera is
+                           * this one. Segments and seals go on */
+
+        /* parent -> connector: no URL, no user, no stream */
+        MESSAGE_CONNECT_TO = 80, /* message_connect */
+        MESSAGE_CONNECT_CANCEL,  /* u32 id */
+        /* connector -> parent */
+        MESSAGE_CONNECTED,     /* u32 id, u16 port (of datagrams, else 0); with the socket or the
+                                  two */
+        MESSAGE_NOT_CONNECTED, /* u32 id, u8 code, u8 fault, text */
 };
 
 struct message_hello {
@@ -100,6 +115,18 @@ struct message_assign {
         int64_t gap_from_us;
 };
 
+struct message_connect {
+        uint32_t id;    /* the parent's, not in use by another */
+        uint8_t kind;   /* enum camera_socket */
+        char host[256]; /* empty for datagrams */
+        uint16_t port;
+};
+
+struct message_connected {
+        uint32_t id;
+        uint16_t port;
+};
+
 struct message_state {
         char stream[HEAD_PATH_MAX];
         uint8_t state;             /* enum camera_state */
@@ -124,6 +151,17 @@ int message_stream_open_parse(
         struct bytes body, struct message_stream_open *ret, struct err *e) MUST_USE;
 int message_assign_pack(const struct message_assign *m, struct buf *out, struct err *e) MUST_USE;
 int message_assign_parse(struct bytes body, struct message_assign *ret, struct err *e) MUST_USE;
+int message_connect_pack(const struct message_connect *m, struct buf *out, struct err *e) MUST_USE;
+int message_connect_parse(struct bytes body, struct message_connect *ret, struct err *e) MUST_USE;
+int message_connected_pack(
+        const struct message_connected *m, struct buf *out, struct err *e) MUST_USE;
+int message_connected_parse(
+        struct bytes body, struct message_connected *ret, struct err *e) MUST_USE;
+/* why->code, fault and text alone travel. */
+int message_not_connected_pack(
+        uint32_t id, const struct err *why, struct buf *out, struct err *e) MUST_USE;
+int message_not_connected_parse(
+        struct bytes body, uint32_t *ret_id, struct err *ret_why, struct err *e) MUST_USE;
 int message_state_pack(const struct message_state *m, struct buf *out, struct err *e) MUST_USE;
 int message_state_parse(struct bytes body, struct message_state *ret, struct err *e) MUST_USE;
 /* The worker's part of a seal and nothing of the sealer's. */

@@ -155,6 +155,9 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 chan_free(p->sealer);
                 p->sealer = chan_new(p->loop, fd, &sealer_events, p);
                 return 0;
+        case MESSAGE_CONNECTOR:
+                parent_connect_attach(p->connect, fd);
+                return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
                 p->manager = chan_new(p->loop, fd, &manager_events, p);
@@ -214,6 +217,7 @@ static int parent_open_vault(struct parent *p, struct err *e)
 static void parent_free(struct parent *p)
 {
         timer_done(&p->stop);
+        p->connect = parent_connect_free(p->connect);
         parent_stream_free_all(p);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
                 p->workers[i].chan = chan_free(p->workers[i].chan);
@@ -232,10 +236,9 @@ static void parent_free(struct parent *p)
 
 static int parent_confine(struct parent *p, struct err *e)
 {
-        struct sandbox_path paths[1 + SANDBOX_RESOLVER_PATHS_MAX] = { { p->vault, true } };
-        unsigned n = 1 + sandbox_resolver_paths(paths + 1);
+        const struct sandbox_path vault = { p->vault, true };
 
-        return confine_role(SANDBOX_PARENT, paths, n, e);
+        return confine_role(SANDBOX_PARENT, &vault, 1, e);
 }
 
 int parent_main(int argc, char **argv)
@@ -265,6 +268,8 @@ int parent_main(int argc, char **argv)
                 confine_failed(&e);
         } else {
                 p->sync = parent_sync_new(p);
+                p->connect = parent_connect_new(
+                        p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
                 p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
                 loop_run(p->loop);
         }

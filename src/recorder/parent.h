@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The recorder's parent process: routes streams to workers, makes files and connections for them,
- * writes wrapped keys, syncs the volume once a second and keeps the index. Holds no key of footage
- * and parses no byte of a camera.
+ * The recorder's parent process: routes streams to workers, makes files for them and has the
+ * connector make their connections, writes wrapped keys, syncs the volume once a second and keeps
+ * the index. Holds no key of footage, parses no byte of a camera and makes no connection.
  *
- * Descriptor 3 is the channel to the supervisor, which sends it the channels to workers, sealer and
- * manager.
+ * Descriptor 3 is the channel to the supervisor, which sends it the channels to workers, sealer,
+ * connector and manager.
  */
 #ifndef CUSTOS_RECORDER_PARENT_H
 #define CUSTOS_RECORDER_PARENT_H
@@ -14,11 +14,11 @@
 #include "base/table.h"
 #include "os/chan.h"
 #include "recorder/message.h"
+#include "recorder/parent_connect.h"
 #include "vault/index.h"
 
 #define PARENT_WORKERS_MAX 64
 
-struct connector;
 struct parent;
 
 enum parent_stream_phase {
@@ -32,15 +32,17 @@ struct parent_stream {
         struct parent *parent;
         struct log_ctx log;
         struct message_assign
-                assign;           /* as the manager said; certificates are filled in when sent */
-        struct buf roots, issuer; /* what assign.roots_pem and issuer_pem point to */
+                assign; /* as the manager said; certificates are filled in when sent */
+        struct buf roots, issuer,
+                crls; /* what assign.roots_pem, issuer_pem and crls_pem point to */
         char host[256];
-        uint16_t port;
+        uint16_t port, fallback_port;
+        unsigned told; /* kinds of sockets that its worker was ever told to need (1 << kind) */
+        bool stale;    /* the worker has an older assign, which is good until its connection ends */
         enum parent_stream_phase phase;
         int worker;     /* index, or -1 */
         bool seal_lost; /* the sealer died while assigned */
         bool stopped;   /* by an operator, and not placed since */
-        struct connector *connector;
         struct timer retry;
         struct message_state state;       /* the worker's last word */
         char object_key[HEAD_KEY_MAX];    /* of the newest segment; empty when there is none */
@@ -74,6 +76,7 @@ struct parent {
         struct index *index;
         struct parent_sync *sync;       /* parent_sync.c */
         struct parent_stopped *stopped; /* parent_stopped.c */
+        struct parent_connect *connect; /* parent_connect.c */
         struct buf out;                 /* one message under construction */
 };
 
@@ -81,13 +84,20 @@ struct parent {
 int parent_main(int argc, char **argv);
 
 /* parent_stream.c */
-/* Takes over what the manager says of a stream; password and roots are copied. */
+/* Takes over what the manager says of a stream, new or changed; everything is copied. A change that
+ * a living connection satisfies (other revocations, TLS as it has it) waits until that ends. */
 int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e) MUST_USE;
 void parent_stream_remove(struct parent *p, struct parent_stream *t);
 void parent_stream_remove_all(struct parent *p);
 /* Gives waiting streams to workers, and released ones a new seal channel, as far as there are any.
  */
 void parent_stream_route(struct parent *p);
+/* Connections with a camera that has one of these keys end now, and are made anew by what is in
+ * force. Returns how many. */
+unsigned parent_stream_cut(struct parent *p, uint8_t (*keys)[32], size_t n);
+/* What the connector made: the socket, or the pair and its port; borrowed. */
+void parent_stream_socket(struct parent_stream *t, const int *fds, unsigned fds_n, uint16_t port);
+void parent_stream_no_socket(struct parent_stream *t, const struct err *why);
 void parent_stream_worker_gone(struct parent *p, unsigned worker);
 void parent_stream_sealer_gone(struct parent *p);
 int parent_stream_on_worker(

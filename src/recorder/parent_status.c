@@ -11,6 +11,17 @@
 
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
 #define PARENT_STATUS_PAGE_MAX 200
+#define PARENT_STATUS_CUT_MAX 500
+
+static const char *const parent_status_transports[] = { [CAMERA_TLS] = "tls",
+        [CAMERA_TLS_PINNED] = "tls-pinned",
+        [CAMERA_TLS_IF_AVAILABLE] = "tls-if-available",
+        [CAMERA_PLAIN] = "plain" };
+static const char *const parent_status_carriers[] = { [CAMERA_INTERLEAVED] = "interleaved",
+        [CAMERA_TUNNEL] = "tunnel",
+        [CAMERA_UDP] = "udp",
+        [CAMERA_MJPEG] = "mjpeg",
+        [CAMERA_SNAPSHOT] = "snapshot" };
 
 static json_t *parent_status_time(int64_t wall_us)
 {
@@ -63,6 +74,9 @@ static json_t *parent_status_stream(const struct parent_stream *t)
                 "units", (json_int_t)c->units, "connects", (json_int_t)c->connects, "segments",
                 (json_int_t)t->segments, "fragments", (json_int_t)t->fragments);
 
+        json_object_set_new(
+                o, "transport", json_string(parent_status_transports[t->assign.transport]));
+        json_object_set_new(o, "carrier", json_string(parent_status_carriers[t->assign.carrier]));
         json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));
         parent_status_connection(o, t);
         return o;
@@ -122,19 +136,32 @@ static int parent_status_get(struct parent *p, json_t *body, json_t **ret, struc
         return 0;
 }
 
-static int parent_status_transport(
-        struct message_assign *a, const char *transport, const char *pin, struct err *e)
+/* The place of the word among n, or n. */
+static uint8_t parent_status_word(const char *const *words, uint8_t n, const char *word)
 {
-        if (strcmp(transport, "tls") == 0) {
-                a->transport = CAMERA_TLS;
-                return pin[0] ? err_set(e, ERR_INVALID,
-                                        "stream.set: a pin needs transport tls-pinned")
-                              : 0;
-        }
-        if (strcmp(transport, "tls-pinned") != 0)
-                return err_set(e, ERR_INVALID, "stream.set: transport is tls or tls-pinned");
-        a->transport = CAMERA_TLS_PINNED;
-        return str_unhex(a->pin, sizeof a->pin, pin, e);
+        uint8_t i = 0;
+
+        while (i < n && strcmp(words[i], word) != 0)
+                i++;
+        return i;
+}
+
+static int parent_status_terms(struct message_assign *a, const char *transport, const char *carrier,
+        const char *pin, struct err *e)
+{
+        a->transport = parent_status_word(
+                parent_status_transports, ARRAY_LEN(parent_status_transports), transport);
+        a->carrier = parent_status_word(
+                parent_status_carriers, ARRAY_LEN(parent_status_carriers), carrier);
+        if (a->transport == ARRAY_LEN(parent_status_transports))
+                return err_set(e, ERR_INVALID,
+                        "stream.set: transport is tls, tls-pinned, tls-if-available or plain");
+        if (a->carrier == ARRAY_LEN(parent_status_carriers))
+                return err_set(e, ERR_INVALID,
+                        "stream.set: carrier is interleaved, tunnel, udp, mjpeg or snapshot");
+        if (a->transport == CAMERA_TLS_PINNED)
+                return str_unhex(a->pin, sizeof a->pin, pin, e);
+        return pin[0] ? err_set(e, ERR_INVALID, "stream.set: a pin needs transport tls-pinned") : 0;
 }
 
 static bool parent_status_is_stream_path(const char *path)
@@ -148,39 +175,81 @@ static bool parent_status_is_stream_path(const char *path)
         return str_is_camera(camera) && str_is_stream(dash + 1);
 }
 
-static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struct err *e)
+struct parent_status_asked {
+        const char *stream, *url, *user, *password, *transport, *carrier, *pin, *roots, *issuer,
+                *crls;
+        int audio;
+};
+
+static int parent_status_unpack(json_t *body, struct parent_status_asked *q, struct err *e)
 {
-        const char *stream, *url, *user = "", *password = "", *transport, *pin = "", *roots,
-                                  *issuer = "";
-        struct message_assign a = { 0 };
-        int audio = 1;
         json_error_t why;
 
+        *q = (struct parent_status_asked){ .user = "",
+                .password = "",
+                .carrier = "interleaved",
+                .pin = "",
+                .issuer = "",
+                .crls = "",
+                .audio = 1 };
         if (json_unpack_ex(body, &why, JSON_STRICT,
-                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s:s, s?:s, s?:b}", "stream", &stream, "url",
-                    &url, "user", &user, "password", &password, "transport", &transport, "pin",
-                    &pin, "roots", &roots, "issuer", &issuer, "audio", &audio) < 0)
+                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s?:b}", "stream",
+                    &q->stream, "url", &q->url, "user", &q->user, "password", &q->password,
+                    "transport", &q->transport, "carrier", &q->carrier, "pin", &q->pin, "roots",
+                    &q->roots, "issuer", &q->issuer, "crls", &q->crls, "audio", &q->audio) < 0)
                 return err_set(e, ERR_INVALID, "stream.set: %s", why.text);
-        if (!parent_status_is_stream_path(stream))
+        if (!parent_status_is_stream_path(q->stream))
                 return err_set(e, ERR_INVALID, "stream.set: not a stream path (CAMERA-STREAM)");
-        if (strlen(url) >= sizeof a.url || strlen(user) >= sizeof a.user ||
-                strlen(roots) > MESSAGE_ROOTS_MAX || strlen(issuer) > MESSAGE_ROOTS_MAX)
-                return err_set(e, ERR_INVALID, "stream.set: url, user or roots too long");
-        snprintf(a.stream, sizeof a.stream, "%s", stream);
-        snprintf(a.url, sizeof a.url, "%s", url);
-        snprintf(a.user, sizeof a.user, "%s", user);
-        a.roots_pem = bytes_str(roots);
-        a.issuer_pem = bytes_str(issuer);
-        a.without_audio = !audio;
-        int r = secret_set(&a.password, bytes_str(password), e);
+        return 0;
+}
+
+static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        struct message_assign a = { 0 };
+        struct parent_status_asked q;
+
+        int r = parent_status_unpack(body, &q, e);
+        if (r < 0)
+                return r;
+        if (strlen(q.url) >= sizeof a.url || strlen(q.user) >= sizeof a.user)
+                return err_set(e, ERR_INVALID, "stream.set: url or user too long");
+        snprintf(a.stream, sizeof a.stream, "%s", q.stream);
+        snprintf(a.url, sizeof a.url, "%s", q.url);
+        snprintf(a.user, sizeof a.user, "%s", q.user);
+        a.roots_pem = bytes_str(q.roots);
+        a.issuer_pem = bytes_str(q.issuer);
+        a.crls_pem = bytes_str(q.crls);
+        a.without_audio = !q.audio;
+        r = secret_set(&a.password, bytes_str(q.password), e);
         if (r == 0)
-                r = parent_status_transport(&a, transport, pin, e);
+                r = parent_status_terms(&a, q.transport, q.carrier, q.pin, e);
         if (r == 0)
                 r = parent_stream_set(p, &a, e);
         secret_done(&a.password);
         if (r == 0)
                 *ret = json_object();
         return r;
+}
+
+static int parent_status_cut(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        uint8_t keys[PARENT_STATUS_CUT_MAX][32];
+        json_t *list, *key;
+        json_error_t why;
+        size_t i;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:o}", "keys", &list) < 0 ||
+                !json_is_array(list) || json_array_size(list) > PARENT_STATUS_CUT_MAX)
+                return err_set(e, ERR_INVALID, "connection.cut: keys is a list of at most %d",
+                        PARENT_STATUS_CUT_MAX);
+        json_array_foreach(list, i, key)
+        {
+                const char *text = json_string_value(key);
+                if (str_unhex(keys[i], 32, text ? text : "", e) < 0)
+                        return err_wrap(e, ERR_INVALID, "connection.cut");
+        }
+        *ret = json_pack("{s:i}", "cut", (int)parent_stream_cut(p, keys, i));
+        return 0;
 }
 
 static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, struct err *e)
@@ -205,7 +274,8 @@ static int parent_status_request(
                 const char *type;
                 int (*run)(struct parent *p, json_t *body, json_t **ret, struct err *e);
         } requests[] = { { "status.get", parent_status_get }, { "stream.set", parent_status_set },
-                { "stream.remove", parent_status_remove } };
+                { "stream.remove", parent_status_remove },
+                { "connection.cut", parent_status_cut } };
 
         for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
                 if (strcmp(m->type, requests[i].type) == 0)

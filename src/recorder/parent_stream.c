@@ -11,7 +11,6 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "proto/url.h"
-#include "recorder/connector.h"
 #include "recorder/parent_stopped.h"
 #include "vault/vault_tail.h"
 
@@ -53,11 +52,13 @@ static void parent_stream_send_failure(
 
 static void parent_stream_free(struct parent_stream *t)
 {
-        connector_cancel(t->connector);
+        if (t->parent->connect)
+                parent_connect_cancel(t->parent->connect, t);
         timer_done(&t->retry);
         secret_done(&t->assign.password);
         buf_done(&t->roots);
         buf_done(&t->issuer);
+        buf_done(&t->crls);
         free(t);
 }
 
@@ -152,16 +153,12 @@ static void parent_stream_fill_gap(struct parent_stream *t, unsigned cause)
         t->assign.gap_from_us = parent_stream_has_history(t) ? t->last_arrival_us : SEAL_UNKNOWN_US;
 }
 
-static int parent_stream_give(struct parent_stream *t, int worker, struct err *e)
+/* The assignment to a worker; fd -1: another one for a stream that it has. */
+static int parent_stream_tell(
+        struct parent_stream *t, uint16_t type, int worker, int fd, struct err *e)
 {
         struct parent *p = t->parent;
-        CLEANUP(own_closep) int fd = -1;
 
-        parent_stream_find_end(t);
-        parent_stream_fill_gap(t, t->stopped ? SEAL_GAP_STOPPED : SEAL_GAP_UNCLEAN_STOP);
-        int r = parent_stream_open_seal(t, &fd, e);
-        if (r < 0)
-                return r;
         t->assign.seal_cert = p->certs.seal_cert;
         t->assign.issuer_cert = p->certs.issuer_cert;
         t->assign.root_cert = p->certs.root_cert;
@@ -172,13 +169,28 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
         snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
         buf_clear(&p->out);
-        r = message_assign_pack(&t->assign, &p->out, e);
+        int r = message_assign_pack(&t->assign, &p->out, e);
         if (r == 0)
-                r = chan_send(
-                        p->workers[worker].chan, MESSAGE_ASSIGN, buf_bytes(&p->out), &fd, 1, e);
+                r = chan_send(p->workers[worker].chan, type, buf_bytes(&p->out), &fd, fd >= 0, e);
         explicit_bzero(p->out.p, p->out.n); /* the password was in it */
+        if (r == 0)
+                t->stale = false;
+        return r;
+}
+
+static int parent_stream_give(struct parent_stream *t, int worker, struct err *e)
+{
+        struct parent *p = t->parent;
+        CLEANUP(own_closep) int fd = -1;
+
+        parent_stream_find_end(t);
+        parent_stream_fill_gap(t, t->stopped ? SEAL_GAP_STOPPED : SEAL_GAP_UNCLEAN_STOP);
+        int r = parent_stream_open_seal(t, &fd, e);
+        if (r == 0)
+                r = parent_stream_tell(t, MESSAGE_ASSIGN, worker, fd, e);
         if (r < 0)
                 return r;
+        t->told = parent_connect_kinds(&t->assign);
         t->worker = worker;
         t->stopped = false;
         t->phase = PARENT_STREAM_ASSIGNED;
@@ -253,7 +265,7 @@ void parent_stream_worker_gone(struct parent *p, unsigned worker)
                 while (!ended && (t = table_next(&p->streams, &at))) {
                         if (t->worker != (int)worker)
                                 continue;
-                        t->connector = connector_cancel(t->connector);
+                        parent_connect_cancel(p->connect, t);
                         if (t->phase == PARENT_STREAM_ENDING) {
                                 parent_stream_forget(t);
                                 ended = true;
@@ -279,15 +291,16 @@ void parent_stream_sealer_gone(struct parent *p)
                 t->seal_lost = true;
 }
 
-static int parent_stream_parse_url(struct parent_stream *t, struct err *e)
+static int parent_stream_parse_url(struct parent_stream *t, const char *text, struct err *e)
 {
         struct url url;
 
-        int r = url_parse(t->assign.url, &url, e);
+        int r = url_parse(text, &url, e);
         if (r < 0)
                 return r;
         snprintf(t->host, sizeof t->host, "%s", url.host);
         t->port = url.port;
+        t->fallback_port = url_fallback_port(&url);
         return 0;
 }
 
@@ -301,15 +314,119 @@ static void parent_stream_find_newest(struct parent_stream *t)
                 log_error(&t->log, "index.unreadable", "err=\"%s\"", e.text);
 }
 
-static bool parent_stream_same(const struct parent_stream *t, const struct message_assign *a)
+static bool parent_stream_same_camera(
+        const struct message_assign *a, const struct message_assign *b)
 {
-        const struct message_assign *b = &t->assign;
-
         return strcmp(a->url, b->url) == 0 && strcmp(a->user, b->user) == 0 &&
-               a->transport == b->transport && a->carrier == b->carrier &&
-               memcmp(a->pin, b->pin, sizeof a->pin) == 0 && a->without_audio == b->without_audio &&
+               a->carrier == b->carrier && memcmp(a->pin, b->pin, sizeof a->pin) == 0 &&
+               a->without_audio == b->without_audio &&
                secret_equal(secret_bytes(&a->password), secret_bytes(&b->password)) &&
                bytes_equal(a->roots_pem, b->roots_pem) && bytes_equal(a->issuer_pem, b->issuer_pem);
+}
+
+/* What was asked for becomes what is asked for now; t is untouched on failure. */
+static int parent_stream_take(
+        struct parent_stream *t, const struct message_assign *a, struct err *e)
+{
+        if (a->roots_pem.n > MESSAGE_ROOTS_MAX || a->issuer_pem.n > MESSAGE_ROOTS_MAX ||
+                a->crls_pem.n > MESSAGE_ROOTS_MAX)
+                return err_set(
+                        e, ERR_EXHAUSTED, "%s: certificates or revocations too large", a->stream);
+        int r = parent_stream_parse_url(t, a->url, e);
+        if (r < 0)
+                return r;
+        buf_clear(&t->roots);
+        buf_clear(&t->issuer);
+        buf_clear(&t->crls);
+        r = buf_append(&t->roots, a->roots_pem, e);
+        if (r == 0)
+                r = buf_append(&t->issuer, a->issuer_pem, e);
+        if (r == 0)
+                r = buf_append(&t->crls, a->crls_pem, e);
+        secret_done(&t->assign.password);
+        t->assign = *a;
+        t->assign.roots_pem = buf_bytes(&t->roots);
+        t->assign.issuer_pem = buf_bytes(&t->issuer);
+        t->assign.crls_pem = buf_bytes(&t->crls);
+        return r;
+}
+
+/* The worker drops its connection and makes one by the newest assignment. */
+static void parent_stream_reassign(struct parent_stream *t)
+{
+        struct err e;
+
+        parent_connect_cancel(t->parent->connect, t);
+        int r = parent_stream_tell(t, MESSAGE_REASSIGN, t->worker, -1, &e);
+        if (r < 0) {
+                log_error(&t->log, "worker.unreachable", "err=\"%s\"", e.text);
+                return;
+        }
+        /* What it was told before may still be asked for by messages on their way. */
+        t->told |= parent_connect_kinds(&t->assign);
+}
+
+static bool parent_stream_has_worker(const struct parent_stream *t)
+{
+        return t->phase == PARENT_STREAM_ASSIGNED || t->phase == PARENT_STREAM_RELEASED;
+}
+
+static int parent_stream_change(
+        struct parent_stream *t, const struct message_assign *a, struct err *e)
+{
+        const struct message_assign *b = &t->assign;
+        bool on_tls =
+                t->state.state == CAMERA_STREAMING && t->state.protection >= PROTECTION_PINNED;
+        bool same_transport =
+                a->transport == b->transport ||
+                (a->transport == CAMERA_TLS && b->transport == CAMERA_TLS_IF_AVAILABLE && on_tls);
+        bool same_crls = bytes_equal(a->crls_pem, b->crls_pem);
+        bool waits = same_transport && parent_stream_same_camera(a, b) &&
+                     (same_crls || on_tls || a->transport == CAMERA_PLAIN);
+
+        if (a->transport == b->transport && same_crls && parent_stream_same_camera(a, b))
+                return 0; /* a manager that began again says what it said before */
+        int r = parent_stream_take(t, a, e);
+        if (r < 0)
+                return r;
+        t->stale = true;
+        log_info(&t->log, "stream.changed", "now=%d", !waits);
+        if (!waits && parent_stream_has_worker(t))
+                parent_stream_reassign(t);
+        return 0;
+}
+
+unsigned parent_stream_cut(struct parent *p, uint8_t (*keys)[32], size_t n)
+{
+        struct parent_stream *t;
+        unsigned cut = 0;
+        size_t at = 0;
+
+        while ((t = table_next(&p->streams, &at))) {
+                bool hit = false;
+                for (size_t i = 0; i < n; i++)
+                        hit |= memcmp(keys[i], t->state.camera_key, 32) == 0;
+                if (!hit || t->state.protection == PROTECTION_OPEN || !parent_stream_has_worker(t))
+                        continue;
+                log_warn(&t->log, "stream.cut", "why=\"its camera's certificate is revoked\"");
+                parent_stream_reassign(t);
+                cut++;
+        }
+        return cut;
+}
+
+static struct parent_stream *parent_stream_new(struct parent *p, const char *stream)
+{
+        struct parent_stream *t = xcalloc(1, sizeof *t);
+
+        t->parent = p;
+        t->worker = -1;
+        t->last_arrival_us = SEAL_UNKNOWN_US;
+        snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", stream);
+        buf_init(&t->roots, MESSAGE_ROOTS_MAX);
+        buf_init(&t->issuer, MESSAGE_ROOTS_MAX);
+        buf_init(&t->crls, MESSAGE_ROOTS_MAX);
+        return t;
 }
 
 int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e)
@@ -319,26 +436,10 @@ int parent_stream_set(struct parent *p, const struct message_assign *a, struct e
         if (t && t->phase == PARENT_STREAM_ENDING)
                 return err_set(e, ERR_UNAVAILABLE, "%s is being stopped; try again in a moment",
                         a->stream);
-        if (t && parent_stream_same(t, a))
-                return 0; /* a manager that began again says what it said before */
         if (t)
-                return err_set(e, ERR_STATE,
-                        "%s is recorded already, with other settings; remove it first", a->stream);
-        t = xcalloc(1, sizeof *t);
-        t->parent = p;
-        t->worker = -1;
-        t->last_arrival_us = SEAL_UNKNOWN_US;
-        t->assign = *a;
-        snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
-        buf_init(&t->roots, MESSAGE_ROOTS_MAX);
-        buf_init(&t->issuer, MESSAGE_ROOTS_MAX);
-        int r = buf_append(&t->roots, a->roots_pem, e);
-        if (r == 0)
-                r = buf_append(&t->issuer, a->issuer_pem, e);
-        t->assign.roots_pem = buf_bytes(&t->roots);
-        t->assign.issuer_pem = buf_bytes(&t->issuer);
-        if (r == 0)
-                r = parent_stream_parse_url(t, e);
+                return parent_stream_change(t, a, e);
+        t = parent_stream_new(p, a->stream);
+        int r = parent_stream_take(t, a, e);
         if (r < 0) {
                 parent_stream_free(t);
                 return r;
@@ -381,31 +482,36 @@ void parent_stream_remove_all(struct parent *p)
 
 /* What workers say */
 
-static void parent_stream_on_connected(void *owner, int fd, const struct err *why)
+void parent_stream_socket(struct parent_stream *t, const int *fds, unsigned fds_n, uint16_t port)
 {
-        struct parent_stream *t = owner;
+        struct pack p = parent_stream_message(t);
 
-        t->connector = NULL;
-        if (fd < 0) {
-                parent_stream_send_failure(t, MESSAGE_NO_SOCKET, why);
-                return;
-        }
-        parent_stream_message(t);
-        parent_stream_send(t, MESSAGE_SOCKET, &fd, 1);
-        close(fd);
+        if (fds_n == 2)
+                pack_u16(&p, port);
+        parent_stream_send(t, fds_n == 2 ? MESSAGE_DATAGRAMS : MESSAGE_SOCKET, fds, fds_n);
 }
 
+void parent_stream_no_socket(struct parent_stream *t, const struct err *why)
+{
+        parent_stream_send_failure(t, MESSAGE_NO_SOCKET, why);
+}
+
+/* A worker may ask for what its streams need by what it was told. Anything else is not a camera's
+ * fault: the worker is broken, or not its own master. */
 static int parent_stream_connect(struct parent_stream *t, struct unpack *u, struct err *e)
 {
-        struct parent *p = t->parent;
         unsigned kind = unpack_u8(u);
 
-        if (!unpack_complete(u) || kind != CAMERA_SOCKET_MAIN)
+        if (!unpack_complete(u) || kind > CAMERA_SOCKET_DATAGRAMS)
                 return err_set(e, ERR_PROTOCOL, "connect: malformed message");
-        if (!t->connector)
-                t->connector = connector_start(p->loop, t->host, t->port,
-                        (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS),
-                        parent_stream_on_connected, t);
+        if (!(t->told >> kind & 1))
+                return err_set(e, ERR_PROTOCOL,
+                        "connect: %s asks for a socket that its transport and carrier do not need",
+                        t->assign.stream);
+        if (t->stale)
+                parent_stream_reassign(t); /* its camera asks anew, by what is in force now */
+        else if (parent_connect_kinds(&t->assign) >> kind & 1)
+                parent_connect_ask(t->parent->connect, t, (enum camera_socket)kind);
         return 0;
 }
 
@@ -494,7 +600,7 @@ static int parent_stream_on_state(struct parent_worker *w, struct bytes body, st
                 return 0; /* removed meanwhile */
         if (parent_stream_chan(t) != w->chan)
                 return err_set(e, ERR_PROTOCOL, "state: %s is not this worker's", state.stream);
-        bool fresh = state.protection && state.connected_us != t->state.connected_us;
+        bool fresh = state.connected_us && state.connected_us != t->state.connected_us;
         t->state = state;
         if (fresh)
                 parent_status_connected(w->parent, t);

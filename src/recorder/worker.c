@@ -2,6 +2,7 @@
 #include "recorder/worker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/pack.h"
@@ -18,42 +19,59 @@
 #define WORKER_REPORT_MS 2000
 #define WORKER_LINGER_MS 3000
 
-static int worker_make_trust(struct bytes roots_pem, struct bytes issuer_pem,
-        struct tls_client_config **ret, struct err *e)
+static int worker_make_trust(
+        const struct message_assign *a, struct tls_client_config **ret, struct err *e)
 {
         CLEANUP(tls_client_config_freep) struct tls_client_config *trust = NULL;
         struct buf issuer;
 
-        int r = tls_client_config_new(roots_pem, &trust, e);
+        int r = tls_client_config_new(a->roots_pem, &trust, e);
         buf_init(&issuer, X509_CERT_MAX);
-        if (r == 0 && issuer_pem.n)
-                r = x509_pem_parse(issuer_pem, 0, &issuer, e);
-        if (r == 0 && issuer_pem.n)
+        if (r == 0 && a->issuer_pem.n)
+                r = x509_pem_parse(a->issuer_pem, 0, &issuer, e);
+        if (r == 0 && a->issuer_pem.n)
                 r = tls_client_config_only_issuer(trust, buf_bytes(&issuer), e);
         buf_done(&issuer);
+        if (r == 0 && a->crls_pem.n)
+                r = tls_client_config_crls(trust, a->crls_pem, e);
         if (r == 0)
                 *ret = TAKE(trust);
         return r;
 }
 
-int worker_trust(struct worker *w, struct bytes roots_pem, struct bytes issuer_pem,
-        struct tls_client_config **ret, struct err *e)
+int worker_trust_take(
+        struct worker *w, const struct message_assign *a, struct worker_trust **ret, struct err *e)
 {
-        uint8_t hashes[2 * HASH_BYTES];
+        uint8_t hashes[3 * HASH_BYTES];
         char name[2 * sizeof hashes + 1];
 
-        hash_once(roots_pem, hashes);
-        hash_once(issuer_pem, hashes + HASH_BYTES);
+        hash_once(a->roots_pem, hashes);
+        hash_once(a->issuer_pem, hashes + HASH_BYTES);
+        hash_once(a->crls_pem, hashes + 2 * HASH_BYTES);
         str_hex(name, BYTES(hashes, sizeof hashes));
-        struct tls_client_config *known = table_get(&w->trust, name);
+        struct worker_trust *known = table_get(&w->trust, name);
         if (!known) {
-                int r = worker_make_trust(roots_pem, issuer_pem, &known, e);
+                struct tls_client_config *config = NULL;
+                int r = worker_make_trust(a, &config, e);
                 if (r < 0)
                         return r;
+                known = xcalloc(1, sizeof *known);
+                known->config = config;
+                snprintf(known->name, sizeof known->name, "%s", name);
                 table_put(&w->trust, name, known);
         }
+        known->uses++;
         *ret = known;
         return 0;
+}
+
+void worker_trust_drop(struct worker *w, struct worker_trust *t)
+{
+        if (!t || --t->uses)
+                return;
+        table_take(&w->trust, t->name);
+        tls_client_config_free(t->config);
+        free(t);
 }
 
 void worker_forget(struct worker *w, const char *stream)
@@ -84,6 +102,21 @@ static int worker_on_assign(struct worker *w, struct chan_message *m, struct err
                 else
                         table_put(&w->streams, a.stream, t);
         }
+        secret_done(&a.password);
+        return r;
+}
+
+/* The same stream, and another camera or other terms: its footage goes on in the same chain. */
+static int worker_on_reassign(struct worker *w, struct chan_message *m, struct err *e)
+{
+        struct message_assign a;
+
+        int r = message_assign_parse(m->body, &a, e);
+        if (r == 0 && m->fds_n)
+                r = err_set(e, ERR_PROTOCOL, "reassign with a descriptor");
+        struct worker_stream *t = r == 0 ? table_get(&w->streams, a.stream) : NULL;
+        if (t)
+                worker_stream_reassign(t, &a);
         secret_done(&a.password);
         return r;
 }
@@ -186,6 +219,8 @@ static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m,
         (void)c;
         if (m->type == MESSAGE_ASSIGN)
                 return worker_on_assign(w, m, e);
+        if (m->type == MESSAGE_REASSIGN)
+                return worker_on_reassign(w, m, e);
         unpack_string(&u, stream, sizeof stream);
         struct worker_stream *t = table_get(&w->streams, stream);
         if (t && !u.bad)
@@ -238,16 +273,12 @@ static void worker_on_report(void *owner)
 static void worker_free(struct worker *w)
 {
         struct worker_stream *t;
-        struct tls_client_config *trust;
         size_t at = 0;
 
         while ((t = table_next(&w->streams, &at)))
                 worker_stream_free(t);
         table_done(&w->streams);
-        at = 0;
-        while ((trust = table_next(&w->trust, &at)))
-                tls_client_config_free(trust);
-        table_done(&w->trust);
+        table_done(&w->trust); /* each went with the last stream that used it */
         timer_done(&w->report);
         timer_done(&w->linger);
         w->parent = chan_free(w->parent);

@@ -12,16 +12,24 @@
 #include "base/buf.h"
 #include "base/table.h"
 #include "os/chan.h"
+#include "recorder/message.h"
 #include "vault/chunk_pool.h"
 
 struct tls_client_config;
+
+/* What a camera is trusted by, shared by the streams that have the same. */
+struct worker_trust {
+        struct tls_client_config *config;
+        unsigned uses;
+        char name[200]; /* hashes of what it was made from */
+};
 
 struct worker {
         struct loop *loop;
         struct chan *parent; /* NULL once it is gone: the worker is finishing */
         struct chunk_pool *pool;
         struct table streams; /* struct worker_stream by path */
-        struct table trust;   /* struct tls_client_config by hash of the roots */
+        struct table trust;   /* struct worker_trust by name */
         struct timer report, linger;
         struct buf out; /* one message under construction */
 };
@@ -32,8 +40,10 @@ int worker_main(int argc, char **argv);
 /* For worker_stream. The stream is over: takes it out; ends the process when it is finishing and
  * this was the last. */
 void worker_forget(struct worker *w, const char *stream);
-/* One configuration per set of roots, shared by its cameras; lives as long as the worker. */
-int worker_trust(struct worker *w, struct bytes roots_pem, struct bytes issuer_pem,
-        struct tls_client_config **ret, struct err *e) MUST_USE;
+/* Roots, issuer and revocations of the assignment; given back by worker_trust_drop (NULL: nothing),
+ * after the camera that uses it. */
+int worker_trust_take(struct worker *w, const struct message_assign *a, struct worker_trust **ret,
+        struct err *e) MUST_USE;
+void worker_trust_drop(struct worker *w, struct worker_trust *t);
 
 #endif

@@ -18,6 +18,7 @@ struct worker_stream {
         struct log_ctx log;
         char path[HEAD_PATH_MAX];
         struct camera *camera;
+        struct worker_trust *trust;    /* of the camera */
         struct segment_writer *writer; /* NULL between seal channels */
         struct worker_hold hold;       /* for the next writer */
         struct chan *seal;             /* NULL when it broke */
@@ -391,11 +392,9 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
         return segment_writer_push(t->writer, track, unit, e);
 }
 
-static void worker_stream_on_lost(void *owner, struct camera *c, const struct err *why)
+/* What came until now is closed; the next connection begins with a gap. */
+static void worker_stream_disconnected(struct worker_stream *t)
 {
-        struct worker_stream *t = owner;
-
-        (void)c;
         if (t->connected && t->writer && !t->writer_stopping) {
                 segment_writer_end(t->writer);
                 t->gap_cause = SEAL_GAP_CAMERA_LOST;
@@ -405,6 +404,14 @@ static void worker_stream_on_lost(void *owner, struct camera *c, const struct er
         worker_hold_reset(&t->hold);
         t->state.protection = PROTECTION_OPEN;
         t->state.tls_version = 0;
+}
+
+static void worker_stream_on_lost(void *owner, struct camera *c, const struct err *why)
+{
+        struct worker_stream *t = owner;
+
+        (void)c;
+        worker_stream_disconnected(t);
         worker_stream_set_error(t, why);
 }
 
@@ -480,9 +487,11 @@ static int worker_stream_make_camera(
                 .pace_ms = a->pace_ms,
                 .times = { .idle_ms = a->idle_ms, .last_ms = a->backoff_max_ms } };
 
-        int r = worker_trust(t->worker, a->roots_pem, a->issuer_pem, &o.tls, e);
+        int r = worker_trust_take(t->worker, a, &t->trust, e);
         if (r < 0)
                 return r;
+        o.tls = t->trust->config;
+        snprintf(t->source, sizeof t->source, "%.511s", a->url);
         t->camera = camera_new(t->worker->loop, &o, &events, t);
         return 0;
 }
@@ -500,7 +509,6 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
         snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
         snprintf(t->state.stream, sizeof t->state.stream, "%s", a->stream);
         snprintf(t->recorder, sizeof t->recorder, "%s", a->recorder);
-        snprintf(t->source, sizeof t->source, "%.511s", a->url);
         t->fragment_us = (int64_t)a->fragment_ms * 1000;
         t->segment_us = (int64_t)a->segment_s * 1000000;
         int r = worker_stream_copy(&t->seal_cert, a->seal_cert, e);
@@ -521,11 +529,31 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
         return 0;
 }
 
+void worker_stream_reassign(struct worker_stream *t, const struct message_assign *a)
+{
+        struct err e;
+
+        if (t->stopping)
+                return;
+        t->camera = camera_free(t->camera);
+        worker_trust_drop(t->worker, TAKE(t->trust));
+        worker_stream_disconnected(t);
+        if (worker_stream_make_camera(t, a, &e) < 0) {
+                log_error(&t->log, "worker.assign_failed", "err=\"%s\"", e.text);
+                t->state.state = CAMERA_STOPPED;
+                worker_stream_set_error(t, &e);
+                return;
+        }
+        worker_stream_set_error(t, NULL);
+        camera_start(t->camera);
+}
+
 struct worker_stream *worker_stream_free(struct worker_stream *t)
 {
         if (!t)
                 return NULL;
         camera_free(t->camera);
+        worker_trust_drop(t->worker, t->trust);
         segment_writer_free(t->writer);
         chan_free(t->seal);
         liveness_free(t->liveness);

@@ -25,6 +25,9 @@ void worker_stream_stop(struct worker_stream *t);
 /* A new seal channel (taken) after the last one broke, and the gap that lies between. */
 void worker_stream_reseal(
         struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us);
+/* From now on its camera is what a says: the connection ends, another is made; the segment writer
+ * and the seal channel stay. */
+void worker_stream_reassign(struct worker_stream *t, const struct message_assign *a);
 /* Answers of the parent. fd is taken. */
 void worker_stream_socket(struct worker_stream *t, int fd);
 void worker_stream_datagrams(

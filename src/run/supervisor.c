@@ -15,7 +15,7 @@
 #include "recorder/message.h"
 
 #define SUPERVISOR_EXTRA_MAX 4
-#define SUPERVISOR_CHILDREN_MAX (3 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_EXTRA_MAX)
+#define SUPERVISOR_CHILDREN_MAX (4 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
@@ -29,6 +29,7 @@ enum supervisor_kind {
         SUPERVISOR_MANAGER,
         SUPERVISOR_PARENT,
         SUPERVISOR_SEALER,
+        SUPERVISOR_CONNECTOR,
         SUPERVISOR_WORKER,
         SUPERVISOR_EXTRA
 };
@@ -162,6 +163,8 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
                 return supervisor_pair_parent(s, ret_fd, e);
         case SUPERVISOR_SEALER:
                 return supervisor_pair(s, MESSAGE_SEALER, BYTES(NULL, 0), ret_fd, e);
+        case SUPERVISOR_CONNECTOR:
+                return supervisor_pair(s, MESSAGE_CONNECTOR, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_WORKER:
                 return supervisor_pair_worker(s, c->index, ret_fd, e);
         case SUPERVISOR_MANAGER:
@@ -185,7 +188,8 @@ static unsigned supervisor_running(const struct supervisor *s)
 
 static bool supervisor_of_recorder(const struct supervisor_child *c)
 {
-        return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_WORKER;
+        return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
+               c->kind == SUPERVISOR_WORKER;
 }
 
 static unsigned supervisor_recorder_running(const struct supervisor *s)
@@ -280,7 +284,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         unsigned n = 0;
         char index[16];
 
-        static const char *const roles[] = { "manager", "parent", "sealer", "worker" };
+        static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -362,6 +366,7 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
                 supervisor_child(s, SUPERVISOR_MANAGER, "manager");
         supervisor_child(s, SUPERVISOR_PARENT, "parent");
         supervisor_child(s, SUPERVISOR_SEALER, "sealer");
+        supervisor_child(s, SUPERVISOR_CONNECTOR, "connector");
         for (unsigned i = 0; i < s->options.workers; i++) {
                 snprintf(name, sizeof name, "worker.%u", i);
                 supervisor_child(s, SUPERVISOR_WORKER, name)->index = i;

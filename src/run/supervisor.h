@@ -6,14 +6,14 @@
  *
  * Who talks to whom (each line a socket pair, made here):
  *     supervisor - parent                              new channels travel over this one
- *     parent - worker (each), parent - sealer
+ *     parent - worker (each), parent - sealer, parent - connector
  * The parent's link to the manager is a connection to the manager's socket, made here, since the
  * parent may not open one; whenever it ends another is sought. Seal channels (worker - sealer) are
  * made by the parent, one for each stream.
  *
- * When the parent dies, workers and sealer finish and end by themselves, and all begin again; any
- * other process is replaced alone. The lock of the state directory is held by every process, so
- * that a new supervisor waits for the orphans of one that was killed.
+ * When the parent dies, workers, sealer and connector finish and end by themselves, and all begin
+ * again; any other process is replaced alone. The lock of the state directory is held by every
+ * process, so that a new supervisor waits for the orphans of one that was killed.
  */
 #ifndef CUSTOS_RUN_SUPERVISOR_H
 #define CUSTOS_RUN_SUPERVISOR_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a worker that was taken over can send to the sealer and to the parent: first byte chooses
- * the message. What is accepted packs to the same bytes again. */
+/* What a worker or a connector that was taken over can send to the sealer and to the parent, and
+ * what the parent sends to the connector: first byte chooses the message. What is accepted packs to
+ * the same bytes again. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -17,12 +18,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct bytes body = n ? BYTES(data + 1, n - 1) : BYTES(data, 0);
         struct segment_writer_report report;
         struct message_state state;
+        struct message_connect to;
+        struct message_connected made;
+        struct err why;
+        uint32_t id;
         struct seal seal;
         char stream[HEAD_PATH_MAX];
         struct buf out;
 
         buf_init(&out, 1u << 20);
-        switch (n ? data[0] % 3 : 0) {
+        switch (n ? data[0] % 6 : 0) {
         case 0:
                 if (message_seal_request_parse(body, &seal, NULL) == 0)
                         same(message_seal_request_pack(&seal, &out, NULL), &out, body);
@@ -30,6 +35,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         case 1:
                 if (message_written_parse(body, stream, &report, NULL) == 0)
                         same(message_written_pack(stream, &report, &out, NULL), &out, body);
+                break;
+        case 3:
+                if (message_connect_parse(body, &to, NULL) == 0)
+                        same(message_connect_pack(&to, &out, NULL), &out, body);
+                break;
+        case 4:
+                if (message_connected_parse(body, &made, NULL) == 0)
+                        same(message_connected_pack(&made, &out, NULL), &out, body);
+                break;
+        case 5:
+                if (message_not_connected_parse(body, &id, &why, NULL) == 0)
+                        same(message_not_connected_pack(id, &why, &out, NULL), &out, body);
                 break;
         default:
                 if (message_state_parse(body, &state, NULL) == 0)

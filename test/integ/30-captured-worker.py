@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A worker that was taken over gains nothing from the sealer, and what the kernel keeps both from.
+"""A worker that was taken over gains nothing from the sealer or the parent, a connector that was nothing from the parent, and
+what the kernel keeps them from.
 
 Drives the real `custos sealer` over its channels: this program is the recorder's parent on descriptor 3, and a worker on
 the seal channels of two streams. A refusal counts only when nothing was signed: the next honest seal has to carry the
-next sequence and name the seal before it.
+next sequence and name the seal before it. Then the real `custos parent`: this program is its supervisor, its manager, a
+worker and the connector.
 """
-import array
 import os
 import re
 import shutil
-import signal
 import socket
 import struct
 import sys
@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import seals
+from channels import Channel, Gone, Parent, Process, text
 from custos_site import CARS, CUSTOS, RELEASE, Edge, Failure, Site, check, main
 
 HELLO, KEY_STORE, KEY_STORED, STREAM_OPEN, DURABLE = 10, 11, 12, 13, 14
@@ -32,71 +33,16 @@ def now_us():
     return time.time_ns() // 1000
 
 
-def text(s):
-    return struct.pack(">H", len(s)) + s.encode()
-
-
-class Gone(Exception):
-    pass
-
-
-class Channel:
-    """One end of a SOCK_SEQPACKET pair: u16 type, then the body."""
-
-    def __init__(self, end):
-        self.end = end
-        end.settimeout(10)
-
-    def send(self, kind, body=b"", fds=()):
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        try:
-            self.end.sendmsg([struct.pack(">H", kind) + body], ancillary)
-        except (BrokenPipeError, ConnectionResetError):
-            raise Gone from None
-
-    def receive(self):
-        try:
-            data = self.end.recv(1 << 17)
-        except ConnectionResetError:
-            data = self.end.recv(1 << 17)
-        except TimeoutError:
-            raise Failure("no answer from the sealer within 10 s") from None
-        if not data:
-            raise Gone
-        return struct.unpack(">H", data[:2])[0], data[2:]
-
-    def closed(self):
-        """Whether the sealer ends this channel and says nothing more on it."""
-        try:
-            kind, _ = self.receive()
-            raise Failure(f"message {kind} instead of the channel's end")
-        except Gone:
-            return True
-
-
-class Sealer:
+class Sealer(Process):
     def __init__(self, folder, state, program=CUSTOS, user=None):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.state, self.log_path = state, folder / f"sealer-{time.monotonic_ns()}.log"
-        command = [str(program), "sealer", "--state", str(state)]
-        if user:
-            command = ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
-        log = os.open(self.log_path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, log, 1),
-                   (os.POSIX_SPAWN_DUP2, log, 2), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
-        self.pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
-        os.close(log)
-        theirs.close()
-        self.parent = Channel(ours)
+        super().__init__(folder, state, "sealer", program, user)
+        self.parent = self.first
         try:
             kind, body = self.parent.receive()
         except Gone:
             raise Failure(f"the sealer ended at once: {self.log_path.read_text()}") from None
         check(kind == HELLO and body[:4] == struct.pack(">I", 1), f"the sealer's first message is its hello, not {kind}")
         self.epoch = body[4:20]
-
-    def log(self):
-        return self.log_path.read_text()
 
     def open(self, name, last=NOTHING, last_us=seals.UNKNOWN_US):
         """A seal channel for a stream, as the parent makes it; whether the sealer takes it shows on the channel."""
@@ -117,20 +63,6 @@ class Sealer:
         m = struct.unpack(">H", body[2 + n:4 + n])[0]
         self.parent.send(KEY_STORED, body[:4 + n + m])
         return body[8 + n + m:]
-
-    def end(self):
-        """Its channel closes: it ends by itself."""
-        self.parent.end.close()
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                check(status == 0, f"the sealer ended with {status}: {self.log()}")
-                return
-            time.sleep(0.05)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        raise Failure("the sealer did not end with its parent")
 
 
 class Writer:
@@ -366,6 +298,129 @@ def test_the_sealer_is_not_dumpable(folder):
         site.clean()
 
 
+# ---- what the parent gives a worker, and takes from a connector ----
+
+MAIN, FALLBACK, DATAGRAMS = 0, 1, 2
+
+
+def refused_by_parent(parent, stream, *kinds):
+    """Each of these kinds ends the channel of the worker that asks; nothing reaches the connector. A next worker gets the stream."""
+    for kind in kinds:
+        worker = parent.worker()
+        check(worker.assigned() == stream, "the stream goes to the next worker")
+        worker.connect(stream, kind)
+        check(worker.channel.closed(), f"a worker that asks for kind {kind} is cut off")
+        check(parent.connector.quiet(), f"and the connector hears nothing of kind {kind}")
+
+
+def test_a_captured_worker_chooses_no_address(folder):
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        parent.set("tls-main", "rtsps://192.0.2.7:1322/main", "tls", "interleaved")
+        refused_by_parent(parent, "tls-main", FALLBACK, DATAGRAMS, 3, 255)
+        worker = parent.worker()
+        check(worker.assigned() == "tls-main", "assigned")
+        worker.connect("tls-main", MAIN)
+        number, kind, host, port = parent.connector.wanted()
+        check((kind, host, port) == (MAIN, "192.0.2.7", 1322), f"host and port are the inventory's: {host} {port}")
+        worker.connect("tls-main", MAIN)
+        worker.connect("other-main", MAIN)  # not its stream: nothing
+        check(parent.connector.quiet(), "one attempt of a kind at a time, and none for another's stream")
+        with socket.socket() as ours:
+            ours.bind(("127.0.0.1", 0))
+            parent.connector.made(number, [ours.fileno()])
+            got = worker.socket("tls-main")
+            check(got.getsockname() == ours.getsockname(), "the worker has the very socket that the connector made")
+            got.close()
+        worker.say(worker.CONNECT, text("tls-main") + bytes([MAIN]) + text("203.0.113.9") + struct.pack(">H", 80))
+        check(worker.channel.closed(), "a worker that names an address is cut off")
+        check(parent.connector.quiet(), "and no connection is made")
+        parent.end()
+        check("Sanitizer" not in parent.log(), parent.log()[-6000:])
+    finally:
+        site.clean()
+
+
+def test_fallback_and_datagrams_where_they_are_due(folder):
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        parent.set("soft-main", "rtsps://192.0.2.8/main", "tls-if-available", "interleaved")
+        worker = parent.worker()
+        check(worker.assigned() == "soft-main", "assigned")
+        worker.connect("soft-main", FALLBACK)
+        number, kind, host, port = parent.connector.wanted()
+        check((kind, host, port) == (FALLBACK, "192.0.2.8", 554), f"the port of the service without TLS: {host} {port}")
+        parent.connector.failed(number, "not-there")
+        check("not-there" in worker.no_socket("soft-main"), "the reason travels")
+        # The camera turned out to speak TLS: nothing less from now on, and a question that was under way is nobody's fault.
+        parent.set("soft-main", "rtsps://192.0.2.8/main", "tls", "interleaved")
+        check(worker.reassigned() == "soft-main", "it is told")
+        worker.connect("soft-main", FALLBACK)
+        check(parent.connector.quiet(), "no fallback any more")
+        worker.connect("soft-main", MAIN)
+        check(parent.connector.wanted()[1:] == (MAIN, "192.0.2.8", 322), "only the port with TLS")
+        parent.remove("soft-main")
+        check(worker.unassigned() == "soft-main", "removed")
+        worker.released("soft-main")
+
+        parent.set("udp-main", "rtsp://192.0.2.9/main", "plain", "udp")
+        check(worker.assigned() == "udp-main", "assigned")
+        worker.connect("udp-main", DATAGRAMS)
+        number, kind, host, port = parent.connector.wanted()
+        check((kind, host, port) == (DATAGRAMS, "", 0), f"the connector is told no host for datagrams: {host} {port}")
+        pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+        parent.connector.made(number, [s.fileno() for s in pair], 50000)
+        check(worker.datagrams("udp-main") == 50000, "the pair arrives with its port")
+        for s in pair:
+            s.close()
+        worker.connect("udp-main", FALLBACK)
+        check(worker.channel.closed(), "plain has nothing to fall back to")
+        parent.end()
+    finally:
+        site.clean()
+
+
+def test_a_captured_connector(folder):
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        parent.set("cam-main", "rtsps://192.0.2.7/main", "tls", "interleaved")
+        worker = parent.worker()
+        check(worker.assigned() == "cam-main", "assigned")
+        with socket.socket() as s:
+            for attack in (lambda c, n: c.made(n, []), lambda c, n: c.made(n, [s.fileno()] * 2), lambda c, n: c.say(c.CONNECTED, b"\0"),
+                           lambda c, n: c.say(c.NOT_CONNECTED, struct.pack(">IBB", n, 8, 255) + text("x")),
+                           lambda c, n: c.say(53, text("cam-main")), lambda c, n: c.say(100, b"{}")):
+                worker.connect("cam-main", MAIN)
+                number = parent.connector.wanted()[0]
+                attack(parent.connector, number)
+                check(parent.connector.channel.closed(), "a connector that breaks its protocol is cut off")
+                check("connections" in worker.no_socket("cam-main"), "and those who waited are told")
+                parent.attach_connector()
+            worker.connect("cam-main", MAIN)
+            number = parent.connector.wanted()[0]
+            for n in (0, number + 1, 0xffffffff):  # answers to what nobody asked are nobody's
+                parent.connector.made(n, [s.fileno()])
+                parent.connector.failed(n, "x")
+            check(worker.quiet(), "no socket for nothing")
+            parent.connector.made(number, [s.fileno()])
+            worker.socket("cam-main").close()
+            parent.connector.made(number, [s.fileno()])
+            check(worker.quiet(), "and none twice")
+        # What is asked while there is none waits for the next.
+        parent.connector.channel.end.close()
+        time.sleep(0.2)
+        worker.connect("cam-main", MAIN)
+        check(worker.quiet(), "no answer while there is no connector")
+        parent.attach_connector()
+        check(parent.connector.wanted()[1:] == (MAIN, "192.0.2.7", 322), "the next one gets it")
+        parent.end()
+    finally:
+        site.clean()
+
+
 # ---- what the kernel says of the processes of a running system ----
 
 def status_of(pid):
@@ -393,14 +448,14 @@ def confined(site, role, pid):
     check(re.search(r"Max core file size\s+0\s+0", limits), f"{role}: leaves no core file")
 
 
-def test_the_kernel_confines_worker_and_sealer(folder):
+def test_the_kernel_confines_the_processes(folder):
     program = RELEASE if os.access(RELEASE, os.X_OK) else CUSTOS
     with Site(folder, program=program) as site:
         with Edge(folder, {"cam": CARS}, site.camera_certificate("cam"), "--burst", program=program) as edge:
             site.add("cam", edge.url("cam"), edge.user, edge.password_file)
             site.wait_recording("cam-main")
             pids = site.pids()
-            check({"supervisor", "manager", "parent", "sealer", "worker.0"} <= set(pids), f"every process is there: {pids}")
+            check({"supervisor", "manager", "parent", "sealer", "connector", "worker.0"} <= set(pids), f"every process is there: {pids}")
             for role, pid in pids.items():
                 if role != "supervisor":
                     confined(site, role, pid)
@@ -414,7 +469,7 @@ def judge_descriptors(site, pids):
     segment = re.compile(re.escape(str(site.state / "vault")) + r"/cam-main/[\d-]{10}/\d\d/[^/]+\.mp4$")
     segments = 0
     for role, pid in pids.items():
-        if role != "sealer" and not role.startswith("worker"):
+        if role not in ("sealer", "connector") and not role.startswith("worker"):
             continue
         try:
             open_now = descriptors(pid)
@@ -425,7 +480,7 @@ def judge_descriptors(site, pids):
         for fd, what in open_now.items():
             if fd <= 2 or quiet.match(what) or what == lock:
                 continue
-            check(role != "sealer", f"the sealer has no file open, but descriptor {fd} is {what}")
+            check(role.startswith("worker"), f"the {role} has no file open, but descriptor {fd} is {what}")
             check(segment.match(what), f"{role}: descriptor {fd} is none that it was given: {what}")
             segments += 1
     if os.getuid() == 0:

@@ -352,7 +352,7 @@ class Site:
         return processes(str(self.state))
 
     def pids(self):
-        """{"supervisor": pid, "manager": pid, "parent": pid, "sealer": pid, "worker.0": pid, ...} of the living."""
+        """{"supervisor": pid, "manager": pid, "parent": pid, "sealer": pid, "connector": pid, "worker.0": pid, ...} of the living."""
         found = {}
         for pid, argv in self.processes().items():
             role = argv[1] if len(argv) > 1 else ""
@@ -360,7 +360,7 @@ class Site:
                 found["supervisor"] = pid
             elif role == "worker":
                 found[f"worker.{argv[argv.index('--index') + 1]}"] = pid
-            elif role in ("manager", "parent", "sealer"):
+            elif role in ("manager", "parent", "sealer", "connector"):
                 found[role] = pid
         return found
 

@@ -86,6 +86,26 @@ static void test_choices_and_texts(void **state)
         assert_string_equal(settings_text(&s, SETTINGS_SITE_NAME), "north-7");
 }
 
+static void test_networks(void **state)
+{
+        struct settings s;
+        struct err e;
+        char much[SETTINGS_TEXT_ROOM + 8];
+
+        (void)state;
+        settings_defaults(&s);
+        assert_string_equal(settings_text(&s, SETTINGS_CAMERA_NETWORKS), "");
+        assert_int_equal(
+                settings_set(&s, SETTINGS_CAMERA_NETWORKS, "10.0.0.0/8, 2001:db8::/32", &e), 0);
+        assert_int_equal(settings_set(&s, SETTINGS_CAMERA_NETWORKS, "10.0.0.1/8", &e), ERR_INVALID);
+        assert_non_null(strstr(e.text, "camera_networks: 10.0.0.1/8"));
+        memset(much, ' ', sizeof much - 1);
+        much[sizeof much - 1] = '\0';
+        assert_int_equal(settings_set(&s, SETTINGS_CAMERA_NETWORKS, much, &e), ERR_INVALID);
+        assert_string_equal(
+                settings_text(&s, SETTINGS_CAMERA_NETWORKS), "10.0.0.0/8, 2001:db8::/32");
+}
+
 static void test_find(void **state)
 {
         enum settings_key key = SETTINGS_COUNT;
@@ -113,8 +133,8 @@ static void test_find(void **state)
 }
 
 static const char *const names[] = { "name", "workers", "fragment_ms", "segment_s", "pace_ms",
-        "chunk_memory_mb", "connect_timeout_ms", "idle_timeout_ms", "backoff_max_ms", "sync_ms",
-        "level" };
+        "chunk_memory_mb", "connect_timeout_ms", "idle_timeout_ms", "backoff_max_ms",
+        "camera_networks", "udp_port_first", "udp_port_last", "sync_ms", "level" };
 
 /* Every setting is in every text, and no line is wider than a terminal. */
 static void check_print(int (*print)(struct buf *, struct err *), size_t width)
@@ -175,6 +195,7 @@ int main(void)
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_numbers),
                 cmocka_unit_test(test_choices_and_texts),
+                cmocka_unit_test(test_networks),
                 cmocka_unit_test(test_find),
                 cmocka_unit_test(test_prints),
                 cmocka_unit_test(test_markdown_is_a_table),

@@ -49,6 +49,25 @@ static int parse_written(struct bytes b, struct err *e)
         return message_written_parse(b, stream, &m, e);
 }
 
+static int parse_connect(struct bytes b, struct err *e)
+{
+        struct message_connect m;
+        return message_connect_parse(b, &m, e);
+}
+
+static int parse_connected(struct bytes b, struct err *e)
+{
+        struct message_connected m;
+        return message_connected_parse(b, &m, e);
+}
+
+static int parse_not_connected(struct bytes b, struct err *e)
+{
+        uint32_t id;
+        struct err why;
+        return message_not_connected_parse(b, &id, &why, e);
+}
+
 /* Whole: taken. Every shorter one, and one byte more: refused, without reading past the end (the
  * copy is exact). */
 static void only_whole(const struct buf *packed, parse_fn parse)
@@ -116,6 +135,53 @@ static void test_only_whole_messages(void **state)
         buf_done(&out);
 }
 
+static void test_connector_messages(void **state)
+{
+        struct message_connect c = {
+                .id = 7, .kind = CAMERA_SOCKET_FALLBACK, .host = "lobby.test", .port = 80
+        };
+        struct message_connect d;
+        struct message_connected made = { .id = 9, .port = 50000 }, back;
+        struct err why, got, e;
+        struct buf out;
+        uint32_t id;
+
+        (void)state;
+        buf_init(&out, 65536);
+        assert_int_equal(message_connect_pack(&c, &out, NULL), 0);
+        only_whole(&out, parse_connect);
+        assert_int_equal(message_connect_parse(buf_bytes(&out), &d, NULL), 0);
+        assert_int_equal(d.id, 7);
+        assert_int_equal(d.kind, CAMERA_SOCKET_FALLBACK);
+        assert_string_equal(d.host, "lobby.test");
+        assert_int_equal(d.port, 80);
+        out.p[4] = CAMERA_SOCKET_DATAGRAMS + 1; /* a kind that there is not */
+        assert_int_equal(message_connect_parse(buf_bytes(&out), &d, &e), ERR_PROTOCOL);
+        buf_clear(&out);
+        assert_int_equal(message_connected_pack(&made, &out, NULL), 0);
+        only_whole(&out, parse_connected);
+        assert_int_equal(message_connected_parse(buf_bytes(&out), &back, NULL), 0);
+        assert_int_equal(back.id, 9);
+        assert_int_equal(back.port, 50000);
+        buf_clear(&out);
+        err_fault(&why, ERR_DENIED, FAULT_ADDRESS_NOT_ALLOWED, "not there");
+        assert_int_equal(message_not_connected_pack(11, &why, &out, NULL), 0);
+        only_whole(&out, parse_not_connected);
+        assert_int_equal(message_not_connected_parse(buf_bytes(&out), &id, &got, NULL), 0);
+        assert_int_equal(id, 11);
+        assert_int_equal(got.code, ERR_DENIED);
+        assert_int_equal(got.fault, FAULT_ADDRESS_NOT_ALLOWED);
+        assert_string_equal(got.text, "not there");
+        out.p[4] = 0; /* a failure that is none */
+        assert_int_equal(message_not_connected_parse(buf_bytes(&out), &id, &got, &e), ERR_PROTOCOL);
+        out.p[4] = 15; /* a code that there is not */
+        assert_int_equal(message_not_connected_parse(buf_bytes(&out), &id, &got, &e), ERR_PROTOCOL);
+        out.p[4] = 5;
+        out.p[5] = FAULTS;
+        assert_int_equal(message_not_connected_parse(buf_bytes(&out), &id, &got, &e), ERR_PROTOCOL);
+        buf_done(&out);
+}
+
 static void test_assign_round_trip(void **state)
 {
         struct message_assign a = { .stream = "lobby-main",
@@ -131,7 +197,9 @@ static void test_assign_round_trip(void **state)
                 .root_cert = bytes_str("c"),
                 .fragment_ms = 500,
                 .segment_s = 30,
-                .pace_ms = 20, .idle_ms = 7000, .backoff_max_ms = 9000,
+                .pace_ms = 20,
+                .idle_ms = 7000,
+                .backoff_max_ms = 9000,
                 .gap_cause = SEAL_GAP_UNCLEAN_STOP,
                 .gap_from_us = -5 };
         struct message_assign b;
@@ -194,6 +262,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_only_whole_messages),
+                cmocka_unit_test(test_connector_messages),
                 cmocka_unit_test(test_assign_round_trip),
                 cmocka_unit_test(test_seal_request_carries_nothing_of_the_sealer),
         };

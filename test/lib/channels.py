@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The channels between the recorder's processes (src/os/chan.h, src/recorder/message.h), spoken by a test: one process of
+the program at a time, and this program in the place of all others.
+"""
+import array
+import json
+import os
+import signal
+import socket
+import struct
+import time
+from pathlib import Path
+
+from custos_site import CUSTOS, Failure, check
+
+
+def text(s):
+    return struct.pack(">H", len(s)) + s.encode()
+
+
+def field16(b):
+    return struct.pack(">H", len(b)) + b
+
+
+class Gone(Exception):
+    pass
+
+
+class Channel:
+    """One end of a SOCK_SEQPACKET pair: u16 type, then the body."""
+
+    def __init__(self, end):
+        self.end = end
+        end.settimeout(10)
+
+    def send(self, kind, body=b"", fds=()):
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            self.end.sendmsg([struct.pack(">H", kind) + body], ancillary)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Gone from None
+
+    def receive_all(self):
+        """(type, body, descriptors)."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self.end, 1 << 18, 8)
+        except ConnectionResetError:
+            data, fds, _, _ = socket.recv_fds(self.end, 1 << 18, 8)
+        except TimeoutError:
+            raise Failure("no answer from the process within 10 s") from None
+        if not data:
+            raise Gone
+        return struct.unpack(">H", data[:2])[0], data[2:], fds
+
+    def receive(self):
+        kind, body, fds = self.receive_all()
+        for fd in fds:
+            os.close(fd)
+        return kind, body
+
+    def quiet(self, seconds=0.3):
+        """Nothing comes for a while."""
+        self.end.settimeout(seconds)
+        try:
+            return not self.end.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            return True
+        finally:
+            self.end.settimeout(10)
+
+    def closed(self):
+        """Whether the process ends this channel and says nothing more on it."""
+        try:
+            kind, _ = self.receive()
+            raise Failure(f"message {kind} instead of the channel's end")
+        except Gone:
+            return True
+
+
+class Process:
+    """A role of the program with this program on its descriptor 3."""
+
+    def __init__(self, folder, state, role, program=CUSTOS, user=None):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.state, self.role, self.log_path = state, role, Path(folder) / f"{role}-{time.monotonic_ns()}.log"
+        command = [str(program), role, "--state", str(state)]
+        if user:
+            command = ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
+        log = os.open(self.log_path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, log, 1),
+                   (os.POSIX_SPAWN_DUP2, log, 2), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
+        self.pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+        os.close(log)
+        theirs.close()
+        self.first = Channel(ours)
+
+    def log(self):
+        return self.log_path.read_text()
+
+    def end(self):
+        """Its first channel closes: it ends by itself."""
+        self.first.end.close()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                check(status == 0, f"the {self.role} ended with {status}: {self.log()}")
+                return
+            time.sleep(0.05)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        raise Failure(f"the {self.role} did not end with its channel")
+
+
+class Peer:
+    """The far end of a channel that a Parent was given."""
+
+    def __init__(self, parent, kind, body=b""):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.parent, self.channel = parent, Channel(ours)
+        parent.first.send(kind, body, [theirs.fileno()])
+        theirs.close()
+
+    def say(self, kind, body=b"", fds=()):
+        self.channel.send(kind, body, fds)
+
+    def quiet(self):
+        return self.channel.quiet()
+
+
+class Worker(Peer):
+    ASSIGN, UNASSIGN, SOCKET, DATAGRAMS, NO_SOCKET, CONNECT, RELEASED, REASSIGN = 50, 52, 53, 54, 55, 58, 63, 64
+
+    def expect(self, wanted):
+        """(stream, the rest of the body, descriptors) of the next message, which has to be of this type."""
+        kind, body, fds = self.channel.receive_all()
+        check(kind == wanted, f"message {wanted} for the worker, not {kind}")
+        n = struct.unpack(">H", body[:2])[0]
+        return body[2:2 + n].decode(), body[2 + n:], fds
+
+    def assigned(self):
+        stream, _, fds = self.expect(self.ASSIGN)
+        check(len(fds) == 1, "an assignment comes with its seal channel")
+        os.close(fds[0])
+        return stream
+
+    def reassigned(self):
+        stream, _, fds = self.expect(self.REASSIGN)
+        check(not fds, "and no second seal channel")
+        return stream
+
+    def unassigned(self):
+        return self.expect(self.UNASSIGN)[0]
+
+    def released(self, stream):
+        self.say(self.RELEASED, text(stream))
+
+    def connect(self, stream, kind):
+        self.say(self.CONNECT, text(stream) + bytes([kind]))
+
+    def socket(self, stream):
+        whose, rest, fds = self.expect(self.SOCKET)
+        check((whose, rest, len(fds)) == (stream, b"", 1), f"one socket for {stream}: {whose} {rest} {fds}")
+        return socket.socket(fileno=fds[0])
+
+    def datagrams(self, stream):
+        whose, rest, fds = self.expect(self.DATAGRAMS)
+        check((whose, len(rest), len(fds)) == (stream, 2, 2), f"a pair for {stream}: {whose} {rest} {fds}")
+        for fd in fds:
+            os.close(fd)
+        return struct.unpack(">H", rest)[0]
+
+    def no_socket(self, stream):
+        whose, rest, _ = self.expect(self.NO_SOCKET)
+        check(whose == stream, f"for {stream}, not {whose}")
+        return rest[4:].decode()
+
+
+class Connector(Peer):
+    CONNECT_TO, CANCEL, CONNECTED, NOT_CONNECTED = 80, 81, 82, 83
+
+    def wanted(self):
+        """(number, kind, host, port) of the next attempt."""
+        while True:
+            kind, body = self.channel.receive()
+            if kind != self.CANCEL:
+                break
+        check(kind == self.CONNECT_TO, f"a message to connect, not {kind}")
+        number, what, n = struct.unpack(">IBH", body[:7])
+        check(len(body) == 9 + n, f"host and port and nothing else: {body}")
+        return number, what, body[7:7 + n].decode(), struct.unpack(">H", body[7 + n:])[0]
+
+    def made(self, number, fds, port=0):
+        self.say(self.CONNECTED, struct.pack(">IH", number, port), fds)
+
+    def failed(self, number, why):
+        self.say(self.NOT_CONNECTED, struct.pack(">IBB", number, 8, 0) + text(why))
+
+
+class Parent(Process):
+    """The recorder's parent; this program is its supervisor, manager and sealer (which signs nothing), and what worker() and
+    connector are used for."""
+
+    WORKER, SEALER, MANAGER, CONNECTOR, HELLO, LINK = 1, 2, 3, 6, 10, 100
+
+    def __init__(self, folder, site, program=CUSTOS):
+        super().__init__(folder, site.state, "parent", program)
+        self.root = (site.state / "site/root.crt").read_text()
+        self.workers, self.requests = 0, 0
+        self.attach_connector()
+        self.manager = Peer(self, self.MANAGER)
+        self.sealer = Peer(self, self.SEALER)
+        self.sealer.say(self.HELLO, struct.pack(">I", 1) + os.urandom(16) + field16(b"c") * 3)
+
+    def attach_connector(self):
+        self.connector = Connector(self, self.CONNECTOR)
+
+    def worker(self):
+        worker = Worker(self, self.WORKER, struct.pack(">I", self.workers))
+        self.workers += 1
+        return worker
+
+    def ask(self, kind, body):
+        """A request of the manager; its answer's body."""
+        self.requests += 1
+        message = {"v": 1, "id": self.requests, "type": kind, "body": body}
+        self.manager.say(self.LINK, json.dumps(message).encode())
+        while True:
+            answer = json.loads(self.manager.channel.receive()[1])
+            if answer.get("id") == self.requests:
+                check(answer["type"] == "answer", f"{kind} is taken: {answer}")
+                return answer["body"]
+
+    def set(self, stream, url, transport, carrier, **more):
+        return self.ask("stream.set", {"stream": stream, "url": url, "transport": transport, "carrier": carrier,
+                                       "roots": self.root, **more})
+
+    def remove(self, stream):
+        return self.ask("stream.remove", {"stream": stream})
