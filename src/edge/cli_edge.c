@@ -20,10 +20,12 @@
 static const char edge_help[] =
         "Usage: custos edge --listen ADDRESS:PORT --cert FILE --key FILE --stream NAME=FILE "
         "[options]\n"
+        "       custos edge --faults\n"
         "       custos edge check-stamps [--json] FILE...\n"
         "\n"
         "Serves media files (MP4 with H.264 or H.265, and AAC) as cameras over RTSPS, round and "
-        "round.\n"
+        "round;\n"
+        "at the same port also tunnelled in HTTPS.\n"
         "\n"
         "  --listen ADDRESS:PORT  numeric; port 0 takes a free one\n"
         "  --cert FILE            certificate chain, PEM, its own first\n"
@@ -36,7 +38,13 @@ static const char edge_help[] =
         "  --burst                a new client gets the current group of pictures at once\n"
         "  --record-per-packet    one TLS record for each RTP packet, as many cameras send\n"
         "  --port-file FILE       writes the port's number there when ready\n"
-        "  --plain-loopback-test  without TLS, on loopback addresses only, for tests\n"
+        "  --plain-loopback-test  without TLS, on loopback addresses only, for tests; also over "
+        "UDP\n"
+        "  --fault FAULT          does it wrong on purpose, to try a recorder against a bad "
+        "camera;\n"
+        "                         [STREAM=]NAME[:PARAMETER][@TIME], may be given several times;\n"
+        "                         TIME since PLAY, as 2s or 0.5s, or the number of a frame\n"
+        "  --faults               lists the faults and ends\n"
         "\n"
         "check-stamps counts the stamped frames of recordings: missing, doubled, out of order.\n"
         "Exit codes: 0 ended as asked, 1 could not start, 64 usage; of check-stamps 0 none missing,\n"
@@ -55,6 +63,8 @@ enum {
         OPT_PER_PACKET,
         OPT_PORT_FILE,
         OPT_PLAIN,
+        OPT_FAULT,
+        OPT_FAULTS,
         OPT_JSON,
         OPT_HELP
 };
@@ -83,6 +93,25 @@ static const char *add_stream(struct edge_options *o, const char *text)
         s->file = equals + 1;
         o->streams_n++;
         return NULL;
+}
+
+static int list_faults(void)
+{
+        for (unsigned i = 0; i < FAULT_PLAN_KINDS; i++)
+                printf("%-33s  %s\n", fault_plan_usage((enum fault_plan_kind)i),
+                        fault_plan_help((enum fault_plan_kind)i));
+        return 0;
+}
+
+/* Says what is wrong by itself. */
+static int add_fault(struct edge_options *o, const char *text)
+{
+        struct err e;
+
+        if (fault_plan_add(&o->faults, text, &e) >= 0)
+                return 0;
+        fprintf(stderr, "custos edge: --fault %s: %s\nTry: custos edge --faults\n", text, e.text);
+        return EXIT_USAGE;
 }
 
 static const char *take_option(struct edge_options *o, int option, const char *value)
@@ -258,6 +287,8 @@ int cli_edge(int argc, char **argv)
                 { "record-per-packet", no_argument, NULL, OPT_PER_PACKET },
                 { "port-file", required_argument, NULL, OPT_PORT_FILE },
                 { "plain-loopback-test", no_argument, NULL, OPT_PLAIN },
+                { "fault", required_argument, NULL, OPT_FAULT },
+                { "faults", no_argument, NULL, OPT_FAULTS },
                 { "help", no_argument, NULL, OPT_HELP }, { 0 } };
         struct edge_options o = { 0 };
         const char *fault;
@@ -270,6 +301,13 @@ int cli_edge(int argc, char **argv)
         while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
                 if (option == OPT_HELP || option == 'h')
                         return fputs(edge_help, stdout) < 0;
+                if (option == OPT_FAULTS)
+                        return list_faults();
+                if (option == OPT_FAULT) {
+                        if (add_fault(&o, optarg) != 0)
+                                return EXIT_USAGE;
+                        continue;
+                }
                 fault = take_option(&o, option, optarg);
                 if (fault)
                         return usage(fault);

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/tls.h"
+#include "edge/edge_client.h"
+#include "edge/fault_tweak.h"
 #include "edge/feed.h"
 #include "net/rtsp_server.h"
 #include "os/clock.h"
@@ -20,21 +22,16 @@
 #define PASSWORD_MAX (SECRET_MAX + 2)
 #define REPORT_BYTES_MAX 512
 
-struct edge_client {
-        struct rtsp_peer *peer; /* borrowed from the server */
-        struct edge_camera *camera;
-        struct edge_client *next;
-        bool started; /* the first unit went out */
-        bool over;    /* takes no more; on_stop follows */
-};
-
 struct edge_camera {
         char name[EDGE_NAME_ROOM];
         struct edge_source *source;
-        struct edge_client *clients;
+        struct edge_client *clients; /* that play it */
+        struct rtsp_tweak tweak;
+        bool tweaked;
 };
 
 struct edge_source {
+        const struct edge_stream *stream; /* borrowed from the options */
         struct feed *feed;
         struct edge_camera *cameras;
         unsigned cameras_n;
@@ -48,6 +45,7 @@ struct edge {
         struct tls_server_config *tls;
         struct secret password;
         struct rtsp_server *server;
+        struct edge_client *known; /* all, by next_known; owned */
         struct edge_source sources[EDGE_STREAMS_MAX];
         unsigned sources_n;
         struct timer pace;
@@ -64,26 +62,53 @@ static struct edge_camera *find_camera(struct edge *g, const char *path)
         return NULL;
 }
 
-static int describe(
-        void *owner, const char *path, struct buf *sdp, unsigned *ret_tracks, struct err *e)
+static int describe(void *owner, struct rtsp_peer *p, const char *path, struct buf *sdp,
+        unsigned *ret_tracks, struct err *e)
 {
+        const struct edge *g = owner;
         const struct edge_camera *cam = find_camera(owner, path);
         int r = 0;
 
+        (void)p;
         if (!cam)
                 return err_set(e, ERR_NOT_FOUND, "no camera is called %s", path);
         if (sdp)
                 r = feed_describe(cam->source->feed, cam->name, sdp, e);
+        if (sdp && r >= 0 && cam->tweaked)
+                r = fault_tweak_sdp(&g->o->faults, cam->source->stream->name, cam->name, sdp, e);
         if (r >= 0)
                 *ret_tracks = feed_tracks(cam->source->feed);
         return r;
 }
 
-static int play(void *owner, const char *path,
+static const struct rtsp_tweak *tweak(void *owner, const char *path)
+{
+        const struct edge_camera *cam = find_camera(owner, path);
+
+        return cam && cam->tweaked ? &cam->tweak : NULL;
+}
+
+static struct edge_client *client_of(struct edge *g, struct rtsp_peer *p)
+{
+        struct edge_client *c = *rtsp_peer_slot(p);
+
+        if (!c) {
+                c = edge_client_new(p);
+                c->record_per_packet = g->o->record_per_packet;
+                c->next_known = g->known;
+                g->known = c;
+                *rtsp_peer_slot(p) = c;
+        }
+        return c;
+}
+
+static int play(void *owner, struct rtsp_peer *p, const char *path,
         struct rtsp_dialog_start ret[static RTSP_DIALOG_TRACKS_MAX], struct err *e)
 {
-        struct edge_camera *cam = find_camera(owner, path);
+        struct edge *g = owner;
+        struct edge_camera *cam = find_camera(g, path);
         struct feed_start start[TIMELINE_TRACKS_MAX];
+        struct edge_client *c = client_of(g, p);
         size_t kept = 0;
 
         if (!cam)
@@ -93,57 +118,77 @@ static int play(void *owner, const char *path,
                 feed_gop_start(cam->source->feed, start);
         else
                 feed_next_start(cam->source->feed, start);
+        c->faults = fault_media_free(c->faults);
+        if (cam->tweaked)
+                c->faults = fault_media_new(&g->o->faults, cam->source->stream->name, cam->name);
+        if (c->faults)
+                fault_media_begin(c->faults, cam->source->feed, start, clock_boot_us());
         for (unsigned i = 0; i < feed_tracks(cam->source->feed); i++)
                 ret[i] = (struct rtsp_dialog_start){ start[i].sequence, start[i].timestamp };
         return 0;
 }
 
-static void client_write(struct edge *g, struct edge_client *c, struct bytes b)
+static void link_to(struct edge_client *c, struct edge_camera *cam)
 {
-        struct err e;
-
-        if (c->over || rtsp_peer_write(c->peer, b, &e) >= 0)
-                return;
-        c->over = true;
-        log_warn(&g->log, "client.cut", "cam=%s client=%s err=\"%s\"", c->camera->name,
-                rtsp_peer_address(c->peer), e.text);
+        c->camera = cam;
+        c->next = cam->clients;
+        cam->clients = c;
+        c->started = false;
 }
 
-/* The camera's name is in the frame already. */
-static void send_frame(struct edge *g, struct edge_client *c, struct feed_frame *frame)
+static void unlink_from(struct edge_client *c)
 {
-        const struct rtsp_dialog_track *track = rtsp_peer_track(c->peer, frame->track);
-        const struct bytes all = buf_bytes(&frame->bytes);
+        struct edge_client **at;
 
-        if (!track)
-                return;
-        feed_frame_channel(frame, track->channel);
-        if (!g->o->record_per_packet) {
-                client_write(g, c, all);
-                return;
-        }
-        rtsp_peer_hold(c->peer, true);
-        for (size_t i = 0; i < frame->packets_n; i++) {
-                const size_t to = i + 1 < frame->packets_n ? frame->packet_at[i + 1] : all.n;
+        for (at = &c->camera->clients; *at != c; at = &(*at)->next)
+                ;
+        *at = c->next;
+}
 
-                client_write(g, c, bytes_sub(all, frame->packet_at[i], to - frame->packet_at[i]));
-        }
-        rtsp_peer_hold(c->peer, false);
+static void log_cut(const struct edge *g, struct edge_client *c)
+{
+        if (c->cut.code == 0)
+                return;
+        log_warn(&g->log, "client.cut", "cam=%s client=%s err=\"%s\"", c->camera->name,
+                rtsp_peer_address(c->peer), c->cut.text);
+        c->cut.code = 0;
+}
+
+/* Whether the client gets the unit that comes next. A fault may move it to another camera. */
+static bool is_served(struct edge *g, struct edge_client *c, int64_t now_us)
+{
+        bool moves = false;
+        struct edge_camera *to;
+
+        if (edge_client_is_served(c, now_us, &moves))
+                return true;
+        if (!moves)
+                return false;
+        to = find_camera(g, fault_media_other_stream(c->faults));
+        fault_media_switch(c->faults, to->source->feed);
+        unlink_from(c);
+        link_to(c, to);
+        return false;
 }
 
 static void send_to_all(struct edge *g, struct edge_source *src, struct feed_frame *frame)
 {
         const bool start = feed_is_start(src->feed, frame);
+        const int64_t now_us = clock_boot_us();
 
         for (unsigned i = 0; i < src->cameras_n; i++) {
                 struct edge_camera *cam = &src->cameras[i];
 
                 if (cam->clients)
                         feed_frame_name(src->feed, frame, cam->name);
-                for (struct edge_client *c = cam->clients; c; c = c->next) {
+                for (struct edge_client *c = cam->clients, *next; c; c = next) {
+                        next = c->next;
+                        if (!is_served(g, c, now_us))
+                                continue;
                         c->started |= start;
                         if (c->started)
-                                send_frame(g, c, frame);
+                                edge_client_frame(c, frame, now_us);
+                        log_cut(g, c);
                 }
         }
 }
@@ -151,13 +196,10 @@ static void send_to_all(struct edge *g, struct edge_source *src, struct feed_fra
 static void send_report(
         struct edge *g, struct edge_client *c, unsigned track, int64_t boot_us, int64_t wall_us)
 {
-        const struct rtsp_dialog_track *chosen = rtsp_peer_track(c->peer, track);
-        uint8_t head[RTSP_FRAME_HEAD] = { 0 };
+        const uint8_t head[RTSP_FRAME_HEAD] = { 0 };
         struct err e;
         int r;
 
-        if (!chosen)
-                return;
         buf_clear(&g->report);
         r = buf_append(&g->report, BYTES(head, sizeof head), &e);
         if (r >= 0)
@@ -167,9 +209,8 @@ static void send_report(
                 log_error(&g->log, "edge.report", "cam=%s err=\"%s\"", c->camera->name, e.text);
                 return;
         }
-        rtsp_frame_head(
-                g->report.p, chosen->rtcp_channel, (uint16_t)(g->report.n - RTSP_FRAME_HEAD));
-        client_write(g, c, buf_bytes(&g->report));
+        edge_client_report(c, track, &g->report, boot_us);
+        log_cut(g, c);
 }
 
 static void send_reports(struct edge *g, struct edge_client *c)
@@ -180,38 +221,45 @@ static void send_reports(struct edge *g, struct edge_client *c)
                 send_report(g, c, i, boot_us, wall_us);
 }
 
+static const char *carrier_name(const struct rtsp_peer *p)
+{
+        for (unsigned i = 0; i < RTSP_DIALOG_TRACKS_MAX; i++)
+                if (rtsp_peer_track(p, i) && rtsp_peer_track(p, i)->datagrams)
+                        return "datagrams";
+        return rtsp_peer_is_tunnelled(p) ? "tunnel" : "interleaved";
+}
+
 static void on_play(void *owner, struct rtsp_peer *p)
 {
         struct edge *g = owner;
         struct edge_camera *cam = find_camera(g, rtsp_peer_path(p));
-        struct edge_client *c = xcalloc(1, sizeof *c);
+        struct edge_client *c = client_of(g, p);
+        const int64_t now_us = clock_boot_us();
         struct feed_frame *kept;
         size_t kept_n;
 
-        *c = (struct edge_client){ .peer = p, .camera = cam, .next = cam->clients };
-        cam->clients = c;
-        *rtsp_peer_slot(p) = c;
-        log_info(&g->log, "client.play", "cam=%s client=%s", cam->name, rtsp_peer_address(p));
+        link_to(c, cam);
+        c->playing = true;
+        c->stalled = false;
+        log_info(&g->log, "client.play", "cam=%s client=%s carrier=%s", cam->name,
+                rtsp_peer_address(p), carrier_name(p));
         send_reports(g, c);
         kept = feed_gop(cam->source->feed, &kept_n);
         for (size_t i = 0; i < kept_n; i++) {
                 c->started = true;
                 feed_frame_name(cam->source->feed, &kept[i], cam->name);
-                send_frame(g, c, &kept[i]);
+                edge_client_frame(c, &kept[i], now_us);
         }
+        log_cut(g, c);
 }
 
 static void on_stop(void *owner, struct rtsp_peer *p)
 {
         struct edge_client *c = *rtsp_peer_slot(p);
-        struct edge_client **at;
 
         (void)owner;
-        for (at = &c->camera->clients; *at != c; at = &(*at)->next)
-                ;
-        *at = c->next;
-        *rtsp_peer_slot(p) = NULL;
-        free(c);
+        unlink_from(c);
+        c->playing = false;
 }
 
 static void on_refused(void *owner, struct rtsp_peer *p, const struct err *why)
@@ -224,9 +272,16 @@ static void on_refused(void *owner, struct rtsp_peer *p, const struct err *why)
 
 static void on_end(void *owner, struct rtsp_peer *p, const struct err *why)
 {
-        const struct edge *g = owner;
+        struct edge *g = owner;
+        struct edge_client *c = *rtsp_peer_slot(p), **at;
 
         log_info(&g->log, "client.end", "client=%s err=\"%s\"", rtsp_peer_address(p), why->text);
+        if (!c)
+                return;
+        for (at = &g->known; *at != c; at = &(*at)->next_known)
+                ;
+        *at = c->next_known;
+        edge_client_free(c);
 }
 
 static void pull_due(struct edge *g, struct edge_source *src)
@@ -293,6 +348,7 @@ static int add_source(struct edge *g, const struct edge_stream *stream, struct e
         if (r < 0)
                 return err_wrap(e, r, "stream %s", stream->name);
         g->sources_n++;
+        src->stream = stream;
         src->cameras_n = g->o->count ? g->o->count : 1;
         src->cameras = xcalloc(src->cameras_n, sizeof *src->cameras);
         for (unsigned i = 0; i < src->cameras_n; i++) {
@@ -307,6 +363,38 @@ static int add_source(struct edge *g, const struct edge_stream *stream, struct e
                                 "stream %s: %s is not a name or is used twice", stream->name, name);
                 memcpy(src->cameras[i].name, name, strlen(name) + 1);
                 src->cameras[i].source = src;
+                src->cameras[i].tweaked =
+                        fault_tweak_make(&g->o->faults, stream->name, name, &src->cameras[i].tweak);
+        }
+        return 0;
+}
+
+/* A fault must name a stream that there is; one that goes on with another stream, one of the same
+ * codec. */
+static int check_fault(struct edge *g, const struct fault_plan_fault *f, struct err *e)
+{
+        const struct edge_camera *to = find_camera(g, f->text);
+        bool named = !f->stream[0];
+
+        for (unsigned i = 0; i < g->sources_n; i++)
+                named |= strcmp(g->sources[i].stream->name, f->stream) == 0;
+        if (!named && !find_camera(g, f->stream))
+                return err_set(e, ERR_INVALID, "there is no stream %s", f->stream);
+        if (f->kind != FAULT_PLAN_CHANGED_PARAMETERS)
+                return 0;
+        if (!to)
+                return err_set(e, ERR_INVALID, "there is no stream %s", f->text);
+        for (unsigned i = 0; i < g->sources_n; i++) {
+                const struct edge_source *src = &g->sources[i];
+
+                if (fault_plan_find(
+                            &g->o->faults, src->stream->name, src->cameras[0].name, f->kind) == f &&
+                        (feed_tracks(src->feed) != feed_tracks(to->source->feed) ||
+                                feed_config(src->feed, 0)->codec !=
+                                        feed_config(to->source->feed, 0)->codec))
+                        return err_set(e, ERR_INVALID,
+                                "streams %s and %s have not the same codec and tracks",
+                                src->stream->name, f->text);
         }
         return 0;
 }
@@ -373,6 +461,11 @@ static int open_all(struct edge *g, struct err *e)
                 r = read_password(g, e);
         for (unsigned i = 0; r >= 0 && i < g->o->streams_n; i++)
                 r = add_source(g, &g->o->streams[i], e);
+        for (unsigned i = 0; r >= 0 && i < g->o->faults.n; i++) {
+                r = check_fault(g, &g->o->faults.faults[i], e);
+                if (r < 0)
+                        err_wrap(e, r, "--fault %s", fault_plan_name(g->o->faults.faults[i].kind));
+        }
         return r;
 }
 
@@ -380,6 +473,7 @@ static int listen_up(struct edge *g, struct err *e)
 {
         static const struct rtsp_peer_events events = { .describe = describe,
                 .play = play,
+                .tweak = tweak,
                 .on_play = on_play,
                 .on_stop = on_stop,
                 .on_refused = on_refused,
@@ -387,6 +481,7 @@ static int listen_up(struct edge *g, struct err *e)
         const struct rtsp_server_options so = { .tls = g->tls,
                 .user = g->o->user,
                 .password = &g->password,
+                .datagrams = g->o->plain_loopback_test,
                 .events = &events,
                 .owner = g };
         uint16_t port;
@@ -401,6 +496,9 @@ static int listen_up(struct edge *g, struct err *e)
         if (!g->o->user)
                 log_warn(&g->log, "edge.open",
                         "text=\"nobody is asked for a password: give --user and --password-file\"");
+        if (g->o->faults.n)
+                log_warn(&g->log, "edge.faults", "faults=%u text=\"a bad camera, on purpose\"",
+                        g->o->faults.n);
         if (!g->tls)
                 log_warn(
                         &g->log, "edge.plain", "text=\"without TLS, on loopback, for tests only\"");
@@ -437,14 +535,13 @@ static void done(struct edge *g)
 {
         timer_done(&g->pace);
         g->server = rtsp_server_free(g->server);
-        for (unsigned i = 0; i < g->sources_n; i++) {
-                for (unsigned k = 0; k < g->sources[i].cameras_n; k++)
-                        while (g->sources[i].cameras[k].clients) {
-                                struct edge_client *c = g->sources[i].cameras[k].clients;
+        while (g->known) {
+                struct edge_client *c = g->known;
 
-                                g->sources[i].cameras[k].clients = c->next;
-                                free(c);
-                        }
+                g->known = c->next_known;
+                edge_client_free(c);
+        }
+        for (unsigned i = 0; i < g->sources_n; i++) {
                 free(g->sources[i].cameras);
                 feed_free(g->sources[i].feed);
         }

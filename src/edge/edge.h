@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The secure camera role: serves media files, round and round in real time, as cameras over RTSPS.
- * One process, one loop, one timer for the pace. Many cameras can share one file: its packets are
- * then made once for all of them.
+ * The secure camera role: serves media files, round and round in real time, as cameras over RTSPS,
+ * also tunnelled in HTTPS at the same port. One process, one loop, one timer for the pace. Many
+ * cameras can share one file: its packets are then made once for all of them. Faults on demand make
+ * it a bad camera, for trying a recorder.
  *
  * A client that does not read is cut off when 8 MB wait for it. Without TLS only loopback addresses
  * are served, on explicit request, for tests. Holds nothing of a site but its own key, which it
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "edge/fault_plan.h"
 
 #define EDGE_STREAMS_MAX 64
 #define EDGE_CAMERAS_MAX 4096
@@ -36,6 +38,7 @@ struct edge_options {                     /* all borrowed */
         unsigned streams_n;
         unsigned count; /* cameras of each stream; 0: one, without a number behind its name */
         bool stamp, burst, record_per_packet, plain_loopback_test;
+        struct fault_plan faults; /* to be done wrong on purpose */
 };
 
 int edge_run(const struct edge_options *o, struct err *e) MUST_USE;

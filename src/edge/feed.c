@@ -143,6 +143,11 @@ unsigned feed_tracks(const struct feed *f)
         return f->tracks_n;
 }
 
+const struct media_config *feed_config(const struct feed *f, unsigned track)
+{
+        return &f->tracks[track].clip->config;
+}
+
 void feed_begin(struct feed *f, int64_t boot_us)
 {
         f->begin_us = boot_us;
@@ -415,6 +420,15 @@ void feed_frame_channel(struct feed_frame *frame, uint8_t channel)
                 return;
         for (size_t i = 0; i < frame->packets_n; i++)
                 frame->bytes.p[frame->packet_at[i] + 1] = channel;
+}
+
+struct bytes feed_frame_packet(const struct feed_frame *frame, size_t i)
+{
+        const struct bytes all = buf_bytes(&frame->bytes);
+        const size_t from = frame->packet_at[i] + RTSP_FRAME_HEAD;
+        const size_t to = i + 1 < frame->packets_n ? frame->packet_at[i + 1] : all.n;
+
+        return bytes_sub(all, from, to - from);
 }
 
 int feed_report(const struct feed *f, unsigned track, int64_t boot_us, int64_t wall_us,

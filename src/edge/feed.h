@@ -59,6 +59,7 @@ int feed_new(
         struct clip *clip, const struct feed_options *o, struct feed **ret, struct err *e) MUST_USE;
 struct feed *feed_free(struct feed *f);
 unsigned feed_tracks(const struct feed *f);
+const struct media_config *feed_config(const struct feed *f, unsigned track);
 /* The first round begins at this boot time. */
 void feed_begin(struct feed *f, int64_t boot_us);
 /* Boot time at which the next unit is due. */
@@ -81,6 +82,8 @@ void feed_gop_start(const struct feed *f, struct feed_start ret[static TIMELINE_
 /* Write what differs over a unit. */
 void feed_frame_name(const struct feed *f, struct feed_frame *frame, const char *camera);
 void feed_frame_channel(struct feed_frame *frame, uint8_t channel);
+/* Its packets, without the four bytes of interleaving. */
+struct bytes feed_frame_packet(const struct feed_frame *frame, size_t i);
 
 /* A sender report of a track for this moment, without its four bytes in front. */
 int feed_report(const struct feed *f, unsigned track, int64_t boot_us, int64_t wall_us,

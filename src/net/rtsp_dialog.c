@@ -10,6 +10,8 @@
 #define SERVER "Custos"
 #define TRACK "track"
 #define LINES_MAX 8
+#define OTHER_CHANNELS 20 /* a tweak's, from those that were asked for */
+#define TWEAKED_PORT 6970 /* where a tweak claims to send from, without sockets */
 #define CHALLENGE_ROOM 768
 #define INFO_ROOM (RTSP_DIALOG_TRACKS_MAX * (URL_MAX + 64))
 
@@ -20,6 +22,7 @@ struct exchange {
         const char *new_session;
         struct buf *out;
         struct err *why;
+        const struct rtsp_tweak *tweak; /* NULL: honest */
         char uri[URL_MAX];
         char path[RTSP_DIALOG_PATH_ROOM];
         int track; /* named by the URI; negative: none, the whole presentation */
@@ -57,8 +60,9 @@ static int respond(struct exchange *x, unsigned status, struct bytes body)
         int r;
 
         add_line(x, "Server", SERVER);
-        r = rtsp_format_response(
-                x->out, status, x->m->has_cseq ? x->m->cseq : 0, x->lines, x->lines_n, body, &e);
+        r = rtsp_format_response(x->out, status,
+                (x->m->has_cseq ? x->m->cseq : 0) + (x->tweak && x->tweak->wrong_cseq), x->lines,
+                x->lines_n, body, &e);
         if (r < 0 && x->why)
                 *x->why = e;
         return r < 0 ? r : RTSP_DIALOG_GO_ON;
@@ -87,6 +91,33 @@ static int challenge(struct exchange *x, bool stale)
         return respond(x, 401, BYTES(NULL, 0));
 }
 
+static int tweaked_challenge(struct exchange *x, bool answered)
+{
+        char text[RTSP_TWEAK_CHALLENGES_MAX][RTSP_TWEAK_CHALLENGE_ROOM];
+        const int n = rtsp_tweak_challenge(x->tweak, &x->d->digest, answered, text, x->why);
+
+        for (int i = 0; i < n; i++)
+                add_line(x, "WWW-Authenticate", text[i]);
+        return n < 0 ? n : respond(x, 401, BYTES(NULL, 0));
+}
+
+/* As authenticate, wrong on purpose. */
+static bool tweaked_authenticate(struct exchange *x, struct bytes given, int *ret)
+{
+        const enum rtsp_tweak_auth auth = x->tweak->auth;
+        bool stale, fits = false;
+        struct err e = { 0 };
+
+        if (auth == RTSP_TWEAK_AUTH_BASIC)
+                fits = rtsp_tweak_basic_fits(given, x->d->user, x->d->password);
+        else if (auth != RTSP_TWEAK_AUTH_DOWNGRADE && auth != RTSP_TWEAK_AUTH_STALE_LOOP && given.p)
+                fits = digest_server_check(&x->d->digest, given, x->m->method, x->m->uri,
+                               x->d->user, x->d->password, &stale, &e) >= 0;
+        if (!fits)
+                *ret = tweaked_challenge(x, given.p != NULL);
+        return fits;
+}
+
 /* True when the request may go on; else *ret is what the exchange comes to. */
 static bool authenticate(struct exchange *x, int *ret)
 {
@@ -96,6 +127,8 @@ static bool authenticate(struct exchange *x, int *ret)
 
         if (!x->d->user)
                 return true;
+        if (x->tweak && x->tweak->auth)
+                return tweaked_authenticate(x, given, ret);
         if (!given.p) {
                 *ret = challenge(x, false);
                 return false;
@@ -166,45 +199,69 @@ static int on_describe(struct exchange *x)
                 return refuse(x, 406, ERR_INVALID, "only application/sdp is spoken");
         if (x->track >= 0)
                 return refuse(x, 404, ERR_NOT_FOUND, "a track is not described by itself");
-        buf_init(&sdp, RTSP_BODY_MAX);
+        buf_init(&sdp, x->tweak ? RTSP_TWEAK_BODY_MAX : RTSP_BODY_MAX);
         r = x->d->describe(x->d->owner, x->path, &sdp, &tracks, x->why);
         if (r < 0) {
                 buf_done(&sdp);
                 return refuse(x, r == ERR_NOT_FOUND ? 404 : 503, r, "no stream is called that");
         }
         snprintf(base, sizeof base, "%s%s", x->uri, x->uri[strlen(x->uri) - 1] == '/' ? "" : "/");
-        add_line(x, "Content-Base", base);
+        add_line(x, "Content-Base",
+                x->tweak && x->tweak->content_base ? x->tweak->content_base : base);
         add_line(x, "Content-Type", "application/sdp");
         r = respond(x, 200, buf_bytes(&sdp));
         buf_done(&sdp);
         return r;
 }
 
-/* The first of the client's choices that we have: RTP over this very connection, to this client
- * alone. */
-static bool choose_transport(struct bytes offered, struct rtsp_transport *ret)
+/* Whether we send this way. Datagrams go where the connection comes from, whatever destination is
+ * asked for. */
+static bool is_served(const struct exchange *x, const struct rtsp_transport *t)
+{
+        if (t->secure_profile != x->d->secure || t->multicast || t->record)
+                return false;
+        if (t->lower == RTSP_TRANSPORT_TCP)
+                return !x->tweak || !x->tweak->only_datagrams;
+        return t->lower == RTSP_TRANSPORT_UDP && t->has_client_port && t->client_port[0] &&
+               t->client_port[1] && x->d->server_port[0];
+}
+
+/* The first of the client's choices that is served. */
+static bool choose_transport(
+        const struct exchange *x, struct bytes offered, struct rtsp_transport *ret)
 {
         struct err e;
 
-        for (unsigned i = 0; rtsp_transport_parse(offered, i, ret, &e) >= 0; i++)
-                if (ret->lower == RTSP_TRANSPORT_TCP && !ret->secure_profile && !ret->multicast &&
-                        !ret->record)
+        for (unsigned i = 0; rtsp_transport_parse(offered, i, ret, &e) >= 0; i++) {
+                if (x->tweak && x->tweak->plain_datagrams) {
+                        ret->lower = RTSP_TRANSPORT_UDP;
                         return true;
+                }
+                if (is_served(x, ret))
+                        return true;
+        }
         return false;
 }
 
 static bool channel_is_free(const struct rtsp_dialog *d, int but_for, uint8_t channel)
 {
         for (int i = 0; i < RTSP_DIALOG_TRACKS_MAX; i++)
-                if (i != but_for && d->tracks[i].set_up &&
+                if (i != but_for && d->tracks[i].set_up && !d->tracks[i].datagrams &&
                         (d->tracks[i].channel == channel || d->tracks[i].rtcp_channel == channel))
                         return false;
         return true;
 }
 
 /* The client's channels where they are free, else our own. False: ours are taken too. */
-static bool choose_channels(const struct rtsp_dialog *d, int track, struct rtsp_transport *t)
+static bool choose_channels(const struct exchange *x, struct rtsp_transport *t)
 {
+        const struct rtsp_dialog *d = x->d;
+        const int track = x->track;
+
+        if (t->has_interleaved && x->tweak && x->tweak->other_channels) {
+                t->interleaved[0] = (uint8_t)(t->interleaved[0] + OTHER_CHANNELS);
+                t->interleaved[1] = (uint8_t)(t->interleaved[1] + OTHER_CHANNELS);
+        }
         if (t->has_interleaved && t->interleaved[0] != t->interleaved[1] &&
                 channel_is_free(d, track, t->interleaved[0]) &&
                 channel_is_free(d, track, t->interleaved[1]))
@@ -222,25 +279,49 @@ static void session_line(struct exchange *x, char *text, size_t room)
         add_line(x, "Session", text);
 }
 
-static int accept_track(struct exchange *x, struct rtsp_transport *t)
+/* What was agreed on, as the track and as the answer's Transport. */
+static struct rtsp_transport agree(
+        struct exchange *x, struct rtsp_dialog_track *track, const struct rtsp_transport *t)
 {
-        struct rtsp_dialog_track *track = &x->d->tracks[x->track];
+        struct rtsp_transport answer = {
+                .lower = t->lower, .secure_profile = x->d->secure, .unicast = true
+        };
+
+        track->set_up = true;
+        track->datagrams = t->lower == RTSP_TRANSPORT_UDP;
+        memcpy(track->url, x->uri, sizeof track->url);
+        if (!track->datagrams) {
+                track->channel = t->interleaved[0];
+                track->rtcp_channel = t->interleaved[1];
+                answer.has_interleaved = true;
+                memcpy(answer.interleaved, t->interleaved, sizeof answer.interleaved);
+                return answer;
+        }
+        memcpy(track->client_port, t->client_port, sizeof track->client_port);
+        answer.has_client_port = answer.has_server_port = true;
+        memcpy(answer.client_port, t->client_port, sizeof answer.client_port);
+        memcpy(answer.server_port, x->d->server_port, sizeof answer.server_port);
+        if (x->tweak && x->tweak->plain_datagrams) {
+                answer.secure_profile = false;
+                answer.server_port[0] = TWEAKED_PORT;
+                answer.server_port[1] = TWEAKED_PORT + 1;
+        }
+        return answer;
+}
+
+static int accept_track(struct exchange *x, const struct rtsp_transport *t)
+{
         char transport[RTSP_TRANSPORT_ROOM], session[RTSP_SESSION_ROOM];
+        struct rtsp_transport answer;
 
         if (!x->d->session[0]) {
                 memcpy(x->d->session, x->new_session, sizeof x->d->session);
                 memcpy(x->d->path, x->path, sizeof x->d->path);
         }
-        track->set_up = true;
-        track->channel = t->interleaved[0];
-        track->rtcp_channel = t->interleaved[1];
-        memcpy(track->url, x->uri, sizeof track->url);
-        *t = (struct rtsp_transport){ .lower = RTSP_TRANSPORT_TCP,
-                .unicast = true,
-                .has_interleaved = true,
-                .interleaved = { track->channel, track->rtcp_channel } };
-        session_line(x, session, sizeof session);
-        add_line(x, "Transport", rtsp_transport_format(t, transport));
+        answer = agree(x, &x->d->tracks[x->track], t);
+        if (!x->tweak || !x->tweak->no_session)
+                session_line(x, session, sizeof session);
+        add_line(x, "Transport", rtsp_transport_format(&answer, transport));
         return respond(x, 200, BYTES(NULL, 0));
 }
 
@@ -264,8 +345,18 @@ static int on_setup(struct exchange *x)
                 return refuse(x, 459, ERR_INVALID, "SETUP needs the URL of a track");
         if ((unsigned)x->track >= tracks)
                 return refuse(x, 404, ERR_NOT_FOUND, "no such track");
-        if (!offered.p || !choose_transport(offered, &t) || !choose_channels(x->d, x->track, &t))
-                return refuse(x, 461, ERR_INVALID, "only RTP/AVP/TCP, interleaved, is served");
+        if (!offered.p || !choose_transport(x, offered, &t) ||
+                (t.lower == RTSP_TRANSPORT_TCP && !choose_channels(x, &t)))
+                return refuse(x, 461, ERR_INVALID,
+                        x->d->secure ? "only RTP/SAVP is served"
+                                     : "only RTP/AVP/TCP, interleaved, is served");
+        r = x->d->set_up
+                    ? x->d->set_up(x->d->owner, x->path, (unsigned)x->track,
+                              bytes_sub(rtsp_header(x->m, "KeyMgmt", 0), 0, RTSP_DIALOG_KEYS_MAX),
+                              x->why)
+                    : 0;
+        if (r < 0)
+                return refuse(x, 463, r, "KeyMgmt");
         x->d->tracks_n = tracks;
         return accept_track(x, &t);
 }
@@ -339,10 +430,40 @@ static bool session_fits(const struct exchange *x, bool needed)
         struct err e;
 
         if (!value.p)
-                return !needed;
+                return !needed || (x->tweak && x->tweak->no_session);
         if (!x->d->session[0] || rtsp_session_parse(value, &given, &e) < 0)
                 return false;
         return secret_equal(bytes_str(given.id), bytes_str(x->d->session));
+}
+
+/* What is done wrong for the request's path, before anything else is looked at. */
+static void find_tweak(struct exchange *x)
+{
+        if (x->d->tweak && take_uri(x, NULL) >= 0)
+                x->tweak = x->d->tweak(x->d->owner, x->path);
+        x->d->tweaked = x->tweak;
+}
+
+/* True when a tweak answers, or leaves without an answer, what else would be handled. */
+static bool tweaked_answer(struct exchange *x, int *ret)
+{
+        const struct rtsp_tweak *t = x->tweak;
+
+        if (!t)
+                return false;
+        *ret = RTSP_DIALOG_GO_ON;
+        if (t->frozen || rtsp_tweak_names(t->silent, x->m))
+                return true;
+        if (rtsp_tweak_names(t->refused, x->m)) {
+                *ret = respond(x, t->refused_status, BYTES(NULL, 0));
+                return true;
+        }
+        if (t->redirect && rtsp_method_is(x->m, "DESCRIBE")) {
+                add_line(x, "Location", t->redirect);
+                *ret = respond(x, 302, BYTES(NULL, 0));
+                return true;
+        }
+        return false;
 }
 
 static int handle(struct exchange *x)
@@ -352,6 +473,9 @@ static int handle(struct exchange *x)
         char unsupported[256];
         int r = 0;
 
+        find_tweak(x);
+        if (tweaked_answer(x, &r))
+                return r;
         for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
                 if (!rtsp_method_is(x->m, methods[i].name))
                         continue;

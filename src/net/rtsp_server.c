@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "net/loopback.h"
+#include "net/udp_pair.h"
 
 #define BACKLOG 512
 #define ACCEPTS_PER_TURN 64
@@ -19,7 +20,8 @@
 struct rtsp_server {
         struct stream_shared *shared;
         struct rtsp_server_options o;
-        int fd; /* -1: not listening */
+        int fd;                    /* -1: not listening */
+        struct udp_pair datagrams; /* owned; fds -1: none */
         uv_poll_t *poll;
         struct timer rest;
         struct rtsp_peer **peers;
@@ -35,6 +37,7 @@ struct rtsp_server *rtsp_server_new(struct stream_shared *sh, const struct rtsp_
         s->o = *o;
         s->o.connections_max = o->connections_max ? o->connections_max : RTSP_SERVER_CONNECTIONS;
         s->fd = -1;
+        s->datagrams = (struct udp_pair){ .fds = { -1, -1 } };
         s->peers = xcalloc(s->o.connections_max, sizeof(struct rtsp_peer *));
         return s;
 }
@@ -56,6 +59,7 @@ struct rtsp_server *rtsp_server_free(struct rtsp_server *s)
         own_closep(&s->fd);
         for (unsigned i = 0; i < s->peers_n; i++)
                 rtsp_peer_free(s->peers[i]);
+        udp_pair_close(&s->datagrams);
         free(s->peers);
         free(s);
         return NULL;
@@ -73,17 +77,54 @@ static void on_gone(void *server, struct rtsp_peer *p)
         rtsp_peer_free(p);
 }
 
+/* p, a GET or POST that has just named its cookie, meets its other half or waits for it. */
+static int on_half(void *server, struct rtsp_peer *p, unsigned *ret_status, struct err *e)
+{
+        struct rtsp_server *s = server;
+        const bool is_post = rtsp_peer_half(p) == RTSP_PEER_POST;
+        struct rtsp_peer *other = NULL;
+        unsigned waiting = 0;
+
+        for (unsigned i = 0; i < s->peers_n; i++) {
+                struct rtsp_peer *at = s->peers[i];
+                const enum rtsp_peer_half half = rtsp_peer_half(at);
+
+                waiting += half == RTSP_PEER_GET || half == RTSP_PEER_POST;
+                if (at == p || !rtsp_peer_belongs(at, p))
+                        continue;
+                if ((half == RTSP_PEER_POST) == is_post) {
+                        *ret_status = 409;
+                        return err_set(e, ERR_DENIED, "tunnel: that cookie is in use");
+                }
+                other = at;
+        }
+        if (other) {
+                rtsp_peer_join(is_post ? other : p, is_post ? p : other);
+                on_gone(s, is_post ? p : other);
+                return 0;
+        }
+        if (waiting > RTSP_SERVER_HALVES_MAX) {
+                *ret_status = 503;
+                return err_set(
+                        e, ERR_EXHAUSTED, "tunnel: %u halves wait already", RTSP_SERVER_HALVES_MAX);
+        }
+        return 0;
+}
+
 static void take(struct rtsp_server *s, int fd)
 {
         const struct rtsp_peer_options po = { .shared = s->shared,
                 .tls = s->o.tls,
                 .user = s->o.user,
                 .password = s->o.password,
+                .datagrams = s->datagrams.fds[0] >= 0 ? &s->datagrams : NULL,
+                .secure_media = s->o.secure_media,
                 .request_ms = s->o.request_ms,
                 .idle_ms = s->o.idle_ms,
                 .events = s->o.events,
                 .owner = s->o.owner,
                 .on_gone = on_gone,
+                .on_half = on_half,
                 .server = s };
         struct err e;
 
@@ -202,10 +243,17 @@ int rtsp_server_listen(
                 return err_set(e, ERR_DENIED,
                         "without TLS only a loopback address is served: give a certificate and "
                         "key");
+        if (s->o.datagrams && s->o.tls && !s->o.secure_media)
+                return err_set(e, ERR_DENIED,
+                        "beside TLS no media go out in the clear: without SRTP there are no "
+                        "datagrams");
         fd = socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return err_os(e, ERR_UNAVAILABLE, errno, "a socket for %s", address);
         r = bind_to(fd, &a, n, &port, e);
+        if (r < 0)
+                return err_wrap(e, r, "%s", address);
+        r = s->o.datagrams ? udp_pair_open(&s->datagrams, &a, e) : 0;
         if (r < 0)
                 return err_wrap(e, r, "%s", address);
         s->poll = xcalloc(1, sizeof *s->poll);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * An RTSP server: listening sockets (IPv4, IPv6), accepting within limits, one rtsp_peer a
- * connection. RTSPS; without TLS only on loopback addresses, for tests.
+ * An RTSP server: a listening socket (IPv4 or IPv6), accepting within limits, one rtsp_peer a
+ * client. RTSPS, also tunnelled in HTTPS at the same port; without TLS only on loopback addresses,
+ * for tests.
  *
- * Limit: connections in all; beyond it a connection is closed at once. Deadlines: rtsp_peer.h.
+ * Limits: connections in all, beyond which one is closed at once; halves of tunnels that wait for
+ * each other, beyond which one is answered with 503. The two halves of a tunnel must come from one
+ * address, and a second GET with the cookie of a tunnel is refused. Deadlines: rtsp_peer.h.
  */
 #ifndef CUSTOS_NET_RTSP_SERVER_H
 #define CUSTOS_NET_RTSP_SERVER_H
@@ -13,16 +16,21 @@
 struct rtsp_server;
 
 struct rtsp_server_options {
-        struct tls_server_config *tls;         /* borrowed; NULL: plain, loopback only */
-        const char *user;                      /* borrowed; NULL: no authentication */
-        const struct secret *password;         /* borrowed */
-        unsigned connections_max;              /* 0: RTSP_SERVER_CONNECTIONS */
+        struct tls_server_config *tls; /* borrowed; NULL: plain, loopback only */
+        const char *user;              /* borrowed; NULL: no authentication */
+        const struct secret *password; /* borrowed */
+        unsigned connections_max;      /* 0: RTSP_SERVER_CONNECTIONS */
+        /* Media are sent as datagrams too, from two UDP sockets at the same address. Without
+         * secure_media only where there is no TLS, on loopback. */
+        bool datagrams;
+        bool secure_media;                     /* RTP/SAVP instead of RTP/AVP */
         unsigned request_ms, idle_ms;          /* 0: as rtsp_peer.h says */
         const struct rtsp_peer_events *events; /* borrowed */
         void *owner;
 };
 
 #define RTSP_SERVER_CONNECTIONS 4096u
+#define RTSP_SERVER_HALVES_MAX 64u
 
 struct rtsp_server *rtsp_server_new(struct stream_shared *sh, const struct rtsp_server_options *o);
 /* Ends all connections without calling the owner. */

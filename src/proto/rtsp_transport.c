@@ -127,6 +127,13 @@ static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct e
                 t->has_client_port = true;
                 t->client_port[0] = (uint16_t)pair[0];
                 t->client_port[1] = (uint16_t)pair[1];
+        } else if (is(name, "server_port")) {
+                if (!parse_pair(value, UINT16_MAX, pair))
+                        return err_set(
+                                e, ERR_PROTOCOL, "Transport: server_port is no pair of ports");
+                t->has_server_port = true;
+                t->server_port[0] = (uint16_t)pair[0];
+                t->server_port[1] = (uint16_t)pair[1];
         } else if (is(name, "ssrc")) {
                 /* A hint only; cameras write all sorts of things. */
                 t->has_ssrc = parse_ssrc(trimmed(value), &t->ssrc);
@@ -172,7 +179,7 @@ int rtsp_transport_parse(
 
 char *rtsp_transport_format(const struct rtsp_transport *t, char to[static RTSP_TRANSPORT_ROOM])
 {
-        char interleaved[32] = "", ports[40] = "", ssrc[24] = "";
+        char interleaved[32] = "", ports[40] = "", server[40] = "", ssrc[24] = "";
 
         if (t->has_interleaved)
                 snprintf(interleaved, sizeof interleaved, ";interleaved=%u-%u", t->interleaved[0],
@@ -180,13 +187,16 @@ char *rtsp_transport_format(const struct rtsp_transport *t, char to[static RTSP_
         if (t->has_client_port)
                 snprintf(ports, sizeof ports, ";client_port=%u-%u", t->client_port[0],
                         t->client_port[1]);
+        if (t->has_server_port)
+                snprintf(server, sizeof server, ";server_port=%u-%u", t->server_port[0],
+                        t->server_port[1]);
         if (t->has_ssrc)
                 snprintf(ssrc, sizeof ssrc, ";ssrc=%08X", t->ssrc);
-        snprintf(to, RTSP_TRANSPORT_ROOM, "RTP/%s%s%s%s%s%s%s", t->secure_profile ? "SAVP" : "AVP",
-                t->lower == RTSP_TRANSPORT_TCP ? "/TCP" : "",
+        snprintf(to, RTSP_TRANSPORT_ROOM, "RTP/%s%s%s%s%s%s%s%s",
+                t->secure_profile ? "SAVP" : "AVP", t->lower == RTSP_TRANSPORT_TCP ? "/TCP" : "",
                 t->multicast ? ";multicast"
                 : t->unicast ? ";unicast"
                              : "",
-                interleaved, ports, ssrc, t->record ? ";mode=RECORD" : "");
+                interleaved, ports, server, ssrc, t->record ? ";mode=RECORD" : "");
         return to;
 }

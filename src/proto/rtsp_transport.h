@@ -16,6 +16,8 @@ struct rtsp_transport {
         uint8_t interleaved[2]; /* RTP, RTCP; the second is the first + 1 where only one is said */
         bool has_client_port;
         uint16_t client_port[2];
+        bool has_server_port;
+        uint16_t server_port[2];
         bool has_ssrc;
         uint32_t ssrc;
         struct bytes source; /* borrowed; p == NULL: not said */
@@ -25,7 +27,7 @@ struct rtsp_transport {
 /* The index-th of the comma-separated choices; ERR_NOT_FOUND past the last. */
 int rtsp_transport_parse(
         struct bytes value, unsigned index, struct rtsp_transport *ret, struct err *e) MUST_USE;
-#define RTSP_TRANSPORT_ROOM 128
+#define RTSP_TRANSPORT_ROOM 176
 /* "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=0A0B0C0D", by what is set. Returns to. */
 char *rtsp_transport_format(const struct rtsp_transport *t, char to[static RTSP_TRANSPORT_ROOM]);
 

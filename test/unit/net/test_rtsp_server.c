@@ -33,20 +33,22 @@ struct fixture {
         struct timer pause;
 };
 
-static int describe(
-        void *owner, const char *path, struct buf *sdp, unsigned *ret_tracks, struct err *e)
+static int describe(void *owner, struct rtsp_peer *p, const char *path, struct buf *sdp,
+        unsigned *ret_tracks, struct err *e)
 {
         (void)owner;
+        (void)p;
         *ret_tracks = 1;
         if (strcmp(path, "cam") != 0)
                 return err_set(e, ERR_NOT_FOUND, "no camera");
         return sdp ? buf_append(sdp, bytes_str("v=0\r\n"), e) : 0;
 }
 
-static int play(void *owner, const char *path,
+static int play(void *owner, struct rtsp_peer *p, const char *path,
         struct rtsp_dialog_start ret[static RTSP_DIALOG_TRACKS_MAX], struct err *e)
 {
         (void)owner;
+        (void)p;
         (void)path;
         (void)e;
         ret[0] = (struct rtsp_dialog_start){ 1, 2 };
