@@ -185,9 +185,7 @@ static void want(struct rtsp_link *l, enum half_name which)
         if (l->wanted >= 0)
                 return;
         l->wanted = (int)which;
-        enter(l);
-        l->events->need_connection(l->owner);
-        leave(l);
+        l->events->need_connection(l->owner); /* l may be gone */
 }
 
 int rtsp_link_send(struct rtsp_link *l, struct bytes message, struct err *e)

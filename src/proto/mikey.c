@@ -328,7 +328,7 @@ static int parse_payload(struct parser *p, uint8_t kind, uint8_t *ret_next, stru
 static int common_suite(const struct parser *p, enum srtp_suite *ret, struct err *e)
 {
         static const struct policy defaults = { 0 };
-        enum srtp_suite suite = SRTP_SUITE_NONE, one;
+        enum srtp_suite suite = SRTP_SUITE_NONE, one = SRTP_SUITE_NONE;
         unsigned n = p->m.streams_n ? p->m.streams_n : 1;
 
         for (unsigned i = 0; i < n; i++) {
@@ -353,7 +353,7 @@ static int common_suite(const struct parser *p, enum srtp_suite *ret, struct err
 
 static int make_keys(struct parser *p, struct err *e)
 {
-        enum srtp_suite suite;
+        enum srtp_suite suite = SRTP_SUITE_NONE;
         int r = common_suite(p, &suite, e);
 
         for (unsigned i = 0; r == 0 && i < p->m.keys_n; i++) {
@@ -372,7 +372,7 @@ static int make_keys(struct parser *p, struct err *e)
 
 static int parse(struct parser *p, struct err *e)
 {
-        uint8_t next;
+        uint8_t next = PAYLOAD_LAST;
         int r = parse_header(p, &next, e);
 
         for (unsigned n = 0; r == 0 && next != PAYLOAD_LAST; n++) {

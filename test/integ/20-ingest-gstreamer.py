@@ -229,7 +229,7 @@ def test(folder):
             compare_audio(lines, CARS, what)
             compare_clocks(video, what)
         code, lines, _ = probe(folder, camera.url, ca[1], password="wrong")
-        check(code == 2 and lines[-1].startswith("lost ok DESCRIBE: 401"), f"a wrong password: {lines[-1]}")
+        check(code == 2 and lines[-1].startswith("lost wrong-password DESCRIBE: 401"), f"a wrong password: {lines[-1]}")
         log = camera.log()
         check(any(line == "request DESCRIBE authorization=Digest" for line in log), "Digest was used")
         check(log.count("request TEARDOWN authorization=Digest") == 2, "each session that played was torn down")

@@ -393,9 +393,9 @@ class Site:
         wait_for(lambda: (lambda s: all(s.get(p, {}).get("recording") for p in paths))(self.streams()), seconds,
                  lambda: f"{', '.join(paths)} recorded; status: {json.dumps(self.streams(), indent=1)}")
 
-    def wait_refused(self, path, seconds=20):
-        """The stream's state once it names a fault."""
-        return wait_for(lambda: (lambda s: s if s.get("fault") else None)(self.stream(path)), seconds,
+    def wait_refused(self, path, seconds=20, fault=None):
+        """The stream's state once it names a fault: any, or this one (a lost connection often comes in front of it)."""
+        return wait_for(lambda: (lambda s: s if s.get("fault") and fault in (None, s["fault"]) else None)(self.stream(path)), seconds,
                         lambda: f"{path} refused; status: {json.dumps(self.stream(path))}")
 
     def segments(self, path=None):

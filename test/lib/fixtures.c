@@ -33,7 +33,7 @@ struct bytes fixtures_load(const char *file, uint8_t *to, size_t room)
                 fail_msg("%s: no such fixture; the row that names it is to go", file);
         size_t n = fread(to, 1, room, f);
         fclose(f);
-        if (n == room)
+        if (n >= room)
                 fail_msg("%s: larger than %zu bytes", file, room);
         to[n] = '\0';
         return BYTES(to, n);

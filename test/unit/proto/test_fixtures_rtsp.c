@@ -307,7 +307,7 @@ static void transport_variants(void **state)
         check_transport(
                 "first", bytes_sub(file, 0, n), "RTP/AVP/TCP;interleaved=0-1;ssrc=22345684");
         check_transport("second", bytes_sub(file, n + 1, file.n),
-                "RTP/AVP;unicast;client_port=54060-54061;ssrc=22345685");
+                "RTP/AVP;unicast;client_port=54060-54061;server_port=49152-49153;ssrc=22345685");
 }
 
 /* ---- gortsplib-headers.json ---- */
@@ -326,15 +326,16 @@ static const struct {
         { "authenticate", "digest md5 explicit",
                 "Digest MD5|4419b63f5e51|8b84a3b789283a8bea8da7fa7d41f08b|0|1" },
         { "transport", "udp unicast play request", "RTP/AVP;unicast;client_port=3456-3457" },
-        { "transport", "udp unicast play response", "RTP/AVP;unicast;client_port=3056-3057" },
+        { "transport", "udp unicast play response",
+                "RTP/AVP;unicast;client_port=3056-3057;server_port=5000-5001" },
         { "transport", "udp multicast play request / response", "RTP/AVP;multicast" },
         { "transport", "tcp play request / response", "RTP/AVP/TCP;interleaved=0-1" },
         { "transport", "udp unicast play response with a single port and ssrc",
-                "RTP/AVP;unicast;client_port=14186-14187;ssrc=0B6020AD" },
+                "RTP/AVP;unicast;client_port=14186-14187;server_port=8052-8053;ssrc=0B6020AD" },
         { "transport", "unsorted udp unicast play request headers",
                 "RTP/AVP;unicast;client_port=3456-3457" },
         { "transport", "hikvision ssrc with initial spaces",
-                "RTP/AVP;unicast;client_port=14186-14187;ssrc=0004317F" },
+                "RTP/AVP;unicast;client_port=14186-14187;server_port=8052-8053;ssrc=0004317F" },
         { "transport", "dahua rtsp server ssrc with initial spaces",
                 "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=000D93FF" },
         { "transport", "secure udp unicast play request",
@@ -548,10 +549,12 @@ static const struct row vlc_rows[] = {
                 .content_type = "application/sdp", .content_base = "rtsp://10.2.2.2:8554/" },
         { "SETUP 0", 200, "OK", 4, 7, .server = "VLC/3.0.12", .session = "8c30e102191f49d1",
                 .timeout_s = 60,
-                .transport = "RTP/AVP;unicast;client_port=55664-55665;ssrc=B1964B48" },
+                .transport =
+                        "RTP/AVP;unicast;client_port=55664-55665;server_port=58547-58548;ssrc=B1964B48" },
         { "SETUP 1", 200, "OK", 5, 7, .server = "VLC/3.0.12", .session = "8c30e102191f49d1",
                 .timeout_s = 60,
-                .transport = "RTP/AVP;unicast;client_port=55666-55667;ssrc=935E47F4" },
+                .transport =
+                        "RTP/AVP;unicast;client_port=55666-55667;server_port=57431-57432;ssrc=935E47F4" },
         { "PLAY", 200, "OK", 6, 8, .server = "VLC/3.0.12", .session = "8c30e102191f49d1",
                 .timeout_s = 60,
                 .info = { { "rtsp://10.2.2.2:8554/trackID=0", 33751, 2898571121 },
