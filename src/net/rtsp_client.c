@@ -312,6 +312,7 @@ static int on_rtp(struct rtsp_client *c, unsigned i, struct bytes frame, struct 
 
 static int on_frame(struct rtsp_client *c, uint8_t channel, struct bytes frame, struct err *e)
 {
+        struct rtsp_track *t;
         bool rtcp;
         unsigned i;
 
@@ -321,9 +322,14 @@ static int on_frame(struct rtsp_client *c, uint8_t channel, struct bytes frame, 
         }
         if (!rtsp_media_find(&c->media, channel, &i, &rtcp))
                 return 0;
+        t = &c->media.tracks[i];
+        if (t->unprotect && t->unprotect(t->unprotect_owner, rtcp, &frame) < 0) {
+                t->bad_packets++;
+                return 0;
+        }
         if (!rtcp)
                 return on_rtp(c, i, frame, e);
-        if (rtsp_track_push_rtcp(&c->media.tracks[i], frame, c->now.wall_us))
+        if (rtsp_track_push_rtcp(t, frame, c->now.wall_us))
                 return err_fault(e, ERR_UNAVAILABLE, FAULT_TRACK_ENDED,
                         "the camera ended track %u (RTCP BYE)", i + 1);
         return 0;
@@ -695,14 +701,24 @@ void rtsp_client_connection(struct rtsp_client *c, int fd, struct tls *t)
 
 void rtsp_client_datagrams(struct rtsp_client *c, const int fds[static 2], uint16_t port)
 {
+        char room[32];
         struct err e;
+        int r;
 
-        (void)port;
+        if (c->ended || !c->wants_sockets) {
+                close(fds[0]);
+                close(fds[1]);
+                return;
+        }
         c->wants_sockets = false;
-        close(fds[0]);
-        close(fds[1]);
-        err_set(&e, ERR_INTERNAL, "datagrams");
-        fail_soon(c, &e);
+        c->media.ports[c->at_set_up] = port;
+        r = rtsp_link_datagrams(c->link, c->at_set_up, fds, &e);
+        if (r >= 0)
+                r = send_step(c, &e);
+        if (r < 0) {
+                err_wrap(&e, r, "%s", step_name(c, room));
+                fail_soon(c, &e);
+        }
 }
 
 void rtsp_client_no_socket(struct rtsp_client *c, const struct err *why)
