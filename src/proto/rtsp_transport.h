@@ -11,6 +11,7 @@ enum rtsp_transport_lower { RTSP_TRANSPORT_UDP, RTSP_TRANSPORT_TCP, RTSP_TRANSPO
 struct rtsp_transport {
         enum rtsp_transport_lower lower; /* TCP means interleaved in the RTSP connection */
         bool secure_profile;             /* RTP/SAVP, RTP/SAVPF */
+        bool feedback;                   /* RTP/AVPF, RTP/SAVPF */
         bool unicast, multicast;
         bool has_interleaved;
         uint8_t interleaved[2]; /* RTP, RTCP; the second is the first + 1 where only one is said */
@@ -27,7 +28,7 @@ struct rtsp_transport {
 /* The index-th of the comma-separated choices; ERR_NOT_FOUND past the last. */
 int rtsp_transport_parse(
         struct bytes value, unsigned index, struct rtsp_transport *ret, struct err *e) MUST_USE;
-#define RTSP_TRANSPORT_ROOM 176
+#define RTSP_TRANSPORT_ROOM 192
 /* "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=0A0B0C0D", by what is set. Returns to. */
 char *rtsp_transport_format(const struct rtsp_transport *t, char to[static RTSP_TRANSPORT_ROOM]);
 
