@@ -52,6 +52,11 @@ bool sdp_encoding_is(struct bytes encoding, const char *name)
                strncasecmp((const char *)encoding.p, name, encoding.n) == 0;
 }
 
+bool sdp_is_secure(const struct sdp_media *m)
+{
+        return bytes_equal(bytes_sub(m->protocol, 0, 8), bytes_str("RTP/SAVP"));
+}
+
 /* RFC 3551 section 6, what cameras use of it without an rtpmap. */
 static void apply_static_type(struct sdp_media *m)
 {
@@ -140,6 +145,13 @@ static uint32_t parse_framerate(struct bytes value)
         return whole * 1000 + milli;
 }
 
+/* "mikey AQAF...", which may be one of several protocols; the first MIKEY counts. */
+static void parse_key_mgmt(struct bytes value, struct bytes *to)
+{
+        if (sdp_encoding_is(cut(&value, ' '), "mikey") && !to->n)
+                *to = value;
+}
+
 static bool parse_direction(struct bytes name, enum sdp_direction *ret)
 {
         static const char *const names[] = {
@@ -169,6 +181,11 @@ static void parse_attribute(struct bytes value, struct sdp *s, struct sdp_media 
                 struct bytes *control = m ? &m->control : &s->control;
                 if (!control->n)
                         *control = value;
+        } else if (sdp_encoding_is(name, "key-mgmt")) {
+                parse_key_mgmt(value, m ? &m->key_mgmt : &s->key_mgmt);
+        } else if (m && sdp_encoding_is(name, "crypto")) {
+                if (m->crypto_n < SDP_CRYPTO_MAX)
+                        m->crypto[m->crypto_n++] = value;
         } else if (m && sdp_encoding_is(name, "rtpmap")) {
                 parse_rtpmap(value, m);
         } else if (m && sdp_encoding_is(name, "fmtp")) {

@@ -4,6 +4,9 @@
  * and formatted for our own server. All views are borrowed from the text. What a format means is
  * decided in media/media_config.h: an encoding unknown there keeps its name here, so that the track
  * can be named and left out.
+ *
+ * A description can hold keys of SRTP: they stay text here (proto/sdp_crypto.h and proto/key_mgmt.h
+ * read them), and a description that is shown goes through sdp_crypto_redact first.
  */
 #ifndef CUSTOS_PROTO_SDP_H
 #define CUSTOS_PROTO_SDP_H
@@ -15,6 +18,7 @@
 #define SDP_MEDIA_MAX 16
 #define SDP_TEXT_MAX 65536
 #define SDP_LINES_MAX 2048
+#define SDP_CRYPTO_MAX 4
 
 enum sdp_kind { SDP_VIDEO, SDP_AUDIO, SDP_APPLICATION, SDP_OTHER };
 /* As the describing side says it: a camera's picture is recvonly or sendrecv or not said at all,
@@ -34,12 +38,18 @@ struct sdp_media {
         struct bytes control;  /* for url_resolve */
         enum sdp_direction direction;
         uint32_t framerate_milli; /* frames in 1000 s, or 0 */
+        /* Values of a=crypto (RFC 4568), for sdp_crypto_parse; those beyond the maximum are left
+         * out, as they come in the order of preference. */
+        unsigned crypto_n;
+        struct bytes crypto[SDP_CRYPTO_MAX];
+        struct bytes key_mgmt; /* base64 of a=key-mgmt:mikey (RFC 4567), for key_mgmt_decode */
 };
 
 struct sdp {
         struct bytes name;            /* s= */
         struct bytes control;         /* of the whole presentation */
         enum sdp_direction direction; /* for media that say none: already applied to them */
+        struct bytes key_mgmt;        /* as of a medium, for all: stream i for the i-th medium */
         unsigned media_n;
         struct sdp_media media[SDP_MEDIA_MAX];
         unsigned media_left_out; /* beyond SDP_MEDIA_MAX */
@@ -49,10 +59,14 @@ struct sdp {
  * no line of SDP, a NUL, or is over-long. No media is not a fault. */
 int sdp_parse(struct bytes text, struct sdp *ret, struct err *e) MUST_USE;
 
-/* Appends a description: origin_id names it (o=), address is ours. Takes name, control, direction
- * and of each media all but port, which is 0. ERR_INVALID for a control character in a part. */
+/* Appends a description: origin_id names it (o=), address is ours. Takes name, control, direction,
+ * keys and of each media all but port, which is 0. ERR_INVALID for a control character in a part.
+ * Where there are keys, out is a secret: the caller wipes it. */
 int sdp_format(const struct sdp *s, uint64_t origin_id, const char *address, struct buf *out,
         struct err *e) MUST_USE;
+
+/* RTP/SAVP or RTP/SAVPF: nothing but SRTP. */
+bool sdp_is_secure(const struct sdp_media *m);
 
 /* Encodings compare without case (RFC 4855 section 3). */
 bool sdp_encoding_is(struct bytes encoding, const char *name);

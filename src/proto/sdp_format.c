@@ -42,6 +42,21 @@ static int format_direction(struct buf *out, enum sdp_direction d, struct err *e
         return name ? buf_printf(out, e, "a=%s\r\n", name) : 0;
 }
 
+static int format_keys(const struct sdp_media *m, struct buf *out, struct err *e)
+{
+        int r = 0;
+
+        if (m->crypto_n > SDP_CRYPTO_MAX || !is_clean(m->key_mgmt))
+                return err_set(e, ERR_INVALID, "SDP: keys of a media section are bad");
+        for (unsigned i = 0; r == 0 && i < m->crypto_n; i++)
+                r = is_clean(m->crypto[i])
+                            ? format_attribute(out, "crypto", m->crypto[i], e)
+                            : err_set(e, ERR_INVALID, "SDP: keys of a media section are bad");
+        if (r == 0 && m->key_mgmt.n)
+                r = buf_printf(out, e, "a=key-mgmt:mikey %.*s\r\n", TEXT(m->key_mgmt));
+        return r;
+}
+
 static int format_media(
         const struct sdp_media *m, enum sdp_direction session, struct buf *out, struct err *e)
 {
@@ -64,6 +79,8 @@ static int format_media(
                 r = buf_printf(out, e, "a=framerate:%" PRIu32 ".%03" PRIu32 "\r\n",
                         m->framerate_milli / 1000, m->framerate_milli % 1000);
         if (r == 0)
+                r = format_keys(m, out, e);
+        if (r == 0)
                 r = format_attribute(out, "control", m->control, e);
         if (r == 0 && m->direction != session)
                 r = format_direction(out, m->direction, e);
@@ -76,7 +93,8 @@ int sdp_format(const struct sdp *s, uint64_t origin_id, const char *address, str
         size_t before = out->n;
 
         if (!*address || !is_clean(bytes_str(address)) || strchr(address, ' ') ||
-                !is_clean(s->name) || !is_clean(s->control) || s->media_n > SDP_MEDIA_MAX)
+                !is_clean(s->name) || !is_clean(s->control) || !is_clean(s->key_mgmt) ||
+                s->media_n > SDP_MEDIA_MAX)
                 return err_set(e, ERR_INVALID, "SDP: bad address, name or control");
         const char *family = strchr(address, ':') ? "IP6" : "IP4";
         struct bytes name = s->name.n ? s->name : bytes_str("-");
@@ -85,6 +103,8 @@ int sdp_format(const struct sdp *s, uint64_t origin_id, const char *address, str
                 family, address, TEXT(name), family, address);
         if (r == 0)
                 r = format_attribute(out, "control", s->control, e);
+        if (r == 0 && s->key_mgmt.n)
+                r = buf_printf(out, e, "a=key-mgmt:mikey %.*s\r\n", TEXT(s->key_mgmt));
         if (r == 0)
                 r = format_direction(out, s->direction, e);
         for (unsigned i = 0; r == 0 && i < s->media_n; i++)
