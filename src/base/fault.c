@@ -89,6 +89,10 @@ static const struct fault_words fault_words[FAULTS] = {
                 "The two connections of the tunnel lead to peers with different keys.",
                 "Connect the camera directly, without a load balancer or proxy; if there is none, "
                 "somebody may sit in between." },
+        [FAULT_SRTP_KEYS_IN_CLEAR] = { "srtp-keys-in-clear",
+                "The camera would tell the keys of SRTP over a connection that everybody can read.",
+                "Connect the camera by TLS (rtsps), or switch SRTP off in it if it must stay "
+                "without TLS." },
 
         /* authentication */
         [FAULT_NO_CREDENTIALS] = { "no-credentials",
@@ -146,6 +150,13 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_SETUP_REFUSED] = { "setup-refused",
                 "The camera refuses to send a track in the way that was asked for.",
                 "Try another carrier (interleaved, tunnel)." },
+        [FAULT_SRTP_KEYS] = { "srtp-keys",
+                "The camera protects its media with SRTP, under keys that are not understood.",
+                "Choose AES_CM_128_HMAC_SHA1_80 or AEAD_AES_128_GCM in the camera, or switch SRTP "
+                "off: inside TLS the media are protected already." },
+        [FAULT_SRTP_REFUSED] = { "srtp-refused",
+                "The camera does not take the keys of SRTP that it was offered.",
+                "Switch SRTP off in the camera: inside TLS the media are protected already." },
 
         /* media */
         [FAULT_NO_PICTURE] = { "no-picture", "The camera plays, but sends no pictures.",

@@ -41,6 +41,7 @@ enum fault {
         FAULT_OTHER_PLACE,
         FAULT_MEDIA_OUTSIDE_TLS,
         FAULT_TUNNEL_KEYS,
+        FAULT_SRTP_KEYS_IN_CLEAR,
         /* authentication */
         FAULT_NO_CREDENTIALS,
         FAULT_WRONG_PASSWORD,
@@ -62,6 +63,8 @@ enum fault {
         FAULT_BAD_DESCRIPTION,
         FAULT_NOTHING_RECORDABLE,
         FAULT_SETUP_REFUSED,
+        FAULT_SRTP_KEYS,
+        FAULT_SRTP_REFUSED,
         /* media */
         FAULT_NO_PICTURE,
         FAULT_NO_KEY_FRAME,

@@ -3,15 +3,26 @@
 
 #include "media/media_config.h"
 
+/* With or without protection (net/rtsp_srtp.h) and feedback, which nobody has to give. */
+static bool is_rtp(struct bytes protocol)
+{
+        static const char *const profiles[] = { "RTP/AVP", "RTP/AVP/TCP", "RTP/AVPF", "RTP/SAVP",
+                "RTP/SAVP/TCP", "RTP/SAVPF" };
+
+        for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
+                if (bytes_equal(protocol, bytes_str(profiles[i])))
+                        return true;
+        return false;
+}
+
 int camera_track_config(const struct sdp_media *m, struct media_config *ret, struct err *e)
 {
         if (m->kind != SDP_VIDEO && m->kind != SDP_AUDIO)
                 return err_set(e, ERR_NOT_FOUND, "neither video nor audio");
         if (m->direction == SDP_SENDONLY)
                 return err_set(e, ERR_NOT_FOUND, "a back channel");
-        if (!bytes_equal(m->protocol, bytes_str("RTP/AVP")) &&
-                !bytes_equal(m->protocol, bytes_str("RTP/AVP/TCP")))
-                return err_set(e, ERR_NOT_FOUND, "not RTP/AVP");
+        if (!is_rtp(m->protocol))
+                return err_set(e, ERR_NOT_FOUND, "not RTP");
         return media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, ret, e);
 }
 

@@ -10,6 +10,7 @@
 #include "crypto/random.h"
 #include "net/rtsp_media.h"
 #include "net/rtsp_refusal.h"
+#include "net/rtsp_srtp.h"
 #include "net/rtsp_target.h"
 #include "os/clock.h"
 
@@ -56,6 +57,7 @@ struct rtsp_client {
         uint32_t ssrc;      /* ours, in reports */
         unsigned at_set_up; /* the track whose SETUP is under way */
         struct rtsp_media media;
+        struct rtsp_srtp srtp;
         struct rtsp_link_time now; /* of the item being taken */
 };
 
@@ -164,10 +166,25 @@ static int send_request(struct rtsp_client *c, const char *method, const char *u
 static int send_setup(struct rtsp_client *c, struct err *e)
 {
         char text[RTSP_TRANSPORT_ROOM];
-        struct rtsp_line line = { "Transport",
-                rtsp_media_transport(&c->media, c->at_set_up, c->link, text) };
+        struct rtsp_line lines[2] = { { "Transport",
+                rtsp_media_transport(&c->media, c->at_set_up, c->link, text) } };
+        struct buf keys;
+        int r;
 
-        return send_request(c, "SETUP", c->media.tracks[c->at_set_up].url, &line, 1, e);
+        buf_init(&keys, REQUEST_MAX);
+        /* All its room at once, so that no copy of a key stays behind where it grew. */
+        if (!buf_reserve(&keys, REQUEST_MAX))
+                return err_set(e, ERR_EXHAUSTED, "no room for a request");
+        r = rtsp_srtp_setup_header(&c->srtp, c->at_set_up, clock_wall_us(), &keys, e);
+        if (r > 0)
+                r = buf_append(&keys, BYTES("", 1), e);
+        if (r >= 0) {
+                lines[1] = (struct rtsp_line){ "KeyMgmt", keys.n ? (char *)keys.p : NULL };
+                r = send_request(c, "SETUP", c->media.tracks[c->at_set_up].url, lines, 2, e);
+        }
+        explicit_bzero(keys.p, keys.room);
+        buf_done(&keys);
+        return r;
 }
 
 /* The request of the present step, also again, with an answer to a challenge. */
@@ -214,7 +231,7 @@ static int send_step(struct rtsp_client *c, struct err *e)
 /* Two ports for the track that is set up next, before SETUP can name them. */
 static int ask_for_datagrams(struct rtsp_client *c, struct err *e)
 {
-        if (!c->plain)
+        if (!c->plain && !rtsp_srtp_is_on(&c->srtp, c->at_set_up))
                 return err_fault(e, ERR_DENIED, FAULT_MEDIA_OUTSIDE_TLS,
                         "media by UDP are asked for, and the camera offers no SRTP: refused");
         c->wants_sockets = true;
@@ -261,7 +278,7 @@ static void on_report(void *owner)
 
         buf_init(&out, REQUEST_MAX);
         for (unsigned i = 0; i < c->media.tracks_n; i++)
-                if (!c->media.left_out[i])
+                if (!c->media.left_out[i] && !rtsp_srtp_is_on(&c->srtp, i))
                         (void)!rtsp_track_report(
                                 &c->media.tracks[i], c->ssrc, clock_wall_us(), &out, NULL);
         if (out.n > 0)
@@ -312,6 +329,7 @@ static int on_rtp(struct rtsp_client *c, unsigned i, struct bytes frame, struct 
 
 static int on_frame(struct rtsp_client *c, uint8_t channel, struct bytes frame, struct err *e)
 {
+        struct rtsp_track *t;
         bool rtcp;
         unsigned i;
 
@@ -321,9 +339,14 @@ static int on_frame(struct rtsp_client *c, uint8_t channel, struct bytes frame, 
         }
         if (!rtsp_media_find(&c->media, channel, &i, &rtcp))
                 return 0;
+        t = &c->media.tracks[i];
+        if (t->unprotect && t->unprotect(t->unprotect_owner, rtcp, &frame) < 0) {
+                t->bad_packets++;
+                return 0;
+        }
         if (!rtcp)
                 return on_rtp(c, i, frame, e);
-        if (rtsp_track_push_rtcp(&c->media.tracks[i], frame, c->now.wall_us))
+        if (rtsp_track_push_rtcp(t, frame, c->now.wall_us))
                 return err_fault(e, ERR_UNAVAILABLE, FAULT_TRACK_ENDED,
                         "the camera ended track %u (RTCP BYE)", i + 1);
         return 0;
@@ -355,6 +378,25 @@ static int on_unauthorized(struct rtsp_client *c, const struct rtsp_message *m, 
         return r < 0 ? err_wrap(e, r, "%s", step_name(c, room)) : 0;
 }
 
+static int prepare_track(struct rtsp_client *c, unsigned i, const struct sdp *sdp, unsigned media,
+        struct bytes base, struct err *e)
+{
+        const struct sdp_media *m = &sdp->media[media];
+        struct rtsp_track *t = &c->media.tracks[i];
+
+        rtsp_track_init(t, m->clock_rate ? m->clock_rate : 90000, m->payload_type);
+        c->media.feedback[i] = sdp_is_feedback(m);
+        /* Without plain there is TLS, and its peer was verified or pinned before a request went. */
+        int r = rtsp_srtp_take_description(&c->srtp, i, sdp, media, !c->plain, e);
+        if (r < 0)
+                return r;
+        if (rtsp_srtp_is_on(&c->srtp, i)) {
+                t->unprotect = rtsp_srtp_unprotect;
+                t->unprotect_owner = &c->srtp.tracks[i];
+        }
+        return rtsp_target_resolve(&c->url, base, m->control, t->url, e);
+}
+
 static int prepare_tracks(
         struct rtsp_client *c, const struct sdp *sdp, struct bytes base, struct err *e)
 {
@@ -370,11 +412,7 @@ static int prepare_tracks(
                 return r;
         for (unsigned i = 0; i < (unsigned)n; i++) {
                 assert(wanted[i] < sdp->media_n);
-                const struct sdp_media *m = &sdp->media[wanted[i]];
-
-                rtsp_track_init(&c->media.tracks[i], m->clock_rate ? m->clock_rate : 90000,
-                        m->payload_type);
-                r = rtsp_target_resolve(&c->url, base, m->control, c->media.tracks[i].url, e);
+                r = prepare_track(c, i, sdp, wanted[i], base, e);
                 if (r < 0)
                         return r;
         }
@@ -526,6 +564,12 @@ static int on_request(struct rtsp_client *c, const struct rtsp_message *m, struc
 
 /* ---- the link's events ---- */
 
+static void destroy(struct rtsp_client *c)
+{
+        rtsp_srtp_done(&c->srtp);
+        free(c);
+}
+
 static void enter(struct rtsp_client *c)
 {
         c->busy++;
@@ -536,7 +580,7 @@ static bool leave(struct rtsp_client *c)
 {
         if (--c->busy > 0 || !c->freed)
                 return !c->freed;
-        free(c);
+        destroy(c);
         return false;
 }
 
@@ -660,7 +704,7 @@ int rtsp_client_new(struct stream_shared *sh, int fd, struct tls *t,
                 .handshake_ms = o->handshake_ms };
         r = rtsp_link_new(sh, fd, t, &lo, &link_handlers, c, &c->link, e);
         if (r < 0) {
-                free(c);
+                destroy(c);
                 return r;
         }
         *ret = c;
@@ -684,7 +728,7 @@ struct rtsp_client *rtsp_client_free(struct rtsp_client *c)
         c->freed = true;
         c->link = rtsp_link_free(c->link);
         if (c->busy == 0)
-                free(c);
+                destroy(c);
         return NULL;
 }
 
@@ -695,14 +739,24 @@ void rtsp_client_connection(struct rtsp_client *c, int fd, struct tls *t)
 
 void rtsp_client_datagrams(struct rtsp_client *c, const int fds[static 2], uint16_t port)
 {
+        char room[32];
         struct err e;
+        int r;
 
-        (void)port;
+        if (c->ended || !c->wants_sockets) {
+                close(fds[0]);
+                close(fds[1]);
+                return;
+        }
         c->wants_sockets = false;
-        close(fds[0]);
-        close(fds[1]);
-        err_set(&e, ERR_INTERNAL, "datagrams");
-        fail_soon(c, &e);
+        c->media.ports[c->at_set_up] = port;
+        r = rtsp_link_datagrams(c->link, c->at_set_up, fds, &e);
+        if (r >= 0)
+                r = send_step(c, &e);
+        if (r < 0) {
+                err_wrap(&e, r, "%s", step_name(c, room));
+                fail_soon(c, &e);
+        }
 }
 
 void rtsp_client_no_socket(struct rtsp_client *c, const struct err *why)
@@ -738,5 +792,6 @@ struct rtsp_client_counters rtsp_client_counters(const struct rtsp_client *c)
                 n.lost_packets += t->source.lost;
                 n.bad_packets += t->bad_packets;
         }
+        n.srtp = rtsp_srtp_counters(&c->srtp);
         return n;
 }

@@ -9,8 +9,9 @@
  * and password go out only as answer to a challenge, at most RTSP_CLIENT_AUTH_MAX times a request,
  * never weaker than what the camera once offered (proto/digest.h remembers); every request names
  * the host and port of the given URL, whatever the camera's description says; redirects are
- * refused; under TLS no media are taken outside of it; each step has a time limit. An error says
- * which step failed and what the camera answered, escaped.
+ * refused; under TLS no media are taken outside of it but by SRTP, and without TLS no keys of SRTP
+ * are taken (net/rtsp_srtp.h); each step has a time limit. An error says which step failed and what
+ * the camera answered, escaped.
  *
  * The caller owes: rtsp_client_free after on_end, and from any callback when it likes; options'
  * pointers that outlive the client. Watching that packets keep coming is the caller's.
@@ -21,6 +22,7 @@
 #define CUSTOS_NET_RTSP_CLIENT_H
 
 #include "base/secret.h"
+#include "crypto/srtp_session.h"
 #include "net/rtsp_client_trace.h"
 #include "net/rtsp_link.h"
 #include "proto/digest.h"
@@ -103,12 +105,13 @@ void rtsp_client_pace(struct rtsp_client *c, unsigned interval_ms);
 const struct rtcp_clock *rtsp_client_clock(const struct rtsp_client *c, unsigned track);
 
 struct rtsp_client_counters {
-        uint64_t bytes;         /* from the sockets, TLS included */
-        uint64_t packets;       /* delivered */
-        uint64_t lost_packets;  /* by sequence numbers */
-        uint64_t bad_packets;   /* not RTP or RTCP */
-        uint64_t stray_frames;  /* on channels that nobody set up */
-        uint64_t skipped_bytes; /* between frames: neither RTSP nor interleaved */
+        uint64_t bytes;                    /* from the sockets, TLS included */
+        uint64_t packets;                  /* delivered */
+        uint64_t lost_packets;             /* by sequence numbers */
+        uint64_t bad_packets;              /* not RTP or RTCP, or refused by SRTP */
+        uint64_t stray_frames;             /* on channels that nobody set up */
+        uint64_t skipped_bytes;            /* between frames: neither RTSP nor interleaved */
+        struct srtp_session_counters srtp; /* of the protected tracks (net/rtsp_srtp.h) */
 };
 struct rtsp_client_counters rtsp_client_counters(const struct rtsp_client *c);
 

@@ -2,7 +2,8 @@
 /*
  * What a session says and hears, step by step, for people who look for a camera's fault (`custos
  * camera test`). All is borrowed for the call. What the camera said is as it came, to be escaped by
- * whoever shows it; what we said holds no user and no answer to a challenge.
+ * whoever shows it, but without keys of SRTP (sdp_crypto_redact); what we said holds no user, no
+ * answer to a challenge and no key.
  */
 #ifndef CUSTOS_NET_RTSP_CLIENT_TRACE_H
 #define CUSTOS_NET_RTSP_CLIENT_TRACE_H

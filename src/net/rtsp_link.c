@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "crypto/random.h"
+#include "net/datagrams.h"
 #include "net/rtsp_refusal.h"
 #include "os/clock.h"
 #include "proto/tunnel.h"
@@ -49,6 +50,7 @@ struct rtsp_link {
         bool has_key;
         struct sockaddr_storage peer; /* of the first connection */
         struct half halves[2];
+        struct datagrams *datagrams[RTSP_LINK_TRACKS_MAX]; /* owned; NULL: none */
         int wanted; /* the half that a connection was asked for, or -1 */
         bool open, ended, freed;
         struct buf pending; /* the newest request of a tunnel, until it is answered */
@@ -235,25 +237,10 @@ bool rtsp_link_is_plain(const struct rtsp_link *l)
         return l->plain;
 }
 
-/* The address as IPv6, IPv4 mapped into it; false for other families. */
-static bool address_of(const struct sockaddr_storage *a, uint8_t to[static 16])
-{
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
-
-        memset(to, 0, 10);
-        memset(to + 10, 0xff, 2);
-        if (a->ss_family == AF_INET)
-                memcpy(to + 12, &v4->sin_addr, 4);
-        else if (a->ss_family == AF_INET6)
-                memcpy(to, &v6->sin6_addr, 16);
-        return a->ss_family == AF_INET || a->ss_family == AF_INET6;
-}
-
 bool rtsp_link_is_peer(const struct rtsp_link *l, struct bytes address)
 {
         struct sockaddr_storage a = { .ss_family = AF_INET };
-        uint8_t theirs[16], said[16];
+        uint8_t theirs[DATAGRAMS_ADDRESS], said[DATAGRAMS_ADDRESS];
         char text[URL_HOST_ROOM];
 
         if (address.n >= sizeof text)
@@ -266,7 +253,7 @@ bool rtsp_link_is_peer(const struct rtsp_link *l, struct bytes address)
                 if (inet_pton(AF_INET6, text, &((struct sockaddr_in6 *)&a)->sin6_addr) != 1)
                         return false;
         }
-        return address_of(&l->peer, theirs) && address_of(&a, said) &&
+        return datagrams_address(&l->peer, theirs) && datagrams_address(&a, said) &&
                memcmp(theirs, said, sizeof said) == 0;
 }
 
@@ -330,6 +317,24 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
         int r = l->events->on_item(l->owner, item, &l->now, e);
 
         return l->freed ? ERR_CANCELLED : r;
+}
+
+static int on_datagram(void *owner, unsigned track, bool rtcp, struct bytes packet, int64_t wall_us,
+        int64_t steady_us)
+{
+        struct rtsp_link *l = owner;
+        const struct rtsp_item item = { .channel = (uint8_t)(2 * track + rtcp), .frame = packet };
+        struct err e = { 0 };
+        int r;
+
+        if (l->ended)
+                return ERR_CANCELLED;
+        l->now = (struct rtsp_link_time){ wall_us, steady_us };
+        enter(l);
+        r = on_item(l, &item, &e);
+        if (r < 0 && !l->freed)
+                end(l, &e);
+        return leave(l) ? r : ERR_CANCELLED;
 }
 
 /* The front of *b goes to the head of an answer, until that is whole. */
@@ -575,6 +580,8 @@ struct rtsp_link *rtsp_link_free(struct rtsp_link *l)
         timer_done(&l->soon);
         for (int i = 0; i < 2; i++)
                 l->halves[i].stream = stream_free(l->halves[i].stream);
+        for (unsigned i = 0; i < RTSP_LINK_TRACKS_MAX; i++)
+                l->datagrams[i] = datagrams_free(l->datagrams[i]);
         l->freed = true;
         if (l->busy == 0)
                 destroy(l);
@@ -596,8 +603,24 @@ void rtsp_link_connection(struct rtsp_link *l, int fd, struct tls *t)
                 end_soon(l, &e);
 }
 
+int rtsp_link_datagrams(struct rtsp_link *l, unsigned track, const int fds[static 2], struct err *e)
+{
+        static const struct datagrams_events events = { on_datagram };
+        uint8_t peer[DATAGRAMS_ADDRESS];
+
+        if (l->datagrams[track] || !datagrams_address(&l->peer, peer)) {
+                close(fds[0]);
+                close(fds[1]);
+                return err_set(e, ERR_STATE, "UDP: no IP address to take packets from");
+        }
+        return datagrams_new(l->shared, fds, track, peer, &events, l, &l->datagrams[track], e);
+}
+
 void rtsp_link_pace(struct rtsp_link *l, unsigned interval_ms)
 {
+        for (unsigned i = 0; i < RTSP_LINK_TRACKS_MAX; i++)
+                if (l->datagrams[i])
+                        datagrams_pace(l->datagrams[i], interval_ms);
         if (l->halves[HALF_MAIN].stream)
                 stream_pace(l->halves[HALF_MAIN].stream, interval_ms);
 }
@@ -609,6 +632,9 @@ uint64_t rtsp_link_received(const struct rtsp_link *l)
         for (int i = 0; i < 2; i++)
                 if (l->halves[i].stream)
                         n += stream_received(l->halves[i].stream);
+        for (unsigned i = 0; i < RTSP_LINK_TRACKS_MAX; i++)
+                if (l->datagrams[i])
+                        n += datagrams_counters(l->datagrams[i]).bytes;
         return n;
 }
 

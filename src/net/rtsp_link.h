@@ -72,6 +72,10 @@ struct rtsp_link *rtsp_link_free(struct rtsp_link *l);
 
 /* Takes both, also on failure. What came of it is told by events. */
 void rtsp_link_connection(struct rtsp_link *l, int fd, struct tls *t);
+/* The sockets of one track (datagrams), which come into use as soon as packets do; takes fds, also
+ * on failure. */
+int rtsp_link_datagrams(
+        struct rtsp_link *l, unsigned track, const int fds[static 2], struct err *e) MUST_USE;
 /* Sends one whole request or answer. Errors as of stream_write. */
 int rtsp_link_send(struct rtsp_link *l, struct bytes message, struct err *e) MUST_USE;
 /* The newest request was answered: it is not sent again when the POST of a tunnel is lost. */

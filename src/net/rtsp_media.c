@@ -16,6 +16,8 @@ char *rtsp_media_transport(const struct rtsp_media *m, unsigned i, const struct 
                         .unicast = true,
                         .has_client_port = true,
                         .client_port = { m->ports[i], (uint16_t)(m->ports[i] + 1) } };
+        t.secure_profile = m->tracks[i].unprotect != NULL;
+        t.feedback = m->feedback[i];
         return rtsp_transport_format(&t, to);
 }
 
@@ -50,6 +52,9 @@ int rtsp_media_set_up(struct rtsp_media *m, unsigned i, const struct rtsp_link *
 
         if (value.p) {
                 r = rtsp_transport_parse(value, 0, &t, e);
+                if (r >= 0 && t.secure_profile && !m->tracks[i].unprotect)
+                        r = err_fault(e, ERR_PROTOCOL, FAULT_SETUP_REFUSED,
+                                "the camera would send SRTP, and its description does not say so");
                 if (r >= 0 && t.lower != RTSP_TRANSPORT_TCP)
                         r = check_datagrams(m, i, link, &t, e);
                 if (r < 0)

@@ -18,6 +18,7 @@ struct rtsp_media {
         unsigned tracks_n;
         struct rtsp_track tracks[RTSP_LINK_TRACKS_MAX];
         bool left_out[RTSP_LINK_TRACKS_MAX];  /* its SETUP was refused */
+        bool feedback[RTSP_LINK_TRACKS_MAX];  /* described as RTP/AVPF or RTP/SAVPF */
         uint16_t ports[RTSP_LINK_TRACKS_MAX]; /* ours, of datagrams; 0: none yet */
         uint8_t channels[256];                /* 0: nobody's; else 1 + 2 * track, + 1 for RTCP */
         uint64_t stray_frames;

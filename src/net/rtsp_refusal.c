@@ -17,6 +17,7 @@ int rtsp_refusal_set(struct err *e, const char *what, unsigned status, struct by
                 { 410, ERR_NOT_FOUND, FAULT_NO_SUCH_STREAM },
                 { 453, ERR_UNAVAILABLE, FAULT_CAMERA_BUSY },
                 { 454, ERR_UNAVAILABLE, FAULT_SESSION_ENDED },
+                { 463, ERR_DENIED, FAULT_SRTP_REFUSED }, /* Key Management Failure, RFC 4567 */
                 { 503, ERR_UNAVAILABLE, FAULT_CAMERA_BUSY },
         };
         int code = status >= 500 ? ERR_UNAVAILABLE : ERR_PROTOCOL;

@@ -304,6 +304,17 @@ static void on_turn(struct stream_turn *t)
         read_available((struct stream *)((char *)t - offsetof(struct stream, turn)));
 }
 
+/* What the socket says: libuv tells any error of one as a bad descriptor. */
+static void socket_error(const struct stream *s, struct err *e)
+{
+        int code = 0;
+        socklen_t n = sizeof code;
+
+        (void)!getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &code, &n);
+        err_os(e, ERR_IO, code ? code : EIO, "connection");
+        e->fault = FAULT_CONNECTION_CLOSED;
+}
+
 static void on_poll(uv_poll_t *h, int status, int events)
 {
         struct stream *s = h->data;
@@ -312,7 +323,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
         sh->users++; /* the last stream may go in a callback */
         if (status < 0) {
-                err_set(&e, ERR_IO, "socket: %s", uv_strerror(status));
+                socket_error(s, &e);
                 end(s, &e);
         } else {
                 if (events & UV_WRITABLE)

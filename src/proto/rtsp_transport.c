@@ -91,7 +91,8 @@ static void parse_protocol(struct bytes s, struct rtsp_transport *t)
         struct bytes profile = cut(&rest, '/');
 
         t->secure_profile = is(profile, "SAVP") || is(profile, "SAVPF");
-        if (!t->secure_profile && !is(profile, "AVP") && !is(profile, "AVPF"))
+        t->feedback = is(profile, "AVPF") || is(profile, "SAVPF");
+        if (!t->secure_profile && !t->feedback && !is(profile, "AVP"))
                 t->lower = RTSP_TRANSPORT_OTHER;
         else if (is(rest, "TCP"))
                 t->lower = RTSP_TRANSPORT_TCP;
@@ -192,8 +193,9 @@ char *rtsp_transport_format(const struct rtsp_transport *t, char to[static RTSP_
                         t->server_port[1]);
         if (t->has_ssrc)
                 snprintf(ssrc, sizeof ssrc, ";ssrc=%08X", t->ssrc);
-        snprintf(to, RTSP_TRANSPORT_ROOM, "RTP/%s%s%s%s%s%s%s%s",
-                t->secure_profile ? "SAVP" : "AVP", t->lower == RTSP_TRANSPORT_TCP ? "/TCP" : "",
+        snprintf(to, RTSP_TRANSPORT_ROOM, "RTP/%sAVP%s%s%s%s%s%s%s%s",
+                t->secure_profile ? "S" : "", t->feedback ? "F" : "",
+                t->lower == RTSP_TRANSPORT_TCP ? "/TCP" : "",
                 t->multicast ? ";multicast"
                 : t->unicast ? ";unicast"
                              : "",

@@ -11,6 +11,7 @@ enum rtsp_transport_lower { RTSP_TRANSPORT_UDP, RTSP_TRANSPORT_TCP, RTSP_TRANSPO
 struct rtsp_transport {
         enum rtsp_transport_lower lower; /* TCP means interleaved in the RTSP connection */
         bool secure_profile;             /* RTP/SAVP, RTP/SAVPF */
+        bool feedback;                   /* RTP/AVPF, RTP/SAVPF */
         bool unicast, multicast;
         bool has_interleaved;
         uint8_t interleaved[2]; /* RTP, RTCP; the second is the first + 1 where only one is said */

@@ -57,6 +57,11 @@ bool sdp_is_secure(const struct sdp_media *m)
         return bytes_equal(bytes_sub(m->protocol, 0, 8), bytes_str("RTP/SAVP"));
 }
 
+bool sdp_is_feedback(const struct sdp_media *m)
+{
+        return bytes_equal(bytes_sub(m->protocol, sdp_is_secure(m) ? 5 : 4, 4), bytes_str("AVPF"));
+}
+
 /* RFC 3551 section 6, what cameras use of it without an rtpmap. */
 static void apply_static_type(struct sdp_media *m)
 {

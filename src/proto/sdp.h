@@ -67,6 +67,8 @@ int sdp_format(const struct sdp *s, uint64_t origin_id, const char *address, str
 
 /* RTP/SAVP or RTP/SAVPF: nothing but SRTP. */
 bool sdp_is_secure(const struct sdp_media *m);
+/* RTP/AVPF or RTP/SAVPF (RFC 4585, RFC 5124). */
+bool sdp_is_feedback(const struct sdp_media *m);
 
 /* Encodings compare without case (RFC 4855 section 3). */
 bool sdp_encoding_is(struct bytes encoding, const char *name);

@@ -238,7 +238,7 @@ static size_t shown_bytes(struct bytes line)
         static const struct {
                 const char *begin, *before_key;
         } secrets[] = { { "a=crypto:", "inline:" }, { "a=key-mgmt:", " " }, { "k=", ":" },
-                { "KeyMgmt:", ";" }, { "mikey:", NULL } };
+                { "KeyMgmt:", NULL }, { "mikey:", NULL } };
         struct bytes text = trimmed(line);
         size_t at = text.n ? (size_t)(text.p - line.p) : 0;
 

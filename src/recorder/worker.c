@@ -7,6 +7,7 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "crypto/hash.h"
+#include "crypto/srtp_session.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
 #include "os/proc.h"
@@ -270,6 +271,7 @@ int worker_main(int argc, char **argv)
                 (size_t)settings_get(&options.settings, SETTINGS_CHUNK_MEMORY_MB) << 20);
         buf_init(&w.out, CHAN_BODY_MAX);
         w.parent = chan_new(w.loop, PROC_FIRST_FD, &events, &w);
+        srtp_session_begin();
         if (confine_role(SANDBOX_WORKER, NULL, 0, &e) < 0)
                 return confine_failed(&e);
         timer_start(&w.report, w.loop, WORKER_REPORT_MS, WORKER_REPORT_MS, worker_on_report, &w);
