@@ -38,6 +38,9 @@ static const char edge_help[] =
         "  --burst                a new client gets the current group of pictures at once\n"
         "  --record-per-packet    one TLS record for each RTP packet, as many cameras send\n"
         "  --port-file FILE       writes the port's number there when ready\n"
+        "  --srtp SUITE           media as SRTP, interleaved or over UDP, with keys drawn for each "
+        "client\n"
+        "                         and named in its description (a=crypto and MIKEY)\n"
         "  --plain-loopback-test  without TLS, on loopback addresses only, for tests; also over "
         "UDP\n"
         "  --fault FAULT          does it wrong on purpose, to try a recorder against a bad "
@@ -63,6 +66,7 @@ enum {
         OPT_PER_PACKET,
         OPT_PORT_FILE,
         OPT_PLAIN,
+        OPT_SRTP,
         OPT_FAULT,
         OPT_FAULTS,
         OPT_JSON,
@@ -153,6 +157,11 @@ static const char *take_option(struct edge_options *o, int option, const char *v
         case OPT_PORT_FILE:
                 o->port_file = value;
                 return NULL;
+        case OPT_SRTP:
+                o->srtp = srtp_suite_find(bytes_str(value));
+                return o->srtp ? NULL
+                               : "--srtp must be AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32, "
+                                 "AEAD_AES_128_GCM or AEAD_AES_256_GCM";
         case OPT_PLAIN:
                 o->plain_loopback_test = true;
                 return NULL;
@@ -287,6 +296,7 @@ int cli_edge(int argc, char **argv)
                 { "record-per-packet", no_argument, NULL, OPT_PER_PACKET },
                 { "port-file", required_argument, NULL, OPT_PORT_FILE },
                 { "plain-loopback-test", no_argument, NULL, OPT_PLAIN },
+                { "srtp", required_argument, NULL, OPT_SRTP },
                 { "fault", required_argument, NULL, OPT_FAULT },
                 { "faults", no_argument, NULL, OPT_FAULTS },
                 { "help", no_argument, NULL, OPT_HELP }, { 0 } };

@@ -11,6 +11,7 @@
 #include "edge/fault_tweak.h"
 #include "edge/feed.h"
 #include "net/rtsp_server.h"
+#include "proto/key_mgmt.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -62,18 +63,34 @@ static struct edge_camera *find_camera(struct edge *g, const char *path)
         return NULL;
 }
 
+static struct edge_client *client_of(struct edge *g, struct rtsp_peer *p)
+{
+        struct edge_client *c = *rtsp_peer_slot(p);
+
+        if (!c) {
+                c = edge_client_new(p, g->o->srtp);
+                c->record_per_packet = g->o->record_per_packet;
+                c->next_known = g->known;
+                g->known = c;
+                *rtsp_peer_slot(p) = c;
+        }
+        return c;
+}
+
 static int describe(void *owner, struct rtsp_peer *p, const char *path, struct buf *sdp,
         unsigned *ret_tracks, struct err *e)
 {
-        const struct edge *g = owner;
+        struct edge *g = owner;
         const struct edge_camera *cam = find_camera(owner, path);
+        struct srtp_key keys[TIMELINE_TRACKS_MAX];
         int r = 0;
 
-        (void)p;
         if (!cam)
                 return err_set(e, ERR_NOT_FOUND, "no camera is called %s", path);
         if (sdp)
-                r = feed_describe(cam->source->feed, cam->name, sdp, e);
+                r = feed_describe(cam->source->feed, cam->name,
+                        edge_client_keys(client_of(g, p), keys), clock_wall_us(), sdp, e);
+        explicit_bzero(keys, sizeof keys);
         if (sdp && r >= 0 && cam->tweaked)
                 r = fault_tweak_sdp(&g->o->faults, cam->source->stream->name, cam->name, sdp, e);
         if (r >= 0)
@@ -88,18 +105,26 @@ static const struct rtsp_tweak *tweak(void *owner, const char *path)
         return cam && cam->tweaked ? &cam->tweak : NULL;
 }
 
-static struct edge_client *client_of(struct edge *g, struct rtsp_peer *p)
+/* Keys that the client names are for what it sends (RTCP), which is not looked at: they must be
+ * right all the same. */
+static int set_up(void *owner, struct rtsp_peer *p, const char *path, unsigned track,
+        struct bytes key_mgmt, struct err *e)
 {
-        struct edge_client *c = *rtsp_peer_slot(p);
+        const struct edge *g = owner;
+        struct mikey keys;
+        int r;
 
-        if (!c) {
-                c = edge_client_new(p);
-                c->record_per_packet = g->o->record_per_packet;
-                c->next_known = g->known;
-                g->known = c;
-                *rtsp_peer_slot(p) = c;
-        }
-        return c;
+        (void)p;
+        (void)path;
+        (void)track;
+        if (key_mgmt.n == 0)
+                return 0;
+        if (!g->o->srtp)
+                return err_set(e, ERR_INVALID, "KeyMgmt without SRTP");
+        r = key_mgmt_parse(key_mgmt, NULL, &keys, e);
+        if (r >= 0)
+                mikey_done(&keys);
+        return r;
 }
 
 static int play(void *owner, struct rtsp_peer *p, const char *path,
@@ -473,6 +498,7 @@ static int listen_up(struct edge *g, struct err *e)
 {
         static const struct rtsp_peer_events events = { .describe = describe,
                 .play = play,
+                .set_up = set_up,
                 .tweak = tweak,
                 .on_play = on_play,
                 .on_stop = on_stop,
@@ -481,7 +507,8 @@ static int listen_up(struct edge *g, struct err *e)
         const struct rtsp_server_options so = { .tls = g->tls,
                 .user = g->o->user,
                 .password = &g->password,
-                .datagrams = g->o->plain_loopback_test,
+                .datagrams = g->o->plain_loopback_test || g->o->srtp,
+                .secure_media = g->o->srtp,
                 .events = &events,
                 .owner = g };
         uint16_t port;
@@ -513,6 +540,8 @@ static int shut_in(struct edge *g, struct err *e)
         int r;
 
         sandbox_warm_up();
+        if (g->o->srtp)
+                srtp_session_begin();
         r = sandbox_drop(NULL, e);
         if (r < 0)
                 return r;

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "crypto/srtp_suite.h"
 #include "edge/fault_plan.h"
 
 #define EDGE_STREAMS_MAX 64
@@ -38,6 +39,7 @@ struct edge_options {                     /* all borrowed */
         unsigned streams_n;
         unsigned count; /* cameras of each stream; 0: one, without a number behind its name */
         bool stamp, burst, record_per_packet, plain_loopback_test;
+        enum srtp_suite srtp;     /* NONE: RTP/AVP; else RTP/SAVP, also as datagrams */
         struct fault_plan faults; /* to be done wrong on purpose */
 };
 

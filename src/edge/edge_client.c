@@ -5,11 +5,14 @@
 
 #include "proto/rtsp.h"
 
-struct edge_client *edge_client_new(struct rtsp_peer *peer)
+struct edge_client *edge_client_new(struct rtsp_peer *peer, enum srtp_suite suite)
 {
         struct edge_client *c = xcalloc(1, sizeof *c);
 
         c->peer = peer;
+        c->suite = suite;
+        for (unsigned i = 0; suite && i < TIMELINE_TRACKS_MAX; i++)
+                srtp_suite_draw_key(suite, &c->srtp[i].key);
         buf_init(&c->out, RTSP_PEER_OUTPUT_MAX);
         return c;
 }
@@ -18,10 +21,24 @@ struct edge_client *edge_client_free(struct edge_client *c)
 {
         if (!c)
                 return NULL;
+        for (unsigned i = 0; i < TIMELINE_TRACKS_MAX; i++) {
+                srtp_suite_wipe_key(&c->srtp[i].key);
+                srtp_session_free(c->srtp[i].session);
+        }
         fault_media_free(c->faults);
         buf_done(&c->out);
         free(c);
         return NULL;
+}
+
+const struct srtp_key *edge_client_keys(
+        const struct edge_client *c, struct srtp_key ret[static TIMELINE_TRACKS_MAX])
+{
+        if (!c->suite)
+                return NULL;
+        for (unsigned i = 0; i < TIMELINE_TRACKS_MAX; i++)
+                ret[i] = c->srtp[i].key;
+        return ret;
 }
 
 static void write_bytes(struct edge_client *c, struct bytes b)
@@ -40,6 +57,31 @@ static void flush(struct edge_client *c)
         buf_clear(&c->out);
 }
 
+/* A packet as SRTP or SRTCP; a session has one source, so another one begins with each (which only
+ * a fault makes happen). Negative: this packet does not go out, as one that is sent twice. */
+static int protect(struct edge_client *c, unsigned track, bool rtcp, struct bytes packet,
+        struct bytes *ret, struct err *e)
+{
+        struct edge_client_srtp *s = &c->srtp[track];
+        const uint8_t *p = packet.p + (rtcp ? 4 : 8);
+        const uint32_t ssrc =
+                (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+        const struct srtp_session_options o = {
+                .keys = &s->key, .keys_n = 1, .has_ssrc = true, .ssrc = ssrc
+        };
+        int r = 0;
+
+        if (!s->session || s->ssrc != ssrc) {
+                s->session = srtp_session_free(s->session);
+                r = srtp_session_new_sender(&o, &s->session, e);
+                s->ssrc = ssrc;
+        }
+        if (r >= 0)
+                r = rtcp ? srtp_session_protect_rtcp(s->session, packet, ret, e)
+                         : srtp_session_protect_rtp(s->session, packet, ret, e);
+        return r;
+}
+
 /* One packet, the way that its track was set up. */
 static void send_packet(
         void *owner, unsigned track, enum fault_media_kind kind, struct bytes packet)
@@ -52,6 +94,9 @@ static void send_packet(
         int r = 0;
 
         if (!chosen || c->over)
+                return;
+        if (c->suite && kind != FAULT_MEDIA_GARBAGE &&
+                protect(c, track, rtcp, packet, &packet, &e) < 0)
                 return;
         if (chosen->datagrams) {
                 if (kind != FAULT_MEDIA_GARBAGE)
@@ -99,7 +144,7 @@ void edge_client_frame(struct edge_client *c, struct feed_frame *frame, int64_t 
 
         if (!chosen)
                 return;
-        if (!c->faults && !chosen->datagrams) {
+        if (!c->faults && !c->suite && !chosen->datagrams) {
                 send_whole(c, frame, chosen->channel);
                 return;
         }

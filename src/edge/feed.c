@@ -9,12 +9,15 @@
 #include "media/h265.h"
 #include "media/media_config.h"
 #include "media/pay.h"
+#include "proto/key_mgmt.h"
 #include "proto/rtp.h"
 #include "proto/rtsp.h"
 #include "proto/sdp.h"
+#include "proto/sdp_crypto.h"
 
 #define PAYLOAD_TYPE_FIRST 96 /* dynamic (RFC 3551 section 6) */
 #define FMTP_MAX (4 * MEDIA_PARAMETERS_MAX)
+#define KEYS_MAX 2048
 /* A unit, its stamp, and for each packet the heads. */
 #define FRAME_BYTES_MAX (ACCESS_UNIT_MAX + ACCESS_UNIT_MAX / 16 + 65536)
 
@@ -450,15 +453,63 @@ int feed_report(const struct feed *f, unsigned track, int64_t boot_us, int64_t w
         return rtcp_format_sender_report(&r, cname, out, e);
 }
 
-static int describe_track(const struct feed *f, unsigned i, struct buf *fmtp,
-        char control[static 8], struct sdp_media *m, struct err *e)
+/* What a track's description borrows from. */
+struct feed_words {
+        struct buf fmtp, crypto, mikey;
+        char control[8];
+};
+
+static void words_init(struct feed_words *w, unsigned track)
+{
+        buf_init(&w->fmtp, FMTP_MAX);
+        buf_init(&w->crypto, KEYS_MAX);
+        buf_init(&w->mikey, KEYS_MAX);
+        memcpy(w->control, "track0", 7);
+        w->control[5] = (char)('0' + track);
+}
+
+static void words_done(struct feed_words *w)
+{
+        if (w->crypto.p)
+                explicit_bzero(w->crypto.p, w->crypto.room);
+        if (w->mikey.p)
+                explicit_bzero(w->mikey.p, w->mikey.room);
+        buf_done(&w->fmtp);
+        buf_done(&w->crypto);
+        buf_done(&w->mikey);
+}
+
+/* The same key both ways: clients know the one or the other. */
+static int describe_key(const struct feed_track *t, const struct srtp_key *key, int64_t wall_us,
+        struct feed_words *w, struct sdp_media *m, struct err *e)
+{
+        struct sdp_crypto crypto = { .tag = 1, .keys_n = 1 };
+        struct mikey mikey = { .streams_n = 1, .streams = { { .ssrc = t->ssrc } }, .keys_n = 1 };
+        uint8_t random[MIKEY_RAND_BYTES];
+        int r;
+
+        crypto.keys[0] = mikey.keys[0] = *key;
+        mikey.csb_id = (uint32_t)random_u64();
+        random_bytes(random, sizeof random);
+        r = sdp_crypto_format(&crypto, &w->crypto, e);
+        if (r >= 0)
+                r = key_mgmt_encode(&mikey, rtcp_ntp_of_us(wall_us), random, &w->mikey, e);
+        sdp_crypto_done(&crypto);
+        mikey_done(&mikey);
+        m->protocol = bytes_str("RTP/SAVP");
+        m->crypto_n = 1;
+        m->crypto[0] = buf_bytes(&w->crypto);
+        m->key_mgmt = buf_bytes(&w->mikey);
+        return r;
+}
+
+static int describe_track(
+        const struct feed *f, unsigned i, struct feed_words *w, struct sdp_media *m, struct err *e)
 {
         const struct media_config *c = &f->tracks[i].clip->config;
         const bool video = media_is_video(c->codec);
-        const int r = media_config_fmtp(c, fmtp, e);
+        const int r = media_config_fmtp(c, &w->fmtp, e);
 
-        memcpy(control, "track0", 7);
-        control[5] = (char)('0' + i);
         *m = (struct sdp_media){
                 .kind = video ? SDP_VIDEO : SDP_AUDIO,
                 .kind_name = bytes_str(video ? "video" : "audio"),
@@ -467,28 +518,32 @@ static int describe_track(const struct feed *f, unsigned i, struct buf *fmtp,
                 .encoding = bytes_str(media_config_encoding(c)),
                 .clock_rate = c->clock_rate,
                 .channels = video ? 1 : c->channels,
-                .fmtp = buf_bytes(fmtp),
-                .control = bytes_str(control),
+                .fmtp = buf_bytes(&w->fmtp),
+                .control = bytes_str(w->control),
         };
         return r;
 }
 
-int feed_describe(const struct feed *f, const char *name, struct buf *out, struct err *e)
+int feed_describe(const struct feed *f, const char *name, const struct srtp_key *keys,
+        int64_t wall_us, struct buf *out, struct err *e)
 {
         struct sdp s = {
                 .name = bytes_str(name), .control = bytes_str("*"), .media_n = f->tracks_n
         };
-        struct buf fmtp[TIMELINE_TRACKS_MAX];
-        char control[TIMELINE_TRACKS_MAX][8];
+        struct feed_words words[TIMELINE_TRACKS_MAX];
         int r = 0;
 
         for (unsigned i = 0; i < f->tracks_n; i++) {
-                buf_init(&fmtp[i], FMTP_MAX);
-                r = r < 0 ? r : describe_track(f, i, &fmtp[i], control[i], &s.media[i], e);
+                words_init(&words[i], i);
+                if (r >= 0)
+                        r = describe_track(f, i, &words[i], &s.media[i], e);
+                if (r >= 0 && keys)
+                        r = describe_key(
+                                &f->tracks[i], &keys[i], wall_us, &words[i], &s.media[i], e);
         }
         if (r >= 0)
                 r = sdp_format(&s, f->tracks[0].ssrc, "0.0.0.0", out, e);
         for (unsigned i = 0; i < f->tracks_n; i++)
-                buf_done(&fmtp[i]);
+                words_done(&words[i]);
         return r;
 }

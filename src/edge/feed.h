@@ -21,6 +21,7 @@
 #define CUSTOS_EDGE_FEED_H
 
 #include "edge/clip.h"
+#include "crypto/srtp_suite.h"
 #include "media/stamp.h"
 #include "proto/rtcp.h"
 
@@ -88,7 +89,9 @@ struct bytes feed_frame_packet(const struct feed_frame *frame, size_t i);
 /* A sender report of a track for this moment, without its four bytes in front. */
 int feed_report(const struct feed *f, unsigned track, int64_t boot_us, int64_t wall_us,
         const char *cname, struct buf *out, struct err *e) MUST_USE;
-/* The session description. */
-int feed_describe(const struct feed *f, const char *name, struct buf *out, struct err *e) MUST_USE;
+/* The session description. keys: one a track, for RTP/SAVP, named both ways (a=crypto, and MIKEY,
+ * whose time is wall_us); then out is a secret, the caller's to wipe. NULL: RTP/AVP. */
+int feed_describe(const struct feed *f, const char *name, const struct srtp_key *keys,
+        int64_t wall_us, struct buf *out, struct err *e) MUST_USE;
 
 #endif

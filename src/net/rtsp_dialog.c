@@ -210,6 +210,8 @@ static int on_describe(struct exchange *x)
                 x->tweak && x->tweak->content_base ? x->tweak->content_base : base);
         add_line(x, "Content-Type", "application/sdp");
         r = respond(x, 200, buf_bytes(&sdp));
+        if (sdp.n > 0)
+                explicit_bzero(sdp.p, sdp.n); /* it may name keys */
         buf_done(&sdp);
         return r;
 }

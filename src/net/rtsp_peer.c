@@ -234,6 +234,8 @@ static int on_request(struct rtsp_peer *p, const struct rtsp_message *m, struct 
         if (tweak && tweak->delay_ms)
                 return delay_response(p, next, e);
         r = send_response(p, buf_bytes(&p->response), e);
+        if (p->response.n > 0)
+                explicit_bzero(p->response.p, p->response.n); /* a description may name keys */
         if (r < 0)
                 return r;
         if (next == RTSP_DIALOG_CLOSE)

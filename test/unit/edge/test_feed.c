@@ -273,7 +273,7 @@ static void test_description(void **state)
 
         (void)state;
         buf_init(&b, 65536);
-        assert_int_equal(feed_describe(f, "lobby", &b, NULL), 0);
+        assert_int_equal(feed_describe(f, "lobby", NULL, 0, &b, NULL), 0);
         assert_int_equal(buf_append(&b, BYTES("", 1), NULL), 0);
         assert_non_null(strstr((char *)b.p, "s=lobby\r\n"));
         assert_non_null(strstr((char *)b.p, "m=video 0 RTP/AVP 96\r\n"));
