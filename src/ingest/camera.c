@@ -457,12 +457,21 @@ static void on_end(void *owner, const struct err *why)
         leave(c);
 }
 
+static void on_trace(void *owner, const struct rtsp_client_trace *t)
+{
+        struct camera *c = owner;
+
+        if (c->events->on_trace)
+                c->events->on_trace(c->owner, c, t);
+}
+
 static const struct rtsp_client_events session_handlers = {
         .on_secure = on_secure,
         .on_describe = on_describe,
         .on_play = on_play,
         .on_packet = on_packet,
         .on_end = on_end,
+        .on_trace = on_trace,
 };
 
 static int begin_session(struct camera *c, int fd, struct err *e)

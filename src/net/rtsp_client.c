@@ -95,6 +95,59 @@ static void on_step_late(void *owner)
         fail(c, &e);
 }
 
+static void trace_secure(struct rtsp_client *c, const struct tls *tls)
+{
+        char room[32];
+        const struct rtsp_client_trace t = {
+                .said = RTSP_CLIENT_SECURE, .step = step_name(c, room), .tls = tls
+        };
+
+        if (c->events->on_trace)
+                c->events->on_trace(c->owner, &t);
+}
+
+static void trace_request(struct rtsp_client *c, const char *method, const char *url,
+        const struct rtsp_line *lines, unsigned n)
+{
+        struct rtsp_header headers[REQUEST_LINES_MAX];
+        struct rtsp_client_trace t = { .said = RTSP_CLIENT_REQUEST, .headers = headers };
+        char room[32];
+
+        if (!c->events->on_trace)
+                return;
+        for (unsigned i = 0; i < n; i++) {
+                if (!lines[i].value)
+                        continue;
+                struct rtsp_header *h = &headers[t.headers_n++];
+                h->name = bytes_str(lines[i].name);
+                h->value = bytes_str(lines[i].value);
+                if (strcmp(lines[i].name, "Authorization") == 0)
+                        h->value.n = strcspn(lines[i].value, " ");
+        }
+        t.step = step_name(c, room);
+        t.method = bytes_str(method);
+        t.url = bytes_str(url);
+        c->events->on_trace(c->owner, &t);
+}
+
+static void trace_message(struct rtsp_client *c, const struct rtsp_message *m)
+{
+        char room[32];
+        const struct rtsp_client_trace t = { .said = m->is_request ? RTSP_CLIENT_ASKED
+                                                                   : RTSP_CLIENT_ANSWER,
+                .step = step_name(c, room),
+                .method = m->is_request ? m->method : bytes_str(c->method ? c->method : ""),
+                .url = m->uri,
+                .status = m->status,
+                .reason = m->reason,
+                .headers = m->headers,
+                .headers_n = m->headers_n,
+                .body = m->body };
+
+        if (c->events->on_trace)
+                c->events->on_trace(c->owner, &t);
+}
+
 /* Formats and sends one request. answer: the Authorization value, or NULL. */
 static int send_formatted(struct rtsp_client *c, const char *method, const char *url,
         const char *answer, const struct rtsp_line *extra, unsigned extra_n, struct err *e)
@@ -118,6 +171,7 @@ static int send_formatted(struct rtsp_client *c, const char *method, const char 
         if (r < 0)
                 return r;
         c->method = method;
+        trace_request(c, method, url, lines, 3 + extra_n);
         return 0;
 }
 
@@ -552,7 +606,7 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
 
         if (!item->message)
                 r = on_frame(c, item->channel, item->frame, e);
-        else if (item->message->is_request)
+        else if (trace_message(c, item->message), item->message->is_request)
                 r = on_request(c, item->message, e);
         else
                 r = on_answer(c, item->message, e);
@@ -575,6 +629,8 @@ static void on_stream_ready(void *owner, struct stream *s)
 
         c->busy++;
         r = c->events->on_secure(c->owner, stream_tls(s), &e);
+        if (r >= 0 && !c->freed)
+                trace_secure(c, stream_tls(s));
         if (r >= 0 && !c->freed)
                 r = begin_step(c, STEP_OPTIONS, &e);
         c->busy--;

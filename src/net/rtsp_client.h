@@ -22,6 +22,7 @@
 #include "net/stream.h"
 #include "proto/digest.h"
 #include "proto/rtcp.h"
+#include "proto/rtsp.h"
 #include "proto/rtp.h"
 #include "proto/sdp.h"
 #include "proto/url.h"
@@ -46,6 +47,26 @@ struct rtsp_client_options {
 
 struct rtsp_client;
 
+/* What was said, for whoever wants to watch. All borrowed. */
+enum rtsp_client_said {
+        RTSP_CLIENT_SECURE,  /* the peer is verified: tls */
+        RTSP_CLIENT_REQUEST, /* ours: method, url, headers */
+        RTSP_CLIENT_ANSWER,  /* the camera's to `method`: status, reason, headers, body */
+        RTSP_CLIENT_ASKED,   /* a request of the camera's: method */
+};
+struct rtsp_client_trace {
+        enum rtsp_client_said said;
+        const char *step; /* "TLS", "OPTIONS", "SETUP of track 2", "while playing", ... */
+        const struct tls *tls;
+        struct bytes method, url;
+        unsigned status;
+        struct bytes reason;
+        /* Of our requests, Authorization is cut to its scheme: no user, no answer. */
+        const struct rtsp_header *headers;
+        unsigned headers_n;
+        struct bytes body; /* the text of the description */
+};
+
 /* All are called with the owner; a negative return, with e set, ends the session with that error.
  */
 struct rtsp_client_events {
@@ -63,6 +84,8 @@ struct rtsp_client_events {
                 const struct rtp_arrival *a, int64_t arrival_us, struct err *e);
         /* Over. Once, never after rtsp_client_free. refusal: TLS_OK when TLS was not the reason. */
         void (*on_end)(void *owner, const struct err *why);
+        /* May be NULL. Must not free the client. */
+        void (*on_trace)(void *owner, const struct rtsp_client_trace *t);
 };
 
 /* Takes fd and t, also on failure. events is borrowed and outlives the client. */
