@@ -72,14 +72,91 @@ static const struct fault_words fault_words[FAULTS] = {
                 "here." },
 
         /* policy */
+        [FAULT_WRONG_SCHEME] = { "wrong-scheme",
+                "The URL's scheme does not fit the transport or the carrier that is set.",
+                "Use rtsps:// (https:// for tunnel, MJPEG and snapshots); rtsp:// and http:// only "
+                "with the exception `plain`." },
+        [FAULT_REDIRECT] = { "redirect", "The camera sends to another address; that is refused.",
+                "If the new address is the camera's right one, set it as its URL." },
+        [FAULT_OTHER_PLACE] = { "other-place",
+                "The camera names another host or port for its media; that is refused.",
+                "If that is the camera's right address, set it as its URL; else correct the "
+                "network settings in the camera." },
+        [FAULT_MEDIA_OUTSIDE_TLS] = { "media-outside-tls",
+                "The camera would send pictures or sound outside of the encrypted connection.",
+                "Set the carrier to interleaved or tunnel, or switch SRTP on in the camera." },
+        [FAULT_TUNNEL_KEYS] = { "tunnel-keys",
+                "The two connections of the tunnel lead to peers with different keys.",
+                "Connect the camera directly, without a load balancer or proxy; if there is none, "
+                "somebody may sit in between." },
 
         /* authentication */
+        [FAULT_NO_CREDENTIALS] = { "no-credentials",
+                "The camera asks for a user and a password, and none is set.",
+                "Enter the camera's user and password." },
+        [FAULT_WRONG_PASSWORD] = { "wrong-password",
+                "The camera does not accept the user or the password.",
+                "Compare them with the camera's; mind that some cameras lock the account after "
+                "several tries, and have users of their own for ONVIF and RTSP." },
+        [FAULT_WEAKER_AUTH] = { "weaker-authentication",
+                "The camera asks for a weaker proof than it did before; that is refused.",
+                "If the camera was changed on purpose, set its password again; else somebody may "
+                "sit in between." },
+        [FAULT_BASIC_ONLY] = { "basic-only",
+                "The camera offers Basic only, which shows the password, where TLS does not "
+                "protect it.",
+                "Turn on Digest in the camera, or connect it by TLS." },
+        [FAULT_UNKNOWN_AUTH] = { "unknown-authentication",
+                "The camera offers neither Digest nor Basic in a form that is understood.",
+                "Turn on Digest (SHA-256 or MD5) in the camera, or update its firmware." },
+        [FAULT_FORBIDDEN] = { "forbidden",
+                "The camera knows the user, but does not allow this stream.",
+                "Give the user the right to see live video in the camera." },
 
         /* RTSP and HTTP */
+        [FAULT_CONNECTION_CLOSED] = { "connection-closed", "The camera closed the connection.",
+                "If it comes again, see the camera's log and its limit of connections." },
+        [FAULT_NO_ANSWER] = { "no-answer", "The camera took the connection but does not answer.",
+                "Check that the port is the right one; else restart the camera." },
+        [FAULT_DOES_NOT_READ] = { "does-not-read",
+                "The camera sends but does not read what it is sent.",
+                "Restart the camera; update its firmware." },
+        [FAULT_BAD_ANSWER] = { "bad-answer", "The camera's answer is not understood.",
+                "Check that the port speaks RTSP (HTTP for the tunnel); report the text given "
+                "here." },
+        [FAULT_REQUEST_REFUSED] = { "request-refused", "The camera refused a request.",
+                "The camera's answer stands in the error; check the URL's path." },
+        [FAULT_NO_SUCH_STREAM] = { "no-such-stream", "The camera knows no stream of this name.",
+                "Check the path of the URL; it is case-sensitive and differs by make." },
+        [FAULT_CAMERA_BUSY] = { "camera-busy", "The camera can serve no more, or not now.",
+                "Close other viewers of this camera, or lower its bit rates." },
+        [FAULT_SESSION_ENDED] = { "session-ended", "The camera ended the session.",
+                "If it comes again, see the camera's log; its session timeout may be too short." },
+        [FAULT_NO_TUNNEL] = { "no-tunnel", "There is no RTSP tunnel at this URL.",
+                "Switch RTSP over HTTPS on in the camera, check port and path, or use the carrier "
+                "interleaved." },
 
         /* description and tracks */
+        [FAULT_BAD_DESCRIPTION] = { "bad-description",
+                "The camera's description of its stream cannot be read.",
+                "Update the camera's firmware; report the text given here." },
+        [FAULT_NOTHING_RECORDABLE] = { "nothing-to-record",
+                "The camera describes no track that can be recorded.",
+                "Set its stream to H.264 or H.265." },
+        [FAULT_SETUP_REFUSED] = { "setup-refused",
+                "The camera refuses to send a track in the way that was asked for.",
+                "Try another carrier (interleaved, tunnel)." },
 
         /* media */
+        [FAULT_NO_PICTURE] = { "no-picture", "The camera plays, but sends no pictures.",
+                "Restart the camera; check its encoder settings." },
+        [FAULT_NO_KEY_FRAME] = { "no-key-frame",
+                "The camera sends pictures, but none that a recording can begin with.",
+                "Set a key frame (I-frame, GOP) interval of a few seconds in the camera." },
+        [FAULT_TRACK_ENDED] = { "track-ended", "The camera said that a track has ended (RTCP BYE).",
+                "If it comes again, see the camera's log." },
+        [FAULT_NOT_A_PICTURE] = { "not-a-picture", "What came over HTTP is not a JPEG picture.",
+                "Check the path of the URL; it must give a JPEG or multipart/x-mixed-replace." },
 };
 
 const char *fault_name(enum fault f)

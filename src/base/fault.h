@@ -36,10 +36,37 @@ enum fault {
         FAULT_BAD_SIGNATURE,
         FAULT_TLS_PROTOCOL,
         /* policy: what is not taken from a camera though it would work */
+        FAULT_WRONG_SCHEME,
+        FAULT_REDIRECT,
+        FAULT_OTHER_PLACE,
+        FAULT_MEDIA_OUTSIDE_TLS,
+        FAULT_TUNNEL_KEYS,
         /* authentication */
+        FAULT_NO_CREDENTIALS,
+        FAULT_WRONG_PASSWORD,
+        FAULT_WEAKER_AUTH,
+        FAULT_BASIC_ONLY,
+        FAULT_UNKNOWN_AUTH,
+        FAULT_FORBIDDEN,
         /* RTSP and HTTP */
+        FAULT_CONNECTION_CLOSED,
+        FAULT_NO_ANSWER,
+        FAULT_DOES_NOT_READ,
+        FAULT_BAD_ANSWER,
+        FAULT_REQUEST_REFUSED,
+        FAULT_NO_SUCH_STREAM,
+        FAULT_CAMERA_BUSY,
+        FAULT_SESSION_ENDED,
+        FAULT_NO_TUNNEL,
         /* description and tracks */
+        FAULT_BAD_DESCRIPTION,
+        FAULT_NOTHING_RECORDABLE,
+        FAULT_SETUP_REFUSED,
         /* media */
+        FAULT_NO_PICTURE,
+        FAULT_NO_KEY_FRAME,
+        FAULT_TRACK_ENDED,
+        FAULT_NOT_A_PICTURE,
         FAULTS, /* how many there are; no fault */
 };
 

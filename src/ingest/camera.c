@@ -15,6 +15,7 @@
 #include "os/clock.h"
 
 /* docs/spec/vault.md, tag 9 */
+#define PROTECTION_OPEN 0
 #define PROTECTION_PINNED 2
 #define PROTECTION_VERIFIED 3
 
@@ -33,12 +34,16 @@ struct camera {
         struct secret password;
         struct tls_client_config *tls; /* borrowed */
         enum camera_transport transport;
+        enum camera_carrier carrier;
         uint8_t pin[32];
+        bool was_on_tls; /* once, since camera_new: there is no way back without it */
         bool without_audio;
         unsigned pace_ms;
         struct camera_times times;
 
         enum camera_state state;
+        bool fell_back;             /* this connection goes without TLS (tls-if-available) */
+        bool wants;                 /* a socket was asked for while the session runs */
         struct rtsp_client *client; /* owned; one at a time */
         struct digest_client auth;
         struct backoff backoff;
@@ -47,9 +52,10 @@ struct camera {
         struct camera_connection connection;
         struct camera_track tracks[CAMERA_TRACKS_MAX];
         unsigned tracks_n;
-        int video;      /* its track, or -1 */
-        bool gate_open; /* units are delivered */
-        bool stopping;  /* the owner refused a unit */
+        int track_of[RTSP_CLIENT_TRACKS_MAX]; /* by the session's track; -1: left out */
+        int video;                            /* its track, or -1 */
+        bool gate_open;                       /* units are delivered */
+        bool stopping;                        /* the owner refused a unit */
         int64_t play_us,
                 packet_us; /* steady: PLAY, and the newest packet of the track that is watched */
         struct camera_counters counters; /* of former connections; units of all */
@@ -93,17 +99,54 @@ static void set_times(struct camera *c, const struct camera_times *t)
         };
 }
 
+static bool is_http(const struct camera *c)
+{
+        return c->carrier == CAMERA_TUNNEL || c->carrier == CAMERA_MJPEG ||
+               c->carrier == CAMERA_SNAPSHOT;
+}
+
+/* The connection that is made now, or was, goes without TLS. */
+static bool is_plain(const struct camera *c)
+{
+        return c->transport == CAMERA_PLAIN || c->fell_back;
+}
+
+static enum url_scheme scheme_of(const struct camera *c)
+{
+        if (is_http(c))
+                return is_plain(c) ? URL_HTTP : URL_HTTPS;
+        return is_plain(c) ? URL_RTSP : URL_RTSPS;
+}
+
 static void set_url(struct camera *c, const char *text)
 {
-        if (url_parse(text, &c->url, &c->url_fault) < 0)
+        const char *wanted = url_scheme_name(scheme_of(c));
+
+        if (url_parse(text, &c->url, &c->url_fault) < 0 || c->url.scheme == scheme_of(c))
                 return;
-        if (c->url.scheme != URL_RTSPS)
-                err_set(&c->url_fault, ERR_INVALID,
+        if (!is_plain(c) && (c->url.scheme == URL_RTSP || c->url.scheme == URL_HTTP))
+                err_fault(&c->url_fault, ERR_INVALID, FAULT_WRONG_SCHEME,
                         "the camera's URL says %s://, which is not encrypted: refused. Not "
-                        "recording. Fix: set an "
-                        "rtsps:// URL; the camera's own pages tell its port for RTSP over TLS "
-                        "(often 322)",
-                        url_scheme_name(c->url.scheme));
+                        "recording. Fix: set an %s:// URL; the camera's own pages tell its port "
+                        "for it (often %u)",
+                        url_scheme_name(c->url.scheme), wanted, url_default_port(scheme_of(c)));
+        else
+                err_fault(&c->url_fault, ERR_INVALID, FAULT_WRONG_SCHEME,
+                        "the camera's URL says %s://, and its transport and carrier need %s://. "
+                        "Not recording. Fix: set an %s:// URL, or another transport or carrier",
+                        url_scheme_name(c->url.scheme), wanted, wanted);
+}
+
+/* The URL of the connection that is made now. */
+static struct url session_url(const struct camera *c)
+{
+        struct url u = c->url;
+
+        if (c->fell_back) {
+                u.scheme = scheme_of(c);
+                u.port = url_fallback_port(&c->url);
+        }
+        return u;
 }
 
 struct camera *camera_new(struct loop *l, const struct camera_options *o,
@@ -117,20 +160,19 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
         c->events = events;
         c->owner = owner;
         snprintf(c->log.prefix, sizeof c->log.prefix, "cam=%s", o->name);
+        c->transport = o->transport;
+        c->carrier = o->carrier;
         set_url(c, o->url);
         c->user = o->user ? xstrdup(o->user) : NULL;
         if (o->password)
                 c->password = *o->password;
         c->tls = o->tls;
-        c->transport = o->transport;
         if (o->pin)
                 memcpy(c->pin, o->pin, sizeof c->pin);
         c->without_audio = o->without_audio;
         c->pace_ms = o->pace_ms;
         set_times(c, &o->times);
-        /* Every link of this file is TLS with the peer verified or pinned, so Basic may be the last
-         * resort. */
-        digest_client_init(&c->auth, /* basic_allowed= */ true);
+        digest_client_init(&c->auth, /* basic_allowed= */ false); /* begin_session decides */
         return c;
 }
 
@@ -151,6 +193,7 @@ static void drop_connection(struct camera *c)
                 camera_track_done(&c->tracks[i]);
         }
         c->tracks_n = 0;
+        c->wants = false;
         timer_done(&c->timer);
 }
 
@@ -234,17 +277,44 @@ static void on_no_answer(void *owner)
         struct camera *c = owner;
         struct err e;
 
-        err_set(&e, ERR_TIMEOUT, "no connection within %u ms", c->times.socket_ms);
+        err_fault(&e, ERR_TIMEOUT, FAULT_NO_CONNECTION, "no connection within %u ms",
+                c->times.socket_ms);
         enter(c);
         lost(c, &e);
         leave(c);
 }
 
-static void connect_now(struct camera *c)
+static void ask_for_connection(struct camera *c)
 {
         c->state = CAMERA_CONNECTING;
         timer_start(&c->timer, c->loop, c->times.socket_ms, 0, on_no_answer, c);
-        c->events->need_socket(c->owner, c, CAMERA_SOCKET_MAIN);
+        c->events->need_socket(
+                c->owner, c, c->fell_back ? CAMERA_SOCKET_FALLBACK : CAMERA_SOCKET_MAIN);
+}
+
+/* Every try begins with what the policy asks for. */
+static void connect_now(struct camera *c)
+{
+        c->fell_back = false;
+        ask_for_connection(c);
+}
+
+/* Only where there is no TLS to be had at all, and never was: a bad certificate is somebody's
+ * answer, and no reason to talk to him in the clear. */
+static bool may_fall_back(const struct camera *c, const struct err *why)
+{
+        return c->transport == CAMERA_TLS_IF_AVAILABLE && !c->fell_back && !c->was_on_tls &&
+               (why->fault == FAULT_CONNECTION_REFUSED || why->fault == FAULT_CONNECTION_TIMEOUT ||
+                       why->fault == FAULT_NOT_TLS);
+}
+
+static void fall_back(struct camera *c, const struct err *why)
+{
+        log_warn(&c->log, "camera.no_tls", "err=\"%s\" fault=%s then=plain", why->text,
+                fault_name(why->fault));
+        drop_connection(c);
+        c->fell_back = true;
+        ask_for_connection(c);
 }
 
 void camera_start(struct camera *c)
@@ -263,10 +333,17 @@ void camera_start(struct camera *c)
 
 void camera_no_socket(struct camera *c, const struct err *why)
 {
-        if (c->state != CAMERA_CONNECTING)
+        if (c->state != CAMERA_CONNECTING && !c->wants)
                 return; /* came too late */
         enter(c);
-        lost(c, why);
+        if (c->wants) {
+                c->wants = false;
+                rtsp_client_no_socket(c->client, why);
+        } else if (may_fall_back(c, why)) {
+                fall_back(c, why);
+        } else {
+                lost(c, why);
+        }
         leave(c);
 }
 
@@ -276,9 +353,13 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
 {
         struct camera *c = owner;
         struct camera_connection *k = &c->connection;
-        bool has_key = tls_peer_key(tls, k->camera_key);
+        bool has_key = tls && tls_peer_key(tls, k->camera_key);
 
-        if (tls_chain_verified(tls))
+        if (!tls && is_plain(c)) {
+                k->protection = PROTECTION_OPEN;
+                return 0;
+        }
+        if (tls && tls_chain_verified(tls))
                 k->protection = PROTECTION_VERIFIED;
         else if (c->transport == CAMERA_TLS_PINNED && has_key &&
                  memcmp(k->camera_key, c->pin, sizeof c->pin) == 0)
@@ -286,6 +367,7 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
         else
                 return err_set(e, ERR_AUTH,
                         "the camera's identity was not verified: nothing is sent to it");
+        c->was_on_tls = true;
         k->tls_version = tls_version(tls);
         snprintf(k->tls_cipher, sizeof k->tls_cipher, "%s", tls_cipher(tls));
         return 0;
@@ -342,13 +424,41 @@ static int on_describe(void *owner, const struct sdp *sdp,
                 log_info(&c->log, "camera.track", "left_out=\"%s\" why=\"%s\"", name, why.text);
                 memcpy(last_left_out, name, sizeof name);
         }
+        for (unsigned i = 0; i < c->tracks_n; i++)
+                c->track_of[i] = (int)i;
         if (c->tracks_n == 0)
-                return err_set(e, ERR_NOT_FOUND,
+                return err_fault(e, ERR_NOT_FOUND, FAULT_NOTHING_RECORDABLE,
                         "the camera describes nothing that can be recorded (%s). Fix: set its "
                         "stream to "
                         "H.264 or H.265",
                         last_left_out);
         return (int)c->tracks_n;
+}
+
+/* The others move up: the owner sees only what is recorded. */
+static int on_left_out(void *owner, unsigned track, const struct err *why, struct err *e)
+{
+        struct camera *c = owner;
+        int at = c->track_of[track];
+
+        if (at == c->video) {
+                if (e)
+                        *e = *why;
+                return why->code;
+        }
+        log_warn(&c->log, "camera.track", "left_out=\"%s\" why=\"%s\" fault=%s",
+                media_config_codec_name(c->tracks[at].config.codec), why->text,
+                fault_name(why->fault));
+        camera_track_done(&c->tracks[at]);
+        for (unsigned i = (unsigned)at + 1; i < c->tracks_n; i++) {
+                c->tracks[i - 1] = c->tracks[i];
+                c->connection.tracks[i - 1] = c->connection.tracks[i];
+        }
+        c->tracks_n--;
+        c->video -= at < c->video;
+        for (unsigned i = 0; i < RTSP_CLIENT_TRACKS_MAX; i++)
+                c->track_of[i] = i == track ? -1 : c->track_of[i] - (c->track_of[i] > at);
+        return 0;
 }
 
 static void on_watch(void *owner)
@@ -358,10 +468,10 @@ static void on_watch(void *owner)
         struct err e;
 
         if (now_us - c->packet_us >= c->times.idle_ms * INT64_C(1000))
-                err_set(&e, ERR_TIMEOUT, "no %s from the camera for %u ms",
+                err_fault(&e, ERR_TIMEOUT, FAULT_NO_PICTURE, "no %s from the camera for %u ms",
                         c->video >= 0 ? "picture" : "sound", c->times.idle_ms);
         else if (!c->gate_open && now_us - c->play_us >= c->times.key_ms * INT64_C(1000))
-                err_set(&e, ERR_TIMEOUT,
+                err_fault(&e, ERR_TIMEOUT, FAULT_NO_KEY_FRAME,
                         "no key frame with parameter sets from the camera for %u ms",
                         c->times.key_ms);
         else
@@ -386,7 +496,9 @@ static int on_play(void *owner, struct err *e)
         log_info(&c->log, "camera.start", "tracks=%u video=%s protection=%s tls=%04x cipher=%s",
                 k->tracks_n,
                 c->video >= 0 ? media_config_codec_name(k->tracks[c->video].codec) : "none",
-                k->protection == PROTECTION_VERIFIED ? "verified" : "pinned",
+                k->protection == PROTECTION_VERIFIED ? "verified"
+                : k->protection == PROTECTION_PINNED ? "pinned"
+                                                     : "open",
                 (unsigned)k->tls_version, k->tls_cipher);
         enter(c);
         c->events->on_start(c->owner, c, k);
@@ -425,10 +537,11 @@ static int deliver(struct camera *c, unsigned track, struct access_unit *unit, s
 }
 
 /* The pipeline on one screen: packet, access unit, clocks, gate, owner. */
-static int on_packet(void *owner, unsigned track, const struct rtp_packet *p,
+static int on_packet(void *owner, unsigned of, const struct rtp_packet *p,
         const struct rtp_arrival *a, int64_t arrival_us, struct err *e)
 {
         struct camera *c = owner;
+        unsigned track = (unsigned)c->track_of[of];
         struct camera_track *t = &c->tracks[track];
         struct access_unit unit;
         int r = 0;
@@ -438,7 +551,7 @@ static int on_packet(void *owner, unsigned track, const struct rtp_packet *p,
         enter(c);
         camera_track_push(t, p, a, arrival_us);
         while (!c->freed && r >= 0 &&
-                camera_track_pull(t, rtsp_client_clock(c->client, track), &unit) == 0)
+                camera_track_pull(t, rtsp_client_clock(c->client, of), &unit) == 0)
                 r = deliver(c, track, &unit, e);
         leave(c);
         return r;
@@ -452,8 +565,23 @@ static void on_end(void *owner, const struct err *why)
         enter(c);
         if (c->stopping)
                 stop(c, &e);
+        else if (may_fall_back(c, &e))
+                fall_back(c, &e);
         else
                 lost(c, &e);
+        leave(c);
+}
+
+static void need_socket(void *owner, enum rtsp_client_socket kind)
+{
+        struct camera *c = owner;
+
+        c->wants = true;
+        enter(c);
+        c->events->need_socket(c->owner, c,
+                kind == RTSP_CLIENT_DATAGRAMS ? CAMERA_SOCKET_DATAGRAMS
+                : c->fell_back                ? CAMERA_SOCKET_FALLBACK
+                                              : CAMERA_SOCKET_MAIN);
         leave(c);
 }
 
@@ -468,15 +596,33 @@ static void on_trace(void *owner, const struct rtsp_client_trace *t)
 static const struct rtsp_client_events session_handlers = {
         .on_secure = on_secure,
         .on_describe = on_describe,
+        .on_left_out = on_left_out,
         .on_play = on_play,
         .on_packet = on_packet,
+        .need_socket = need_socket,
         .on_end = on_end,
         .on_trace = on_trace,
 };
 
+/* The same verification for every connection to a camera, whatever it is to carry; NULL for one
+ * without TLS. */
+static int begin_tls(struct camera *c, struct tls **ret, struct err *e)
+{
+        *ret = NULL;
+        if (is_plain(c))
+                return 0;
+        return tls_client_new(c->tls, c->url.host,
+                c->transport == CAMERA_TLS_PINNED ? c->pin : NULL, clock_wall_us(), ret, e);
+}
+
 static int begin_session(struct camera *c, int fd, struct err *e)
 {
-        const struct rtsp_client_options o = { .url = &c->url,
+        const struct url url = session_url(c);
+        const struct rtsp_client_options o = { .url = &url,
+                .carrier = c->carrier == CAMERA_TUNNEL ? RTSP_LINK_TUNNEL
+                           : c->carrier == CAMERA_UDP  ? RTSP_LINK_DATAGRAMS
+                                                       : RTSP_LINK_INTERLEAVED,
+                .plain = is_plain(c),
                 .user = c->user,
                 .password = &c->password,
                 .auth = &c->auth,
@@ -484,20 +630,40 @@ static int begin_session(struct camera *c, int fd, struct err *e)
                 .step_ms = c->times.step_ms,
                 .pace_ms = c->pace_ms };
         struct tls *t;
-        int r = tls_client_new(c->tls, c->url.host,
-                c->transport == CAMERA_TLS_PINNED ? c->pin : NULL, clock_wall_us(), &t, e);
+        int r = begin_tls(c, &t, e);
 
         if (r < 0) {
                 close(fd);
                 return r;
         }
+        /* Where the peer is verified or pinned, Basic may be the last resort; else never. */
+        c->auth.basic_allowed = t != NULL;
         return rtsp_client_new(c->streams, fd, t, &o, &session_handlers, c, &c->client, e);
+}
+
+/* One more connection of the session that runs. */
+static void add_connection(struct camera *c, int fd)
+{
+        struct tls *t;
+        struct err e;
+
+        c->wants = false;
+        if (begin_tls(c, &t, &e) < 0) {
+                close(fd);
+                rtsp_client_no_socket(c->client, &e);
+                return;
+        }
+        rtsp_client_connection(c->client, fd, t);
 }
 
 void camera_socket(struct camera *c, int fd)
 {
         struct err e;
 
+        if (c->wants) {
+                add_connection(c, fd);
+                return;
+        }
         if (c->state != CAMERA_CONNECTING) {
                 close(fd); /* came too late */
                 return;
@@ -515,10 +681,13 @@ void camera_socket(struct camera *c, int fd)
 
 void camera_datagrams(struct camera *c, const int fds[static 2], uint16_t port)
 {
-        (void)c; /* nobody asked */
-        (void)port;
-        close(fds[0]);
-        close(fds[1]);
+        if (!c->wants) {
+                close(fds[0]);
+                close(fds[1]);
+                return;
+        }
+        c->wants = false;
+        rtsp_client_datagrams(c->client, fds, port);
 }
 
 void camera_pace(struct camera *c, unsigned interval_ms)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One camera stream from a connected socket to access units (design: section 5). Speaks RTSP over
- * TLS, verifies before any credential goes out, depacketizes, gates on key frames, keeps both
- * clocks. Opens nothing itself: it asks its owner for sockets, and waits with back-off and jitter
- * between tries. One camera's fault ends here.
+ * TLS, or as the exceptions of enum camera_transport allow; verifies before any credential goes
+ * out, depacketizes, gates on key frames, keeps both clocks. Opens nothing itself: it asks its
+ * owner for sockets, and waits with back-off and jitter between tries. One camera's fault ends
+ * here.
  *
  * Takes the first video and the first audio track that can be recorded; other tracks are named in
  * the log and left out. Where there is no video, audio alone is delivered at once. Logs its own
@@ -24,7 +25,12 @@
 #define CAMERA_TRACKS_MAX 4
 #define CAMERA_URL_MAX 1024
 
-/* What protection is asked for (design: section 7). */
+/*
+ * What protection is asked for (design: section 7). With TLS_IF_AVAILABLE every try begins with TLS
+ * at the URL's port, and goes on without, at url_fallback_port, only where the port is closed or
+ * silent or answers with something that is no TLS at all, and only until this camera was once
+ * reached by TLS since camera_new. A bad certificate is never a reason.
+ */
 enum camera_transport {
         CAMERA_TLS,
         CAMERA_TLS_PINNED,
@@ -74,8 +80,9 @@ struct camera_times {
 
 struct camera_options {
         const char *name; /* stream path; copied */
-        const char *url;  /* rtsps://host[:port]/path, no user or password in it; copied */
-        const char *user; /* may be NULL; copied */
+        const char *url; /* no user or password in it; copied. rtsps, or https for TUNNEL, MJPEG and
+                            SNAPSHOT; with CAMERA_PLAIN rtsp and http, and only these */
+        const char *user;              /* may be NULL; copied */
         const struct secret *password; /* may be NULL; copied */
         struct tls_client_config *tls; /* borrowed; outlives the camera */
         enum camera_transport transport;
@@ -113,7 +120,8 @@ struct camera_events {
         /* The connection ended or could not be made; the camera tries again by itself, unless
          * camera_state says CAMERA_STOPPED (a URL that can never work). */
         void (*on_lost)(void *owner, struct camera *c, const struct err *why);
-        /* What is said on the connection, for custos camera test. May be NULL. */
+        /* What is said on the connection (net/rtsp_client_trace.h), for people who look for a
+         * fault. May be NULL; must not free the camera. */
         void (*on_trace)(void *owner, struct camera *c, const struct rtsp_client_trace *t);
 };
 

@@ -4,14 +4,14 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "crypto/random.h"
+#include "net/rtsp_media.h"
+#include "net/rtsp_refusal.h"
 #include "net/rtsp_target.h"
-#include "net/rtsp_track.h"
 #include "os/clock.h"
-#include "proto/rtsp_splitter.h"
-#include "proto/rtsp_transport.h"
 
 #define KEEPALIVE_MIN_MS 500u
 #define KEEPALIVE_MAX_MS 60000u
@@ -19,50 +19,57 @@
 #define REQUEST_LINES_MAX 6
 #define USER_AGENT "Custos"
 
-enum step { STEP_TLS, STEP_OPTIONS, STEP_DESCRIBE, STEP_SETUP, STEP_PLAY, STEP_PLAYING };
+enum step {
+        STEP_CONNECT,
+        STEP_TUNNEL,
+        STEP_OPTIONS,
+        STEP_DESCRIBE,
+        STEP_SETUP,
+        STEP_PLAY,
+        STEP_PLAYING,
+};
 
 struct rtsp_client {
         struct stream_shared *shared; /* borrowed */
-        struct stream *stream;        /* owned */
+        struct rtsp_link *link;       /* owned */
         const struct rtsp_client_events *events;
         void *owner;
-        struct url url;
-        const char *user;
-        const struct secret *password;
-        struct digest_client *auth;
+        struct url url; /* as requests name it */
+        struct login login;
+        bool plain;
         unsigned step_ms, keepalive_ms, report_ms, pace_ms;
 
         enum step step;
-        bool waiting;   /* for the answer to `cseq` */
-        bool explained; /* our own error ended the stream */
+        bool waiting;       /* for the answer to `cseq` */
+        bool wants_sockets; /* RTSP_CLIENT_DATAGRAMS were asked for */
+        bool explained;     /* our own error ended the link */
         bool ended, freed;
         bool can_get_parameter; /* by Public, until refused */
-        unsigned busy;          /* the splitter is on the stack */
-        unsigned auth_tries;    /* answers to challenges for this request */
+        unsigned busy;          /* our own calls on the stack */
         uint32_t cseq;
         const char *method; /* of the newest request */
-        struct rtsp_splitter splitter;
         struct timer step_timer, keepalive_timer, report_timer;
+        struct err broken;           /* told by step_timer */
         struct rtsp_session session; /* id empty: none yet */
         char aggregate_url[URL_MAX];
 
-        uint32_t ssrc; /* ours, in reports */
-        unsigned tracks_n, tracks_set_up;
-        struct rtsp_track tracks[RTSP_CLIENT_TRACKS_MAX];
-        uint8_t channels[256];      /* 0: nobody's; else 1 + 2 * track, + 1 for RTCP */
-        int64_t wall_us, steady_us; /* of the record being read */
-        uint64_t stray_frames;
+        uint32_t ssrc;      /* ours, in reports */
+        unsigned at_set_up; /* the track whose SETUP is under way */
+        struct rtsp_media media;
+        struct rtsp_link_time now; /* of the item being taken */
 };
 
 /* ---- requests ---- */
 
 static const char *step_name(const struct rtsp_client *c, char room[static 32])
 {
-        static const char *const names[] = { "TLS", "OPTIONS", "DESCRIBE", "SETUP", "PLAY",
-                "while playing" };
+        static const char *const names[] = { "TLS", "tunnel", "OPTIONS", "DESCRIBE", "SETUP",
+                "PLAY", "while playing" };
 
         if (c->step == STEP_SETUP)
-                snprintf(room, 32, "SETUP of track %u", c->tracks_set_up + 1);
+                snprintf(room, 32, "SETUP of track %u", c->at_set_up + 1);
+        else if (c->step == STEP_CONNECT && c->plain)
+                snprintf(room, 32, "connection");
         else
                 snprintf(room, 32, "%s", names[c->step]);
         return room;
@@ -91,62 +98,28 @@ static void on_step_late(void *owner)
         char room[32];
         struct err e;
 
-        err_set(&e, ERR_TIMEOUT, "%s: no answer within %u ms", step_name(c, room), c->step_ms);
+        if (c->broken.code) {
+                fail(c, &c->broken);
+                return;
+        }
+        err_fault(&e, ERR_TIMEOUT, FAULT_NO_ANSWER, "%s: no answer within %u ms",
+                step_name(c, room), c->step_ms);
         fail(c, &e);
 }
 
-static void trace_secure(struct rtsp_client *c, const struct tls *tls)
+static void start_step_timer(struct rtsp_client *c)
 {
-        char room[32];
-        const struct rtsp_client_trace t = {
-                .said = RTSP_CLIENT_SECURE, .step = step_name(c, room), .tls = tls
-        };
-
-        if (c->events->on_trace)
-                c->events->on_trace(c->owner, &t);
+        timer_start(&c->step_timer, stream_shared_loop(c->shared), c->step_ms, 0, on_step_late, c);
 }
 
-static void trace_request(struct rtsp_client *c, const char *method, const char *url,
-        const struct rtsp_line *lines, unsigned n)
+/* In a call of the owner's: told from the loop. */
+static void fail_soon(struct rtsp_client *c, const struct err *why)
 {
-        struct rtsp_header headers[REQUEST_LINES_MAX];
-        struct rtsp_client_trace t = { .said = RTSP_CLIENT_REQUEST, .headers = headers };
-        char room[32];
-
-        if (!c->events->on_trace)
-                return;
-        for (unsigned i = 0; i < n; i++) {
-                if (!lines[i].value)
-                        continue;
-                struct rtsp_header *h = &headers[t.headers_n++];
-                h->name = bytes_str(lines[i].name);
-                h->value = bytes_str(lines[i].value);
-                if (strcmp(lines[i].name, "Authorization") == 0)
-                        h->value.n = strcspn(lines[i].value, " ");
-        }
-        t.step = step_name(c, room);
-        t.method = bytes_str(method);
-        t.url = bytes_str(url);
-        c->events->on_trace(c->owner, &t);
+        c->broken = *why;
+        timer_start(&c->step_timer, stream_shared_loop(c->shared), 0, 0, on_step_late, c);
 }
 
-static void trace_message(struct rtsp_client *c, const struct rtsp_message *m)
-{
-        char room[32];
-        const struct rtsp_client_trace t = { .said = m->is_request ? RTSP_CLIENT_ASKED
-                                                                   : RTSP_CLIENT_ANSWER,
-                .step = step_name(c, room),
-                .method = m->is_request ? m->method : bytes_str(c->method ? c->method : ""),
-                .url = m->uri,
-                .status = m->status,
-                .reason = m->reason,
-                .headers = m->headers,
-                .headers_n = m->headers_n,
-                .body = m->body };
-
-        if (c->events->on_trace)
-                c->events->on_trace(c->owner, &t);
-}
+/* ---- sending ---- */
 
 /* Formats and sends one request. answer: the Authorization value, or NULL. */
 static int send_formatted(struct rtsp_client *c, const char *method, const char *url,
@@ -156,59 +129,45 @@ static int send_formatted(struct rtsp_client *c, const char *method, const char 
                 { "Authorization", answer },
                 { "Session", c->session.id[0] ? c->session.id : NULL } };
         struct buf out;
+        char room[32];
         int r;
 
         for (unsigned i = 0; i < extra_n; i++)
                 lines[3 + i] = extra[i];
+        rtsp_client_trace_request(
+                c->events->on_trace, c->owner, step_name(c, room), method, url, lines, 3 + extra_n);
+        c->method = method;
         buf_init(&out, REQUEST_MAX);
         r = rtsp_format_request(
                 &out, method, url, ++c->cseq, lines, 3 + extra_n, BYTES(NULL, 0), e);
         if (r >= 0)
-                r = stream_write(c->stream, buf_bytes(&out), e);
+                r = rtsp_link_send(c->link, buf_bytes(&out), e);
         if (out.p)
                 explicit_bzero(out.p, out.n); /* with Basic it holds the password */
         buf_done(&out);
-        if (r < 0)
-                return r;
-        c->method = method;
-        trace_request(c, method, url, lines, 3 + extra_n);
-        return 0;
+        return r;
 }
 
 static int send_request(struct rtsp_client *c, const char *method, const char *url,
         const struct rtsp_line *extra, unsigned extra_n, struct err *e)
 {
-        static const struct secret none = { 0 };
-        char answer[DIGEST_ANSWER_ROOM], cnonce[33];
-        uint8_t random[16];
-        bool with_answer = c->user && digest_client_ready(c->auth);
-        int r;
+        char answer[DIGEST_ANSWER_ROOM];
+        int r = login_answer(&c->login, method, url, answer, e);
 
-        if (with_answer) {
-                random_bytes(random, sizeof random);
-                r = digest_client_answer(c->auth, method, url, c->user,
-                        c->password ? c->password : &none,
-                        str_hex(cnonce, BYTES(random, sizeof random)), answer, e);
-                if (r < 0)
-                        return r;
-        }
-        r = send_formatted(c, method, url, with_answer ? answer : NULL, extra, extra_n, e);
+        if (r < 0)
+                return r;
+        r = send_formatted(c, method, url, r ? answer : NULL, extra, extra_n, e);
         explicit_bzero(answer, sizeof answer);
         return r;
 }
 
 static int send_setup(struct rtsp_client *c, struct err *e)
 {
-        struct rtsp_track *t = &c->tracks[c->tracks_set_up];
-        struct rtsp_transport transport = { .lower = RTSP_TRANSPORT_TCP,
-                .unicast = true,
-                .has_interleaved = true,
-                .interleaved = {
-                        (uint8_t)(2 * c->tracks_set_up), (uint8_t)(2 * c->tracks_set_up + 1) } };
         char text[RTSP_TRANSPORT_ROOM];
-        struct rtsp_line line = { "Transport", rtsp_transport_format(&transport, text) };
+        struct rtsp_line line = { "Transport",
+                rtsp_media_transport(&c->media, c->at_set_up, c->link, text) };
 
-        return send_request(c, "SETUP", t->url, &line, 1, e);
+        return send_request(c, "SETUP", c->media.tracks[c->at_set_up].url, &line, 1, e);
 }
 
 /* The request of the present step, also again, with an answer to a challenge. */
@@ -238,7 +197,8 @@ static int send_step(struct rtsp_client *c, struct err *e)
                 r = send_request(c, c->can_get_parameter ? "GET_PARAMETER" : "OPTIONS",
                         c->aggregate_url, NULL, 0, e);
                 break;
-        case STEP_TLS:
+        case STEP_CONNECT:
+        case STEP_TUNNEL:
                 return err_set(e, ERR_INTERNAL, "a request before the handshake");
         }
         if (r < 0)
@@ -247,8 +207,19 @@ static int send_step(struct rtsp_client *c, struct err *e)
         /* Some cameras never answer a keep-alive; that they still send is seen from their packets.
          */
         if (c->step != STEP_PLAYING)
-                timer_start(&c->step_timer, stream_shared_loop(c->shared), c->step_ms, 0,
-                        on_step_late, c);
+                start_step_timer(c);
+        return 0;
+}
+
+/* Two ports for the track that is set up next, before SETUP can name them. */
+static int ask_for_datagrams(struct rtsp_client *c, struct err *e)
+{
+        if (!c->plain)
+                return err_fault(e, ERR_DENIED, FAULT_MEDIA_OUTSIDE_TLS,
+                        "media by UDP are asked for, and the camera offers no SRTP: refused");
+        c->wants_sockets = true;
+        start_step_timer(c);
+        c->events->need_socket(c->owner, RTSP_CLIENT_DATAGRAMS);
         return 0;
 }
 
@@ -258,8 +229,11 @@ static int begin_step(struct rtsp_client *c, enum step step, struct err *e)
         int r;
 
         c->step = step;
-        c->auth_tries = 0;
-        r = send_step(c, e);
+        c->login.tries = 0;
+        if (step == STEP_SETUP && rtsp_link_carrier(c->link) == RTSP_LINK_DATAGRAMS)
+                r = ask_for_datagrams(c, e);
+        else
+                r = send_step(c, e);
         return r < 0 ? err_wrap(e, r, "%s", step_name(c, room)) : 0;
 }
 
@@ -271,9 +245,9 @@ static void on_keepalive(void *owner)
         struct err e;
         int r;
 
-        c->auth_tries = 0;
+        c->login.tries = 0;
         r = send_step(c, &e);
-        if (r < 0) {
+        if (r < 0 && !c->freed) {
                 err_wrap(&e, r, "keep-alive");
                 fail(c, &e);
         }
@@ -286,10 +260,12 @@ static void on_report(void *owner)
         struct buf out;
 
         buf_init(&out, REQUEST_MAX);
-        for (unsigned i = 0; i < c->tracks_n; i++)
-                (void)!rtsp_track_report(&c->tracks[i], c->ssrc, clock_wall_us(), &out, NULL);
-        if (out.n > 0 && stream_queued(c->stream) == 0)
-                (void)!stream_write(c->stream, buf_bytes(&out), NULL);
+        for (unsigned i = 0; i < c->media.tracks_n; i++)
+                if (!c->media.left_out[i])
+                        (void)!rtsp_track_report(
+                                &c->media.tracks[i], c->ssrc, clock_wall_us(), &out, NULL);
+        if (out.n > 0)
+                rtsp_link_report(c->link, buf_bytes(&out));
         buf_done(&out);
 }
 
@@ -312,7 +288,7 @@ static int play(struct rtsp_client *c, struct err *e)
         timer_done(&c->step_timer);
         timer_start(&c->keepalive_timer, l, keepalive_ms(c), keepalive_ms(c), on_keepalive, c);
         timer_start(&c->report_timer, l, c->report_ms, c->report_ms, on_report, c);
-        stream_pace(c->stream, c->pace_ms);
+        rtsp_link_pace(c->link, c->pace_ms);
         return c->events->on_play(c->owner, e);
 }
 
@@ -329,62 +305,45 @@ static int on_rtp(struct rtsp_client *c, unsigned i, struct bytes frame, struct 
                 if (r < 0 || c->freed)
                         return r;
         }
-        if (!rtsp_track_push_rtp(&c->tracks[i], frame, c->steady_us, &p, &a))
+        if (!rtsp_track_push_rtp(&c->media.tracks[i], frame, c->now.steady_us, &p, &a))
                 return 0;
-        return c->events->on_packet(c->owner, i, &p, &a, c->wall_us, e);
+        return c->events->on_packet(c->owner, i, &p, &a, c->now.wall_us, e);
 }
 
 static int on_frame(struct rtsp_client *c, uint8_t channel, struct bytes frame, struct err *e)
 {
-        unsigned what = c->channels[channel], i;
+        struct rtsp_track *t;
+        bool rtcp;
+        unsigned i;
 
-        if (what == 0 || c->step < STEP_PLAY) {
-                c->stray_frames++;
+        if (c->step < STEP_PLAY) {
+                c->media.stray_frames++;
                 return 0;
         }
-        i = (what - 1) / 2;
-        if (what % 2 == 1)
+        if (!rtsp_media_find(&c->media, channel, &i, &rtcp))
+                return 0;
+        t = &c->media.tracks[i];
+        if (t->unprotect && t->unprotect(t->unprotect_owner, rtcp, &frame) < 0) {
+                t->bad_packets++;
+                return 0;
+        }
+        if (!rtcp)
                 return on_rtp(c, i, frame, e);
-        if (rtsp_track_push_rtcp(&c->tracks[i], frame, c->wall_us))
-                return err_set(e, ERR_UNAVAILABLE, "the camera ended track %u (RTCP BYE)", i + 1);
+        if (rtsp_track_push_rtcp(t, frame, c->now.wall_us))
+                return err_fault(e, ERR_UNAVAILABLE, FAULT_TRACK_ENDED,
+                        "the camera ended track %u (RTCP BYE)", i + 1);
         return 0;
 }
 
 /* ---- answers ---- */
 
-static int code_of_status(unsigned status)
-{
-        switch (status) {
-        case 401:
-                return ERR_AUTH;
-        case 403:
-                return ERR_DENIED;
-        case 404:
-                return ERR_NOT_FOUND;
-        case 408:
-                return ERR_TIMEOUT;
-        case 453:
-                return ERR_UNAVAILABLE;
-        default:
-                return status >= 500 ? ERR_UNAVAILABLE : ERR_PROTOCOL;
-        }
-}
-
 static int refused(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
 {
-        char reason[128], where[192], room[32];
+        char room[32];
 
-        str_escape(reason, sizeof reason, m->reason);
-        if (m->status >= 300 && m->status < 400) {
-                str_escape(where, sizeof where, rtsp_header(m, "Location", 0));
-                return err_set(e, ERR_DENIED,
-                        "%s: %u %s: the camera redirects to %s: refused. Redirects are not "
-                        "followed; set the new "
-                        "address as the camera's URL if it is right",
-                        step_name(c, room), m->status, reason, where[0] ? where : "nowhere");
-        }
-        return err_set(
-                e, code_of_status(m->status), "%s: %u %s", step_name(c, room), m->status, reason);
+        return rtsp_refusal_set(e, step_name(c, room), m->status, m->reason,
+                rtsp_header(m, "Location", 0),
+                c->step == STEP_SETUP ? FAULT_SETUP_REFUSED : FAULT_REQUEST_REFUSED);
 }
 
 static int on_unauthorized(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
@@ -394,25 +353,11 @@ static int on_unauthorized(struct rtsp_client *c, const struct rtsp_message *m, 
         char room[32];
         int r;
 
-        if (!c->user)
-                return err_set(e, ERR_AUTH,
-                        "%s: 401 Unauthorized: the camera asks for a user and a password, and none "
-                        "is set",
-                        step_name(c, room));
-        while (n < DIGEST_CHALLENGES_MAX) {
-                values[n] = rtsp_header(m, "WWW-Authenticate", n);
-                if (!values[n].p)
-                        break;
+        while (n < DIGEST_CHALLENGES_MAX && (values[n] = rtsp_header(m, "WWW-Authenticate", n)).p)
                 n++;
-        }
-        if (c->auth_tries >= RTSP_CLIENT_AUTH_MAX)
-                return err_set(e, ERR_AUTH, "%s: 401 Unauthorized, %u times", step_name(c, room),
-                        c->auth_tries + 1);
-        r = digest_client_challenge(c->auth, values, n, e);
-        if (r < 0)
-                return err_wrap(e, r, "%s: 401 Unauthorized", step_name(c, room));
-        c->auth_tries++;
-        r = send_step(c, e);
+        r = login_challenge(&c->login, values, n, e);
+        if (r >= 0)
+                r = send_step(c, e);
         return r < 0 ? err_wrap(e, r, "%s", step_name(c, room)) : 0;
 }
 
@@ -433,13 +378,13 @@ static int prepare_tracks(
                 assert(wanted[i] < sdp->media_n);
                 const struct sdp_media *m = &sdp->media[wanted[i]];
 
-                rtsp_track_init(
-                        &c->tracks[i], m->clock_rate ? m->clock_rate : 90000, m->payload_type);
-                r = rtsp_target_resolve(&c->url, base, m->control, c->tracks[i].url, e);
+                rtsp_track_init(&c->media.tracks[i], m->clock_rate ? m->clock_rate : 90000,
+                        m->payload_type);
+                r = rtsp_target_resolve(&c->url, base, m->control, c->media.tracks[i].url, e);
                 if (r < 0)
                         return r;
         }
-        c->tracks_n = (unsigned)n;
+        c->media.tracks_n = (unsigned)n;
         return 0;
 }
 
@@ -449,6 +394,8 @@ static int on_described(struct rtsp_client *c, const struct rtsp_message *m, str
         struct sdp sdp;
         int r = sdp_parse(m->body, &sdp, e);
 
+        if (r < 0 && e)
+                e->fault = FAULT_BAD_DESCRIPTION;
         if (base.n == 0)
                 base = rtsp_header(m, "Content-Location", 0);
         if (r >= 0)
@@ -460,29 +407,6 @@ static int on_described(struct rtsp_client *c, const struct rtsp_message *m, str
         return begin_step(c, STEP_SETUP, e);
 }
 
-/* The camera may choose other channels than we asked for. */
-static int take_transport(
-        struct rtsp_client *c, const struct rtsp_message *m, uint8_t ret[static 2], struct err *e)
-{
-        struct bytes value = rtsp_header(m, "Transport", 0);
-        struct rtsp_transport t;
-        int r;
-
-        ret[0] = (uint8_t)(2 * c->tracks_set_up);
-        ret[1] = (uint8_t)(ret[0] + 1);
-        if (!value.p)
-                return 0;
-        r = rtsp_transport_parse(value, 0, &t, e);
-        if (r < 0)
-                return r;
-        if (t.lower != RTSP_TRANSPORT_TCP)
-                return err_set(e, ERR_DENIED,
-                        "the camera would send outside of the TLS connection: refused");
-        if (t.has_interleaved)
-                memcpy(ret, t.interleaved, 2);
-        return 0;
-}
-
 static int take_session(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
 {
         struct rtsp_session session;
@@ -492,51 +416,57 @@ static int take_session(struct rtsp_client *c, const struct rtsp_message *m, str
         if (!value.p && c->session.id[0])
                 return 0;
         if (!value.p)
-                return err_set(e, ERR_PROTOCOL, "the answer names no session");
+                return err_fault(e, ERR_PROTOCOL, FAULT_BAD_ANSWER, "the answer names no session");
         r = rtsp_session_parse(value, &session, e);
         if (r < 0)
                 return r;
         if (c->session.id[0] && strcmp(c->session.id, session.id) != 0)
-                return err_set(e, ERR_PROTOCOL, "the camera changed the session");
+                return err_fault(
+                        e, ERR_PROTOCOL, FAULT_BAD_ANSWER, "the camera changed the session");
         c->session = session;
         return 0;
 }
 
-static int take_setup(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
+/* The next track, or PLAY behind the last. */
+static int after_setup(struct rtsp_client *c, struct err *e)
 {
-        struct rtsp_track *t = &c->tracks[c->tracks_set_up];
-        uint8_t channel[2];
-        int r = take_session(c, m, e);
-
-        if (r >= 0)
-                r = take_transport(c, m, channel, e);
-        if (r < 0)
-                return r;
-        if (channel[0] == channel[1] || c->channels[channel[0]] || c->channels[channel[1]])
-                return err_set(e, ERR_PROTOCOL, "the camera gives channels %u-%u twice", channel[0],
-                        channel[1]);
-        t->rtp_channel = channel[0];
-        t->rtcp_channel = channel[1];
-        c->channels[channel[0]] = (uint8_t)(1 + 2 * c->tracks_set_up);
-        c->channels[channel[1]] = (uint8_t)(2 + 2 * c->tracks_set_up);
-        return 0;
+        c->at_set_up++;
+        return begin_step(c, c->at_set_up < c->media.tracks_n ? STEP_SETUP : STEP_PLAY, e);
 }
 
 static int on_set_up(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
 {
         char room[32];
-        int r = take_setup(c, m, e);
+        int r = take_session(c, m, e);
 
+        if (r >= 0)
+                r = rtsp_media_set_up(
+                        &c->media, c->at_set_up, c->link, rtsp_header(m, "Transport", 0), e);
         if (r < 0)
                 return err_wrap(e, r, "%s", step_name(c, room));
-        c->tracks_set_up++;
-        return begin_step(c, c->tracks_set_up < c->tracks_n ? STEP_SETUP : STEP_PLAY, e);
+        return after_setup(c, e);
+}
+
+/* Without this track, where the owner agrees and another one is or may be left. */
+static int on_set_up_refused(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
+{
+        struct err why;
+        int r = refused(c, m, &why);
+
+        if (e)
+                *e = why;
+        if (m->status < 400 || !c->events->on_left_out || rtsp_media_count(&c->media) == 1)
+                return r;
+        c->media.left_out[c->at_set_up] = true;
+        r = c->events->on_left_out(c->owner, c->at_set_up, &why, e);
+        return r < 0 || c->freed ? r : after_setup(c, e);
 }
 
 static int on_keepalive_answer(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
 {
         if (m->status == 454)
-                return err_set(e, ERR_UNAVAILABLE, "the camera dropped the session (454)");
+                return err_fault(e, ERR_UNAVAILABLE, FAULT_SESSION_ENDED,
+                        "the camera dropped the session (454)");
         /* A camera that lists GET_PARAMETER and then does not know it gets OPTIONS from now on. */
         if (m->status >= 400)
                 c->can_get_parameter = false;
@@ -548,11 +478,12 @@ static int on_answer(struct rtsp_client *c, const struct rtsp_message *m, struct
         if (m->status < 200 || !c->waiting || (m->has_cseq && m->cseq != c->cseq))
                 return 0; /* provisional, or the late answer to an old request */
         c->waiting = false;
+        rtsp_link_answered(c->link);
         timer_done(&c->step_timer);
         if (m->status == 401)
                 return on_unauthorized(c, m, e);
         if (m->status < 300)
-                digest_client_accepted(c->auth);
+                digest_client_accepted(c->login.auth);
         if (c->step == STEP_PLAYING && strcmp(c->method, "PLAY") != 0)
                 return on_keepalive_answer(c, m, e);
         if (c->step == STEP_OPTIONS && (m->status < 300 || m->status >= 400)) {
@@ -562,7 +493,7 @@ static int on_answer(struct rtsp_client *c, const struct rtsp_message *m, struct
                 return begin_step(c, STEP_DESCRIBE, e);
         }
         if (m->status >= 300)
-                return refused(c, m, e);
+                return c->step == STEP_SETUP ? on_set_up_refused(c, m, e) : refused(c, m, e);
         switch (c->step) {
         case STEP_DESCRIBE:
                 return on_described(c, m, e);
@@ -585,8 +516,8 @@ static int on_request(struct rtsp_client *c, const struct rtsp_message *m, struc
         int r;
 
         if (rtsp_method_is(m, "REDIRECT"))
-                return err_set(
-                        e, ERR_DENIED, "the camera asks to go elsewhere (REDIRECT): refused");
+                return err_fault(e, ERR_DENIED, FAULT_REDIRECT,
+                        "the camera asks to go elsewhere (REDIRECT): refused");
         for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
                 if (rtsp_method_is(m, harmless[i]))
                         status = 200;
@@ -594,100 +525,122 @@ static int on_request(struct rtsp_client *c, const struct rtsp_message *m, struc
         r = rtsp_format_response(
                 &out, status, m->has_cseq ? m->cseq : 0, NULL, 0, BYTES(NULL, 0), e);
         if (r >= 0)
-                r = stream_write(c->stream, buf_bytes(&out), e);
+                r = rtsp_link_send(c->link, buf_bytes(&out), e);
         buf_done(&out);
         return r;
 }
 
-static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
+/* ---- the link's events ---- */
+
+static void enter(struct rtsp_client *c)
+{
+        c->busy++;
+}
+
+/* False: c is gone. */
+static bool leave(struct rtsp_client *c)
+{
+        if (--c->busy > 0 || !c->freed)
+                return !c->freed;
+        free(c);
+        return false;
+}
+
+static int on_item(
+        void *owner, const struct rtsp_item *item, const struct rtsp_link_time *at, struct err *e)
 {
         struct rtsp_client *c = owner;
+        char room[32];
         int r;
 
+        if (c->ended)
+                return ERR_CANCELLED;
+        c->now = *at;
+        enter(c);
+        if (item->message)
+                rtsp_client_trace_message(c->events->on_trace, c->owner, step_name(c, room),
+                        c->method, item->message);
         if (!item->message)
                 r = on_frame(c, item->channel, item->frame, e);
-        else if (trace_message(c, item->message), item->message->is_request)
+        else if (item->message->is_request)
                 r = on_request(c, item->message, e);
         else
                 r = on_answer(c, item->message, e);
-        return c->freed ? ERR_CANCELLED : r;
-}
-
-/* ---- the stream's events ---- */
-
-static void destroy(struct rtsp_client *c)
-{
-        rtsp_splitter_done(&c->splitter);
-        free(c);
-}
-
-static void on_stream_ready(void *owner, struct stream *s)
-{
-        struct rtsp_client *c = owner;
-        struct err e = { 0 };
-        int r;
-
-        c->busy++;
-        r = c->events->on_secure(c->owner, stream_tls(s), &e);
-        if (r >= 0 && !c->freed)
-                trace_secure(c, stream_tls(s));
-        if (r >= 0 && !c->freed)
-                r = begin_step(c, STEP_OPTIONS, &e);
-        c->busy--;
-        if (c->freed)
-                destroy(c);
-        else if (r < 0)
-                fail(c, &e);
-}
-
-static int on_stream_data(void *owner, struct stream *s, struct bytes plain, struct err *e)
-{
-        struct rtsp_client *c = owner;
-        int r;
-
-        (void)s;
-        if (c->ended)
+        if (!leave(c))
                 return ERR_CANCELLED;
-        c->wall_us = clock_wall_us();
-        c->steady_us = clock_boot_us();
-        c->busy++;
-        r = rtsp_splitter_feed(&c->splitter, plain, on_item, c, e);
-        c->busy--;
-        if (c->freed) {
-                destroy(c);
-                return ERR_CANCELLED;
-        }
         c->explained = r < 0;
         return r;
 }
 
-static void on_stream_end(void *owner, struct stream *s, const struct err *why)
+static int on_secure(void *owner, const struct tls *tls, struct err *e)
+{
+        struct rtsp_client *c = owner;
+        char room[32];
+        int r;
+
+        enter(c);
+        rtsp_client_trace_secure(c->events->on_trace, c->owner, step_name(c, room), tls);
+        r = c->events->on_secure(c->owner, tls, e);
+        if (r >= 0 && !c->freed && c->step == STEP_CONNECT &&
+                rtsp_link_carrier(c->link) == RTSP_LINK_TUNNEL) {
+                c->step = STEP_TUNNEL;
+                start_step_timer(c);
+        }
+        if (!leave(c))
+                return ERR_CANCELLED;
+        c->explained = r < 0;
+        return r;
+}
+
+static int on_open(void *owner, struct err *e)
+{
+        struct rtsp_client *c = owner;
+        int r;
+
+        enter(c);
+        r = begin_step(c, STEP_OPTIONS, e);
+        if (!leave(c))
+                return ERR_CANCELLED;
+        c->explained = r < 0;
+        return r;
+}
+
+static void need_connection(void *owner)
+{
+        struct rtsp_client *c = owner;
+
+        enter(c);
+        c->events->need_socket(c->owner, RTSP_CLIENT_CONNECTION);
+        leave(c);
+}
+
+static void on_link_end(void *owner, const struct err *why)
 {
         struct rtsp_client *c = owner;
         struct err e = *why;
         char room[32];
 
-        (void)s;
-        if (c->ended)
-                return;
         if (!c->explained && c->step != STEP_PLAYING)
                 err_wrap(&e, e.code, "%s", step_name(c, room));
-        c->ended = true;
-        stop_timers(c);
-        c->events->on_end(c->owner, &e);
+        if (e.code == ERR_PROTOCOL && !e.fault)
+                e.fault = FAULT_BAD_ANSWER;
+        fail(c, &e);
 }
 
-static const struct stream_events stream_handlers = {
-        .on_ready = on_stream_ready,
-        .on_data = on_stream_data,
-        .on_end = on_stream_end,
+static const struct rtsp_link_events link_handlers = {
+        .on_secure = on_secure,
+        .on_open = on_open,
+        .on_item = on_item,
+        .need_connection = need_connection,
+        .on_end = on_link_end,
 };
+
+/* ---- life ---- */
 
 int rtsp_client_new(struct stream_shared *sh, int fd, struct tls *t,
         const struct rtsp_client_options *o, const struct rtsp_client_events *events, void *owner,
         struct rtsp_client **ret, struct err *e)
 {
-        const struct stream_options so = { .client = true, .handshake_ms = o->handshake_ms };
         struct rtsp_client *c = xcalloc(1, sizeof *c);
         int r;
 
@@ -695,19 +648,25 @@ int rtsp_client_new(struct stream_shared *sh, int fd, struct tls *t,
         c->events = events;
         c->owner = owner;
         c->url = *o->url;
-        c->user = o->user;
-        c->password = o->password;
-        c->auth = o->auth;
+        /* What is tunnelled is RTSP all the same, and its requests say so. */
+        if (c->url.scheme == URL_HTTP || c->url.scheme == URL_HTTPS)
+                c->url.scheme = URL_RTSP;
+        c->plain = o->plain;
+        c->login = (struct login){ .user = o->user, .password = o->password, .auth = o->auth };
         c->step_ms = o->step_ms ? o->step_ms : RTSP_CLIENT_STEP_MS;
         c->report_ms = o->report_ms ? o->report_ms : RTSP_CLIENT_REPORT_MS;
         c->keepalive_ms = o->keepalive_ms;
         c->pace_ms = o->pace_ms;
         c->ssrc = (uint32_t)random_u64();
-        rtsp_splitter_init(&c->splitter);
-        digest_client_reconnect(c->auth);
-        r = stream_new(sh, fd, t, &so, &stream_handlers, c, &c->stream, e);
+        digest_client_reconnect(o->auth);
+        const struct rtsp_link_options lo = { .carrier = o->carrier,
+                .plain = o->plain,
+                .url = o->url,
+                .login = c->login,
+                .handshake_ms = o->handshake_ms };
+        r = rtsp_link_new(sh, fd, t, &lo, &link_handlers, c, &c->link, e);
         if (r < 0) {
-                destroy(c);
+                free(c);
                 return r;
         }
         *ret = c;
@@ -717,7 +676,7 @@ int rtsp_client_new(struct stream_shared *sh, int fd, struct tls *t,
 /* Best effort: the session dies with the connection anyway. */
 static void send_teardown(struct rtsp_client *c)
 {
-        if (c->ended || !c->session.id[0] || stream_queued(c->stream) > 0)
+        if (c->ended || !c->session.id[0] || !rtsp_link_idle(c->link))
                 return;
         (void)!send_request(c, "TEARDOWN", c->aggregate_url, NULL, 0, NULL);
 }
@@ -728,37 +687,72 @@ struct rtsp_client *rtsp_client_free(struct rtsp_client *c)
                 return NULL;
         stop_timers(c);
         send_teardown(c);
-        c->stream = stream_free(c->stream);
         c->freed = true;
+        c->link = rtsp_link_free(c->link);
         if (c->busy == 0)
-                destroy(c);
+                free(c);
         return NULL;
+}
+
+void rtsp_client_connection(struct rtsp_client *c, int fd, struct tls *t)
+{
+        rtsp_link_connection(c->link, fd, t);
+}
+
+void rtsp_client_datagrams(struct rtsp_client *c, const int fds[static 2], uint16_t port)
+{
+        char room[32];
+        struct err e;
+        int r;
+
+        if (c->ended || !c->wants_sockets) {
+                close(fds[0]);
+                close(fds[1]);
+                return;
+        }
+        c->wants_sockets = false;
+        c->media.ports[c->at_set_up] = port;
+        r = rtsp_link_datagrams(c->link, c->at_set_up, fds, &e);
+        if (r >= 0)
+                r = send_step(c, &e);
+        if (r < 0) {
+                err_wrap(&e, r, "%s", step_name(c, room));
+                fail_soon(c, &e);
+        }
+}
+
+void rtsp_client_no_socket(struct rtsp_client *c, const struct err *why)
+{
+        if (!c->ended)
+                fail_soon(c, why);
 }
 
 void rtsp_client_pace(struct rtsp_client *c, unsigned interval_ms)
 {
         c->pace_ms = interval_ms;
         if (c->step == STEP_PLAYING)
-                stream_pace(c->stream, interval_ms);
+                rtsp_link_pace(c->link, interval_ms);
 }
 
 const struct rtcp_clock *rtsp_client_clock(const struct rtsp_client *c, unsigned track)
 {
-        return &c->tracks[track].clock;
+        return &c->media.tracks[track].clock;
 }
 
 struct rtsp_client_counters rtsp_client_counters(const struct rtsp_client *c)
 {
         struct rtsp_client_counters n = {
-                .bytes = stream_received(c->stream),
-                .stray_frames = c->stray_frames,
-                .skipped_bytes = c->splitter.skipped_bytes,
+                .bytes = rtsp_link_received(c->link),
+                .stray_frames = c->media.stray_frames,
+                .skipped_bytes = rtsp_link_skipped(c->link),
         };
 
-        for (unsigned i = 0; i < c->tracks_n; i++) {
-                n.packets += c->tracks[i].packets;
-                n.lost_packets += c->tracks[i].source.lost;
-                n.bad_packets += c->tracks[i].bad_packets;
+        for (unsigned i = 0; i < c->media.tracks_n; i++) {
+                const struct rtsp_track *t = &c->media.tracks[i];
+
+                n.packets += t->packets;
+                n.lost_packets += t->source.lost;
+                n.bad_packets += t->bad_packets;
         }
         return n;
 }

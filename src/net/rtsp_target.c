@@ -11,17 +11,17 @@ static int check_same_place(const struct url *home, const struct url *u, struct 
 
         str_escape(host, sizeof host, bytes_str(u->host));
         if (u->scheme != URL_RTSP && u->scheme != URL_RTSPS)
-                return err_set(e, ERR_DENIED,
+                return err_fault(e, ERR_DENIED, FAULT_OTHER_PLACE,
                         "the camera names a %s:// address on %s for its media: refused",
                         url_scheme_name(u->scheme), host);
         if (strcasecmp(u->host, home->host) != 0)
-                return err_set(e, ERR_DENIED,
+                return err_fault(e, ERR_DENIED, FAULT_OTHER_PLACE,
                         "the camera names another host (%s) for its media: refused. If that is the "
                         "camera's right "
                         "address, set it as the camera's URL",
                         host);
         if (u->port != home->port && u->port != url_default_port(u->scheme))
-                return err_set(e, ERR_DENIED,
+                return err_fault(e, ERR_DENIED, FAULT_OTHER_PLACE,
                         "the camera names another port (%u) for its media: refused", u->port);
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One track of an RTSP session on its two interleaved channels, receiving side: which packets
+ * One track of an RTSP session on its two channels, receiving side: which packets
  * count, what was lost, the sender's clock, and our reports back (RFC 3550). What a payload means
  * is for media/depay.h; when to report, for the session.
  */
@@ -17,6 +17,11 @@ struct rtsp_track {
         char url[URL_MAX]; /* of its SETUP */
         uint8_t rtp_channel, rtcp_channel;
         int payload_type; /* packets of another one are left out; -1: all are taken */
+        /* Takes the protection off a packet, whatever carried it, before anything of it counts;
+         * negative: it is not from who it should be. *packet may be changed in place and
+         * shortened. NULL: packets come as they are. */
+        int (*unprotect)(void *owner, bool rtcp, struct bytes *packet);
+        void *unprotect_owner;
         struct rtp_source source;
         struct rtcp_clock clock; /* not known again after the sender or its timestamps jumped */
         uint32_t lost_carried;   /* lost before a packet that was left out */

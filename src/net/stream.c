@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,24 +18,24 @@
 struct stream_shared {
         struct loop *loop; /* borrowed */
         struct timer tick;
-        unsigned tick_ms;           /* 0: the timer is not running */
-        struct stream *paced;       /* list through paced_next */
-        struct stream *tick_cursor; /* next stream of the running tick */
-        unsigned users;             /* stream_shared_new calls, and our own calls on the stack */
+        unsigned tick_ms;                /* 0: the timer is not running */
+        struct stream_turn *paced;       /* list */
+        struct stream_turn *tick_cursor; /* next of the running tick */
+        unsigned users; /* stream_shared_new calls, and our own calls on the stack */
         uint8_t received[RECEIVE_BYTES];
 };
 
 struct stream {
         uv_poll_t poll;
         struct stream_shared *shared; /* borrowed */
-        struct tls *tls;              /* owned */
+        struct tls *tls;              /* owned; NULL: plain */
+        struct buf plain_output;      /* what waits for the socket, where there is no session */
         const struct stream_events *events;
         void *owner;
         int fd; /* owned; -1 once closed */
         size_t output_max;
         struct timer deadline; /* handshake, later a pending end */
-        struct stream *paced_next;
-        struct stream **paced_link; /* NULL: not paced */
+        struct stream_turn turn;
         unsigned handshake_ms;
         int poll_events; /* what the poll handle is started with; 0: stopped */
         uint64_t received_bytes;
@@ -73,6 +74,18 @@ struct loop *stream_shared_loop(const struct stream_shared *sh)
         return sh->loop;
 }
 
+uint8_t *stream_shared_room(struct stream_shared *sh, size_t *ret_bytes)
+{
+        *ret_bytes = sizeof sh->received;
+        return sh->received;
+}
+
+/* What waits for the socket. */
+static struct buf *output(struct stream *s)
+{
+        return s->tls ? tls_output(s->tls) : &s->plain_output;
+}
+
 /* The last step of a stream's life. libuv calls it from the loop, so none of our functions is on
  * the stack. */
 static void on_closed(uv_handle_t *h)
@@ -80,6 +93,7 @@ static void on_closed(uv_handle_t *h)
         struct stream *s = h->data;
 
         tls_free(s->tls);
+        buf_done(&s->plain_output);
         free(s);
 }
 
@@ -90,9 +104,9 @@ static void poll_update(struct stream *s)
         int want = 0;
 
         if (!s->ended && !s->freed) {
-                if (!s->paced_link)
+                if (!s->turn.link)
                         want |= UV_READABLE;
-                if (tls_output(s->tls)->n > 0)
+                if (output(s)->n > 0)
                         want |= UV_WRITABLE;
         }
         if (want == s->poll_events)
@@ -104,17 +118,17 @@ static void poll_update(struct stream *s)
                 uv_poll_stop(&s->poll);
 }
 
-static void pace_unlink(struct stream *s)
+static void pace_unlink(struct stream_shared *sh, struct stream_turn *t)
 {
-        if (!s->paced_link)
+        if (!t->link)
                 return;
-        if (s->shared->tick_cursor == s)
-                s->shared->tick_cursor = s->paced_next;
-        *s->paced_link = s->paced_next;
-        if (s->paced_next)
-                s->paced_next->paced_link = s->paced_link;
-        s->paced_link = NULL;
-        s->paced_next = NULL;
+        if (sh->tick_cursor == t)
+                sh->tick_cursor = t->next;
+        *t->link = t->next;
+        if (t->next)
+                t->next->link = t->link;
+        t->link = NULL;
+        t->next = NULL;
 }
 
 static void end(struct stream *s, const struct err *why)
@@ -123,7 +137,7 @@ static void end(struct stream *s, const struct err *why)
                 return;
         s->ended = true;
         timer_done(&s->deadline);
-        pace_unlink(s);
+        pace_unlink(s->shared, &s->turn);
         poll_update(s);
         s->events->on_end(s->owner, s, why);
 }
@@ -131,7 +145,7 @@ static void end(struct stream *s, const struct err *why)
 /* Sends what is queued, as far as the socket takes it. */
 static int flush(struct stream *s, struct err *e)
 {
-        struct buf *out = tls_output(s->tls);
+        struct buf *out = output(s);
 
         while (out->n > 0 && !s->held) {
                 ssize_t n = send(s->fd, out->p, out->n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -142,8 +156,12 @@ static int flush(struct stream *s, struct err *e)
                         s->drain_due = true;
                         break;
                 }
-                if (n < 0)
-                        return err_os(e, ERR_IO, errno, "sending");
+                if (n < 0) {
+                        err_os(e, ERR_IO, errno, "sending");
+                        if (e)
+                                e->fault = FAULT_CONNECTION_CLOSED;
+                        return ERR_IO;
+                }
                 buf_consume(out, (size_t)n);
         }
         return 0;
@@ -177,14 +195,30 @@ static int on_record(void *owner, struct bytes plain, struct err *e)
         return s->freed || s->ended ? ERR_CANCELLED : r;
 }
 
+static void feed_plain(struct stream *s, struct bytes received)
+{
+        struct err e = { 0 };
+        struct feeding f = { s, &e };
+
+        if (on_record(&f, received, NULL) < 0)
+                end(s, &e);
+        else
+                poll_update(s);
+}
+
 /* Gives received bytes to TLS and acts on what came of it. */
 static void feed(struct stream *s, struct bytes received)
 {
         struct err e = { 0 }, refused = { 0 };
         struct feeding f = { s, &refused };
         bool closed = false;
-        int r = tls_feed(s->tls, received, on_record, &f, &closed, &e);
+        int r;
 
+        if (!s->tls) {
+                feed_plain(s, received);
+                return;
+        }
+        r = tls_feed(s->tls, received, on_record, &f, &closed, &e);
         if (s->freed || s->ended)
                 return;
         if (r < 0) {
@@ -198,7 +232,8 @@ static void feed(struct stream *s, struct bytes received)
         if (s->freed || s->ended)
                 return;
         if (closed) {
-                err_set(&e, ERR_UNAVAILABLE, "the other side closed the connection");
+                err_fault(&e, ERR_UNAVAILABLE, FAULT_CONNECTION_CLOSED,
+                        "the other side closed the connection");
                 end(s, &e);
                 return;
         }
@@ -212,9 +247,10 @@ static void ended_by_peer(struct stream *s)
 {
         struct err e;
 
-        err_set(&e, ERR_UNAVAILABLE,
-                s->ready ? "the other side dropped the connection (no close_notify)"
-                         : "the other side closed the connection during the TLS handshake");
+        err_fault(&e, ERR_UNAVAILABLE, FAULT_CONNECTION_CLOSED,
+                !s->tls    ? "the other side closed the connection"
+                : s->ready ? "the other side dropped the connection (no close_notify)"
+                           : "the other side closed the connection during the TLS handshake");
         end(s, &e);
 }
 
@@ -232,6 +268,7 @@ static void read_available(struct stream *s)
                         return;
                 if (n < 0) {
                         err_os(&e, ERR_IO, errno, "receiving");
+                        e.fault = FAULT_CONNECTION_CLOSED;
                         end(s, &e);
                         return;
                 }
@@ -255,11 +292,16 @@ static void write_pending(struct stream *s)
                 return;
         }
         poll_update(s);
-        if (s->drain_due && tls_output(s->tls)->n == 0) {
+        if (s->drain_due && output(s)->n == 0) {
                 s->drain_due = false;
                 if (s->ready && s->events->on_drain)
                         s->events->on_drain(s->owner, s);
         }
+}
+
+static void on_turn(struct stream_turn *t)
+{
+        read_available((struct stream *)((char *)t - offsetof(struct stream, turn)));
 }
 
 static void on_poll(uv_poll_t *h, int status, int events)
@@ -290,7 +332,12 @@ static void on_deadline(void *owner)
                 end(s, &s->broken);
                 return;
         }
-        err_set(&e, ERR_TIMEOUT, "TLS handshake not finished after %u ms", s->handshake_ms);
+        if (!s->tls) {
+                become_ready(s);
+                return;
+        }
+        err_fault(&e, ERR_TIMEOUT, FAULT_NO_ANSWER, "TLS handshake not finished after %u ms",
+                s->handshake_ms);
         end(s, &e);
 }
 
@@ -312,6 +359,11 @@ static int begin(struct stream *s, bool client, struct err *e)
         int r;
 
         set_socket_options(s->fd);
+        if (!s->tls) {
+                timer_start(&s->deadline, s->shared->loop, 0, 0, on_deadline, s);
+                poll_update(s);
+                return 0;
+        }
         if (client) {
                 r = tls_start(s->tls, e);
                 if (r < 0)
@@ -328,9 +380,16 @@ static int begin(struct stream *s, bool client, struct err *e)
 int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct stream_options *o,
         const struct stream_events *events, void *owner, struct stream **ret, struct err *e)
 {
-        struct stream *s = xcalloc(1, sizeof *s);
-        int r = uv_poll_init(loop_uv(sh->loop), &s->poll, fd);
+        struct stream *s;
+        int r;
 
+        if (!t != o->plain) {
+                close(fd);
+                tls_free(t);
+                return err_set(e, ERR_INVALID, "a stream is either TLS or said to be plain");
+        }
+        s = xcalloc(1, sizeof *s);
+        r = uv_poll_init(loop_uv(sh->loop), &s->poll, fd);
         if (r < 0) {
                 close(fd);
                 tls_free(t);
@@ -338,6 +397,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
                 return err_set(e, ERR_IO, "watching the socket: %s", uv_strerror(r));
         }
         s->poll.data = s;
+        s->turn.on_turn = on_turn;
         s->shared = sh;
         s->fd = fd;
         s->tls = t;
@@ -345,6 +405,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         s->owner = owner;
         s->handshake_ms = o->handshake_ms ? o->handshake_ms : STREAM_HANDSHAKE_MS;
         s->output_max = o->output_max_bytes ? o->output_max_bytes : STREAM_OUTPUT_MAX;
+        buf_init(&s->plain_output, s->output_max);
         r = begin(s, o->client, e);
         if (r < 0) {
                 stream_free(s);
@@ -360,7 +421,8 @@ static void say_goodbye(struct stream *s)
 {
         if (!s->ready || s->ended || s->broken.code)
                 return;
-        tls_shutdown(s->tls);
+        if (s->tls)
+                tls_shutdown(s->tls);
         (void)!flush(s, NULL);
         (void)!shutdown(s->fd, SHUT_WR);
         (void)!recv(s->fd, NULL, 4 * RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
@@ -371,7 +433,7 @@ struct stream *stream_free(struct stream *s)
         if (!s)
                 return NULL;
         timer_done(&s->deadline);
-        pace_unlink(s);
+        pace_unlink(s->shared, &s->turn);
         say_goodbye(s);
         s->freed = true;
         uv_close((uv_handle_t *)&s->poll, on_closed);
@@ -395,11 +457,10 @@ int stream_write(struct stream *s, struct bytes plain, struct err *e)
 
         if (!s->ready || s->ended || s->freed || s->broken.code)
                 return err_set(e, ERR_STATE, "the connection is not open");
-        if (plain.n > s->output_max || tls_output(s->tls)->n > s->output_max - plain.n)
-                return err_set(e, ERR_EXHAUSTED,
-                        "the other side does not read: %zu bytes wait already",
-                        tls_output(s->tls)->n);
-        r = tls_write(s->tls, plain, &why);
+        if (plain.n > s->output_max || output(s)->n > s->output_max - plain.n)
+                return err_fault(e, ERR_EXHAUSTED, FAULT_DOES_NOT_READ,
+                        "the other side does not read: %zu bytes wait already", output(s)->n);
+        r = s->tls ? tls_write(s->tls, plain, &why) : buf_append(&s->plain_output, plain, &why);
         if (r >= 0)
                 r = flush(s, &why);
         if (r < 0) {
@@ -429,8 +490,10 @@ void stream_hold(struct stream *s, bool held)
 
 size_t stream_queued(const struct stream *s)
 {
-        return tls_output(s->tls)->n;
+        return s->tls ? tls_output(s->tls)->n : s->plain_output.n;
 }
+
+/* ---- paced reading ---- */
 
 static void on_tick(void *owner)
 {
@@ -439,10 +502,10 @@ static void on_tick(void *owner)
         sh->users++; /* the last stream may go in a callback */
         sh->tick_cursor = sh->paced;
         while (sh->tick_cursor) {
-                struct stream *s = sh->tick_cursor;
+                struct stream_turn *t = sh->tick_cursor;
 
-                sh->tick_cursor = s->paced_next;
-                read_available(s);
+                sh->tick_cursor = t->next;
+                t->on_turn(t);
         }
         if (!sh->paced) {
                 timer_done(&sh->tick);
@@ -451,25 +514,28 @@ static void on_tick(void *owner)
         stream_shared_free(sh);
 }
 
-void stream_pace(struct stream *s, unsigned interval_ms)
+void stream_shared_pace(struct stream_shared *sh, struct stream_turn *t, unsigned interval_ms)
 {
-        struct stream_shared *sh = s->shared;
-
-        if (s->ended || s->freed)
-                return;
         if (interval_ms == 0) {
-                pace_unlink(s);
-        } else if (!s->paced_link) {
-                s->paced_next = sh->paced;
-                s->paced_link = &sh->paced;
+                pace_unlink(sh, t);
+        } else if (!t->link) {
+                t->next = sh->paced;
+                t->link = &sh->paced;
                 if (sh->paced)
-                        sh->paced->paced_link = &s->paced_next;
-                sh->paced = s;
+                        sh->paced->link = &t->next;
+                sh->paced = t;
         }
         if (interval_ms && (sh->tick_ms == 0 || interval_ms < sh->tick_ms)) {
                 sh->tick_ms = interval_ms;
                 timer_start(&sh->tick, sh->loop, interval_ms, interval_ms, on_tick, sh);
         }
+}
+
+void stream_pace(struct stream *s, unsigned interval_ms)
+{
+        if (s->ended || s->freed)
+                return;
+        stream_shared_pace(s->shared, &s->turn, interval_ms);
         poll_update(s);
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One connected TCP socket with TLS on the event loop, client or server side. Owns the descriptor
- * and the TLS session; moves bytes between them; hands each decrypted record up. There is no stream
- * without TLS.
+ * and the TLS session; moves bytes between them; hands each decrypted record up.
+ *
+ * A stream without TLS exists for the exceptions `plain` and `tls-if-available` (ingest/camera.h)
+ * and for nothing else: whoever makes one says so in options.plain, and a missing session alone is
+ * refused.
  *
  * Reading goes through one receive buffer per process (struct stream_shared), because OpenSSL
  * copies out of it before the next socket is read: a buffer per connection would cost memory for
@@ -36,13 +39,28 @@ struct stream_shared;
 struct stream_shared *stream_shared_new(struct loop *l);
 struct stream_shared *stream_shared_free(struct stream_shared *sh);
 struct loop *stream_shared_loop(const struct stream_shared *sh);
+/* The receive buffer, good until the next read of anything on the loop. */
+uint8_t *stream_shared_room(struct stream_shared *sh, size_t *ret_bytes);
+
+/* What is read at each tick of the pace timer: a stream, or another socket (net/datagrams). In
+ * place, zeroed before its first use; on_turn may free it, or any other. */
+struct stream_turn {
+        struct stream_turn *next;
+        struct stream_turn **link; /* NULL: not paced */
+        void (*on_turn)(struct stream_turn *t);
+};
+/* Every interval_ms (20..100 is sensible), 0: never again. One timer serves all: it runs at the
+ * shortest interval that was asked for. */
+void stream_shared_pace(struct stream_shared *sh, struct stream_turn *t, unsigned interval_ms);
 
 struct stream;
 
 struct stream_events {
-        /* The handshake is done and the peer was verified; from now on stream_write works. */
+        /* The handshake is done and the peer was verified (plain: at the loop's next turn); from
+         * now on stream_write works. */
         void (*on_ready)(void *owner, struct stream *s);
-        /* One decrypted record, borrowed. Negative, with e set, ends the stream with that error. */
+        /* One decrypted record (plain: what was received at once), borrowed. Negative, with e set,
+         * ends the stream with that error. */
         int (*on_data)(void *owner, struct stream *s, struct bytes plain, struct err *e);
         /* All that was queued has been sent. May be NULL. */
         void (*on_drain)(void *owner, struct stream *s);
@@ -57,11 +75,13 @@ struct stream_events {
 
 struct stream_options {
         bool client;             /* speaks first in the handshake */
+        bool plain;              /* without TLS: t is NULL then, and only then */
         unsigned handshake_ms;   /* absolute, from stream_new to on_ready; 0: STREAM_HANDSHAKE_MS */
-        size_t output_max_bytes; /* ciphertext not yet taken by the socket; 0: STREAM_OUTPUT_MAX */
+        size_t output_max_bytes; /* bytes not yet taken by the socket; 0: STREAM_OUTPUT_MAX */
 };
 
-/* Takes fd (connected) and t, also when it fails. events is borrowed and outlives the stream. */
+/* Takes fd (connected) and t, also when it fails. events is borrowed and outlives the stream.
+ * ERR_INVALID where t is missing and plain was not asked for. */
 int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct stream_options *o,
         const struct stream_events *events, void *owner, struct stream **ret,
         struct err *e) MUST_USE;
@@ -76,14 +96,13 @@ int stream_write(struct stream *s, struct bytes plain, struct err *e) MUST_USE;
 /* While held, what stream_write encrypts is queued only; letting go sends it in one call. For many
  * small writes at once, each of them a TLS record of its own. Never calls back. */
 void stream_hold(struct stream *s, bool held);
-/* Ciphertext bytes that wait for the socket. */
+/* Bytes that wait for the socket. */
 size_t stream_queued(const struct stream *s);
 
-/* Paced reading every interval_ms (20..100 is sensible), 0: event-driven again. One timer serves
- * all: it runs at the shortest interval that was asked for. */
+/* Paced reading, as stream_shared_pace; 0: event-driven again. */
 void stream_pace(struct stream *s, unsigned interval_ms);
 
-/* The session, for its version, cipher, peer key and verification; borrowed. */
+/* The session, for its version, cipher, peer key and verification; borrowed. NULL: plain. */
 const struct tls *stream_tls(const struct stream *s);
 /* Bytes received from the socket so far. */
 uint64_t stream_received(const struct stream *s);

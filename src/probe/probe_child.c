@@ -29,6 +29,7 @@ struct probe_child {
         struct timer end, packet_watch;
         struct buf out;
         struct probe_result result;
+        bool packet_told;
         bool told;       /* the result was sent */
         int video;       /* its track; -1: none */
         uint32_t rate;   /* of its clock */
@@ -207,17 +208,17 @@ static void on_trace(void *owner, struct camera *camera, const struct rtsp_clien
         char text[PROBE_TEXT_ROOM] = "";
 
         (void)camera;
-        switch (t->said) {
-        case RTSP_CLIENT_SECURE:
+        switch (t->kind) {
+        case RTSP_CLIENT_TRACE_SECURE:
                 on_secure(c, t->tls);
                 break;
-        case RTSP_CLIENT_REQUEST:
+        case RTSP_CLIENT_TRACE_REQUEST:
                 on_request(c, t);
                 break;
-        case RTSP_CLIENT_ANSWER:
+        case RTSP_CLIENT_TRACE_ANSWER:
                 on_answer(c, t);
                 break;
-        case RTSP_CLIENT_ASKED:
+        case RTSP_CLIENT_TRACE_ASKED:
                 add(text, sizeof text, "the camera asks: ", t->method);
                 say(c, "<", text);
                 break;
@@ -225,6 +226,22 @@ static void on_trace(void *owner, struct camera *camera, const struct rtsp_clien
 }
 
 /* ---- the camera's events ---- */
+
+/* The pipeline tells of whole pictures alone; that packets come at all is seen from the counters.
+ */
+static void on_packet_watch(void *owner)
+{
+        struct probe_child *c = owner;
+        char text[PROBE_TEXT_ROOM];
+
+        if (c->packet_told || camera_counters(c->camera).packets == 0)
+                return;
+        c->packet_told = true;
+        timer_done(&c->packet_watch);
+        snprintf(text, sizeof text, "the first within %lld ms of PLAY",
+                (long long)(clock_boot_us() - c->play_us) / 1000);
+        say(c, "packet", text);
+}
 
 static void finish(struct probe_child *c, const struct err *why)
 {
@@ -263,21 +280,6 @@ static void on_need_socket(void *owner, struct camera *camera, enum camera_socke
         (void)camera;
         if (chan_send(c->caller, PROBE_NEED_SOCKET, BYTES(&body, 1), NULL, 0, NULL) < 0)
                 loop_stop(c->loop);
-}
-
-/* The pipeline tells of whole pictures alone; that packets come at all is seen from the counters.
- */
-static void on_packet_watch(void *owner)
-{
-        struct probe_child *c = owner;
-        char text[PROBE_TEXT_ROOM];
-
-        if (camera_counters(c->camera).packets == 0)
-                return;
-        timer_done(&c->packet_watch);
-        snprintf(text, sizeof text, "the first within %lld ms of PLAY",
-                (long long)(clock_boot_us() - c->play_us) / 1000);
-        say(c, "packet", text);
 }
 
 static void on_end_of_time(void *owner)
@@ -330,6 +332,7 @@ static void on_picture(struct probe_child *c, const struct access_unit *unit)
         char text[PROBE_TEXT_ROOM];
 
         if (c->pictures++ == 0) {
+                on_packet_watch(c);
                 c->result.key_frame = true;
                 c->first_pts = unit->pts;
                 snprintf(text, sizeof text, "%lld ms behind PLAY, %zu bytes",

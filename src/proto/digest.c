@@ -168,7 +168,7 @@ static int choose(
                                 *ret = all[k];
         }
         if (ret->scheme == DIGEST_NONE)
-                return err_set(e, ERR_PROTOCOL,
+                return err_fault(e, ERR_PROTOCOL, FAULT_UNKNOWN_AUTH,
                         "the camera asks for a password but offers neither Digest nor Basic "
                         "in a form that is understood");
         return 0;
@@ -189,15 +189,16 @@ int digest_client_challenge(
         if (r < 0)
                 return r;
         if (rank(offer.scheme) < rank(c->strongest_seen))
-                return err_set(e, ERR_DENIED, "Camera asked for %s after offering %s: refused",
+                return err_fault(e, ERR_DENIED, FAULT_WEAKER_AUTH,
+                        "Camera asked for %s after offering %s: refused",
                         digest_scheme_name(offer.scheme), seen_name(c, &offer));
         if (offer.scheme == DIGEST_BASIC && !c->basic_allowed)
-                return err_set(e, ERR_DENIED,
+                return err_fault(e, ERR_DENIED, FAULT_BASIC_ONLY,
                         "Camera offers Basic only, which shows it the password: refused; turn on "
                         "Digest in the camera");
         if (c->answered && !offer.stale)
-                return err_set(e, ERR_AUTH, "user or password is wrong (%s)",
-                        digest_scheme_name(offer.scheme));
+                return err_fault(e, ERR_AUTH, FAULT_WRONG_PASSWORD,
+                        "user or password is wrong (%s)", digest_scheme_name(offer.scheme));
         if (rank(offer.scheme) > rank(c->strongest_seen))
                 c->strongest_seen = offer.scheme;
         if (strcmp(c->current.nonce, offer.nonce) != 0 || c->current.scheme != offer.scheme)

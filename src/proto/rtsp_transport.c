@@ -130,6 +130,8 @@ static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct e
         } else if (is(name, "ssrc")) {
                 /* A hint only; cameras write all sorts of things. */
                 t->has_ssrc = parse_ssrc(trimmed(value), &t->ssrc);
+        } else if (is(name, "source") && value.n > 0) {
+                t->source = value;
         } else if (is(name, "mode")) {
                 t->record = is(value, "record");
         }

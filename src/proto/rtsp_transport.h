@@ -18,7 +18,8 @@ struct rtsp_transport {
         uint16_t client_port[2];
         bool has_ssrc;
         uint32_t ssrc;
-        bool record; /* mode=RECORD */
+        struct bytes source; /* borrowed; p == NULL: not said */
+        bool record;         /* mode=RECORD */
 };
 
 /* The index-th of the comma-separated choices; ERR_NOT_FOUND past the last. */

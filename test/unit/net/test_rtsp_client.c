@@ -48,7 +48,7 @@ struct scene {
         bool with_user, late, free_on_packet, free_on_play, keep_going;
         unsigned secure, plays, packets[4], ended, lost;
         uint32_t last_timestamp;
-        struct buf payloads;
+        struct buf payloads, traced;
         struct err why;
         unsigned stop_at_packets;
 };
@@ -116,8 +116,34 @@ static void on_end(void *owner, const struct err *why)
                 loop_stop(s->loop);
 }
 
-static const struct rtsp_client_events client_events = { on_secure, on_describe, on_play, on_packet,
-        on_end };
+/* "SECURE TLS|REQUEST DESCRIBE Authorization=Digest|ANSWER DESCRIBE 401|..." */
+static void on_trace(void *owner, const struct rtsp_client_trace *t)
+{
+        static const char *const said[] = { "SECURE", "REQUEST", "ANSWER", "ASKED" };
+        struct scene *s = owner;
+
+        assert_int_equal(buf_printf(&s->traced, NULL, "%s %.*s ", said[t->kind], (int)t->method.n,
+                                 (const char *)t->method.p),
+                0);
+        if (t->kind == RTSP_CLIENT_TRACE_ANSWER)
+                assert_int_equal(buf_printf(&s->traced, NULL, "%u", t->status), 0);
+        for (unsigned i = 0; i < t->headers_n; i++)
+                if (bytes_equal(t->headers[i].name, bytes_str("Authorization")))
+                        assert_int_equal(buf_printf(&s->traced, NULL, " auth=%.*s",
+                                                 (int)t->headers[i].value.n,
+                                                 (const char *)t->headers[i].value.p),
+                                0);
+        if (t->body.n)
+                assert_int_equal(buf_printf(&s->traced, NULL, " body=%zu", t->body.n), 0);
+        assert_int_equal(buf_append(&s->traced, bytes_str("|"), NULL), 0);
+}
+
+static const struct rtsp_client_events client_events = { .on_secure = on_secure,
+        .on_describe = on_describe,
+        .on_play = on_play,
+        .on_packet = on_packet,
+        .on_end = on_end,
+        .on_trace = on_trace };
 
 static void on_guard(void *owner)
 {
@@ -147,6 +173,7 @@ static void scene_init(struct scene *s)
         assert_int_equal(secret_set(&s->password, bytes_str("open sesame"), &e), 0);
         digest_client_init(&s->auth, true);
         buf_init(&s->payloads, 1 << 20);
+        buf_init(&s->traced, 1 << 20);
         s->want = 1;
         s->options = (struct rtsp_client_options){ .step_ms = 2000 };
 }
@@ -210,6 +237,7 @@ static void scene_done(struct scene *s)
         rtsp_client_free(s->client);
         scripted_rtsp_done(&s->camera);
         buf_done(&s->payloads);
+        buf_done(&s->traced);
         stream_shared_free(s->shared);
         loop_free(s->loop);
         scripted_pki_done(&s->pki);
@@ -439,6 +467,12 @@ static void test_strongest_challenge(void **state)
         assert_int_equal(scripted_rtsp_count(&s.camera, "abcdef"), 0);
         assert_int_equal(scripted_rtsp_count(&s.camera, "Basic"), 0);
         assert_int_equal(scripted_rtsp_count(&s.camera, "sesame"), 0);
+        /* and what an observer is told of it */
+        assert_int_equal(buf_append(&s.traced, BYTES("", 1), NULL), 0);
+        if (!strstr((char *)s.traced.p,
+                    "SECURE  |REQUEST OPTIONS |ANSWER OPTIONS 200|REQUEST DESCRIBE |"
+                    "ANSWER DESCRIBE 401|REQUEST DESCRIBE  auth=Digest|ANSWER DESCRIBE 200 body="))
+                fail_msg("traced: %s", (char *)s.traced.p);
         scene_done(&s);
 }
 
