@@ -35,7 +35,7 @@ static const struct cli_args_command cli_camera_test_command = {
                 "  --without-audio      leave sound out\n" CLI_ARGS_HELP_STATE
                 "  --json               {steps: [{step, text}], good, protection, key, width,\n"
                 "                       height, fps, kbit_s, packets, lost_packets, bad_packets,\n"
-                "                       frames, clock_offset_ms, fault, text, remedy, add}\n"
+                "                       frames, clock_offset_ms, fault, meaning, text, remedy, add}\n"
                 "\n"
                 "Exit: 0 it can be recorded, 1 it cannot, 64 wrong use.\n",
         .verbs_n = 1,
@@ -169,6 +169,8 @@ static void cli_camera_test_print(const struct cli_args *a, const struct probe_r
                 printf("%-12s good: it can be recorded (%s)\n", "verdict",
                         cli_camera_test_protection(r));
         } else {
+                if (r->why.fault && !strstr(r->why.text, fault_text(r->why.fault)))
+                        printf("%-12s %s\n", "meaning", fault_text(r->why.fault));
                 printf("%-12s %s%s%s\n", "verdict", r->why.fault ? fault_name(r->why.fault) : "",
                         r->why.fault ? ": " : "",
                         r->why.code ? r->why.text : "nothing came that could be recorded");
@@ -198,6 +200,7 @@ static void cli_camera_test_print_json(struct cli_camera_test *t, const struct p
         json_object_set_new(o, "clock_offset_ms",
                 r->has_clock ? json_integer(r->clock_offset_us / 1000) : json_null());
         json_object_set_new(o, "fault", json_string(fault_name(r->why.fault)));
+        json_object_set_new(o, "meaning", json_string(fault_text(r->why.fault)));
         json_object_set_new(o, "text", json_string(r->why.code ? r->why.text : ""));
         json_object_set_new(o, "remedy", json_string(fault_remedy(r->why.fault)));
         json_object_set_new(o, "add", json_string(add));

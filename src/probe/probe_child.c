@@ -429,6 +429,8 @@ static int look(struct probe_child *c, struct err *e)
                 r = tls_client_config_only_issuer(tls, o->issuer_der, e);
         if (r < 0)
                 return r;
+        /* What does not come within the time of receiving counts as not coming. */
+        unsigned wait_ms = o->seconds * 750u;
         const struct camera_options options = { .name = "test",
                 .url = o->url,
                 .user = o->user,
@@ -437,7 +439,9 @@ static int look(struct probe_child *c, struct err *e)
                 .transport = c->transport,
                 .carrier = c->carrier,
                 .pin = o->pin,
-                .without_audio = o->without_audio };
+                .without_audio = o->without_audio,
+                .times = { .idle_ms = wait_ms < 10000 ? wait_ms : 0,
+                        .key_ms = wait_ms < 60000 ? wait_ms : 0 } };
         c->camera = camera_new(c->loop, &options, &camera_handlers, c);
         camera_start(c->camera);
         if (!c->told)
