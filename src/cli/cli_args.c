@@ -32,6 +32,10 @@ static const struct {
         [CLI_ARGS_USER] = { "user", "NAME" },
         [CLI_ARGS_PASSWORD] = { "password-file", "FILE" },
         [CLI_ARGS_PIN] = { "pin", "SHA256" },
+        [CLI_ARGS_TRANSPORT] = { "transport", "NAME" },
+        [CLI_ARGS_CARRIER] = { "carrier", "NAME" },
+        [CLI_ARGS_ROOTS] = { "roots", "FILE" },
+        [CLI_ARGS_SECONDS] = { "seconds", "N" },
         [CLI_ARGS_EXAMPLE] = { "example", NULL },
         [CLI_ARGS_MARKDOWN] = { "markdown", NULL },
         [CLI_ARGS_JSON] = { "json", NULL },
@@ -144,6 +148,9 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
                 return parse_duration(value, &a->last_s) < 0
                                ? "seconds, or as in 90s, 5m, 2h, 1d, within 31 days"
                                : NULL;
+        case CLI_ARGS_SECONDS:
+                return str_uint(value, 1, 600, &a->seconds, NULL) < 0 ? "a number from 1 to 600"
+                                                                      : NULL;
         case CLI_ARGS_TRUST:
                 return parse_fingerprint(value, a->trust) < 0 ? "a fingerprint of 64 hex digits"
                                                               : NULL;

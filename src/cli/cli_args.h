@@ -31,6 +31,10 @@ enum cli_args_option {
         CLI_ARGS_USER,
         CLI_ARGS_PASSWORD,
         CLI_ARGS_PIN,
+        CLI_ARGS_TRANSPORT,
+        CLI_ARGS_CARRIER,
+        CLI_ARGS_ROOTS,
+        CLI_ARGS_SECONDS,
         CLI_ARGS_EXAMPLE,
         CLI_ARGS_MARKDOWN,
         CLI_ARGS_JSON,
@@ -86,7 +90,7 @@ struct cli_args {
         const char *stream;              /* --stream, "main" without it */
         char stream_path[HEAD_PATH_MAX]; /* of --camera and --stream; "" without --camera */
         int64_t from_us, to_us, at_us;   /* without: the smallest and largest i64, 0 */
-        uint64_t last_s;
+        uint64_t last_s, seconds;        /* seconds: 0 without */
         uint8_t trust[32];
         int exit; /* when cli_args_parse says that it is over */
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/cli_args.h"
+#include "cli/cli_camera_test.h"
 #include "net/link.h"
 
 #define CLI_CAMERA_PAGE 500
@@ -18,6 +19,7 @@ static const struct cli_args_command cli_camera_command = {
                 "custos camera list\n"
                 "custos camera show NAME\n"
                 "custos camera remove NAME\n"
+                "custos camera test URL ...   (custos camera test --help)\n"
                 "\n"
                 "The cameras of the running system. The footage of one that is removed stays.\n"
                 "\n"
@@ -166,6 +168,8 @@ int cli_camera(int argc, char **argv)
 {
         struct cli_args a;
 
+        if (argc > 1 && strcmp(argv[1], "test") == 0)
+                return cli_camera_test(argc - 1, argv + 1);
         if (!cli_args_parse(&a, &cli_camera_command, argc, argv))
                 return a.exit;
         switch (a.verb) {

@@ -127,6 +127,9 @@ const char *tls_cipher(const struct tls *t); /* "" before the handshake */
 /* SHA-256 of the peer's SubjectPublicKeyInfo, once a certificate was seen (also on refusal); false
  * when none was. */
 bool tls_peer_key(const struct tls *t, uint8_t ret[static 32]);
+/* Whose certificate it is, in one line for people: subject, alternative names, issuer, last day;
+ * escaped. "" before a certificate was taken. Returns to. */
+char *tls_peer_names(const struct tls *t, char *to, size_t room);
 /* True when chain and name were verified (not merely pinned). */
 bool tls_chain_verified(const struct tls *t);
 

@@ -36,7 +36,7 @@ static void tls_verify_show_name(struct tls *t, const char *before, const X509_N
 {
         BIO *bio = BIO_new(BIO_s_mem());
         const uint8_t *text = NULL;
-        char escaped[120];
+        char escaped[80];
 
         ossl_must(bio != NULL, "a memory BIO");
         if (X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
@@ -45,6 +45,14 @@ static void tls_verify_show_name(struct tls *t, const char *before, const X509_N
                         str_escape(escaped, sizeof escaped, BYTES(text, (size_t)n)));
         }
         BIO_free(bio);
+}
+
+/* For whoever wants to compare it with the one that the camera itself shows, and to pin it. */
+static void tls_verify_show_key(struct tls *t)
+{
+        char hex[65];
+
+        tls_verify_detail(t, "; key %s", str_hex(hex, BYTES(t->key, 32)));
 }
 
 static void tls_verify_show_address(struct tls *t, struct bytes ip)
@@ -106,10 +114,12 @@ static void tls_verify_explain(struct tls *t, X509 *at, int error)
                 break;
         case TLS_SELF_SIGNED:
                 tls_verify_show_name(t, "", X509_get_subject_name(at));
+                tls_verify_show_key(t);
                 break;
         case TLS_UNKNOWN_ISSUER:
         case TLS_BAD_SIGNATURE:
                 tls_verify_show_name(t, "issuer ", X509_get_issuer_name(at));
+                tls_verify_show_key(t);
                 break;
         case TLS_WEAK_KEY:
                 if (key)
@@ -155,6 +165,7 @@ static bool tls_verify_issuer(struct tls *t, const struct tls_config *by, STACK_
                 return true;
         t->refusal = TLS_UNKNOWN_ISSUER;
         tls_verify_show_name(t, "issuer ", X509_get_issuer_name(sk_X509_value(chain, 0)));
+        tls_verify_show_key(t);
         return false;
 }
 

@@ -585,6 +585,14 @@ static void need_socket(void *owner, enum rtsp_client_socket kind)
         leave(c);
 }
 
+static void on_trace(void *owner, const struct rtsp_client_trace *t)
+{
+        struct camera *c = owner;
+
+        if (c->events->on_trace)
+                c->events->on_trace(c->owner, c, t);
+}
+
 static const struct rtsp_client_events session_handlers = {
         .on_secure = on_secure,
         .on_describe = on_describe,
@@ -593,6 +601,7 @@ static const struct rtsp_client_events session_handlers = {
         .on_packet = on_packet,
         .need_socket = need_socket,
         .on_end = on_end,
+        .on_trace = on_trace,
 };
 
 /* The same verification for every connection to a camera, whatever it is to carry; NULL for one

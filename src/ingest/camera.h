@@ -105,6 +105,7 @@ struct camera_connection {
 };
 
 struct camera;
+struct rtsp_client_trace;
 
 struct camera_events {
         /* One at a time; the owner answers later with camera_socket (camera_datagrams for
@@ -119,6 +120,9 @@ struct camera_events {
         /* The connection ended or could not be made; the camera tries again by itself, unless
          * camera_state says CAMERA_STOPPED (a URL that can never work). */
         void (*on_lost)(void *owner, struct camera *c, const struct err *why);
+        /* What is said on the connection (net/rtsp_client_trace.h), for people who look for a
+         * fault. May be NULL; must not free the camera. */
+        void (*on_trace)(void *owner, struct camera *c, const struct rtsp_client_trace *t);
 };
 
 struct camera *camera_new(struct loop *l, const struct camera_options *o,

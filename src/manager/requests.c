@@ -447,6 +447,8 @@ static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, st
         json_t *answer = json_pack("{s:s}", "fingerprint", r->fingerprint);
         json_object_set_new(
                 answer, "pem", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
+        json_object_set_new(answer, "issuer",
+                json_stringn((const char *)r->camera_issuer_pem.p, r->camera_issuer_pem.n));
         control_answer(r->control, tag, answer);
         return 0;
 }

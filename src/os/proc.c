@@ -282,3 +282,18 @@ void proc_harden(const char *name)
         if (name)
                 (void)prctl(PR_SET_NAME, name);
 }
+
+int proc_leave_terminal(struct err *e)
+{
+        int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+        int last = SANITIZER_ADDRESS || SANITIZER_THREAD ? 1 : 2;
+
+        if (nothing < 0)
+                return err_os(e, ERR_IO, errno, "open /dev/null");
+        for (int fd = 0; fd <= last; fd++)
+                if (dup2(nothing, fd) < 0)
+                        return err_os(e, ERR_INTERNAL, errno, "leave the terminal");
+        if (nothing > 2)
+                close(nothing);
+        return 0;
+}

@@ -41,5 +41,8 @@ struct proc *proc_free(struct proc *p);
  * usual soft limit is 1024); and, where name is given, the kernel's thread name (cut to 15
  * characters). */
 void proc_harden(const char *name);
+/* Descriptors 0 to 2 become /dev/null, for a child that was forked without exec and is not to write
+ * to its user's terminal. (A sanitizer's build keeps 2, for its reports.) */
+int proc_leave_terminal(struct err *e) MUST_USE;
 
 #endif

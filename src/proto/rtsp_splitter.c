@@ -112,10 +112,12 @@ static int first_line(struct bytes b)
         struct rtsp_message m;
         const uint8_t *newline = memchr(b.p, '\n', b.n < RTSP_LINE_MAX ? b.n : RTSP_LINE_MAX);
         size_t n = newline ? (size_t)(newline - b.p) + 1 : b.n;
+        /* Cameras give their reasons in the language of their makers. */
+        bool response = b.n >= 5 && memcmp(b.p, "RTSP/", 5) == 0;
 
         for (size_t i = 0; i < n; i++)
                 if ((b.p[i] < ' ' && b.p[i] != '\t' && b.p[i] != '\r' && b.p[i] != '\n') ||
-                        b.p[i] >= 0x7f)
+                        b.p[i] == 0x7f || (b.p[i] > 0x7f && !response))
                         return -1;
         if (!newline)
                 return b.n >= RTSP_LINE_MAX ? -1 : 0;

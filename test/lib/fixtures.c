@@ -31,9 +31,10 @@ struct bytes fixtures_load(const char *file, uint8_t *to, size_t room)
         FILE *f = fopen(path, "rb");
         if (!f)
                 fail_msg("%s: no such fixture; the row that names it is to go", file);
-        size_t n = fread(to, 1, room, f);
+        size_t n = fread(to, 1, room - 1, f);
+        bool whole = fgetc(f) == EOF;
         fclose(f);
-        if (n >= room)
+        if (!whole)
                 fail_msg("%s: larger than %zu bytes", file, room);
         to[n] = '\0';
         return BYTES(to, n);
