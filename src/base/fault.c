@@ -77,6 +77,10 @@ static const struct fault_words fault_words[FAULTS] = {
                 "without the key.",
                 "Give the camera a certificate of the site's CA; if it has one, somebody may sit "
                 "in between." },
+        [FAULT_MALFORMED_CERTIFICATE] = { "malformed-certificate",
+                "The certificate, or one that it depends on, is not to the rules of RFC 5280.",
+                "Give the camera a certificate of the site's CA, or compare the key's fingerprint "
+                "and pin it." },
         [FAULT_TLS_PROTOCOL] = { "protocol", "The TLS handshake or a record failed.",
                 "Try again; if it stays, update the camera's firmware and report the reason given "
                 "here." },

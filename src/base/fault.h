@@ -37,6 +37,7 @@ enum fault {
         FAULT_REVOKED,
         FAULT_PIN_MISMATCH,
         FAULT_BAD_SIGNATURE,
+        FAULT_MALFORMED_CERTIFICATE,
         FAULT_TLS_PROTOCOL,
         /* policy: what is not taken from a camera though it would work */
         FAULT_WRONG_SCHEME,

@@ -39,8 +39,9 @@ enum tls_refusal {
         TLS_REVOKED,
         TLS_PIN_MISMATCH,
         TLS_BAD_SIGNATURE,
-        TLS_PROTOCOL, /* any other alert or malformed record */
-        TLS_REFUSALS, /* how many there are; no refusal */
+        TLS_MALFORMED, /* a certificate of the chain is not to the rules of RFC 5280 */
+        TLS_PROTOCOL,  /* any other alert or malformed record */
+        TLS_REFUSALS,  /* how many there are; no refusal */
 };
 
 /* "ok", "self-signed", "wrong-name", ... stable. Static. */

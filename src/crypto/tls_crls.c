@@ -43,7 +43,6 @@ static const char *tls_crls_extension_fault(X509_EXTENSION *x, X509_CRL *list)
         case NID_delta_crl:
                 return "a delta list, only complete ones are understood";
         case NID_authority_key_identifier:
-        case NID_crl_number:
                 return NULL;
         default:
                 return X509_EXTENSION_get_critical(x)
@@ -56,6 +55,8 @@ static const char *tls_crls_fault(X509_CRL *list)
 {
         STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(list);
 
+        if (X509_CRL_get_ext_by_NID(list, NID_crl_number, -1) < 0)
+                return "it has no number";
         for (int i = 0; i < X509_CRL_get_ext_count(list); i++) {
                 const char *fault = tls_crls_extension_fault(X509_CRL_get_ext(list, i), list);
                 if (fault)
@@ -114,6 +115,14 @@ static int tls_crls_check(X509_CRL *list, STACK_OF(X509) * issuers, struct err *
                     : "its issuer's certificate does not allow it to sign one");
 }
 
+/* A CA, or a key of one that signs lists and nothing else. */
+static bool tls_crls_may_sign(X509 *cert)
+{
+        uint32_t usage = X509_get_key_usage(cert) & (KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+
+        return X509_check_ca(cert) == 1 || usage == KU_CRL_SIGN;
+}
+
 /* An issuer between: known when one that is known has signed it. */
 static int tls_crls_add_issuer(STACK_OF(X509) * issuers, X509 *cert, struct err *e)
 {
@@ -123,7 +132,7 @@ static int tls_crls_add_issuer(STACK_OF(X509) * issuers, X509 *cert, struct err 
                 if (X509_check_issued(above, cert) != X509_V_OK || !key ||
                         X509_verify(cert, key) != 1)
                         continue;
-                if (X509_check_ca(cert) != 1)
+                if (!tls_crls_may_sign(cert))
                         break;
                 ossl_must(X509_up_ref(cert) == 1 && sk_X509_push(issuers, cert) > 0,
                         "an issuer of revocation lists");

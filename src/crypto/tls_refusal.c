@@ -25,6 +25,7 @@ static const struct tls_refusal_kind tls_refusal_kinds[TLS_REFUSALS] = {
         [TLS_REVOKED] = { FAULT_REVOKED, ERR_AUTH },
         [TLS_PIN_MISMATCH] = { FAULT_PIN_MISMATCH, ERR_AUTH },
         [TLS_BAD_SIGNATURE] = { FAULT_BAD_SIGNATURE, ERR_AUTH },
+        [TLS_MALFORMED] = { FAULT_MALFORMED_CERTIFICATE, ERR_AUTH },
         [TLS_PROTOCOL] = { FAULT_TLS_PROTOCOL, ERR_PROTOCOL },
 };
 
@@ -88,8 +89,13 @@ enum tls_refusal tls_refusal_of_chain(int x509_error)
         case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
         case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY:
                 return TLS_BAD_SIGNATURE;
-        default:
+        case X509_V_ERR_OUT_OF_MEM:
+        case X509_V_ERR_UNSPECIFIED:
+        case X509_V_ERR_INVALID_CALL:
+        case X509_V_ERR_STORE_LOOKUP:
                 return TLS_PROTOCOL;
+        default: /* the many ways in which a certificate can be wrong in itself */
+                return TLS_MALFORMED;
         }
 }
 

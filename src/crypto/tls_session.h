@@ -42,6 +42,10 @@ int tls_verify_peer(X509_STORE_CTX *chain, void *unused);
 int tls_verify_certs(
         struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent, int64_t now_us);
 
+/* tls_profile.c: the first certificate of a verified chain, leaf first, that breaks a rule which
+ * OpenSSL does not know, and which rule (static). */
+enum tls_refusal tls_profile_check(STACK_OF(X509) * chain, const char **ret_text, X509 **ret_at);
+
 /* tls_refusal.c */
 enum tls_refusal tls_refusal_of_chain(int x509_error);
 enum tls_refusal tls_refusal_of_reason(unsigned long openssl_error);

@@ -198,26 +198,64 @@ static int tls_verify_pinned(struct tls *t, const struct tls_config *by, X509 *l
         return X509_V_OK;
 }
 
-static int tls_verify_chain(struct tls *t, const struct tls_config *by, X509_STORE_CTX *ctx)
+static int tls_verify_chain(struct tls *t, const struct tls_config *by, STACK_OF(X509) * chain)
 {
-        if (X509_verify_cert(ctx) != 1) {
-                int error = X509_STORE_CTX_get_error(ctx);
-                X509 *at = X509_STORE_CTX_get_current_cert(ctx);
-                t->refusal = error == X509_V_OK ? TLS_PROTOCOL : tls_refusal_of_chain(error);
-                tls_verify_explain(t, at ? at : X509_STORE_CTX_get0_cert(ctx), error);
-                return error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error;
-        }
-        STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+        const char *text = "";
+        X509 *at = NULL;
+
         if (!tls_verify_issuer(t, by, chain))
                 return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT;
         for (int i = 0; i < sk_X509_num(chain); i++) {
                 if (!tls_verify_not_revoked(t, by, sk_X509_value(chain, i)))
                         return X509_V_ERR_CERT_REVOKED;
         }
-        t->chain_verified = true;
-        return X509_V_OK;
+        t->refusal = tls_profile_check(chain, &text, &at);
+        if (t->refusal == TLS_OK)
+                return X509_V_OK;
+        tls_verify_show_name(t, "", X509_get_subject_name(at));
+        tls_verify_detail(t, ": %s", text);
+        return X509_V_ERR_CERT_REJECTED;
 }
 
+/* OpenSSL's part, RFC 5280 section 6; flags besides the policies that certificates ask for. */
+static int tls_verify_path(struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent,
+        int64_t now_us, unsigned long flags)
+{
+        X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+        X509 *leaf = sk_X509_value(sent, 0);
+
+        ossl_must(ctx && X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(by->ctx), leaf, sent) == 1,
+                "verifying a certificate");
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+        ossl_must(X509_STORE_CTX_set_default(ctx, "ssl_server") == 1 &&
+                          X509_VERIFY_PARAM_set1(param, SSL_get0_param(t->ssl)) == 1 &&
+                          X509_VERIFY_PARAM_set_flags(param, flags | X509_V_FLAG_POLICY_CHECK) == 1,
+                "verifying a certificate");
+        /* Any policy will do; what the certificates themselves ask about policies is done. */
+        ossl_must(X509_VERIFY_PARAM_add0_policy(param, OBJ_nid2obj(NID_any_policy)) == 1,
+                "verifying a certificate");
+        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(t->ssl));
+        X509_VERIFY_PARAM_set_time(param, (time_t)(now_us / 1000000));
+        int error = X509_V_OK;
+        if (X509_verify_cert(ctx) == 1) {
+                /* What else is asked is asked of the chain that was found. */
+                if (flags & X509_V_FLAG_X509_STRICT)
+                        error = tls_verify_chain(t, by, X509_STORE_CTX_get0_chain(ctx));
+        } else {
+                error = X509_STORE_CTX_get_error(ctx);
+                X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+                t->refusal = error == X509_V_OK ? TLS_PROTOCOL : tls_refusal_of_chain(error);
+                tls_verify_explain(t, at ? at : leaf, error);
+                error = error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error;
+        }
+        X509_STORE_CTX_free(ctx);
+        return error;
+}
+
+/*
+ * Twice, and strictly the second time: so a certificate that has expired is called expired, though
+ * its form is not to the letter either.
+ */
 int tls_verify_certs(
         struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent, int64_t now_us)
 {
@@ -227,17 +265,10 @@ int tls_verify_certs(
         t->have_key = true;
         if (t->pinned)
                 return tls_verify_pinned(t, by, leaf);
-        X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-        ossl_must(ctx && X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(by->ctx), leaf, sent) == 1,
-                "verifying a certificate");
-        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-        ossl_must(X509_STORE_CTX_set_default(ctx, "ssl_server") == 1 &&
-                          X509_VERIFY_PARAM_set1(param, SSL_get0_param(t->ssl)) == 1,
-                "verifying a certificate");
-        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(t->ssl));
-        X509_VERIFY_PARAM_set_time(param, (time_t)(now_us / 1000000));
-        int error = tls_verify_chain(t, by, ctx);
-        X509_STORE_CTX_free(ctx);
+        int error = tls_verify_path(t, by, sent, now_us, 0);
+        if (error == X509_V_OK)
+                error = tls_verify_path(t, by, sent, now_us, X509_V_FLAG_X509_STRICT);
+        t->chain_verified = error == X509_V_OK;
         return error;
 }
 

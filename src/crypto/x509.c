@@ -37,6 +37,7 @@ static int x509_pem_next(BIO *in, unsigned char **ret, long *ret_n, struct err *
                                    : ossl_err(e, ERR_INVALID, "broken PEM");
                 }
                 bool cert = strcmp(name, PEM_STRING_X509) == 0;
+                bool marked = strcmp(name, PEM_STRING_X509_TRUSTED) == 0;
                 OPENSSL_free(name);
                 OPENSSL_free(header);
                 if (cert) {
@@ -45,6 +46,10 @@ static int x509_pem_next(BIO *in, unsigned char **ret, long *ret_n, struct err *
                         return 0;
                 }
                 OPENSSL_clear_free(der, (size_t)n); /* it may be a key */
+                if (marked) /* it may say that the certificate is not to be trusted */
+                        return err_set(e, ERR_INVALID,
+                                "a TRUSTED CERTIFICATE, whose marks are not understood: give a "
+                                "plain CERTIFICATE");
         }
 }
 

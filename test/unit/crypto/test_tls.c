@@ -414,6 +414,13 @@ static struct end raw_server(
         X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:" HOST);
         X509_add_ext(cert, san, -1);
         X509_EXTENSION_free(san);
+        X509V3_CTX v3;
+        X509V3_set_ctx(&v3, issuer, cert, NULL, NULL, 0);
+        X509V3_set_ctx_nodb(&v3);
+        X509_EXTENSION *aki =
+                X509V3_EXT_conf_nid(NULL, &v3, NID_authority_key_identifier, "keyid:always");
+        X509_add_ext(cert, aki, -1);
+        X509_EXTENSION_free(aki);
         assert_true(X509_sign(cert, sign_key_evp(s->issuer.key), EVP_sha256()) > 0);
         ossl_spki_id(X509_get_X509_PUBKEY(cert), pin);
 

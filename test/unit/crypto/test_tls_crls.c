@@ -433,6 +433,10 @@ static struct buf odd_list(
         X509_CRL_set_version(list, X509_CRL_VERSION_2);
         X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer));
         X509_CRL_set1_lastUpdate(list, at);
+        if (nid != NID_crl_number)
+                X509_CRL_add1_ext_i2d(list, NID_crl_number, serial, 0, X509V3_ADD_DEFAULT);
+        if (nid == NID_crl_number && value.n == 0)
+                nid = 0;
         X509_REVOKED_set_serialNumber(entry, serial);
         X509_REVOKED_set_revocationDate(entry, at);
         ASN1_OCTET_STRING_set(octets, value.p, (int)value.n);
@@ -497,6 +501,10 @@ static void refused_lists(void **state)
                 "not understood");
         give_refused(c, odd_list(&s, NID_netscape_comment, number, sha256, true), ERR_INVALID,
                 "an entry with a critical extension");
+        give_refused(
+                c, odd_list(&s, NID_crl_number, none, sha256, false), ERR_INVALID, "no number");
+        give_refused(c, odd_list(&s, NID_crl_number, number, sha256, false), ERR_INVALID,
+                "a critical extension that is not understood");
         /* Every one of them was refused by itself: the last good one is in force. */
         expect(&s, c, NULL, TLS_OK, "");
         tls_client_config_free(c);
