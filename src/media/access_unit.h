@@ -61,7 +61,7 @@ bool media_config_equal(const struct media_config *a, const struct media_config 
 bool media_config_complete(const struct media_config *c);
 /* The track that segments and groups of pictures go by: the first video track, else the first of
  * sound. -1: there is neither. */
-int media_main_track(const struct media_config *tracks, unsigned n);
+int media_config_main_track(const struct media_config *tracks, unsigned n);
 
 static inline bool media_has_nals(enum media_codec c)
 {

@@ -44,7 +44,7 @@ bool media_config_complete(const struct media_config *c)
         return c->parameters_n > 0 || !media_has_nals(c->codec);
 }
 
-int media_main_track(const struct media_config *tracks, unsigned n)
+int media_config_main_track(const struct media_config *tracks, unsigned n)
 {
         int main = -1;
 
