@@ -191,7 +191,7 @@ static int aac_of_sdp(
         return 0;
 }
 
-/* ONVIF streaming specification section 5.2.1.1: the plain form, and three that are packed. */
+/* ONVIF streaming specification section 5.2.1.1: the plain form, and some that are packed. */
 static int metadata_of_sdp(
         struct bytes encoding, uint32_t clock_rate, struct media_config *ret, struct err *e)
 {
@@ -211,7 +211,7 @@ static bool is_metadata(struct bytes encoding)
         size_t n = strlen(codecs[MEDIA_ONVIF_METADATA].encoding);
 
         return is(bytes_sub(encoding, 0, n), codecs[MEDIA_ONVIF_METADATA].encoding) &&
-               (encoding.n == n || encoding.p[n] == '.');
+               (encoding.n == n || encoding.p[n] == '.' || encoding.p[n] == '+');
 }
 
 static int sound_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t channels,

@@ -102,6 +102,7 @@ static void audio(void **state)
                 { "G726-48", "", 8000, ERR_NOT_FOUND },
                 { "", "", 0, ERR_NOT_FOUND },
                 { "vnd.onvif.metadata.gzip", "", 90000, ERR_NOT_FOUND },
+                { "vnd.onvif.metadata+gzip", "", 90000, ERR_NOT_FOUND },
                 { "vnd.onvif.metadata.exi.onvif", "", 90000, ERR_NOT_FOUND },
                 { "vnd.onvif.metadatas", "", 90000, ERR_NOT_FOUND },
                 { "JPEG", "", 8000, ERR_INVALID },
