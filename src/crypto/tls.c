@@ -114,7 +114,9 @@ static int tls_fail(struct tls *t, struct err *e)
         unsigned long error = ERR_peek_error();
 
         if (t->refusal == TLS_OK) {
-                t->refusal = tls_refusal_of_reason(error);
+                /* Once keys are agreed upon, an alert says nothing about versions and ciphers (it
+                 * may be the answer to a renegotiation that we do not take part in). */
+                t->refusal = t->established ? TLS_PROTOCOL : tls_refusal_of_reason(error);
                 const char *reason = ERR_reason_error_string(error);
                 snprintf(t->detail, sizeof t->detail, "%s%s",
                         reason ? reason : "ended without a reason",

@@ -245,7 +245,9 @@ static void on_retry(void *owner)
 
 static enum backoff_cause cause_of(const struct camera *c, const struct err *why)
 {
-        if (why->code == ERR_AUTH && !fault_is_tls(why->fault))
+        /* Neither a password that is refused nor what policy refuses changes in a second; and each
+         * try gives whoever answers another Digest to work on. */
+        if ((why->code == ERR_AUTH || why->code == ERR_DENIED) && !fault_is_tls(why->fault))
                 return BACKOFF_REFUSED;
         if (c->state != CAMERA_STREAMING || !c->gate_open)
                 return BACKOFF_FAILED;
