@@ -310,7 +310,7 @@ static void read_fixed(struct bytes fixed, const struct fmp4_track *t,
 
 int fmp4_entry_read(struct bytes entries, struct fmp4_track *t, struct err *e)
 {
-        const struct fmp4_codec *codec;
+        const struct fmp4_codec *codec = NULL;
         struct media_config c = { .clock_rate = t->timescale };
         struct box entry;
         uint64_t at = 0;
