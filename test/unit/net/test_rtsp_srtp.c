@@ -579,8 +579,8 @@ static void refused_sessions(void **state)
 static void keys_in_the_clear(void **state)
 {
         static const char *const keys[] = { "", "a=key-mgmt:mikey AQIA\r\n",
-                "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
-                "inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR\r\n" };
+                ("a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+                 "inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR\r\n") };
         struct rtsp_srtp srtp = { 0 };
 
         (void)state;
