@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from custos_site import Site  # noqa: E402
 from ingest_peers import (CARS, PROBE, SENTINEL, START_CARS, STEP_CARS, UNITS, Camera, check, compare_audio, compare_clocks,  # noqa: E402
                           compare_video, make_ca, make_leaf, nal_hashes, need_gstreamer, probe, run, samples, skip)
 
@@ -198,6 +200,28 @@ def test_forged_datagrams(folder, ca, cert):
         check(counted("".join(told))["bad"] >= 150, f"UDP: forged packets are counted ({told[-1].strip()})")
 
 
+def test_recorded(folder):
+    """By the whole system: the worker opens its sessions behind its sandbox."""
+    site = Site(folder, config="[recorder]\nsegment_s = 4\nfragment_ms = 500\n")
+    try:
+        site.start()
+        chain, key = site.camera_certificate("camera")
+        both = folder / "recorded.pem"
+        both.write_text(chain.read_text() + key.read_text())
+        with Camera(folder, both, CARS, audio=True, srtp=True) as camera:
+            (folder / "password").chmod(0o600)
+            site.add("srtp", camera.url, "viewer", folder / "password")
+            site.wait_recording("srtp-main")
+            time.sleep(3)
+            state = site.stream("srtp-main")
+            site.stop()
+        check(state["protection"] == "encrypted and verified" and state["lost_packets"] == 0, f"recorded: {state}")
+        check(site.segments("srtp-main"), "recorded: there are segments")
+        check("AQAF" not in site.log() and "mikey" not in site.log().lower(), "recorded: no key in any log")
+    finally:
+        site.clean()
+
+
 def main():
     need_gstreamer()
     try:
@@ -210,8 +234,10 @@ def main():
         ca = make_ca(folder, "site")
         cert = make_leaf(folder, "good", ca, "IP:127.0.0.1")
         test_without_tls(folder, ca[1])
-        with ThreadPoolExecutor(3) as pool:  # clips play in real time
-            for job in [pool.submit(t, folder, ca[1], cert) for t in (test_good, test_altered, test_forged_datagrams)]:
+        with ThreadPoolExecutor(4) as pool:  # clips play in real time
+            jobs = [pool.submit(t, folder, ca[1], cert) for t in (test_good, test_altered, test_forged_datagrams)]
+            jobs.append(pool.submit(test_recorded, folder))
+            for job in jobs:
                 job.result()
     print("all well")
 
