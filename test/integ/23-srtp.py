@@ -23,6 +23,7 @@ from custos_site import Site  # noqa: E402
 from ingest_peers import (CARS, PROBE, SENTINEL, START_CARS, STEP_CARS, UNITS, Camera, check, compare_audio, compare_clocks,  # noqa: E402
                           compare_video, make_ca, make_leaf, nal_hashes, need_gstreamer, probe, run, samples, skip)
 
+CM = "aes-128-icm"  # with HMAC-SHA1-80: AES_CM_128_HMAC_SHA1_80
 EVERY = 20  # packets: one of so many is altered, and another one sent twice
 
 
@@ -129,7 +130,7 @@ def streams(folder, url, ca, what, *words):
 
 
 def test_good(folder, ca, cert):
-    with Camera(folder, cert, CARS, audio=True, srtp=True) as camera, ThreadPoolExecutor(3) as pool:
+    with Camera(folder, cert, CARS, audio=True, srtp=CM) as camera, ThreadPoolExecutor(3) as pool:
         jobs = [pool.submit(streams, folder, camera.url, ca, *words) for words in (
             ("SRTP, interleaved",), ("SRTP, interleaved, paced", "paced"), ("SRTP, UDP", "udp"))]
         for job in jobs:
@@ -137,8 +138,17 @@ def test_good(folder, ca, cert):
         check(camera.log().count("request TEARDOWN authorization=Digest") == 3, "each session was torn down")
 
 
+def test_gcm(folder, ca, cert):
+    with Camera(folder, cert, CARS, audio=True, srtp="aes-128-gcm") as a, Camera(folder, cert, CARS, audio=True, srtp="aes-256-gcm") as b, \
+            ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(streams, folder, a.url, ca, "AEAD_AES_128_GCM, UDP", "udp"),
+                pool.submit(streams, folder, b.url, ca, "AEAD_AES_256_GCM, interleaved")]
+        for job in jobs:
+            job.result()
+
+
 def test_without_tls(folder, ca):
-    with Camera(folder, None, CARS, srtp=True) as camera:
+    with Camera(folder, None, CARS, srtp=CM) as camera:
         url = f"rtsp://127.0.0.1:{camera.port}/main"
         for words in (("plain",), ("plain", "udp")):
             code, lines, told = probe(folder, url, ca, *words)
@@ -150,7 +160,7 @@ def test_without_tls(folder, ca):
 
 def test_altered(folder, ca, cert):
     source = {h for s in samples(CARS, "v") for h in nal_hashes(s)}
-    with Camera(folder, cert, CARS, srtp=True) as camera, Relay(cert, camera.port) as relay:
+    with Camera(folder, cert, CARS, srtp=CM) as camera, Relay(cert, camera.port) as relay:
         code, lines, told = probe(folder, relay.url, ca)
         video = [line.split() for line in lines if line.startswith("unit 0 ")]
         check(code == 0 and len(video) == UNITS, f"relay: {len(video)} pictures come through")
@@ -166,7 +176,7 @@ def test_altered(folder, ca, cert):
 def test_forged_datagrams(folder, ca, cert):
     """From the camera's own address, so that only SRTP can tell."""
     source = {h for s in samples(CARS, "v") for h in nal_hashes(s)}
-    with Camera(folder, cert, CARS, srtp=True) as camera:
+    with Camera(folder, cert, CARS, srtp=CM) as camera:
         command = [str(c) for c in (PROBE, camera.url, ca, "viewer", folder / "password", UNITS, "udp")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             told, port = [], threading.Event()
@@ -208,7 +218,7 @@ def test_recorded(folder):
         chain, key = site.camera_certificate("camera")
         both = folder / "recorded.pem"
         both.write_text(chain.read_text() + key.read_text())
-        with Camera(folder, both, CARS, audio=True, srtp=True) as camera:
+        with Camera(folder, both, CARS, audio=True, srtp=CM) as camera:
             (folder / "password").chmod(0o600)
             site.add("srtp", camera.url, "viewer", folder / "password")
             site.wait_recording("srtp-main")
@@ -234,8 +244,8 @@ def main():
         ca = make_ca(folder, "site")
         cert = make_leaf(folder, "good", ca, "IP:127.0.0.1")
         test_without_tls(folder, ca[1])
-        with ThreadPoolExecutor(4) as pool:  # clips play in real time
-            jobs = [pool.submit(t, folder, ca[1], cert) for t in (test_good, test_altered, test_forged_datagrams)]
+        with ThreadPoolExecutor(5) as pool:  # clips play in real time
+            jobs = [pool.submit(t, folder, ca[1], cert) for t in (test_good, test_gcm, test_altered, test_forged_datagrams)]
             jobs.append(pool.submit(test_recorded, folder))
             for job in jobs:
                 job.result()
