@@ -656,6 +656,33 @@ static void test_silence(void **state)
         buf_done(&no_key.b);
 }
 
+/* What nobody protected, from a camera that told keys, is no picture: and the reason says so. */
+static void test_srtp_that_is_none(void **state)
+{
+        struct packets p = packets_of("KPPP");
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                DESCRIBE_STEP(
+                        HEAD "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n"
+                             "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+                             "inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR\r\n"),
+                SETUP_STEP, { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
+        struct scene s;
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        s.options.times.idle_ms = 200;
+        START(&s, steps);
+        scene_run(&s);
+        assert_int_equal(s.units_n, 0);
+        assert_int_equal(s.why.fault, FAULT_SRTP_UNAUTHENTICATED);
+        assert_int_equal(s.why.code, ERR_AUTH);
+        ASSERT_SAYS(&s, "none authenticates");
+        assert_true(camera_counters(s.camera).bad_packets > 0);
+        assert_int_equal(camera_counters(s.camera).packets, 0);
+        scene_done(&s);
+        buf_done(&p.b);
+}
+
 static void test_owner_stops_it(void **state)
 {
         struct packets p = packets_of("KPP");
@@ -923,6 +950,7 @@ int main(void)
                 cmocka_unit_test(test_comes_back),
                 cmocka_unit_test(test_wrong_password_waits_longest),
                 cmocka_unit_test(test_silence),
+                cmocka_unit_test(test_srtp_that_is_none),
                 cmocka_unit_test(test_owner_stops_it),
                 cmocka_unit_test(test_free_anywhere),
                 cmocka_unit_test(test_plain),
