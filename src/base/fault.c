@@ -189,6 +189,10 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_NO_KEY_FRAME] = { "no-key-frame",
                 "The camera sends pictures, but none that a recording can begin with.",
                 "Set a key frame (I-frame, GOP) interval of a few seconds in the camera." },
+        [FAULT_SRTP_UNAUTHENTICATED] = { "srtp-unauthenticated",
+                "The camera sends, but nothing of it fits the keys of SRTP that it told.",
+                "Restart the camera's stream; if it stays, switch SRTP off in it (inside TLS the "
+                "media are protected already), or look for who alters what it sends." },
         [FAULT_TRACK_ENDED] = { "track-ended", "The camera said that a track has ended (RTCP BYE).",
                 "If it comes again, see the camera's log." },
         [FAULT_NOT_A_PICTURE] = { "not-a-picture", "What came over HTTP is not a JPEG picture.",

@@ -75,6 +75,7 @@ enum fault {
         FAULT_TOO_MUCH_DATA,
         FAULT_NO_PICTURE,
         FAULT_NO_KEY_FRAME,
+        FAULT_SRTP_UNAUTHENTICATED,
         FAULT_TRACK_ENDED,
         FAULT_NOT_A_PICTURE,
         FAULTS, /* how many there are; no fault */

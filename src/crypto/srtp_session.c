@@ -14,7 +14,8 @@
 #define RTCP_HEAD 8
 
 struct srtp_session {
-        srtp_t context; /* NULL: a receiver that has not seen its sender yet */
+        srtp_t context; /* NULL: a receiver that does not know its sender yet */
+        srtp_t filter;  /* until then, for any sender: making a context is dear, and many may try */
         bool has_ssrc;
         bool rtp_began; /* the ROC is libsrtp2's to count from now on */
         uint32_t ssrc, roc;
@@ -108,9 +109,9 @@ struct policy {
         srtp_master_key_t keys[SRTP_SESSION_KEYS_MAX], *list[SRTP_SESSION_KEYS_MAX];
 };
 
-static void fill_policy(struct srtp_session *s, uint32_t ssrc, struct policy *to)
+static void fill_policy(struct srtp_session *s, srtp_ssrc_t sender, struct policy *to)
 {
-        *to = (struct policy){ .p = { .ssrc = { ssrc_specific, ssrc },
+        *to = (struct policy){ .p = { .ssrc = sender,
                                        .keys = to->list,
                                        .num_master_keys = s->keys_n,
                                        .window_size = SRTP_SESSION_WINDOW } };
@@ -122,14 +123,21 @@ static void fill_policy(struct srtp_session *s, uint32_t ssrc, struct policy *to
         }
 }
 
-static srtp_t open_context(struct srtp_session *s, uint32_t ssrc, uint32_t roc)
+static srtp_t open_context(struct srtp_session *s, srtp_ssrc_t sender)
 {
         struct policy p;
         srtp_t context;
 
-        fill_policy(s, ssrc, &p);
+        fill_policy(s, sender, &p);
         must(srtp_create(&context, &p.p), "a context");
-        must(srtp_set_stream_roc(context, ssrc, roc), "setting the ROC");
+        return context;
+}
+
+static srtp_t open_for(struct srtp_session *s, uint32_t ssrc)
+{
+        srtp_t context = open_context(s, (srtp_ssrc_t){ ssrc_specific, ssrc });
+
+        must(srtp_set_stream_roc(context, ssrc, s->roc), "setting the ROC");
         return context;
 }
 
@@ -139,8 +147,7 @@ static void close_context(srtp_t context)
                 (void)srtp_dealloc(context);
 }
 
-static int make(
-        const struct srtp_session_options *o, bool sender, struct srtp_session **ret, struct err *e)
+static int make(const struct srtp_session_options *o, struct srtp_session **ret, struct err *e)
 {
         int r = check_keys(o->keys, o->keys_n, e);
 
@@ -153,8 +160,8 @@ static int make(
         s->roc = o->roc;
         s->keys_n = o->keys_n;
         memcpy(s->keys, o->keys, o->keys_n * sizeof s->keys[0]);
-        if (sender)
-                s->context = open_context(s, s->ssrc, s->roc);
+        if (o->has_ssrc)
+                s->context = open_for(s, s->ssrc);
         *ret = s;
         return 0;
 }
@@ -162,7 +169,7 @@ static int make(
 int srtp_session_new_receiver(
         const struct srtp_session_options *o, struct srtp_session **ret, struct err *e)
 {
-        return make(o, false, ret, e);
+        return make(o, ret, e);
 }
 
 int srtp_session_new_sender(
@@ -170,7 +177,7 @@ int srtp_session_new_sender(
 {
         if (!o->has_ssrc)
                 return err_set(e, ERR_INVALID, "SRTP: no SSRC to send with");
-        return make(o, true, ret, e);
+        return make(o, ret, e);
 }
 
 struct srtp_session *srtp_session_free(struct srtp_session *s)
@@ -178,6 +185,7 @@ struct srtp_session *srtp_session_free(struct srtp_session *s)
         if (!s)
                 return NULL;
         close_context(s->context);
+        close_context(s->filter);
         for (unsigned i = 0; i < s->keys_n; i++)
                 srtp_suite_wipe_key(&s->keys[i]);
         free(s->room);
@@ -197,8 +205,10 @@ int srtp_session_rekey(
                 srtp_suite_wipe_key(&s->keys[i]);
         memcpy(s->keys, keys, keys_n * sizeof s->keys[0]);
         s->keys_n = keys_n;
+        close_context(s->filter);
+        s->filter = NULL;
         if (s->context) {
-                fill_policy(s, s->ssrc, &p);
+                fill_policy(s, (srtp_ssrc_t){ ssrc_specific, s->ssrc }, &p);
                 must(srtp_update(s->context, &p.p), "a change of keys");
                 if (!s->rtp_began)
                         must(srtp_set_stream_roc(s->context, s->ssrc, s->roc), "setting the ROC");
@@ -267,17 +277,30 @@ static srtp_err_status_t open_packet(
                     : srtp_unprotect_mki(context, s->room, n, mki);
 }
 
+/* Whether anybody with the key sent it, told without a context of its own. Where a ROC is to be
+ * begun with, only such a context can tell. */
+static srtp_err_status_t filter(struct srtp_session *s, struct bytes packet, bool rtcp, int *n)
+{
+        if (s->context || s->roc)
+                return srtp_err_status_ok;
+        if (!s->filter)
+                s->filter = open_context(s, (srtp_ssrc_t){ ssrc_any_inbound, 0 });
+        return open_packet(s, s->filter, packet, rtcp, n);
+}
+
 /*
- * The first packet decides who the sender is, if it proves itself: until then there is no context,
- * so what fails leaves nothing behind. The description told the ROC a moment ago; the sequence
- * numbers may have wrapped since.
+ * The first packet decides who the sender is, if it proves itself; what fails leaves nothing
+ * behind. The description told the ROC a moment ago; the sequence numbers may have wrapped since.
  */
 static srtp_err_status_t open_first(
         struct srtp_session *s, uint32_t ssrc, struct bytes packet, bool rtcp, int *n)
 {
-        srtp_t context = s->context ? s->context : open_context(s, ssrc, s->roc);
-        srtp_err_status_t status = open_packet(s, context, packet, rtcp, n);
+        srtp_err_status_t status = filter(s, packet, rtcp, n);
 
+        if (status != srtp_err_status_ok)
+                return status;
+        srtp_t context = s->context ? s->context : open_for(s, ssrc);
+        status = open_packet(s, context, packet, rtcp, n);
         if (status != srtp_err_status_ok && !rtcp) {
                 must(srtp_set_stream_roc(context, ssrc, s->roc + 1), "setting the ROC");
                 status = open_packet(s, context, packet, rtcp, n);
@@ -287,6 +310,8 @@ static srtp_err_status_t open_first(
                 s->ssrc = ssrc;
                 s->has_ssrc = true;
                 s->rtp_began |= !rtcp;
+                close_context(s->filter);
+                s->filter = NULL;
         } else if (context != s->context) {
                 close_context(context);
         } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/camera.h"
 
+#include <inttypes.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -463,6 +464,24 @@ static int on_left_out(void *owner, unsigned track, const struct err *why, struc
         return 0;
 }
 
+/* Nothing for a while, or nothing that could be believed. */
+static void describe_silence(const struct camera *c, struct err *e)
+{
+        struct srtp_session_counters n = { 0 };
+
+        if (c->client)
+                n = rtsp_client_counters(c->client).srtp;
+        if (n.packets == 0 && n.unauthenticated + n.foreign + n.malformed > 0)
+                err_fault(e, ERR_AUTH, FAULT_SRTP_UNAUTHENTICATED,
+                        "SRTP: packets came, and none authenticates under the keys that the camera "
+                        "told (%" PRIu64 " altered or of another key, %" PRIu64
+                        " of another sender or key name)",
+                        n.unauthenticated + n.malformed, n.foreign);
+        else
+                err_fault(e, ERR_TIMEOUT, FAULT_NO_PICTURE, "no %s from the camera for %u ms",
+                        c->video >= 0 ? "picture" : "sound", c->times.idle_ms);
+}
+
 static void on_watch(void *owner)
 {
         struct camera *c = owner;
@@ -470,8 +489,7 @@ static void on_watch(void *owner)
         struct err e;
 
         if (now_us - c->packet_us >= c->times.idle_ms * INT64_C(1000))
-                err_fault(&e, ERR_TIMEOUT, FAULT_NO_PICTURE, "no %s from the camera for %u ms",
-                        c->video >= 0 ? "picture" : "sound", c->times.idle_ms);
+                describe_silence(c, &e);
         else if (!c->gate_open && now_us - c->play_us >= c->times.key_ms * INT64_C(1000))
                 err_fault(&e, ERR_TIMEOUT, FAULT_NO_KEY_FRAME,
                         "no key frame with parameter sets from the camera for %u ms",

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -299,9 +298,9 @@ static void write_pending(struct stream *s)
         }
 }
 
-static void on_turn(struct stream_turn *t)
+static void on_turn(void *owner)
 {
-        read_available((struct stream *)((char *)t - offsetof(struct stream, turn)));
+        read_available(owner);
 }
 
 /* What the socket says: libuv tells any error of one as a bad descriptor. */
@@ -408,7 +407,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
                 return err_set(e, ERR_IO, "watching the socket: %s", uv_strerror(r));
         }
         s->poll.data = s;
-        s->turn.on_turn = on_turn;
+        s->turn = (struct stream_turn){ .on_turn = on_turn, .owner = s };
         s->shared = sh;
         s->fd = fd;
         s->tls = t;
@@ -516,7 +515,7 @@ static void on_tick(void *owner)
                 struct stream_turn *t = sh->tick_cursor;
 
                 sh->tick_cursor = t->next;
-                t->on_turn(t);
+                t->on_turn(t->owner);
         }
         if (!sh->paced) {
                 timer_done(&sh->tick);

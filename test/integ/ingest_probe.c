@@ -8,7 +8,8 @@
  * Words: paced; plain, tls-if-available (tls else); tunnel, udp, mjpeg, snapshot (interleaved
  * else); fallback=PORT (where the camera is looked for without TLS).
  *
- * Says on stderr which sockets are wanted (`want main`), and on stdout:
+ * Says on stderr which sockets are wanted (`want main`, `want datagrams`, then `port 20000`), and
+ * at the end `counted packets=N lost=N bad=N`; on stdout:
  *
  *     start protection=3 version=0304 tracks=h264:768x432,aac:16000
  *     unit TRACK PTS key|- lost|- SENDER-US NAL-SHA256,NAL-SHA256,...
@@ -100,6 +101,7 @@ static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
 
         fprintf(stderr, "want %s\n", names[kind]);
         if (kind == CAMERA_SOCKET_DATAGRAMS && bind_pair(fds, &port)) {
+                fprintf(stderr, "port %u\n", port);
                 camera_datagrams(c, fds, port);
                 return;
         }
@@ -235,6 +237,9 @@ int main(int argc, char **argv)
         p.camera = camera_new(p.loop, &o, &events, &p);
         camera_start(p.camera);
         loop_run(p.loop);
+        const struct camera_counters n = camera_counters(p.camera);
+        fprintf(stderr, "counted packets=%llu lost=%llu bad=%llu\n", (unsigned long long)n.packets,
+                (unsigned long long)n.lost_packets, (unsigned long long)n.bad_packets);
         camera_free(p.camera);
         loop_free(p.loop);
         tls_client_config_free(tls);

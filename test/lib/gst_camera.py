@@ -40,6 +40,26 @@ def watch(client):
         client.connect(f"pre-{name}-request", pre(name))
 
 
+CIPHERS = ("aes-128-icm", "aes-128-gcm", "aes-256-gcm")
+
+
+def choose_cipher(media, cipher):
+    """The encoder is made by the server itself, when a client comes."""
+    def on_element(_bin, _parent, element):
+        made_by = element.get_factory()
+        if not made_by or made_by.get_name() != "srtpenc":
+            return
+        for kind in ("rtp", "rtcp"):
+            Gst.util_set_object_arg(element, f"{kind}-cipher", cipher)
+            if cipher.endswith("gcm"):
+                Gst.util_set_object_arg(element, f"{kind}-auth", "null")
+
+    top = media.get_element()
+    while top.get_parent():
+        top = top.get_parent()
+    top.connect("deep-element-added", on_element)
+
+
 def factory_for(options):
     launch = (f"filesrc location={options.clip} ! qtdemux name=d "
               f"d.video_0 ! queue ! {options.codec}parse ! rtp{options.codec}pay name=pay0 pt=96")
@@ -50,6 +70,7 @@ def factory_for(options):
     factory.set_shared(False)
     if options.srtp:
         factory.set_profiles(GstRtsp.RTSPProfile.SAVP)
+        factory.connect("media-configure", lambda _factory, media: choose_cipher(media, options.srtp))
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role("viewer", "media.factory.access", True)
     permissions.add_permission_for_role("viewer", "media.factory.construct", True)
@@ -64,7 +85,7 @@ def main():
     parser.add_argument("--audio", action="store_true")
     parser.add_argument("--cert", help="PEM: certificate, then key")
     parser.add_argument("--plain", action="store_true")
-    parser.add_argument("--srtp", action="store_true", help="RTP/SAVP, the keys as MIKEY in the description")
+    parser.add_argument("--srtp", choices=CIPHERS, help="RTP/SAVP, the keys as MIKEY in the description")
     parser.add_argument("--user", default="viewer")
     parser.add_argument("--password-file", required=True)
     options = parser.parse_args()

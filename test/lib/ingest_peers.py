@@ -91,11 +91,12 @@ def pem_of(folder, name, cert, key):
 # ---- the camera, and the probe ----
 
 class Camera:
-    def __init__(self, folder, cert, clip, codec="h264", audio=False):
+    def __init__(self, folder, cert, clip, codec="h264", audio=False, srtp=None):
         """cert: None for a camera without TLS."""
         command = ["/usr/bin/python3", str(ROOT / "test/lib/gst_camera.py"), "--clip", str(clip), "--codec", codec,
                    "--password-file", str(folder / "password")] + (["--cert", str(cert)] if cert else ["--plain"])
-        self.process = subprocess.Popen(command + (["--audio"] if audio else []), stdout=subprocess.PIPE,
+        command += (["--audio"] if audio else []) + (["--srtp", srtp] if srtp else [])
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         self.lines, self.seen = queue.Queue(), []
         self.reader = threading.Thread(target=self.read, daemon=True)

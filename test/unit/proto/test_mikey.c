@@ -4,7 +4,7 @@
  *
  *   ONVIF_SETUP, ONVIF_REKEY  the examples of ONVIF's streaming specification, "MIKEY"
  *   CAMERA                    fixture protocol/rtsp/gortsplib-sdp/session__key_mgmt_in_media.sdp
- *   GSTREAMER                 a description of GStreamer's rtsp-server 1.22, captured
+ *   GSTREAMER, GSTREAMER_GCM  descriptions of GStreamer's rtsp-server 1.22, captured
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,6 +56,21 @@
         "2fa2f72617deae65f49900d792f8ce8c634c8a221bbaaf10e1a1468f1fd6"                             \
         "00"
 
+/* The same with aes-256-gcm: cipher 6, a key of 32 bytes, no authentication apart; TEK of 44 bytes.
+ */
+#define GSTREAMER_GCM                                                                              \
+        "0100050040146b720100"                                                                     \
+        "00425ac88a00000000"                                                                       \
+        "0b00eeadda6962c0d6f5"                                                                     \
+        "0a1077a63cf4f130bbeb214ca12d90b18a20"                                                     \
+        "0100000015"                                                                               \
+        "0001060101200201000301000701010801010a0101"                                               \
+        "00000030"                                                                                 \
+        "0020002c"                                                                                 \
+        "6f07dc301051d74c977bfe80f3cdcb383b2022f68dac667d427be51972dd6741"                         \
+        "7818f1be42841040f617cf76"                                                                 \
+        "00"
+
 #define TEXT_MAX (2 * MIKEY_MESSAGE_MAX + 1)
 
 static struct bytes unhex(const char *hex)
@@ -97,6 +112,10 @@ static void messages_of_others(void **state)
                 "5fc5ef382cc8321d094ce5a2bd62f111f953512a757e38f68bcc46ec3f43", "");
         expect(GSTREAMER, 0x4c7c2a91, 0xebc552c6, SRTP_SUITE_AES_CM_128_HMAC_SHA1_80,
                 "2fa2f72617deae65f49900d792f8ce8c634c8a221bbaaf10e1a1468f1fd6", "");
+        expect(GSTREAMER_GCM, 0x40146b72, 0x425ac88a, SRTP_SUITE_AEAD_AES_256_GCM,
+                "6f07dc301051d74c977bfe80f3cdcb383b2022f68dac667d427be51972dd6741"
+                "7818f1be42841040f617cf76",
+                "");
 }
 
 /* Pieces of messages, written out. */

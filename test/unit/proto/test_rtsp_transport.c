@@ -44,6 +44,12 @@ static void cameras(void **state)
         assert_int_equal(t.client_port[1], 3457);
         assert_true(t.record);
         assert_true(parsed("RTP/SAVP;unicast", 0).secure_profile);
+        assert_false(parsed("RTP/SAVP;unicast", 0).feedback);
+        t = parsed("RTP/SAVPF/TCP;unicast", 0);
+        assert_true(t.secure_profile && t.feedback && t.lower == RTSP_TRANSPORT_TCP);
+        t = parsed("RTP/AVPF/UDP;unicast", 0);
+        assert_true(!t.secure_profile && t.feedback && t.lower == RTSP_TRANSPORT_UDP);
+        assert_int_equal(parsed("RTP/XAVP;unicast", 0).lower, RTSP_TRANSPORT_OTHER);
         assert_int_equal(parsed("RTP/AVP/UDP;ssrc=nonsense", 0).has_ssrc, false);
         assert_int_equal(parsed("RTP/AVP/TCP;interleaved=6", 0).interleaved[1], 7);
         assert_int_equal(parsed("RTP/XYZ/TCP", 0).lower, RTSP_TRANSPORT_OTHER);
@@ -90,6 +96,13 @@ static void formatted(void **state)
                 .client_port = { 65534, 65535 } };
         assert_string_equal(rtsp_transport_format(&t, to),
                 "RTP/SAVP;multicast;client_port=65534-65535;mode=RECORD");
+        t = (struct rtsp_transport){ .secure_profile = true,
+                .feedback = true,
+                .lower = RTSP_TRANSPORT_TCP,
+                .unicast = true };
+        assert_string_equal(rtsp_transport_format(&t, to), "RTP/SAVPF/TCP;unicast");
+        t.secure_profile = false;
+        assert_string_equal(rtsp_transport_format(&t, to), "RTP/AVPF/TCP;unicast");
 }
 
 int main(void)
