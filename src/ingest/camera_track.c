@@ -3,16 +3,46 @@
 
 #include "media/media_config.h"
 
+/* What is spoken on the wire; whether it is encrypted is the session's affair. */
+static bool is_known_protocol(struct bytes protocol)
+{
+        return bytes_equal(protocol, bytes_str("RTP/AVP")) ||
+               bytes_equal(protocol, bytes_str("RTP/AVP/TCP"));
+}
+
+static bool is_of_kind(enum sdp_kind kind, enum media_codec codec)
+{
+        switch (kind) {
+        case SDP_VIDEO:
+                return media_is_video(codec);
+        case SDP_AUDIO:
+                return media_is_audio(codec);
+        case SDP_APPLICATION:
+                return codec == MEDIA_ONVIF_METADATA;
+        default:
+                return false;
+        }
+}
+
 int camera_track_config(const struct sdp_media *m, struct media_config *ret, struct err *e)
 {
-        if (m->kind != SDP_VIDEO && m->kind != SDP_AUDIO)
-                return err_set(e, ERR_NOT_FOUND, "neither video nor audio");
-        if (m->direction == SDP_SENDONLY)
+        struct media_config config;
+
+        if (m->kind == SDP_OTHER)
+                return err_set(e, ERR_NOT_FOUND, "neither video, audio nor metadata");
+        /* A camera takes no pictures: one that says sendonly of its video means what it sends. */
+        if (m->kind != SDP_VIDEO && m->direction == SDP_SENDONLY)
                 return err_set(e, ERR_NOT_FOUND, "a back channel");
-        if (!bytes_equal(m->protocol, bytes_str("RTP/AVP")) &&
-                !bytes_equal(m->protocol, bytes_str("RTP/AVP/TCP")))
+        if (!is_known_protocol(m->protocol))
                 return err_set(e, ERR_NOT_FOUND, "not RTP/AVP");
-        return media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, ret, e);
+        int r = media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, &config, e);
+        if (r < 0)
+                return r;
+        if (!is_of_kind(m->kind, config.codec))
+                return err_set(e, ERR_INVALID, "%s under another kind of medium",
+                        media_config_codec_name(config.codec));
+        *ret = config;
+        return 0;
 }
 
 int camera_track_init(struct camera_track *t, const struct media_config *config, struct err *e)
@@ -102,5 +132,5 @@ void camera_track_tell(struct camera_track *t, struct access_unit *unit)
 
 bool camera_track_decodable(const struct camera_track *t)
 {
-        return depay_config(t->depay)->parameters_n > 0;
+        return media_config_complete(depay_config(t->depay));
 }

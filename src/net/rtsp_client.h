@@ -26,7 +26,7 @@
 #include "proto/sdp.h"
 #include "proto/url.h"
 
-#define RTSP_CLIENT_TRACKS_MAX 4
+#define RTSP_CLIENT_TRACKS_MAX 8
 #define RTSP_CLIENT_AUTH_MAX 3
 #define RTSP_CLIENT_STEP_MS 10000u
 #define RTSP_CLIENT_REPORT_MS 5000u
