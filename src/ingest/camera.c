@@ -329,7 +329,8 @@ static int on_describe(void *owner, const struct sdp *sdp,
         unsigned wanted[static RTSP_CLIENT_TRACKS_MAX], struct err *e)
 {
         struct camera *c = owner;
-        char name[80], last_left_out[80] = "no media";
+        char name[80], last_left_out[80] = "no media", left_out[800];
+        size_t n = 0;
         struct err why;
 
         for (unsigned i = 0; i < sdp->media_n; i++) {
@@ -340,9 +341,14 @@ static int on_describe(void *owner, const struct sdp *sdp,
                         continue;
                 }
                 media_name(m, name);
-                log_info(&c->log, "camera.track", "left_out=\"%s\" why=\"%s\"", name, why.text);
+                if (n < sizeof left_out)
+                        n += (size_t)snprintf(left_out + n, sizeof left_out - n, "%s%s: %s",
+                                n ? "; " : "", name, why.text);
                 memcpy(last_left_out, name, sizeof name);
         }
+        /* At once: the log shortens what repeats itself. */
+        if (n)
+                log_info(&c->log, "camera.track", "left_out=\"%s\"", left_out);
         if (media_config_main_track(c->connection.tracks, c->tracks_n) < 0)
                 return err_set(e, ERR_NOT_FOUND,
                         "the camera describes nothing that can be recorded (%s). Fix: set its "
