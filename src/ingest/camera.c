@@ -356,24 +356,26 @@ static void media_name(const struct sdp_media *m, char room[static 80])
 }
 
 /* Takes the medium as the next track, or says why not. */
-static int take_medium(struct camera *c, const struct sdp_media *m, bool *has, struct err *e)
+static int take_medium(struct camera *c, const struct sdp_media *m, struct err *e)
 {
-        struct media_config *config = &c->connection.tracks[c->tracks_n];
-        int r = camera_track_config(m, config, e);
+        struct media_config config;
+        int r = camera_track_config(m, &config, e);
 
         if (r < 0)
                 return r;
-        if (*has)
+        if (m->kind == SDP_VIDEO && c->video >= 0)
                 return err_set(e, ERR_NOT_FOUND, "one of its kind is recorded already");
         if (m->kind == SDP_AUDIO && c->without_audio)
                 return err_set(e, ERR_NOT_FOUND, "recording without audio");
-        r = camera_track_init(&c->tracks[c->tracks_n], config, e);
+        if (c->tracks_n == CAMERA_TRACKS_MAX)
+                return err_set(
+                        e, ERR_EXHAUSTED, "%d tracks are recorded already", CAMERA_TRACKS_MAX);
+        r = camera_track_init(&c->tracks[c->tracks_n], &config, e);
         if (r < 0)
                 return r;
         if (m->kind == SDP_VIDEO)
                 c->video = (int)c->tracks_n;
-        c->tracks_n++;
-        *has = true;
+        c->connection.tracks[c->tracks_n++] = config;
         return 0;
 }
 
@@ -381,29 +383,34 @@ static int on_describe(void *owner, const struct sdp *sdp,
         unsigned wanted[static RTSP_CLIENT_TRACKS_MAX], struct err *e)
 {
         struct camera *c = owner;
-        bool has_video = false, has_audio = false;
-        char name[80], last_left_out[80] = "no media";
+        char name[80], last_left_out[80] = "no media", left_out[800];
+        size_t n = 0;
         struct err why;
 
-        for (unsigned i = 0; i < sdp->media_n && c->tracks_n < CAMERA_TRACKS_MAX; i++) {
+        for (unsigned i = 0; i < sdp->media_n; i++) {
                 const struct sdp_media *m = &sdp->media[i];
 
-                if (take_medium(c, m, m->kind == SDP_VIDEO ? &has_video : &has_audio, &why) == 0) {
+                if (take_medium(c, m, &why) == 0) {
                         wanted[c->tracks_n - 1] = i;
                         continue;
                 }
                 media_name(m, name);
-                log_info(&c->log, "camera.track", "left_out=\"%s\" why=\"%s\"", name, why.text);
+                if (n < sizeof left_out)
+                        n += (size_t)snprintf(left_out + n, sizeof left_out - n, "%s%s: %s",
+                                n ? "; " : "", name, why.text);
                 memcpy(last_left_out, name, sizeof name);
         }
         for (unsigned i = 0; i < c->tracks_n; i++)
                 c->track_of[i] = (int)i;
-        if (c->tracks_n == 0)
+        /* At once: the log shortens what repeats itself. */
+        if (n)
+                log_info(&c->log, "camera.track", "left_out=\"%s\"", left_out);
+        if (media_config_main_track(c->connection.tracks, c->tracks_n) < 0)
                 return err_fault(e, ERR_NOT_FOUND, FAULT_NOTHING_RECORDABLE,
                         "the camera describes nothing that can be recorded (%s). Fix: set its "
                         "stream to "
                         "H.264 or H.265",
-                        last_left_out);
+                        c->tracks_n ? "metadata alone" : last_left_out);
         return (int)c->tracks_n;
 }
 

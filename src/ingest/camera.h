@@ -6,8 +6,9 @@
  * owner for sockets, and waits with back-off and jitter between tries. One camera's fault ends
  * here.
  *
- * Takes the first video and the first audio track that can be recorded; other tracks are named in
- * the log and left out. Where there is no video, audio alone is delivered at once. Logs its own
+ * Takes the first video track that can be recorded, and every audio and metadata track; others are
+ * named in the log and left out. Where there is no video, audio is delivered at once; metadata
+ * alone are refused. Logs its own
  * events (camera.start, camera.lost, camera.track, camera.stopped), so the owner does not. Any
  * callback may call camera_free.
  *
@@ -22,7 +23,7 @@
 #include "media/access_unit.h"
 #include "os/loop.h"
 
-#define CAMERA_TRACKS_MAX 4
+#define CAMERA_TRACKS_MAX 8 /* as many as a file holds (media/fmp4.h) */
 #define CAMERA_URL_MAX 1024
 
 /*

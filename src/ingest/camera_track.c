@@ -15,16 +15,40 @@ static bool is_rtp(struct bytes protocol)
         return false;
 }
 
+static bool is_of_kind(enum sdp_kind kind, enum media_codec codec)
+{
+        switch (kind) {
+        case SDP_VIDEO:
+                return media_is_video(codec);
+        case SDP_AUDIO:
+                return media_is_audio(codec);
+        case SDP_APPLICATION:
+                return codec == MEDIA_ONVIF_METADATA;
+        default:
+                return false;
+        }
+}
+
 int camera_track_config(const struct sdp_media *m, struct media_config *ret, struct err *e)
 {
-        if (m->kind != SDP_VIDEO && m->kind != SDP_AUDIO)
-                return err_set(e, ERR_NOT_FOUND, "neither video nor audio");
-        /* A camera takes no pictures: one that says sendonly of its video means what it sends. */
+        struct media_config config;
+
+        if (m->kind == SDP_OTHER)
+                return err_set(e, ERR_NOT_FOUND, "neither video, audio nor metadata");
+        /* Only sound is ever taken by a camera: one that says sendonly of anything else means what
+         * it sends. */
         if (m->kind == SDP_AUDIO && m->direction == SDP_SENDONLY)
                 return err_set(e, ERR_NOT_FOUND, "a back channel");
         if (!is_rtp(m->protocol))
                 return err_set(e, ERR_NOT_FOUND, "not RTP");
-        return media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, ret, e);
+        int r = media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, &config, e);
+        if (r < 0)
+                return r;
+        if (!is_of_kind(m->kind, config.codec))
+                return err_set(e, ERR_INVALID, "%s under another kind of medium",
+                        media_config_codec_name(config.codec));
+        *ret = config;
+        return 0;
 }
 
 int camera_track_init(struct camera_track *t, const struct media_config *config, struct err *e)
@@ -116,5 +140,5 @@ void camera_track_tell(struct camera_track *t, struct access_unit *unit)
 
 bool camera_track_decodable(const struct camera_track *t)
 {
-        return depay_config(t->depay)->parameters_n > 0;
+        return media_config_complete(depay_config(t->depay));
 }

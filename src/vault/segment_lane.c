@@ -277,6 +277,9 @@ enum segment_lane_step segment_lane_judge(
 
 static int64_t other_time(struct segment_lane *l, unsigned at, const struct access_unit *u)
 {
+        /* The stamps of metadata mean nothing (ONVIF streaming specification section 5.2.1.1). */
+        if (l->header->tracks[at].config.codec == MEDIA_ONVIF_METADATA)
+                return track_clock_arrival(&l->clocks[at], u, &l->last, l->zero_pts);
         if (!l->aligned[at]) {
                 track_clock_align(&l->clocks[at], u, &l->last);
                 l->aligned[at] = true;

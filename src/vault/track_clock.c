@@ -51,13 +51,18 @@ static int64_t time_of(
                track_clock_rescale(c->main_pts - main_zero, main_rate, c->timescale);
 }
 
+int64_t track_clock_arrival(const struct track_clock *c, const struct access_unit *u,
+        const struct track_clock_mark *main, int64_t main_zero)
+{
+        return track_clock_rescale(main->pts - main_zero, main->clock_rate, c->timescale) +
+               track_clock_rescale(u->arrival_us - main->arrival_us, MICROSECONDS, c->timescale);
+}
+
 int64_t track_clock_time(struct track_clock *c, const struct access_unit *u,
         const struct track_clock_mark *main, int64_t main_zero)
 {
         int64_t t = time_of(c, u->pts, main_zero, main->clock_rate);
-        int64_t expected =
-                track_clock_rescale(main->pts - main_zero, main->clock_rate, c->timescale) +
-                track_clock_rescale(u->arrival_us - main->arrival_us, MICROSECONDS, c->timescale);
+        int64_t expected = track_clock_arrival(c, u, main, main_zero);
 
         if (distance(t, expected) > track_clock_rescale(FAR_US, MICROSECONDS, c->timescale)) {
                 track_clock_set(c, u, main, u->arrival_us, main->arrival_us);

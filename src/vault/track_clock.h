@@ -28,7 +28,10 @@ int64_t track_clock_rescale(int64_t d, uint32_t from, uint32_t to);
  * nothing is set, by arrival. */
 void track_clock_align(
         struct track_clock *c, const struct access_unit *u, const struct track_clock_mark *main);
-/* Time of u in the file, from main_zero. One that is more than 10 s off its arrival is aligned
+/* Time of u in the file, from main_zero, by its arrival alone. */
+int64_t track_clock_arrival(const struct track_clock *c, const struct access_unit *u,
+        const struct track_clock_mark *main, int64_t main_zero);
+/* By its stamp. One that is more than 10 s off its arrival is aligned
  * again by arrival. */
 int64_t track_clock_time(struct track_clock *c, const struct access_unit *u,
         const struct track_clock_mark *main, int64_t main_zero);

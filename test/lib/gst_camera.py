@@ -4,7 +4,8 @@
 
 It serves RTSP, and RTSP tunnelled in HTTP, on its one port; media interleaved or by UDP.
 
-Plays an MP4 file's H.264 or H.265, and its AAC when asked for, to each client from the start. Prints to stdout, line by
+Plays an MP4 file's H.264 or H.265, and its AAC when asked for, or a pipeline of payloaders pay0, pay1, ..., to each client from
+the start. Prints to stdout, line by
 line: `port N` once it listens, `connected` for each client and `request METHOD authorization=SCHEME|none` for each request.
 """
 import argparse
@@ -66,7 +67,7 @@ def factory_for(options):
     if options.audio:
         launch += " d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97"
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(f"( {launch} )")
+    factory.set_launch(f"( {options.launch or launch} )")
     factory.set_shared(False)
     if options.srtp:
         factory.set_profiles(GstRtsp.RTSPProfile.SAVP)
@@ -80,7 +81,9 @@ def factory_for(options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--clip", required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--clip")
+    source.add_argument("--launch", help="elements of gst-launch instead of a clip")
     parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
     parser.add_argument("--audio", action="store_true")
     parser.add_argument("--cert", help="PEM: certificate, then key")

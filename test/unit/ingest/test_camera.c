@@ -32,6 +32,12 @@ static const uint8_t other_pps[] = { 0x68, 0xEB, 0xE2, 0x4B, 0x22, 0xC0 };
         "a=control:a\r\n"
 #define METADATA                                                                                   \
         "m=application 0 RTP/AVP 98\r\na=rtpmap:98 vnd.onvif.metadata/90000\r\na=control:m\r\n"
+#define PACKED_METADATA                                                                            \
+        "m=application 0 RTP/AVP 99\r\na=rtpmap:99 vnd.onvif.metadata+gzip/90000\r\na=control:z\r\n"
+#define PCMU "m=audio 0 RTP/AVP 0\r\na=control:u\r\n"
+#define MPEG4 "m=video 0 RTP/AVP 95\r\na=rtpmap:95 MP4V-ES/90000\r\na=control:4\r\n"
+#define JPEG "m=video 0 RTP/AVP 26\r\na=control:j\r\n"
+#define JPEG_AS_AUDIO "m=audio 0 RTP/AVP 26\r\na=control:k\r\n"
 #define BACK_CHANNEL "m=audio 0 RTP/AVP 0\r\na=sendonly\r\na=control:b\r\n"
 
 #define OPTIONS_STEP                                                                               \
@@ -325,8 +331,8 @@ static void test_gate_clocks_and_loss(void **state)
         struct packets p = packets_of("PAPAKAPxPSKA");
         const uint64_t ntp = (uint64_t)(2208988800u + 1763827200u) << 32; /* 2025-11-22T16:00:00Z */
         const struct scripted_step steps[] = { OPTIONS_STEP,
-                DESCRIBE_STEP(HEAD METADATA VIDEO BACK_CHANNEL AUDIO), SETUP_STEP, SETUP_STEP,
-                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
+                DESCRIBE_STEP(HEAD PACKED_METADATA VIDEO BACK_CHANNEL AUDIO), SETUP_STEP,
+                SETUP_STEP, { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
 
         (void)state;
         scene_init(&s, SCRIPTED_GOOD);
@@ -435,6 +441,81 @@ static void test_gate_waits_for_parameter_sets(void **state)
         assert_int_equal(s.units[0].width, 640);
         assert_int_equal(camera_counters(s.camera).gated_units, 4);
         buf_done(&p.b);
+        scene_done(&s);
+}
+
+/* Of eight media that a camera describes four are recorded, each on its own channel. */
+static void test_every_track_that_is_known(void **state)
+{
+        struct scene s;
+        struct packets p = packets_of("K");
+        static const uint8_t sound[] = { 0, 16, 0, 5 << 3, 0x21, 1, 2, 3, 4 };
+        static const struct {
+                unsigned track;
+                enum media_codec codec;
+                int64_t n;
+                const char *first;
+        } expected[] = { { 0, MEDIA_H264, 11, "" }, { 1, MEDIA_AAC, 5, "\x21" },
+                { 2, MEDIA_PCMU, 6, "ulaw.." }, { 3, MEDIA_ONVIF_METADATA, 23, "<tt:Meta" } };
+
+        (void)state;
+        scripted_rtp(&p.b, 2, 97, true, 1, 500, 0xBB, BYTES(sound, sizeof sound));
+        scripted_rtp(&p.b, 4, 0, false, 1, 160, 0xCC, bytes_str("ulaw.."));
+        scripted_rtp(&p.b, 6, 98, false, 1, 9, 0xDD, bytes_str("<tt:MetadataStream"));
+        scripted_rtp(&p.b, 6, 98, true, 2, 10, 0xDD, bytes_str("/>..."));
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                DESCRIBE_STEP(
+                        HEAD MPEG4 PACKED_METADATA VIDEO JPEG_AS_AUDIO AUDIO JPEG PCMU METADATA),
+                SETUP_STEP, SETUP_STEP, SETUP_STEP, SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
+
+        scene_init(&s, SCRIPTED_GOOD);
+        s.stop_at_units = 4;
+        START(&s, steps);
+        scene_run(&s);
+        assert_int_equal(s.connection.tracks_n, 4);
+        for (unsigned i = 0; i < 4; i++) {
+                assert_int_equal(s.connection.tracks[i].codec, expected[i].codec);
+                assert_int_equal(s.units[i].track, expected[i].track);
+                assert_int_equal(s.units[i].n, expected[i].n);
+                assert_memory_equal(s.units[i].first, expected[i].first, strlen(expected[i].first));
+        }
+        assert_int_equal(s.units[3].pts, 9);
+        buf_done(&p.b);
+        scene_done(&s);
+}
+
+static void test_as_many_tracks_as_a_file_holds(void **state)
+{
+        struct scene s;
+        struct packets p = packets_of("K");
+        const struct scripted_step steps[] = { OPTIONS_STEP,
+                DESCRIBE_STEP(HEAD PCMU PCMU PCMU PCMU PCMU PCMU VIDEO PCMU PCMU PCMU), SETUP_STEP,
+                SETUP_STEP, SETUP_STEP, SETUP_STEP, SETUP_STEP, SETUP_STEP, SETUP_STEP, SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK" } };
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        START(&s, steps);
+        UNTIL(&s, s.starts == 1);
+        assert_int_equal(s.connection.tracks_n, CAMERA_TRACKS_MAX);
+        assert_int_equal(s.connection.tracks[6].codec, MEDIA_H264);
+        buf_done(&p.b);
+        scene_done(&s);
+}
+
+/* Nothing to put on a time line. */
+static void test_metadata_alone(void **state)
+{
+        struct scene s;
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD METADATA) };
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        START(&s, steps);
+        scene_run(&s);
+        assert_int_equal(s.losses, 1);
+        ASSERT_SAYS(&s, "the camera describes nothing that can be recorded (metadata alone)");
         scene_done(&s);
 }
 
@@ -943,6 +1024,9 @@ int main(void)
                 cmocka_unit_test(test_gate_clocks_and_loss),
                 cmocka_unit_test(test_arrival_is_of_the_first_packet),
                 cmocka_unit_test(test_gate_waits_for_parameter_sets),
+                cmocka_unit_test(test_every_track_that_is_known),
+                cmocka_unit_test(test_as_many_tracks_as_a_file_holds),
+                cmocka_unit_test(test_metadata_alone),
                 cmocka_unit_test(test_audio_alone_and_not_at_all),
                 cmocka_unit_test(test_refused_cameras_hear_nothing),
                 cmocka_unit_test(test_pin),
