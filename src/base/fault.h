@@ -39,6 +39,8 @@ enum fault {
         FAULT_BAD_SIGNATURE,
         FAULT_TLS_PROTOCOL,
         /* policy: what is not taken from a camera though it would work */
+        FAULT_DOWNGRADE,
+        FAULT_DUPLICATE_KEY,
         /* authentication */
         /* RTSP and HTTP */
         /* description and tracks */

@@ -31,6 +31,10 @@ enum cli_args_option {
         CLI_ARGS_USER,
         CLI_ARGS_PASSWORD,
         CLI_ARGS_PIN,
+        CLI_ARGS_TRANSPORT,
+        CLI_ARGS_CARRIER,
+        CLI_ARGS_WITH_AUDIO,
+        CLI_ARGS_CSR,
         CLI_ARGS_EXAMPLE,
         CLI_ARGS_MARKDOWN,
         CLI_ARGS_JSON,
@@ -70,7 +74,7 @@ struct cli_args_verb {
 struct cli_args_command {
         const char *name, *help;
         unsigned verbs_n;
-        struct cli_args_verb verbs[4];
+        struct cli_args_verb verbs[10];
 };
 
 struct cli_args {
