@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "trust/audit_line.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/str.h"
@@ -58,6 +59,17 @@ int audit_line_format(struct audit_line_chain *chain, int64_t wall_us, const cha
         return 0;
 }
 
+/* The line ends by its hash, in the very form in which it is written. */
+static bool audit_line_ends_so(struct bytes line, const uint8_t hash[static AUDIT_LINE_HASH_BYTES])
+{
+        char hex[2 * AUDIT_LINE_HASH_BYTES + 1], tail[AUDIT_LINE_TAIL_BYTES + 1];
+
+        str_hex(hex, BYTES(hash, AUDIT_LINE_HASH_BYTES));
+        snprintf(tail, sizeof tail, "%s%s\"}", audit_line_tail, hex);
+        return bytes_equal(bytes_sub(line, line.n - AUDIT_LINE_TAIL_BYTES, AUDIT_LINE_TAIL_BYTES),
+                bytes_str(tail));
+}
+
 /* What follows has to name this line, be it as it may. */
 static int audit_line_broken(
         struct audit_line_chain *chain, struct bytes line, const char *why, struct err *e)
@@ -98,9 +110,7 @@ int audit_line_parse(struct audit_line_chain *chain, struct bytes line, json_t *
         if (line.n > AUDIT_LINE_MAX || line.n <= AUDIT_LINE_TAIL_BYTES)
                 return audit_line_broken(chain, line, "not a line of this log", e);
         object = json_loadb((const char *)line.p, line.n, JSON_REJECT_DUPLICATES, NULL);
-        struct bytes tail =
-                bytes_sub(line, line.n - AUDIT_LINE_TAIL_BYTES, sizeof audit_line_tail - 1);
-        if (!audit_line_read(object, &c) || !bytes_equal(tail, bytes_str(audit_line_tail))) {
+        if (!audit_line_read(object, &c) || !audit_line_ends_so(line, c.hash)) {
                 json_decref(object);
                 return audit_line_broken(chain, line, "not a line of this log", e);
         }
