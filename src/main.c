@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "cli/cli_audit.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_errors.h"
 #include "cli/cli_export.h"
@@ -31,7 +32,8 @@ static const struct {
         { "manager", manager_main, "the manager alone: inventory and control socket" },
         { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
         { "status", cli_status, "what is recorded, and how it is protected" },
-        { "camera", cli_camera, "add, list, show, remove cameras" },
+        { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
+        { "audit", cli_audit, "show, verify: who was let in how, and when" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
         { "verify", cli_verify, "prove an export, a segment or a vault, offline" },
         { "vault", cli_vault, "check, rebuild, ls: the recordings on disk" },

@@ -107,6 +107,14 @@ static const struct fault_words fault_words[FAULTS] = {
                 "The camera would tell the keys of SRTP over a connection that everybody can read.",
                 "Connect the camera by TLS (rtsps), or switch SRTP off in it if it must stay "
                 "without TLS." },
+        [FAULT_DOWNGRADE] = { "downgrade",
+                "The camera spoke TLS before, and is now to be taken without: a downgrade.",
+                "Switch TLS on in the camera again. Only if it was replaced or cannot any more: "
+                "custos camera clear-tls-memory NAME." },
+        [FAULT_DUPLICATE_KEY] = { "duplicate-key",
+                "The camera shows the key of another camera, at another address.",
+                "Give each camera a key and certificate of its own, then remove and add this one. "
+                "If it was not meant to have the other's key, find out who copied it." },
 
         /* authentication */
         [FAULT_NO_CREDENTIALS] = { "no-credentials",

@@ -46,6 +46,8 @@ enum fault {
         FAULT_MEDIA_OUTSIDE_TLS,
         FAULT_TUNNEL_KEYS,
         FAULT_SRTP_KEYS_IN_CLEAR,
+        FAULT_DOWNGRADE,
+        FAULT_DUPLICATE_KEY,
         /* authentication */
         FAULT_NO_CREDENTIALS,
         FAULT_WRONG_PASSWORD,

@@ -35,6 +35,8 @@ enum cli_args_option {
         CLI_ARGS_CARRIER,
         CLI_ARGS_ROOTS,
         CLI_ARGS_SECONDS,
+        CLI_ARGS_WITH_AUDIO,
+        CLI_ARGS_CSR,
         CLI_ARGS_EXAMPLE,
         CLI_ARGS_MARKDOWN,
         CLI_ARGS_JSON,
@@ -75,7 +77,7 @@ struct cli_args_verb {
 struct cli_args_command {
         const char *name, *help;
         unsigned verbs_n;
-        struct cli_args_verb verbs[4];
+        struct cli_args_verb verbs[10];
 };
 
 struct cli_args {

@@ -15,7 +15,9 @@ static const struct cli_args_command cli_status_command = {
                 "\n" CLI_ARGS_HELP_STATE
                 "  --json               {site, fingerprint, manager, recorder: {recorder,\n"
                 "                       workers, sealer, streams: [{stream, recording, state,\n"
-                "                       protection, tls, cipher, error, remedy, alarm, ...}]}},\n"
+                "                       protection, tls, cipher, transport, carrier, error,\n"
+                "                       fault, remedy, alarm, ...}]}}, protection is measured,\n"
+                "                       transport and carrier are what was asked for;\n"
                 "                       recorder null where it does not run; or\n"
                 "                       {error: {code, text, remedy}}\n"
                 "\n"
@@ -26,7 +28,7 @@ static const struct cli_args_command cli_status_command = {
 };
 
 /* All pages in one object: the first, with the streams of the others added. */
-static int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *e)
+int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *e)
 {
         json_t *whole = NULL;
         char after[128] = "";
@@ -61,13 +63,27 @@ static int cli_status_fetch(const char *state, json_t **ret, char *remedy, struc
         return 0;
 }
 
+static bool cli_status_is_open(const json_t *s)
+{
+        return strcmp(cli_text(s, "state"), "streaming") == 0 &&
+               strcmp(cli_text(s, "protection"), "open") == 0;
+}
+
+const char *cli_status_protection(const json_t *s)
+{
+        if (cli_status_is_open(s))
+                return "NOT ENCRYPTED";
+        return strcmp(cli_text(s, "state"), "streaming") == 0 ? cli_text(s, "protection")
+                                                              : "not connected";
+}
+
 static void cli_status_print_stream(const json_t *s)
 {
         bool recording = json_is_true(json_object_get(s, "recording"));
         const json_t *alarm = json_object_get(s, "alarm");
 
         printf("  %-24s %-14s %-24s %s %s\n", cli_text(s, "stream"),
-                recording ? "recording" : cli_text(s, "state"), cli_text(s, "protection"),
+                recording ? "recording" : cli_text(s, "state"), cli_status_protection(s),
                 cli_text(s, "tls"), cli_text(s, "cipher"));
         if (cli_text(s, "error")[0])
                 printf("  %-24s %s\n", "", cli_text(s, "error"));
@@ -76,6 +92,29 @@ static void cli_status_print_stream(const json_t *s)
         if (cli_text(alarm, "fault")[0])
                 printf("  %-24s ALARM since %s: %s %s\n", "", cli_text(alarm, "since"),
                         cli_text(alarm, "text"), cli_text(alarm, "remedy"));
+}
+
+/* What administrators let be without TLS, and what is without it now. */
+static void cli_status_print_open(const json_t *streams)
+{
+        size_t i, open = 0, allowed = 0;
+        json_t *s;
+
+        json_array_foreach(streams, i, s)
+        {
+                const char *transport = cli_text(s, "transport");
+                open += cli_status_is_open(s);
+                allowed += strcmp(transport, "plain") == 0 ||
+                           strcmp(transport, "tls-if-available") == 0;
+        }
+        if (open)
+                printf("%zu of them NOT ENCRYPTED on the way here: everybody on that network can see "
+                       "and change the picture\n",
+                        open);
+        if (allowed > open)
+                printf("%zu more may connect without encryption (transport plain or "
+                       "tls-if-available)\n",
+                        allowed - open);
 }
 
 /* Returns whether every stream is recorded. */
@@ -101,6 +140,7 @@ static bool cli_status_print(const json_t *status)
                 recording += json_is_true(json_object_get(stream, "recording"));
         }
         printf("\n%zu of %zu streams are recorded\n", recording, n);
+        cli_status_print_open(json_object_get(recorder, "streams"));
         return recording == n;
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/str.h"
 #include "os/clock.h"
-#include "proto/url.h"
 
 struct inventory {
         struct db *db;
@@ -32,6 +31,8 @@ static const char *const inventory_schema[] = {
         "  added_us INTEGER NOT NULL,"
         "  PRIMARY KEY (camera, name)"
         ") STRICT, WITHOUT ROWID;",
+        "ALTER TABLE stream ADD COLUMN carrier TEXT NOT NULL DEFAULT 'interleaved'"
+        "  CHECK (carrier IN ('interleaved', 'tunnel', 'udp', 'mjpeg', 'snapshot'));",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)
@@ -58,9 +59,14 @@ struct inventory *inventory_free(struct inventory *v)
         return NULL;
 }
 
+bool inventory_is_pinned(const struct inventory_stream *s)
+{
+        return strcmp(s->transport, "tls-pinned") == 0;
+}
+
 int inventory_check(const struct inventory_stream *s, struct err *e)
 {
-        struct url url;
+        static const uint8_t none[sizeof s->pin];
 
         if (!str_is_camera(s->camera))
                 return err_set(e, ERR_INVALID,
@@ -69,14 +75,10 @@ int inventory_check(const struct inventory_stream *s, struct err *e)
         if (!str_is_stream(s->stream))
                 return err_set(e, ERR_INVALID,
                         "a stream's name has 1 to 16 of a-z and 0-9, such as main or sub");
-        int r = url_parse(s->url, &url, e);
+        int r = camera_terms_check(
+                s->url, s->transport, s->carrier, memcmp(s->pin, none, sizeof none) != 0, e);
         if (r < 0)
-                return err_wrap(e, r, "url");
-        if (url.scheme != URL_RTSPS)
-                return err_set(e, ERR_DENIED,
-                        "url: %s is not encrypted. Refused. Use rtsps:// (turn it on in the camera: "
-                        "HTTPS or RTSP over TLS)",
-                        url_scheme_name(url.scheme));
+                return r;
         if ((s->user[0] != '\0') != (s->password.n != 0))
                 return err_set(
                         e, ERR_INVALID, "user and password come together: one of them is missing");
@@ -96,26 +98,33 @@ static int inventory_insert_camera(struct inventory *v, const char *camera, stru
         return db_run(q, e);
 }
 
+static void inventory_bind(struct db_query *q, const struct inventory_stream *s)
+{
+        db_bind_text(q, 1, s->camera);
+        db_bind_text(q, 2, s->stream);
+        db_bind_text(q, 3, s->url);
+        db_bind_text(q, 4, s->user);
+        db_bind_blob(q, 5, secret_bytes(&s->password));
+        db_bind_text(q, 6, s->transport);
+        db_bind_blob(q, 7, BYTES(s->pin, inventory_is_pinned(s) ? sizeof s->pin : 0));
+        db_bind_i64(q, 8, s->audio);
+        db_bind_text(q, 9, s->carrier);
+}
+
 static int inventory_insert_stream(
         struct inventory *v, const struct inventory_stream *s, struct err *e)
 {
         struct db_query *q;
 
         int r = db_query(v->db,
-                "INSERT INTO stream (camera, name, url, user, password, transport, pin, audio, added_us)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO stream"
+                " (camera, name, url, user, password, transport, pin, audio, carrier, added_us)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 &q, e);
         if (r < 0)
                 return r;
-        db_bind_text(q, 1, s->camera);
-        db_bind_text(q, 2, s->stream);
-        db_bind_text(q, 3, s->url);
-        db_bind_text(q, 4, s->user);
-        db_bind_blob(q, 5, secret_bytes(&s->password));
-        db_bind_text(q, 6, s->pinned ? "tls-pinned" : "tls");
-        db_bind_blob(q, 7, BYTES(s->pin, s->pinned ? sizeof s->pin : 0));
-        db_bind_i64(q, 8, s->audio);
-        db_bind_i64(q, 9, clock_wall_us());
+        inventory_bind(q, s);
+        db_bind_i64(q, 10, clock_wall_us());
         r = db_run(q, e);
         if (r == ERR_STATE)
                 return err_set(e, ERR_STATE,
@@ -171,6 +180,10 @@ int inventory_remove(struct inventory *v, const char *camera, struct err *e)
         return db_run(q, e);
 }
 
+#define INVENTORY_SELECT                                                                           \
+        "SELECT camera, name, url, user, password, transport, pin, audio, added_us, carrier"       \
+        " FROM stream"
+
 static int inventory_read(const struct db_query *q, struct inventory_stream *s, struct err *e)
 {
         struct bytes pin = db_blob(q, 6);
@@ -180,12 +193,56 @@ static int inventory_read(const struct db_query *q, struct inventory_stream *s, 
         snprintf(s->stream, sizeof s->stream, "%s", db_text(q, 1));
         snprintf(s->url, sizeof s->url, "%s", db_text(q, 2));
         snprintf(s->user, sizeof s->user, "%s", db_text(q, 3));
-        s->pinned = strcmp(db_text(q, 5), "tls-pinned") == 0;
+        snprintf(s->transport, sizeof s->transport, "%s", db_text(q, 5));
+        snprintf(s->carrier, sizeof s->carrier, "%s", db_text(q, 9));
         if (pin.n == sizeof s->pin)
                 memcpy(s->pin, pin.p, sizeof s->pin);
         s->audio = db_i64(q, 7) != 0;
         s->added_us = db_i64(q, 8);
         return secret_set(&s->password, db_blob(q, 4), e);
+}
+
+int inventory_set(struct inventory *v, const struct inventory_stream *s, struct err *e)
+{
+        struct inventory_stream before;
+        struct db_query *q;
+
+        int r = inventory_check(s, e);
+        if (r == 0)
+                r = inventory_get(v, s->camera, s->stream, &before, e);
+        if (r < 0)
+                return r;
+        secret_done(&before.password);
+        r = db_query(v->db,
+                "UPDATE stream SET url = ?3, user = ?4, password = ?5, transport = ?6, pin = ?7,"
+                " audio = ?8, carrier = ?9 WHERE camera = ?1 AND name = ?2",
+                &q, e);
+        if (r < 0)
+                return r;
+        inventory_bind(q, s);
+        return db_run(q, e);
+}
+
+int inventory_get(struct inventory *v, const char *camera, const char *stream,
+        struct inventory_stream *ret, struct err *e)
+{
+        struct db_query *q;
+
+        int r = inventory_exists(v, camera, e);
+        if (r < 0)
+                return r;
+        r = db_query(v->db, INVENTORY_SELECT " WHERE camera = ? AND name = ?", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, camera);
+        db_bind_text(q, 2, stream);
+        r = db_step(q, e);
+        if (r == 1)
+                r = inventory_read(q, ret, e);
+        else if (r == 0)
+                r = err_set(e, ERR_NOT_FOUND, "camera %s has no stream of that name", camera);
+        db_reset(q);
+        return r;
 }
 
 int inventory_each(struct inventory *v, const char *camera, const char *after,
@@ -196,7 +253,7 @@ int inventory_each(struct inventory *v, const char *camera, const char *after,
         struct db_query *q;
 
         int r = db_query(v->db,
-                "SELECT camera, name, url, user, password, transport, pin, audio, added_us FROM stream"
+                INVENTORY_SELECT
                 " WHERE (?1 IS NULL OR camera = ?1) AND camera > ?2 ORDER BY camera, name",
                 &q, e);
         if (r < 0)

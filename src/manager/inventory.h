@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "db/db.h"
+#include "manager/camera_terms.h"
 
 #define INVENTORY_URL_MAX 1024
 #define INVENTORY_USER_MAX 128
@@ -22,8 +23,8 @@ struct inventory_stream {
         char url[INVENTORY_URL_MAX];
         char user[INVENTORY_USER_MAX];
         struct secret password;
-        bool pinned;
-        uint8_t pin[32];
+        char transport[CAMERA_TERMS_ROOM], carrier[CAMERA_TERMS_ROOM]; /* camera_terms.h */
+        uint8_t pin[32]; /* of tls-pinned, else zeros */
         bool audio;
         int64_t added_us;
 };
@@ -31,11 +32,17 @@ struct inventory_stream {
 int inventory_open(const char *path, struct inventory **ret, struct err *e) MUST_USE;
 struct inventory *inventory_free(struct inventory *v);
 
-/* What a user may have typed wrong, in words: names, url (rtsps only, no user in it), user without
- * password. */
+bool inventory_is_pinned(const struct inventory_stream *s);
+/* What a user may have typed wrong, in words: names, url (no user in it), transport and carrier
+ * that do not go with it, user without password. */
 int inventory_check(const struct inventory_stream *s, struct err *e) MUST_USE;
 /* Adds the camera when it is not there, and the stream. ERR_STATE when the stream is. */
 int inventory_add(struct inventory *v, const struct inventory_stream *s, struct err *e) MUST_USE;
+/* The stream is what s says from now on (but when it was added). ERR_NOT_FOUND. */
+int inventory_set(struct inventory *v, const struct inventory_stream *s, struct err *e) MUST_USE;
+/* One stream; its password is to be wiped by the caller (secret_done). ERR_NOT_FOUND. */
+int inventory_get(struct inventory *v, const char *camera, const char *stream,
+        struct inventory_stream *ret, struct err *e) MUST_USE;
 /* The camera with all its streams. ERR_NOT_FOUND. */
 int inventory_remove(struct inventory *v, const char *camera, struct err *e) MUST_USE;
 /*

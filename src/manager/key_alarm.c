@@ -4,16 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/err.h"
-
-static const char key_alarm_remedy[] =
-        "Give each camera a key and certificate of its own, then remove and add "
-        "this one. If it was not meant to have the other's key, find out who copied it.";
-
 struct key_alarm_stream {
         char stream[96];
         bool stopped;
-        char text[ERR_TEXT_BYTES];
+        struct err why;
 };
 
 void key_alarm_done(struct key_alarm *a)
@@ -31,14 +25,14 @@ void key_alarm_clear(struct key_alarm *a, const char *stream)
         free(table_take(&a->streams, stream));
 }
 
-void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const char *text)
+void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const struct err *why)
 {
         struct key_alarm_stream *s = xcalloc(1, sizeof *s);
 
         key_alarm_clear(a, stream);
         snprintf(s->stream, sizeof s->stream, "%s", stream);
         s->stopped = stopped;
-        snprintf(s->text, sizeof s->text, "%s", text);
+        s->why = *why;
         table_put(&a->streams, s->stream, s);
 }
 
@@ -53,13 +47,14 @@ bool key_alarm_stops(const struct key_alarm *a, const char *stream)
 static json_t *key_alarm_stopped(const struct key_alarm_stream *s)
 {
         return json_pack("{s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:n, s:s, s:s, "
-                         "s:s, s:s, s:n, s:s, s:s, s:s, s:n}",
+                         "s:s, s:s, s:n, s:s, s:s, s:s, s:s, s:s, s:n}",
                 "stream", s->stream, "state", "stopped", "recording", 0, "worker", -1, "bytes",
                 (json_int_t)0, "packets", (json_int_t)0, "lost_packets", (json_int_t)0, "units",
                 (json_int_t)0, "connects", (json_int_t)0, "segments", (json_int_t)0, "fragments",
                 (json_int_t)0, "last_durable", "protection", "open", "tls", "", "cipher", "",
-                "camera_key", "", "connected", "error", s->text, "fault", "duplicate-key", "remedy",
-                key_alarm_remedy, "alarm");
+                "camera_key", "", "connected", "error", s->why.text, "fault",
+                fault_name(s->why.fault), "remedy", fault_remedy(s->why.fault), "transport", "",
+                "carrier", "", "alarm");
 }
 
 static const char *key_alarm_name(const json_t *stream)
@@ -93,7 +88,7 @@ void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *statu
                 if (there && strcmp(key_alarm_name(there), s->stream) == 0) {
                         const char *error = json_string_value(json_object_get(there, "error"));
                         if (!error || !error[0])
-                                json_object_set_new(there, "error", json_string(s->text));
+                                json_object_set_new(there, "error", json_string(s->why.text));
                 } else if (s->stopped && strcmp(s->stream, after) > 0 &&
                            (i < json_array_size(list) || !more)) {
                         json_array_insert_new(list, i, key_alarm_stopped(s));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Streams whose camera shows a key that another camera has, for as long as the manager runs or
- * until the camera is removed. At another address that is a copied key: the stream is not recorded,
- * and this is all that is left of it in the status. At the same address it may be a device with
- * several channels: recorded, and said.
+ * Streams that the manager keeps from being recorded, for as long as it runs or until the camera is
+ * changed or removed: those that would be taken without TLS though the camera spoke it before, and
+ * those whose camera shows a key that another camera has. At another address that is a copied key:
+ * the stream is not recorded, and this is all that is left of it in the status. At the same address
+ * it may be a device with several channels: recorded, and said.
  *
  * Decides nothing, and knows no connection: words in, words into the recorder's answer.
  */
@@ -12,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "base/err.h"
 #include "base/table.h"
 
 struct key_alarm {
@@ -19,8 +21,8 @@ struct key_alarm {
 };
 
 void key_alarm_done(struct key_alarm *a);
-/* stopped: the stream is not recorded. text is for people. */
-void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const char *text);
+/* stopped: the stream is not recorded. why: its fault and text are for people. */
+void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const struct err *why);
 void key_alarm_clear(struct key_alarm *a, const char *stream);
 bool key_alarm_stops(const struct key_alarm *a, const char *stream);
 /* Adds to an answer to status.get that was asked with `after`: words to the streams that are in it,

@@ -39,6 +39,9 @@ struct parent_stream {
         uint16_t port, fallback_port;
         unsigned told; /* kinds of sockets that its worker was ever told to need (1 << kind) */
         bool stale;    /* the worker has an older assign, which is good until its connection ends */
+        bool again;    /* set anew while it was ending: it begins again when that is over */
+        bool seen_tls; /* assigned tls-if-available and verified: tls here, before the manager says
+                          so */
         enum parent_stream_phase phase;
         int worker;     /* index, or -1 */
         bool seal_lost; /* the sealer died while assigned */

@@ -252,6 +252,24 @@ static void parent_stream_on_retry(void *owner)
         parent_stream_place(t);
 }
 
+/* Its worker has let go of a stream that was removed: forgotten, or begun again. */
+static void parent_stream_ended(struct parent_stream *t)
+{
+        struct parent *p = t->parent;
+
+        if (!t->again || p->stopping) {
+                parent_stopped_note(p->stopped, t->assign.stream);
+                parent_stream_forget(t);
+                return;
+        }
+        p->workers[t->worker].streams--;
+        t->worker = -1;
+        t->again = false;
+        t->stopped = true;
+        t->phase = PARENT_STREAM_WAITING;
+        parent_stream_place(t);
+}
+
 void parent_stream_worker_gone(struct parent *p, unsigned worker)
 {
         struct parent_stream *t;
@@ -266,11 +284,12 @@ void parent_stream_worker_gone(struct parent *p, unsigned worker)
                         if (t->worker != (int)worker)
                                 continue;
                         parent_connect_cancel(p->connect, t);
-                        if (t->phase == PARENT_STREAM_ENDING) {
+                        if (t->phase == PARENT_STREAM_ENDING && !t->again) {
                                 parent_stream_forget(t);
                                 ended = true;
                                 continue;
                         }
+                        t->again = false;
                         t->worker = -1;
                         t->phase = PARENT_STREAM_WAITING;
                         t->state.state = CAMERA_IDLE;
@@ -371,7 +390,7 @@ static bool parent_stream_has_worker(const struct parent_stream *t)
         return t->phase == PARENT_STREAM_ASSIGNED || t->phase == PARENT_STREAM_RELEASED;
 }
 
-static int parent_stream_change(
+static int parent_stream_change_to(
         struct parent_stream *t, const struct message_assign *a, struct err *e)
 {
         const struct message_assign *b = &t->assign;
@@ -394,6 +413,37 @@ static int parent_stream_change(
         if (!waits && parent_stream_has_worker(t))
                 parent_stream_reassign(t);
         return 0;
+}
+
+/* A manager that did not hear of the first success yet is told again, and gets no exception back
+ * for a camera that ended it. */
+static int parent_stream_change(
+        struct parent_stream *t, const struct message_assign *a, struct err *e)
+{
+        struct message_assign known = *a;
+        bool unheard = t->seen_tls && a->transport == CAMERA_TLS_IF_AVAILABLE &&
+                       strcmp(a->url, t->assign.url) == 0;
+
+        if (unheard) {
+                known.transport = CAMERA_TLS;
+                parent_status_connected(t->parent, t);
+        }
+        t->seen_tls = unheard;
+        int r = parent_stream_change_to(t, &known, e);
+        secret_done(&known.password);
+        return r;
+}
+
+/* The first verified connection ends tls-if-available here and now: a manager that is away must not
+ * leave a way back. The connection that it has is good. */
+static void parent_stream_note_tls(struct parent_stream *t)
+{
+        if (t->assign.transport != CAMERA_TLS_IF_AVAILABLE ||
+                t->state.protection != PROTECTION_VERIFIED)
+                return;
+        t->assign.transport = CAMERA_TLS;
+        t->seen_tls = true;
+        t->stale = true;
 }
 
 unsigned parent_stream_cut(struct parent *p, uint8_t (*keys)[32], size_t n)
@@ -433,9 +483,11 @@ int parent_stream_set(struct parent *p, const struct message_assign *a, struct e
 {
         struct parent_stream *t = table_get(&p->streams, a->stream);
 
-        if (t && t->phase == PARENT_STREAM_ENDING)
-                return err_set(e, ERR_UNAVAILABLE, "%s is being stopped; try again in a moment",
-                        a->stream);
+        if (t && t->phase == PARENT_STREAM_ENDING) {
+                int r = parent_stream_take(t, a, e);
+                t->again |= r == 0;
+                return r;
+        }
         if (t)
                 return parent_stream_change(t, a, e);
         t = parent_stream_new(p, a->stream);
@@ -459,7 +511,11 @@ void parent_stream_remove(struct parent *p, struct parent_stream *t)
                 parent_stream_forget(t);
                 return;
         }
+        t->again = false;
+        if (t->phase == PARENT_STREAM_ENDING)
+                return;
         t->phase = PARENT_STREAM_ENDING;
+        parent_connect_cancel(p->connect, t); /* what begins again must not get this one's socket */
         parent_stream_message(t);
         parent_stream_send(t, MESSAGE_UNASSIGN, NULL, 0);
 }
@@ -471,8 +527,7 @@ void parent_stream_remove_all(struct parent *p)
 
         /* Removing may take a stream out of the table: walk again after each that went at once. */
         for (size_t before = p->streams.n; (t = table_next(&p->streams, &at));) {
-                if (t->phase != PARENT_STREAM_ENDING)
-                        parent_stream_remove(p, t);
+                parent_stream_remove(p, t);
                 if (p->streams.n != before) {
                         before = p->streams.n;
                         at = 0;
@@ -508,6 +563,8 @@ static int parent_stream_connect(struct parent_stream *t, struct unpack *u, stru
                 return err_set(e, ERR_PROTOCOL,
                         "connect: %s asks for a socket that its transport and carrier do not need",
                         t->assign.stream);
+        if (t->phase == PARENT_STREAM_ENDING)
+                return 0;
         if (t->stale)
                 parent_stream_reassign(t); /* its camera asks anew, by what is in force now */
         else if (parent_connect_kinds(&t->assign) >> kind & 1)
@@ -518,8 +575,7 @@ static int parent_stream_connect(struct parent_stream *t, struct unpack *u, stru
 static void parent_stream_released(struct parent_stream *t)
 {
         if (t->phase == PARENT_STREAM_ENDING) {
-                parent_stopped_note(t->parent->stopped, t->assign.stream);
-                parent_stream_forget(t);
+                parent_stream_ended(t);
                 return;
         }
         if (t->phase != PARENT_STREAM_ASSIGNED)
@@ -602,6 +658,7 @@ static int parent_stream_on_state(struct parent_worker *w, struct bytes body, st
                 return err_set(e, ERR_PROTOCOL, "state: %s is not this worker's", state.stream);
         bool fresh = state.connected_us && state.connected_us != t->state.connected_us;
         t->state = state;
+        parent_stream_note_tls(t);
         if (fresh)
                 parent_status_connected(w->parent, t);
         return 0;

@@ -19,6 +19,7 @@ struct worker_stream {
         char path[HEAD_PATH_MAX];
         struct camera *camera;
         struct worker_trust *trust;    /* of the camera */
+        struct camera_counters before; /* of cameras that were replaced */
         struct segment_writer *writer; /* NULL between seal channels */
         struct worker_hold hold;       /* for the next writer */
         struct chan *seal;             /* NULL when it broke */
@@ -63,13 +64,28 @@ static void worker_stream_say(struct worker_stream *t, uint16_t type)
         worker_stream_tell(t, type, out);
 }
 
+static struct camera_counters worker_stream_counters(const struct worker_stream *t)
+{
+        struct camera_counters all = t->before, c = camera_counters(t->camera);
+
+        all.bytes += c.bytes;
+        all.packets += c.packets;
+        all.lost_packets += c.lost_packets;
+        all.units += c.units;
+        all.connects += c.connects;
+        all.bad_packets += c.bad_packets;
+        all.skipped_bytes += c.skipped_bytes;
+        all.gated_units += c.gated_units;
+        return all;
+}
+
 void worker_stream_report(struct worker_stream *t)
 {
         struct buf *out = &t->worker->out;
 
         if (t->camera) {
                 t->state.state = (uint8_t)camera_state(t->camera);
-                t->state.counters = camera_counters(t->camera);
+                t->state.counters = worker_stream_counters(t);
         }
         if (memcmp(&t->state, &t->told, sizeof t->state) == 0)
                 return;
@@ -535,6 +551,8 @@ void worker_stream_reassign(struct worker_stream *t, const struct message_assign
 
         if (t->stopping)
                 return;
+        if (t->camera)
+                t->before = worker_stream_counters(t);
         t->camera = camera_free(t->camera);
         worker_trust_drop(t->worker, TAKE(t->trust));
         worker_stream_disconnected(t);

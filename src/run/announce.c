@@ -23,7 +23,7 @@ struct announce {
         /* Filled in the pool. */
         struct announce_sum {
                 bool known;
-                unsigned streams, recording, verified, pinned;
+                unsigned streams, recording, verified, pinned, open;
                 char first_stream[128], fingerprint[80], problem[400];
         } sum;
 };
@@ -32,6 +32,7 @@ static void announce_add(struct announce_sum *sum, json_t *stream)
 {
         const char *protection = json_string_value(json_object_get(stream, "protection"));
         const char *error = json_string_value(json_object_get(stream, "error"));
+        const char *state = json_string_value(json_object_get(stream, "state"));
         const char *name = json_string_value(json_object_get(stream, "stream"));
 
         sum->streams++;
@@ -41,6 +42,8 @@ static void announce_add(struct announce_sum *sum, json_t *stream)
                 sum->recording++;
                 sum->verified += protection && strcmp(protection, "encrypted and verified") == 0;
                 sum->pinned += protection && strcmp(protection, "encrypted, pinned") == 0;
+                sum->open += protection && strcmp(protection, "open") == 0 && state &&
+                             strcmp(state, "streaming") == 0;
         } else if (error && error[0] && !sum->problem[0]) {
                 snprintf(sum->problem, sizeof sum->problem, "%.100s: %.280s", name ? name : "?",
                         error);
@@ -118,6 +121,10 @@ static void announce_say(struct announce *a)
         else if (all && s->verified == s->streams)
                 snprintf(line, sizeof line, "recording %u %s: encrypted and verified", s->streams,
                         cameras);
+        else if (all && s->open)
+                snprintf(line, sizeof line,
+                        "recording %u %s: %u NOT ENCRYPTED on the way here, %u verified, %u pinned",
+                        s->streams, cameras, s->open, s->verified, s->pinned);
         else if (all)
                 snprintf(line, sizeof line, "recording %u %s: encrypted; %u verified, %u pinned",
                         s->streams, cameras, s->verified, s->pinned);

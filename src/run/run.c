@@ -26,8 +26,8 @@
 static const char run_help[] =
         "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--quiet]\n"
         "\n"
-        "Starts Custos on this host: manager, recorder (parent, workers, sealer), each a process of its own. The first\n"
-        "start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
+        "Starts Custos on this host: manager, recorder (parent, workers, sealer, connector), each a process of its\n"
+        "own. The first start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
         "\n"
         "  --demo               two cameras that play real footage over RTSPS on loopback\n"
         "  --init               make the site, print its fingerprint, and end\n"
@@ -42,7 +42,7 @@ static const char run_help[] =
 static const char run_recorder_help[] =
         "custos recorder [--state DIR] [--config FILE] [--manager SOCKET] [--quiet]\n"
         "\n"
-        "Starts the recorder alone: parent, workers and sealer, of a site that custos run --init made. It records what the\n"
+        "Starts the recorder alone: parent, workers, sealer and connector, of a site that custos run --init made. It records what the\n"
         "manager tells it, and goes on recording when the manager is away. custos manager --state DIR is the other half.\n"
         "\n"
         "  --state DIR       everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"

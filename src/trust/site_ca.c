@@ -24,6 +24,8 @@ struct site_ca {
         struct buf certs[SITE_CA_ISSUERS];
         struct sign_key *keys[SITE_CA_ISSUERS];
         uint8_t fingerprint[32];
+        char *dir;
+        struct issued issued;
 };
 
 static struct site_ca *site_ca_new(void)
@@ -33,6 +35,7 @@ static struct site_ca *site_ca_new(void)
         buf_init(&ca->root, X509_CERT_MAX);
         for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
                 buf_init(&ca->certs[i], X509_CERT_MAX);
+        issued_init(&ca->issued);
         return ca;
 }
 
@@ -45,6 +48,8 @@ struct site_ca *site_ca_free(struct site_ca *ca)
                 buf_done(&ca->certs[i]);
                 sign_key_free(ca->keys[i]);
         }
+        issued_done(&ca->issued);
+        free(ca->dir);
         free(ca);
         return NULL;
 }
@@ -193,8 +198,42 @@ int site_ca_create(
         r = x509_key_id(buf_bytes(&ca->root), ca->fingerprint, e);
         if (r < 0)
                 return r;
+        ca->dir = xstrdup(dir);
         *ret = TAKE(ca);
         return 0;
+}
+
+static int site_ca_read_issued(struct site_ca *ca, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/issued.json", ca->dir);
+        struct buf json;
+
+        buf_init(&json, ISSUED_FILE_MAX);
+        int r = file_read(path, ISSUED_FILE_MAX, &json, e);
+        if (r == ERR_NOT_FOUND) { /* none was issued yet */
+                buf_done(&json);
+                return 0;
+        }
+        if (r >= 0)
+                r = issued_parse(buf_bytes(&json), &ca->issued, e);
+        buf_done(&json);
+        return r < 0 ? err_wrap(e, r,
+                               "%s (restore it from a backup; deleting it forgets what is revoked)",
+                               path)
+                     : 0;
+}
+
+static int site_ca_write_issued(struct site_ca *ca, int64_t now_us, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/issued.json", ca->dir);
+        struct buf json;
+
+        buf_init(&json, ISSUED_FILE_MAX);
+        int r = issued_format(&ca->issued, now_us, &json, e);
+        if (r == 0)
+                r = file_write_atomic(path, buf_bytes(&json), 0600, e);
+        buf_done(&json);
+        return r;
 }
 
 static int site_ca_read_cert(const char *dir, const char *name, struct buf *der, struct err *e)
@@ -289,6 +328,9 @@ int site_ca_load(const char *dir, struct site_ca **ret, struct err *e)
                 r = site_ca_read_name(ca, dir, e);
         for (unsigned i = 0; r == 0 && i < SITE_CA_ISSUERS; i++)
                 r = site_ca_read_issuer(ca, dir, i, e);
+        ca->dir = xstrdup(dir);
+        if (r == 0)
+                r = site_ca_read_issued(ca, e);
         if (r < 0)
                 return r;
         *ret = TAKE(ca);
@@ -360,6 +402,27 @@ static int site_ca_issue(struct site_ca *ca, enum site_ca_issuer which,
         return x509_issue_public(request, subject, issuer, ca->keys[which], out, e);
 }
 
+/* The leaf into the register, durably. */
+static int site_ca_register(struct site_ca *ca, const char *camera, struct bytes leaf,
+        const uint8_t key[static 32], int64_t now_us, struct err *e)
+{
+        struct issued_certificate c = { .issued_us = now_us };
+
+        snprintf(c.camera, sizeof c.camera, "%s", camera);
+        memcpy(c.key, key, sizeof c.key);
+        int r = x509_crl_serial(leaf, c.serial, &c.serial_n, e);
+        if (r == 0)
+                r = x509_not_after(leaf, &c.until_us, e);
+        if (r == 0)
+                r = issued_add(&ca->issued, &c, e);
+        if (r < 0)
+                return r;
+        r = site_ca_write_issued(ca, now_us, e);
+        if (r < 0)
+                issued_drop_last(&ca->issued);
+        return r;
+}
+
 int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const *dns,
         const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
         struct buf *out, struct err *e)
@@ -371,7 +434,87 @@ int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const
         if ((!dns || !dns[0]) && (!ip || !ip[0]))
                 return err_set(e, ERR_INVALID,
                         "a camera's certificate needs the name or address that it is reached by");
-        return site_ca_issue(ca, SITE_CA_CAMERAS, &request, subject, now_us, days, out, e);
+        uint8_t key[32];
+        struct buf leaf;
+        verify_key_id(subject, key);
+        buf_init(&leaf, X509_CERT_MAX);
+        int r = site_ca_issue(ca, SITE_CA_CAMERAS, &request, subject, now_us, days, &leaf, e);
+        if (r == 0)
+                r = issued_allows_key(&ca->issued, name, key, now_us, e);
+        if (r == 0)
+                r = site_ca_register(ca, name, buf_bytes(&leaf), key, now_us, e);
+        if (r == 0)
+                r = buf_append(out, buf_bytes(&leaf), e);
+        buf_done(&leaf);
+        return r;
+}
+
+/* The list of all that is revoked and has not expired, as PEM to `pem`. */
+static int site_ca_make_crl(
+        struct site_ca *ca, uint64_t number, int64_t now_us, struct buf *pem, struct err *e)
+{
+        struct bytes issuer = buf_bytes(&ca->certs[SITE_CA_CAMERAS]);
+        struct x509_crl_request request = { .number = number, .this_update_us = now_us };
+        struct x509_crl_revoked *revoked = xcalloc(ca->issued.n + 1, sizeof *revoked);
+        struct buf der;
+
+        for (size_t i = 0; i < ca->issued.n; i++) {
+                const struct issued_certificate *c = &ca->issued.certificates[i];
+                if (c->revoked_us && c->until_us > now_us)
+                        revoked[request.n++] =
+                                (struct x509_crl_revoked){ .serial = BYTES(c->serial, c->serial_n),
+                                        .at_us = c->revoked_us };
+        }
+        request.revoked = revoked;
+        buf_init(&der, X509_CRL_MAX);
+        int r = x509_not_after(issuer, &request.next_update_us, e);
+        if (r == 0)
+                r = x509_crl_issue(&request, issuer, ca->keys[SITE_CA_CAMERAS], &der, e);
+        if (r == 0)
+                r = x509_crl_pem_format(buf_bytes(&der), pem, e);
+        buf_done(&der);
+        free(revoked);
+        return r;
+}
+
+static int site_ca_renew_crl(struct site_ca *ca, int64_t now_us, struct err *e)
+{
+        struct buf pem;
+
+        buf_init(&pem, ISSUED_CRL_MAX);
+        int r = site_ca_make_crl(ca, ca->issued.number + 1, now_us, &pem, e);
+        if (r < 0) {
+                buf_done(&pem);
+                return r;
+        }
+        buf_done(&ca->issued.crl);
+        ca->issued.crl = pem;
+        ca->issued.number++;
+        return site_ca_write_issued(ca, now_us, e);
+}
+
+int site_ca_revoke_camera(
+        struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n, struct err *e)
+{
+        unsigned n = issued_revoke(&ca->issued, name, now_us);
+        int r = n ? site_ca_renew_crl(ca, now_us, e) : 0;
+
+        if (r < 0) {
+                issued_revoke_undo(&ca->issued, name, now_us);
+                return err_wrap(e, r, "revoking the certificates of camera %s", name);
+        }
+        *ret_n = n;
+        return 0;
+}
+
+struct bytes site_ca_crl(const struct site_ca *ca)
+{
+        return buf_bytes(&ca->issued.crl);
+}
+
+const struct issued *site_ca_issued(const struct site_ca *ca)
+{
+        return &ca->issued;
 }
 
 int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,

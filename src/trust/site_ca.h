@@ -9,8 +9,10 @@
  * seals.crt
  *
  * Keys are P-256, PKCS#8 PEM, mode 0600. The root key is needed only to make issuers: it is never
- * loaded again, and may be moved to a safe. No sockets, no inventory, no revocation in here. Times
- * are wall clock, given by the caller.
+ * loaded again, and may be moved to a safe. issued.json beside them is the register of cameras'
+ * certificates (issued.h): each is in it before it is handed out, and what is revoked is listed
+ * there. One process at a time issues. No sockets, no inventory in here. Times are wall clock,
+ * given by the caller.
  */
 #ifndef CUSTOS_TRUST_SITE_CA_H
 #define CUSTOS_TRUST_SITE_CA_H
@@ -18,6 +20,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "crypto/sign.h"
+#include "trust/issued.h"
 
 #define SITE_CA_NAME_MAX 40
 #define SITE_CA_DAYS_MAX 3650
@@ -59,13 +62,26 @@ int site_ca_uri(const char *site, const char *role, const char *name,
  */
 int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const *dns,
         const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
-        struct buf *out, struct err *e) MUST_USE;
+        struct buf *out, struct err *e) MUST_USE; /* ERR_DENIED: the key is another's, or revoked */
 int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
         const char *const *dns, const char *const *ip, const struct verify_key *subject,
         int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
 /* For the sealer of recorder `name`; carries the recorder's URI. */
 int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify_key *subject,
         int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
+
+/*
+ * Every certificate that was made for this camera and has not expired is revoked, and a new list of
+ * all that are is signed; both are durable before this returns. *ret_n: how many, which may be 0
+ * (then nothing changed). The list has no end before its issuer's: it travels inside the site,
+ * where a new one is pushed, and a recorder without its manager must go on.
+ */
+int site_ca_revoke_camera(struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n,
+        struct err *e) MUST_USE;
+/* The newest list, PEM, borrowed; empty where nothing was ever revoked. */
+struct bytes site_ca_crl(const struct site_ca *ca);
+/* The register, borrowed. */
+const struct issued *site_ca_issued(const struct site_ca *ca);
 
 /* PEM of the leaf and its issuer, as a TLS server sends them. */
 int site_ca_chain_pem(const struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf_der,

@@ -382,6 +382,72 @@ def test_fallback_and_datagrams_where_they_are_due(folder):
         site.clean()
 
 
+def test_the_first_tls_is_the_last_word(folder):
+    """Without a manager to say so: a camera that was verified once is not fallen back from, and a manager that did not hear of it is
+    told again."""
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        soft = ("soft-main", "rtsps://192.0.2.8/main", "tls-if-available", "interleaved")
+        parent.set(*soft)
+        worker = parent.worker()
+        check(worker.assigned() == "soft-main", "assigned")
+        worker.state("soft-main", streaming=True, protection=0, connected_us=1)
+        worker.connect("soft-main", FALLBACK)
+        number, kind, _, port = parent.connector.wanted()
+        check((kind, port) == (FALLBACK, 554), "in the clear it was: it may be again")
+        parent.connector.failed(number, "x")
+        worker.no_socket("soft-main")
+        check(parent.event()["protection"] == 0, "the manager hears of a connection in the clear")
+        worker.state("soft-main", streaming=True, protection=3, connected_us=2)
+        check(parent.event()["protection"] == 3, "and of a verified one")
+        check(worker.quiet(), "which is not cut")
+        worker.connect("soft-main", FALLBACK)
+        check(worker.reassigned() == "soft-main" and worker.transport == 0, "the worker is told that it is tls now")
+        worker.connect("soft-main", FALLBACK)
+        check(parent.connector.quiet(), "no fallback")
+        parent.set(*soft)
+        check(parent.event()["protection"] == 3 and worker.quiet(), "a manager that did not hear it is told again")
+        worker.connect("soft-main", FALLBACK)
+        check(parent.connector.quiet(), "and gives no exception back")
+        parent.set("soft-main", "rtsps://192.0.2.8/main", "tls", "interleaved")
+        parent.set(*soft)  # now it is somebody's choice
+        check(worker.reassigned() == "soft-main" and worker.transport == 2, "as asked for")
+        parent.end()
+    finally:
+        site.clean()
+
+
+def test_removed_while_connecting_and_set_again(folder):
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        parent.set("cam-main", "rtsps://192.0.2.7/main", "tls", "interleaved")
+        worker = parent.worker()
+        check(worker.assigned() == "cam-main", "assigned")
+        worker.connect("cam-main", MAIN)
+        number = parent.connector.wanted()[0]
+        parent.remove("cam-main")
+        check(worker.unassigned() == "cam-main", "removed")
+        check(parent.connector.cancelled() == {number}, "nobody waits any more: the connector is told")
+        worker.connect("cam-main", MAIN)  # on its way when it was removed
+        check(parent.connector.quiet(), "nothing for a stream that ends")
+        parent.set("cam-main", "rtsps://192.0.2.9/main", "tls", "interleaved")
+        worker.released("cam-main")
+        check(worker.assigned() == "cam-main", "what is set while it ends begins again")
+        worker.connect("cam-main", MAIN)
+        check(parent.connector.wanted()[2] == "192.0.2.9", "where it is now")
+        parent.remove("cam-main")
+        check(worker.unassigned() == "cam-main", "removed")
+        worker.released("cam-main")
+        check(len(parent.connector.cancelled()) == 1, "and given up")
+        worker.released("cam-main")
+        check(worker.quiet() and parent.ask("status.get", {})["streams_total"] == 0, "forgotten")
+        parent.end()
+    finally:
+        site.clean()
+
+
 def test_a_captured_connector(folder):
     site = new_site(folder)
     try:

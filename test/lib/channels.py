@@ -129,7 +129,7 @@ class Peer:
 
 
 class Worker(Peer):
-    ASSIGN, UNASSIGN, SOCKET, DATAGRAMS, NO_SOCKET, CONNECT, RELEASED, REASSIGN = 50, 52, 53, 54, 55, 58, 63, 64
+    ASSIGN, UNASSIGN, SOCKET, DATAGRAMS, NO_SOCKET, CONNECT, STATE, RELEASED, REASSIGN = 50, 52, 53, 54, 55, 58, 62, 63, 64
 
     def expect(self, wanted):
         """(stream, the rest of the body, descriptors) of the next message, which has to be of this type."""
@@ -138,19 +138,33 @@ class Worker(Peer):
         n = struct.unpack(">H", body[:2])[0]
         return body[2:2 + n].decode(), body[2 + n:], fds
 
+    def take_terms(self, rest):
+        """transport and carrier of an assignment: behind url, user, password."""
+        for _ in range(3):
+            n = struct.unpack(">H", rest[:2])[0]
+            rest = rest[2 + n:]
+        self.transport, self.carrier = rest[0], rest[1]
+
     def assigned(self):
-        stream, _, fds = self.expect(self.ASSIGN)
+        stream, rest, fds = self.expect(self.ASSIGN)
+        self.take_terms(rest)
         check(len(fds) == 1, "an assignment comes with its seal channel")
         os.close(fds[0])
         return stream
 
     def reassigned(self):
-        stream, _, fds = self.expect(self.REASSIGN)
+        stream, rest, fds = self.expect(self.REASSIGN)
+        self.take_terms(rest)
         check(not fds, "and no second seal channel")
         return stream
 
     def unassigned(self):
         return self.expect(self.UNASSIGN)[0]
+
+    def state(self, stream, streaming, protection, connected_us):
+        """Of message_state; states of ingest/camera.h."""
+        self.say(self.STATE, text(stream) + struct.pack(">BBBH", 3 if streaming else 4, protection, 0, 0x304 if protection else 0) + text("") +
+                 bytes(32) + struct.pack(">qQQQQQ", connected_us, 0, 0, 0, 0, 1) + text(""))
 
     def released(self, stream):
         self.say(self.RELEASED, text(stream))
@@ -190,6 +204,15 @@ class Connector(Peer):
         check(len(body) == 9 + n, f"host and port and nothing else: {body}")
         return number, what, body[7:7 + n].decode(), struct.unpack(">H", body[7 + n:])[0]
 
+    def cancelled(self):
+        """Numbers of the attempts that were given up, of all that has come."""
+        numbers = set()
+        while not self.quiet():
+            kind, body = self.channel.receive()
+            if kind == self.CANCEL:
+                numbers.add(struct.unpack(">I", body)[0])
+        return numbers
+
     def made(self, number, fds, port=0):
         self.say(self.CONNECTED, struct.pack(">IH", number, port), fds)
 
@@ -206,7 +229,7 @@ class Parent(Process):
     def __init__(self, folder, site, program=CUSTOS):
         super().__init__(folder, site.state, "parent", program)
         self.root = (site.state / "site/root.crt").read_text()
-        self.workers, self.requests = 0, 0
+        self.workers, self.requests, self.events = 0, 0, []
         self.attach_connector()
         self.manager = Peer(self, self.MANAGER)
         self.sealer = Peer(self, self.SEALER)
@@ -227,9 +250,17 @@ class Parent(Process):
         self.manager.say(self.LINK, json.dumps(message).encode())
         while True:
             answer = json.loads(self.manager.channel.receive()[1])
+            if "id" not in answer:
+                self.events.append(answer["body"])
             if answer.get("id") == self.requests:
                 check(answer["type"] == "answer", f"{kind} is taken: {answer}")
                 return answer["body"]
+
+    def event(self):
+        """The body of the next event for the manager."""
+        if not self.events:
+            self.events.append(json.loads(self.manager.channel.receive()[1])["body"])
+        return self.events.pop(0)
 
     def set(self, stream, url, transport, carrier, **more):
         return self.ask("stream.set", {"stream": stream, "url": url, "transport": transport, "carrier": carrier,

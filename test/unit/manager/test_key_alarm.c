@@ -36,14 +36,22 @@ static const char *text_of(const json_t *status, size_t i, const char *key)
                 json_object_get(json_array_get(json_object_get(status, "streams"), i), key));
 }
 
+static void alarm_set(struct key_alarm *a, const char *stream, bool stopped, const char *text)
+{
+        struct err why;
+
+        err_fault(&why, ERR_DENIED, FAULT_DUPLICATE_KEY, "%s", text);
+        key_alarm_set(a, stream, stopped, &why);
+}
+
 static void test_stopped_streams_stand_in_their_place(void **state)
 {
         struct key_alarm a = { 0 };
         char room[256];
         (void)state;
 
-        key_alarm_set(&a, "c-main", true, "key of camera a");
-        key_alarm_set(&a, "x-main", true, "key of camera b");
+        alarm_set(&a, "c-main", true, "key of camera a");
+        alarm_set(&a, "x-main", true, "key of camera b");
         json_t *whole = page("[{\"stream\": \"b-main\"}, {\"stream\": \"d-main\"}]", false);
         key_alarm_merge(&a, "", whole);
         assert_string_equal(names(whole, room), "b-main c-main d-main x-main ");
@@ -81,8 +89,8 @@ static void test_a_recorded_stream_gets_the_words_alone(void **state)
         char room[256];
         (void)state;
 
-        key_alarm_set(&a, "b-main", false, "same address");
-        key_alarm_set(&a, "z-main", false, "not in the page, and not stopped");
+        alarm_set(&a, "b-main", false, "same address");
+        alarm_set(&a, "z-main", false, "not in the page, and not stopped");
         json_t *status =
                 page("[{\"stream\": \"b-main\", \"error\": \"\", \"fault\": \"\"}]", false);
         key_alarm_merge(&a, "", status);

@@ -220,6 +220,7 @@ static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, str
         assert_int_equal(
                 tls_client_config_only_issuer(cc, site_ca_issuer_cert(ca, SITE_CA_CAMERAS), NULL),
                 0);
+        assert_int_equal(tls_client_config_crls(cc, site_ca_crl(ca), NULL), 0);
         assert_int_equal(tls_server_config_new(buf_bytes(&chain), key, &sc, NULL), 0);
         assert_int_equal(tls_client_new(cc, host, NULL, NOW, &client, NULL), 0);
         assert_int_equal(tls_server_new(sc, &server, NULL), 0);
@@ -240,6 +241,81 @@ static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, str
         buf_done(&roots);
         buf_done(&chain);
         return refusal;
+}
+
+static struct buf camera_leaf(struct site_ca *ca, const char *name, struct sign_key *key)
+{
+        const char *const dns[] = { "lobby.example", NULL };
+        struct verify_key *subject = half(key);
+        struct buf leaf;
+        struct err e;
+
+        buf_init(&leaf, X509_CERT_MAX);
+        if (site_ca_issue_camera(ca, name, dns, NULL, subject, NOW, 365, &leaf, &e) < 0)
+                fail_msg("%s", e.text);
+        verify_key_freep(&subject);
+        return leaf;
+}
+
+/* Revoked by the camera's name, in a handshake, after loading again; the others are not. */
+static void what_is_revoked(void **state)
+{
+        struct sign_key *key = sign_key_generate(), *other = sign_key_generate(),
+                        *fresh = sign_key_generate();
+        struct verify_key *subject = half(key);
+        const char *const dns[] = { "lobby.example", NULL };
+        struct site_ca *ca = NULL;
+        struct buf again;
+        unsigned n = 99;
+        struct err e;
+
+        (void)state;
+        assert_int_equal(sh("cp -a ca revoking"), 0);
+        assert_int_equal(load("revoking", &ca, NULL), 0);
+        struct buf one = camera_leaf(ca, "lobby", key), two = camera_leaf(ca, "lobby", key),
+                   kept = camera_leaf(ca, "yard", other);
+        assert_int_equal(site_ca_crl(ca).n, 0);
+        assert_int_equal(site_ca_revoke_camera(ca, "nobody", NOW, &n, &e), 0);
+        assert_int_equal(n, 0);
+        /* Where it cannot be written, it is not done, and can be done again. */
+        assert_int_equal(sh("mv revoking away"), 0);
+        assert_true(site_ca_revoke_camera(ca, "lobby", NOW, &n, &e) < 0);
+        assert_int_equal(sh("mv away revoking"), 0);
+        assert_int_equal(site_ca_revoke_camera(ca, "lobby", NOW, &n, &e), 0);
+        assert_int_equal(n, 2);
+        for (unsigned i = 0; i < 2; i++) {
+                assert_int_equal(shake(ca, SITE_CA_CAMERAS, buf_bytes(&one), key, "lobby.example"),
+                        TLS_REVOKED);
+                assert_int_equal(shake(ca, SITE_CA_CAMERAS, buf_bytes(&two), key, "lobby.example"),
+                        TLS_REVOKED);
+                assert_int_equal(
+                        shake(ca, SITE_CA_CAMERAS, buf_bytes(&kept), other, "lobby.example"),
+                        TLS_OK);
+                ca = site_ca_free(ca);
+                assert_int_equal(load("revoking", &ca, NULL), 0);
+        }
+        buf_init(&again, X509_CERT_MAX);
+        assert_int_equal(
+                site_ca_issue_camera(ca, "lobby", dns, NULL, subject, NOW, 365, &again, &e),
+                ERR_DENIED);
+        assert_int_equal(again.n, 0);
+        struct buf good = camera_leaf(ca, "lobby", fresh);
+        assert_int_equal(
+                shake(ca, SITE_CA_CAMERAS, buf_bytes(&good), fresh, "lobby.example"), TLS_OK);
+        /* A register that is damaged is no register: what was revoked must not be forgotten. */
+        ca = site_ca_free(ca);
+        assert_int_equal(sh("sed -i 's/revoked/revoke/' revoking/issued.json"), 0);
+        assert_true(load("revoking", &ca, &e) < 0);
+        assert_non_null(strstr(e.text, "issued.json"));
+        buf_done(&one);
+        buf_done(&two);
+        buf_done(&kept);
+        buf_done(&good);
+        buf_done(&again);
+        verify_key_freep(&subject);
+        sign_key_free(key);
+        sign_key_free(other);
+        sign_key_free(fresh);
 }
 
 static void cameras_and_nodes(void **state)
@@ -330,7 +406,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         (void)state;
-        return sh("rm -rf ca ca2 ca3 ca4 ca4.new bad other longest node.der && rmdir $PWD");
+        return sh("rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking longest node.der && rmdir $PWD");
 }
 
 int main(void)
@@ -341,6 +417,7 @@ int main(void)
                 cmocka_unit_test(damage_is_named),
                 cmocka_unit_test(seals),
                 cmocka_unit_test(cameras_and_nodes),
+                cmocka_unit_test(what_is_revoked),
                 cmocka_unit_test(names_of_sites),
         };
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli_audit.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "cli/cli_args.h"
+#include "os/file.h"
+#include "trust/audit_line.h"
+
+enum { AUDIT_SHOW, AUDIT_VERIFY };
+
+static const struct cli_args_command cli_audit_command = {
+        .name = "audit",
+        .help = "custos audit show\n"
+                "custos audit verify\n"
+                "\n"
+                "The audit log: cameras added, changed and removed, exceptions from encryption,\n"
+                "certificates made and revoked, cameras that were refused. Each line names the\n"
+                "one before it by its hash. verify names every line that was changed, put in or\n"
+                "taken out. A log that was cut off at its end, or written anew, shows only to\n"
+                "who kept the last hash elsewhere.\n"
+                "\n" CLI_ARGS_HELP_STATE
+                "  --json               show: an array of the lines; verify: {lines, last, broken:\n"
+                "                       [{line, why}]}; or {error: {code, text, remedy}}\n"
+                "\n"
+                "Exit: 0 done and nothing broken, 1 a line is broken or the log cannot be read,\n"
+                "64 wrong use.\n",
+        .verbs_n = 2,
+        .verbs = { [AUDIT_SHOW] = { .word = "show",
+                           .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) },
+                [AUDIT_VERIFY] = { .word = "verify",
+                        .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) } },
+};
+
+struct cli_audit_walk {
+        const struct cli_args *args;
+        struct audit_line_chain chain;
+        size_t lines, broken_n;
+        json_t *list; /* of objects, or of what is broken */
+};
+
+static void cli_audit_print_line(const json_t *line)
+{
+        static const char *const known[] = { "v", "n", "time", "event", "camera", "stream",
+                "previous", "hash" };
+        const char *key, *camera = cli_text(line, "camera"), *stream = cli_text(line, "stream");
+        json_t *value;
+        char shown[400];
+
+        printf("%6lld  %s  %-22s %s%s%s", (long long)json_integer_value(json_object_get(line, "n")),
+                cli_text(line, "time"), cli_text(line, "event"), camera, stream[0] ? "-" : "",
+                stream);
+        json_object_foreach((json_t *)(uintptr_t)line, key, value)
+        {
+                bool told = false;
+                for (size_t i = 0; i < ARRAY_LEN(known); i++)
+                        told |= strcmp(known[i], key) == 0;
+                if (told)
+                        continue;
+                if (json_is_integer(value))
+                        printf(" %s=%lld", key, (long long)json_integer_value(value));
+                else if (json_is_string(value) && json_string_length(value))
+                        printf(" %s=\"%s\"", key,
+                                str_escape(
+                                        shown, sizeof shown, bytes_str(json_string_value(value))));
+        }
+        printf("\n");
+}
+
+static void cli_audit_broken(struct cli_audit_walk *w, const struct err *why)
+{
+        w->broken_n++;
+        if (w->args->verb == AUDIT_VERIFY && w->args->json)
+                json_array_append_new(w->list,
+                        json_pack("{s:I, s:s}", "line", (json_int_t)w->lines, "why", why->text));
+        else
+                printf("line %zu is broken: %s\n", w->lines, why->text);
+}
+
+static void cli_audit_line(struct cli_audit_walk *w, struct bytes text)
+{
+        json_t *line = NULL;
+        struct err why;
+
+        w->lines++;
+        int r = audit_line_parse(&w->chain, text, &line, &why);
+        if (w->args->verb == AUDIT_SHOW && w->args->json && line)
+                json_array_append(w->list, line);
+        else if (w->args->verb == AUDIT_SHOW && line)
+                cli_audit_print_line(line);
+        if (r < 0 && !(w->args->verb == AUDIT_SHOW && w->args->json))
+                cli_audit_broken(w, &why);
+        else if (r < 0)
+                w->broken_n++;
+        json_decref(line);
+}
+
+static void cli_audit_walk(struct cli_audit_walk *w, struct bytes all)
+{
+        while (all.n) {
+                const uint8_t *end = memchr(all.p, '\n', all.n);
+                size_t n = end ? (size_t)(end - all.p) : all.n;
+                cli_audit_line(w, bytes_sub(all, 0, n));
+                all = bytes_sub(all, n + 1, all.n);
+        }
+}
+
+static void cli_audit_conclude(struct cli_audit_walk *w)
+{
+        char last[2 * AUDIT_LINE_HASH_BYTES + 1];
+
+        str_hex(last, BYTES(w->chain.last, sizeof w->chain.last));
+        if (w->args->json && w->args->verb == AUDIT_VERIFY)
+                w->list = json_pack("{s:I, s:s, s:o}", "lines", (json_int_t)w->lines, "last", last,
+                        "broken", w->list);
+        if (w->args->json)
+                cli_print_json(w->list);
+        else if (w->args->verb == AUDIT_VERIFY)
+                printf("%zu lines, %zu broken; last hash %s\n", w->lines, w->broken_n, last);
+        json_decref(w->list);
+}
+
+int cli_audit(int argc, char **argv)
+{
+        char path[CLI_PATH_MAX + 16];
+        struct file_map map = { 0 };
+        struct cli_args a;
+        struct err e;
+
+        if (!cli_args_parse(&a, &cli_audit_command, argc, argv))
+                return a.exit;
+        snprintf(path, sizeof path, "%s/audit.log", a.state);
+        int r = file_map_open(path, &map, &e);
+        if (r < 0)
+                return cli_fail("audit", &e, NULL, a.json);
+        struct cli_audit_walk walk = { .args = &a, .list = json_array() };
+        cli_audit_walk(&walk, map.bytes);
+        cli_audit_conclude(&walk);
+        file_map_done(&map);
+        return walk.broken_n ? CLI_FAILED : CLI_OK;
+}

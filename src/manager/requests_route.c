@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the recorder is told, by the inventory and by what is remembered of cameras; and what it
+ * tells of their connections. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "manager/requests_parts.h"
+#include "os/clock.h"
+#include "proto/url.h"
+
+#define REQUESTS_ROUTE_CUT_MAX 500 /* keys in one message */
+
+int requests_route_audit(struct requests *r, const char *event, const char *camera,
+        const char *stream, json_t *fields, struct err *e)
+{
+        json_t *all = json_pack("{s:s}", "camera", camera);
+
+        if (stream)
+                json_object_set_new(all, "stream", json_string(stream));
+        if (fields)
+                json_object_update(all, fields);
+        json_decref(fields);
+        int done = audit_write(r->audit, event, all, e);
+        if (done < 0)
+                log_error(NULL, "audit.not_written", "event=%s err=\"%s\"", event, e->text);
+        return done < 0 ? err_wrap(e, done, "%s is done, but it is not in the audit log", event)
+                        : 0;
+}
+
+void requests_route_save_memory(struct requests *r)
+{
+        char path[4200];
+        struct err e;
+
+        snprintf(path, sizeof path, "%s/tls-memory.json", r->state);
+        if (tls_memory_store_save(path, r->memory, &e) < 0)
+                log_error(NULL, "tls_memory.not_saved", "err=\"%s\"", e.text);
+}
+
+/* Judging */
+
+static int requests_route_judge_pin(
+        struct requests *r, const struct inventory_stream *s, struct err *e)
+{
+        int done = tls_memory_allows_key(r->memory, s->camera, s->pin, e);
+
+        if (done == 0 && issued_key_is_revoked(site_ca_issued(r->ca), s->pin))
+                done = err_fault(e, ERR_DENIED, FAULT_REVOKED,
+                        "the certificate with this key was revoked: it is not pinned. Make a new "
+                        "key in the camera");
+        return done;
+}
+
+int requests_route_judge(struct requests *r, struct inventory_stream *s, struct err *e)
+{
+        struct url url;
+        struct err why;
+
+        if (url_parse(s->url, &url, NULL) < 0)
+                return 0; /* inventory_check says what is wrong with it */
+        int done = tls_memory_allows(r->memory, s->camera, url.host, TLS_MEMORY_PLAIN, &why);
+        if (done == ERR_DENIED && (url.scheme == URL_RTSP || url.scheme == URL_HTTP))
+                return err_fault(e, ERR_DENIED, FAULT_DOWNGRADE, "%s", why.text);
+        if (done == ERR_DENIED && strcmp(s->transport, "tls-if-available") == 0)
+                snprintf(s->transport, sizeof s->transport, "tls");
+        return inventory_is_pinned(s) ? requests_route_judge_pin(r, s, e) : 0;
+}
+
+/* Telling */
+
+static void requests_route_path(
+        const struct inventory_stream *s, char to[static REQUESTS_PATH_ROOM])
+{
+        snprintf(to, REQUESTS_PATH_ROOM, "%s-%s", s->camera, s->stream);
+}
+
+static json_t *requests_route_pem(struct bytes pem)
+{
+        return json_stringn(pem.n ? (const char *)pem.p : "", pem.n);
+}
+
+static void requests_route_tell(
+        struct requests *r, const struct inventory_stream *s, const char *path)
+{
+        char pin[65] = "";
+
+        if (inventory_is_pinned(s))
+                str_hex(pin, BYTES(s->pin, sizeof s->pin));
+        json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "stream", path, "url",
+                s->url, "user", s->user, "transport", s->transport, "carrier", s->carrier, "pin",
+                pin, "audio", (int)s->audio);
+        json_object_set_new(body, "password", requests_route_pem(secret_bytes(&s->password)));
+        json_object_set_new(body, "roots", requests_route_pem(buf_bytes(&r->root_pem)));
+        json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
+        json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca)));
+        recorder_link_ask(r->recorder, "stream.set", body, 0);
+}
+
+static void requests_route_withdraw(struct requests *r, const char *path)
+{
+        recorder_link_ask(r->recorder, "stream.remove", json_pack("{s:s}", "stream", path), 0);
+}
+
+/* An exception that is over: the camera speaks TLS. */
+static void requests_route_became_tls(struct requests *r, const struct inventory_stream *s)
+{
+        struct err e;
+
+        if (inventory_set(r->inventory, s, &e) < 0)
+                log_error(NULL, "inventory.not_written", "err=\"%s\"", e.text);
+        else if (requests_route_audit(r, "transport.became_tls", s->camera, s->stream,
+                         json_pack("{s:s}", "before", "tls-if-available"), &e) == 0)
+                log_info(NULL, "camera.became_tls", "cam=%s stream=%s", s->camera, s->stream);
+}
+
+static void requests_route_refuse(struct requests *r, const struct inventory_stream *s,
+        const char *path, const struct err *why)
+{
+        struct err e;
+
+        key_alarm_set(&r->alarm, path, true, why);
+        log_warn(NULL, "camera.refused", "cam=%s fault=%s err=\"%s\"", path, fault_name(why->fault),
+                why->text);
+        requests_route_withdraw(r, path);
+        int done = requests_route_audit(r, "camera.refused", s->camera, s->stream,
+                json_pack("{s:s, s:s}", "fault", fault_name(why->fault), "text", why->text), &e);
+        (void)done; /* it is in the log */
+}
+
+void requests_route_stream(struct requests *r, const struct inventory_stream *s)
+{
+        struct inventory_stream judged = *s;
+        char path[REQUESTS_PATH_ROOM];
+        struct err why;
+
+        requests_route_path(s, path);
+        if (key_alarm_stops(&r->alarm, path))
+                return;
+        if (requests_route_judge(r, &judged, &why) < 0) {
+                requests_route_refuse(r, s, path, &why);
+        } else {
+                if (strcmp(judged.transport, s->transport) != 0)
+                        requests_route_became_tls(r, &judged);
+                requests_route_tell(r, &judged, path);
+        }
+        secret_done(&judged.password);
+}
+
+struct requests_route_walk {
+        struct requests *requests;
+        bool exceptions_alone;
+};
+
+static int requests_route_one(void *owner, const struct inventory_stream *s, struct err *e)
+{
+        const struct requests_route_walk *w = owner;
+
+        (void)e;
+        if (!w->exceptions_alone || camera_terms_is_exception(s->transport))
+                requests_route_stream(w->requests, s);
+        return 0;
+}
+
+void requests_route_camera(struct requests *r, const char *camera, bool exceptions_alone)
+{
+        struct requests_route_walk walk = { r, exceptions_alone };
+        struct err e;
+
+        if (inventory_each(r->inventory, camera, "", requests_route_one, &walk, &e) < 0)
+                log_error(NULL, "inventory.unreadable", "err=\"%s\"", e.text);
+}
+
+void requests_route_end(struct requests *r, const char *camera, const char *stream)
+{
+        char path[REQUESTS_PATH_ROOM];
+
+        snprintf(path, sizeof path, "%s-%s", camera, stream);
+        requests_route_withdraw(r, path);
+        key_alarm_clear(&r->alarm, path);
+}
+
+void requests_route_cut(struct requests *r)
+{
+        const struct issued *issued = site_ca_issued(r->ca);
+        json_t *keys = json_array();
+        char key[65];
+
+        for (size_t i = 0; i < issued->n; i++) {
+                const struct issued_certificate *c = &issued->certificates[i];
+                if (c->revoked_us)
+                        json_array_append_new(
+                                keys, json_string(str_hex(key, BYTES(c->key, sizeof c->key))));
+                if (json_array_size(keys) == REQUESTS_ROUTE_CUT_MAX) {
+                        recorder_link_ask(
+                                r->recorder, "connection.cut", json_pack("{s:o}", "keys", keys), 0);
+                        keys = json_array();
+                }
+        }
+        if (json_array_size(keys))
+                recorder_link_ask(
+                        r->recorder, "connection.cut", json_pack("{s:o}", "keys", keys), 0);
+        else
+                json_decref(keys);
+}
+
+void requests_route_on_up(void *owner)
+{
+        requests_route_camera(owner, NULL, false);
+        requests_route_cut(owner); /* what was revoked while it was away */
+}
+
+/* What the recorder tells */
+
+/* The camera shows a key that another one has: why says it for another address. */
+static void requests_route_on_duplicate(struct requests *r, const struct inventory_stream *s,
+        const char *path, const char *host, const uint8_t key[static 32], const struct err *why)
+{
+        const char *other_host = "",
+                   *other = tls_memory_key_owner(r->memory, s->camera, key, &other_host);
+        struct err e;
+
+        if (!other)
+                return;
+        if (strcasecmp(host, other_host) == 0) {
+                err_set(&e, ERR_DENIED,
+                        "Camera %s shows the key of camera %s, at the same address. It is recorded. If it is no "
+                        "second channel of one device, give each a key of its own",
+                        s->camera, other);
+                key_alarm_set(&r->alarm, path, false, &e);
+                return;
+        }
+        err_fault(&e, ERR_DENIED, FAULT_DUPLICATE_KEY, "%s", why->text);
+        requests_route_refuse(r, s, path, &e);
+}
+
+/* The connection was verified, or its pin matched: from now on nothing less is taken from this
+ * camera, by this stream or another. */
+static void requests_route_on_tls(struct requests *r, struct inventory_stream *s, const char *path,
+        const uint8_t key[static 32], bool verified)
+{
+        struct url url;
+        struct err e;
+
+        if (url_parse(s->url, &url, &e) < 0)
+                return;
+        int done = tls_memory_note(r->memory, s->camera, url.host, key,
+                verified ? TLS_MEMORY_VERIFIED : TLS_MEMORY_PINNED, clock_wall_us(), &e);
+        if (done >= 0)
+                key_alarm_clear(&r->alarm, path);
+        if (done == 1)
+                requests_route_save_memory(r);
+        else if (done < 0)
+                log_warn(NULL, "camera.key_refused", "cam=%s err=\"%s\"", s->camera, e.text);
+        if (done == ERR_DENIED)
+                requests_route_on_duplicate(r, s, path, url.host, key, &e);
+        if (done == 1 || strcmp(s->transport, "tls-if-available") == 0)
+                requests_route_camera(r, NULL, true);
+}
+
+static void requests_route_on_connected(struct requests *r, json_t *body)
+{
+        const char *path, *key_text;
+        char camera[REQUESTS_PATH_ROOM];
+        struct inventory_stream s;
+        uint8_t key[32];
+        int protection;
+        struct err e;
+
+        if (json_unpack_ex(body, NULL, JSON_STRICT, "{s:s, s:i, s:s}", "stream", &path,
+                    "protection", &protection, "camera_key", &key_text) < 0 ||
+                str_unhex(key, sizeof key, key_text, &e) < 0 || strlen(path) >= sizeof camera)
+                return;
+        snprintf(camera, sizeof camera, "%s", path);
+        char *dash = strrchr(camera, '-');
+        if (!dash)
+                return;
+        *dash = '\0';
+        if (inventory_get(r->inventory, camera, dash + 1, &s, &e) < 0)
+                return; /* removed meanwhile */
+        if (protection >= 2)
+                requests_route_on_tls(r, &s, path, key, protection == 3);
+        else
+                log_warn(NULL, "camera.open", "cam=%s effect=\"everybody on the way sees it\"",
+                        path);
+        secret_done(&s.password);
+}
+
+void requests_route_on_event(void *owner, const char *type, json_t *body)
+{
+        if (strcmp(type, "stream.connected") == 0)
+                requests_route_on_connected(owner, body);
+        else
+                log_warn(NULL, "recorder.unknown_event", "why=\"another version?\"");
+}
