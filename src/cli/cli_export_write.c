@@ -70,6 +70,16 @@ static int plan_keys(struct writing *w, struct err *e)
         return 0;
 }
 
+static bool has_tracks(const struct evidence *ev)
+{
+        const struct fmp4_header *h = &ev->segments[0].header;
+        bool any = false;
+
+        for (unsigned i = 0; i < h->tracks_n; i++)
+                any = any || evidence_has_track(ev, h->tracks[i].id);
+        return any;
+}
+
 /* Adds segments from *at on until one cannot be joined; *at moves behind them. */
 static int plan_file(const struct writing *w, size_t *at, struct evidence *ev, struct err *e)
 {
@@ -87,6 +97,9 @@ static int plan_file(const struct writing *w, size_t *at, struct evidence *ev, s
                         const struct segment_fragment *f = &s->segment.fragments[s->fragments[k]];
                         r = evidence_add_fragment(ev, f->moof, f->seal_payload, e);
                 }
+                if (r == 0 && *at == begin && !has_tracks(ev))
+                        r = err_set(e, ERR_INVALID,
+                                "there is nothing but sound; leave --without-audio out");
                 if (r < 0)
                         return err_wrap(e, r, "%s", s->object_key);
         }

@@ -515,7 +515,7 @@ static int describe_track(
                 .kind_name = bytes_str(video ? "video" : "audio"),
                 .protocol = bytes_str("RTP/AVP"),
                 .payload_type = (int)(PAYLOAD_TYPE_FIRST + i),
-                .encoding = bytes_str(media_config_encoding(c->codec)),
+                .encoding = bytes_str(media_config_encoding(c)),
                 .clock_rate = c->clock_rate,
                 .channels = video ? 1 : c->channels,
                 .fmtp = buf_bytes(&w->fmtp),

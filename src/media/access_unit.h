@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One access unit (frame) of one track, as it comes out of a depacketizer and goes into the vault:
- * the received bytes, unchanged, each NAL unit (H.264, H.265) behind a 4-byte big-endian length;
- * one raw AAC frame for audio. Borrowed by whoever is handed one, valid during the call.
+ * the received bytes, unchanged: a picture with each NAL unit (H.264, H.265) behind a 4-byte
+ * big-endian length; one JPEG picture with its headers as RFC 2435 has them built; one raw AAC
+ * frame; one packet of other sound; one XML document of ONVIF metadata. Borrowed by whoever is
+ * handed one, valid during the call.
  */
 #ifndef CUSTOS_MEDIA_ACCESS_UNIT_H
 #define CUSTOS_MEDIA_ACCESS_UNIT_H
@@ -10,7 +12,19 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum media_codec { MEDIA_NONE, MEDIA_H264, MEDIA_H265, MEDIA_AAC };
+enum media_codec {
+        MEDIA_NONE,
+        MEDIA_H264,
+        MEDIA_H265,
+        MEDIA_AAC,
+        MEDIA_JPEG,
+        MEDIA_PCMU,
+        MEDIA_PCMA,
+        MEDIA_G726,
+        MEDIA_OPUS,
+        MEDIA_ONVIF_METADATA,
+};
+#define MEDIA_CODECS (MEDIA_ONVIF_METADATA + 1)
 
 #define ACCESS_UNIT_MAX (16u << 20) /* bytes; a larger one is a protocol error */
 #define ACCESS_UNIT_NALS_MAX 512
@@ -20,9 +34,10 @@ enum media_codec { MEDIA_NONE, MEDIA_H264, MEDIA_H265, MEDIA_AAC };
 struct media_config {
         enum media_codec codec;
         uint32_t clock_rate;    /* of RTP timestamps: 90000 for video, the sample rate for audio */
-        uint32_t width, height; /* video, after cropping */
+        uint32_t width, height; /* video, after cropping; of JPEG 0 until the first picture */
         uint32_t sample_rate, channels; /* audio */
-        /* H.264: avcC payload; H.265: hvcC payload (ISO/IEC 14496-15); AAC: AudioSpecificConfig. */
+        /* H.264: avcC payload; H.265: hvcC payload (ISO/IEC 14496-15); AAC: AudioSpecificConfig;
+         * G.726 and Opus: see sound_config.h; the others have none. */
         uint8_t parameters[MEDIA_PARAMETERS_MAX];
         size_t parameters_n;
 };
@@ -42,9 +57,28 @@ struct access_unit {
 };
 
 bool media_config_equal(const struct media_config *a, const struct media_config *b);
-static inline bool media_is_video(enum media_codec c)
+/* All is known that a decoder and a file's header need. */
+bool media_config_complete(const struct media_config *c);
+/* The track that segments and groups of pictures go by: the first video track, else the first of
+ * sound. -1: there is neither. */
+int media_config_main_track(const struct media_config *tracks, unsigned n);
+
+static inline bool media_has_nals(enum media_codec c)
 {
         return c == MEDIA_H264 || c == MEDIA_H265;
+}
+static inline bool media_is_video(enum media_codec c)
+{
+        return media_has_nals(c) || c == MEDIA_JPEG;
+}
+static inline bool media_is_audio(enum media_codec c)
+{
+        return c != MEDIA_NONE && c != MEDIA_ONVIF_METADATA && !media_is_video(c);
+}
+/* Units of time in a file: the sample rate for audio, else the clock of RTP. */
+static inline uint32_t media_timescale(const struct media_config *c)
+{
+        return media_is_audio(c->codec) ? c->sample_rate : c->clock_rate;
 }
 
 #endif

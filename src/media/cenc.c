@@ -41,7 +41,7 @@ int cenc_plan(enum media_codec codec, struct bytes sample,
         if (sample.n == 0 || sample.n > ACCESS_UNIT_MAX)
                 return err_set(e, ERR_PROTOCOL, "access unit of %zu bytes (1 to %u are possible)",
                         sample.n, ACCESS_UNIT_MAX);
-        if (!media_is_video(codec))
+        if (!media_has_nals(codec))
                 return 0;
 
         struct cenc_writer w = { .ranges = ret };

@@ -5,6 +5,8 @@
 
 #include "media/aac.h"
 #include "media/depay_aac.h"
+#include "media/depay_jpeg.h"
+#include "media/depay_metadata.h"
 #include "media/depay_nals.h"
 
 struct depay {
@@ -18,9 +20,12 @@ struct depay {
         int64_t timestamp;
         bool lost_before;
         uint32_t lost_packets;
-        struct depay_nals nals; /* video */
+        struct depay_nals nals; /* H.264, H.265 */
         struct depay_aac aac;
-        uint32_t frame_units; /* of the clock, for each AAC frame */
+        uint32_t frame_units;    /* of the clock, for each AAC frame */
+        struct depay_jpeg *jpeg; /* owned; NULL for other codecs */
+        struct depay_metadata metadata;
+        unsigned frame_bytes; /* a packet of sound is a multiple of them */
 };
 
 int depay_new(const struct media_config *initial, struct depay **ret, struct err *e)
@@ -39,10 +44,18 @@ int depay_new(const struct media_config *initial, struct depay **ret, struct err
         d->config = *initial;
         depay_nals_init(&d->nals, initial->codec);
         depay_aac_init(&d->aac);
+        depay_metadata_init(&d->metadata);
+        d->frame_bytes = 1;
+        if (initial->codec == MEDIA_JPEG) {
+                d->jpeg = xcalloc(1, sizeof *d->jpeg);
+                depay_jpeg_init(d->jpeg);
+        }
+        if ((initial->codec == MEDIA_PCMU || initial->codec == MEDIA_PCMA) && initial->channels)
+                d->frame_bytes = initial->channels;
         if (initial->codec == MEDIA_AAC)
                 d->frame_units = (uint32_t)((uint64_t)aac.frame_samples * initial->clock_rate /
                                             aac.sample_rate);
-        else if (initial->parameters_n > 0) {
+        else if (media_has_nals(initial->codec) && initial->parameters_n > 0) {
                 /* Unreadable ones count as missing: those in the stream replace them. */
                 int r = parameter_sets_put_record(
                         &d->nals.sets, BYTES(initial->parameters, initial->parameters_n), NULL);
@@ -58,6 +71,10 @@ struct depay *depay_free(struct depay *d)
         if (d) {
                 depay_nals_done(&d->nals);
                 depay_aac_done(&d->aac);
+                depay_metadata_done(&d->metadata);
+                if (d->jpeg)
+                        depay_jpeg_done(d->jpeg);
+                free(d->jpeg);
                 free(d);
         }
         return NULL;
@@ -223,7 +240,120 @@ static int pull_aac(struct depay *d, struct access_unit *ret, struct err *e)
         return r;
 }
 
+/* --- JPEG pictures and metadata documents: whole, or not at all --- */
+
+static void drop_whole(struct depay *d)
+{
+        if (d->jpeg)
+                depay_jpeg_drop(d->jpeg);
+        else
+                depay_metadata_drop(&d->metadata);
+}
+
+static const struct media_config *changed_size(struct depay *d)
+{
+        const struct jpeg_frame *f = &d->jpeg->frame;
+
+        if (f->width == d->config.width && f->height == d->config.height)
+                return NULL;
+        d->config.width = f->width;
+        d->config.height = f->height;
+        return &d->config;
+}
+
+static int end_whole(struct depay *d, struct access_unit *ret, struct err *e)
+{
+        struct bytes data;
+        int r = d->jpeg ? depay_jpeg_end(d->jpeg, &data, e)
+                        : depay_metadata_end(&d->metadata, &data);
+
+        if (r < 0)
+                return r;
+        fill(d, data, d->timestamp, ret);
+        ret->key = true;
+        ret->new_config = d->jpeg ? changed_size(d) : NULL;
+        return 0;
+}
+
+/* The unit under way ends in front of the waiting packet, though no marker said so. Of pictures by
+ * the new time; documents have none of their own, they begin recognizably. Where packets are
+ * missing as well, nobody knows whether its end is among them. */
+static bool ends_before_packet(const struct depay *d)
+{
+        if (!d->has_packet || d->packet.lost_packets)
+                return false;
+        return d->jpeg ? d->packet.timestamp != d->timestamp
+                       : depay_metadata_begins(d->packet.payload);
+}
+
+static int take_whole(struct depay *d, struct err *e)
+{
+        struct depay_packet p = d->packet;
+
+        d->has_packet = false;
+        d->ending = p.marker;
+        if (p.lost_packets)
+                drop_whole(d);
+        if (d->jpeg || d->metadata.document.n == 0)
+                d->timestamp = p.timestamp;
+        return d->jpeg ? depay_jpeg_packet(d->jpeg, p.payload, e)
+                       : depay_metadata_packet(&d->metadata, p.payload, e);
+}
+
+static int pull_whole(struct depay *d, struct access_unit *ret, struct err *e)
+{
+        int r = ERR_AGAIN;
+
+        for (;;) {
+                if (d->ending || d->flush || ends_before_packet(d)) {
+                        d->ending = d->flush = false;
+                        r = end_whole(d, ret, e);
+                        if (r != ERR_AGAIN)
+                                break;
+                }
+                if (!d->has_packet)
+                        return ERR_AGAIN;
+                r = take_whole(d, e);
+                if (r < 0)
+                        break;
+        }
+        if (r < 0)
+                count_lost(d, 1);
+        return r;
+}
+
+/* --- sound of which each packet stands for itself --- */
+
+static int pull_packet(struct depay *d, struct access_unit *ret, struct err *e)
+{
+        struct bytes payload = d->packet.payload;
+
+        d->flush = false;
+        if (!d->has_packet)
+                return ERR_AGAIN;
+        d->has_packet = false;
+        if (payload.n == 0 || payload.n % d->frame_bytes) {
+                count_lost(d, 1);
+                return err_set(e, ERR_PROTOCOL, "a packet of %zu bytes of sound in %u channels",
+                        payload.n, d->frame_bytes);
+        }
+        fill(d, payload, d->packet.timestamp, ret);
+        ret->key = true;
+        return 0;
+}
+
 int depay_pull(struct depay *d, struct access_unit *ret, struct err *e)
 {
-        return d->config.codec == MEDIA_AAC ? pull_aac(d, ret, e) : pull_video(d, ret, e);
+        switch (d->config.codec) {
+        case MEDIA_H264:
+        case MEDIA_H265:
+                return pull_video(d, ret, e);
+        case MEDIA_AAC:
+                return pull_aac(d, ret, e);
+        case MEDIA_JPEG:
+        case MEDIA_ONVIF_METADATA:
+                return pull_whole(d, ret, e);
+        default:
+                return pull_packet(d, ret, e);
+        }
 }

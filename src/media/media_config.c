@@ -9,6 +9,9 @@
 #include "media/h264.h"
 #include "media/h265.h"
 #include "media/parameter_sets.h"
+#include "media/sound_config.h"
+
+#define MEDIA_CLOCK 90000
 
 static const struct {
         const char *encoding, *name;
@@ -17,6 +20,12 @@ static const struct {
         [MEDIA_H264] = { "H264", "h264" },
         [MEDIA_H265] = { "H265", "h265" },
         [MEDIA_AAC] = { "MPEG4-GENERIC", "aac" },
+        [MEDIA_JPEG] = { "JPEG", "jpeg" },
+        [MEDIA_PCMU] = { "PCMU", "pcmu" },
+        [MEDIA_PCMA] = { "PCMA", "pcma" },
+        [MEDIA_G726] = { "G726-32", "g726" },
+        [MEDIA_OPUS] = { "opus", "opus" },
+        [MEDIA_ONVIF_METADATA] = { "vnd.onvif.metadata", "onvif-metadata" },
 };
 
 bool media_config_equal(const struct media_config *a, const struct media_config *b)
@@ -28,9 +37,29 @@ bool media_config_equal(const struct media_config *a, const struct media_config 
                        BYTES(b->parameters, b->parameters_n));
 }
 
-const char *media_config_encoding(enum media_codec c)
+bool media_config_complete(const struct media_config *c)
 {
-        return codecs[c].encoding;
+        if (media_is_video(c->codec) && (c->width == 0 || c->height == 0))
+                return false;
+        return c->parameters_n > 0 || !media_has_nals(c->codec);
+}
+
+int media_config_main_track(const struct media_config *tracks, unsigned n)
+{
+        int main = -1;
+
+        for (unsigned i = n; i-- > 0;)
+                if (media_is_audio(tracks[i].codec))
+                        main = (int)i;
+        for (unsigned i = n; i-- > 0;)
+                if (media_is_video(tracks[i].codec))
+                        main = (int)i;
+        return main;
+}
+
+const char *media_config_encoding(const struct media_config *c)
+{
+        return c->codec == MEDIA_G726 ? sound_config_g726_encoding(c) : codecs[c->codec].encoding;
 }
 
 const char *media_config_codec_name(enum media_codec c)
@@ -117,7 +146,7 @@ static int video_of_sdp(
                 i < (codec == MEDIA_H264 ? 1 : ARRAY_LEN(names)); i++)
                 put_sprop(&sets, parameter(fmtp, names[i]));
         if (parameter_sets_config(&sets, ret, NULL) < 0)
-                *ret = (struct media_config){ .codec = codec, .clock_rate = 90000 };
+                *ret = (struct media_config){ .codec = codec, .clock_rate = MEDIA_CLOCK };
         return 0;
 }
 
@@ -162,22 +191,65 @@ static int aac_of_sdp(
         return 0;
 }
 
-int media_config_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t channels,
-        struct bytes fmtp, struct media_config *ret, struct err *e)
+/* ONVIF streaming specification section 5.2.1.1: the plain form, and some that are packed. */
+static int metadata_of_sdp(
+        struct bytes encoding, uint32_t clock_rate, struct media_config *ret, struct err *e)
+{
+        char name[64];
+
+        if (!is(encoding, codecs[MEDIA_ONVIF_METADATA].encoding))
+                return err_set(e, ERR_NOT_FOUND,
+                        "ONVIF metadata in the packed form \"%s\" is not recorded",
+                        str_escape(name, sizeof name, encoding));
+        *ret = (struct media_config){ .codec = MEDIA_ONVIF_METADATA,
+                .clock_rate = clock_rate ? clock_rate : MEDIA_CLOCK };
+        return 0;
+}
+
+static bool is_metadata(struct bytes encoding)
+{
+        size_t n = strlen(codecs[MEDIA_ONVIF_METADATA].encoding);
+
+        return is(bytes_sub(encoding, 0, n), codecs[MEDIA_ONVIF_METADATA].encoding) &&
+               (encoding.n == n || encoding.p[n] == '.' || encoding.p[n] == '+');
+}
+
+static int sound_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t channels,
+        struct media_config *ret, struct err *e)
 {
         char name[40];
 
-        (void)channels; /* config= says it better */
-        if (is(encoding, "H264") || is(encoding, "H265")) {
-                if (clock_rate != 90000)
+        if (is(encoding, "PCMU") || is(encoding, "PCMA"))
+                return sound_config_pcm(is(encoding, "PCMU") ? MEDIA_PCMU : MEDIA_PCMA, clock_rate,
+                        channels, ret, e);
+        if (is(encoding, "opus"))
+                return sound_config_opus(clock_rate, channels, ret, e);
+        str_escape(name, sizeof name, encoding);
+        int r = sound_config_g726(name, clock_rate, channels, ret, e);
+        return r == ERR_NOT_FOUND
+                       ? err_set(e, ERR_NOT_FOUND, "encoding \"%s\" is not recorded", name)
+                       : r;
+}
+
+int media_config_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t channels,
+        struct bytes fmtp, struct media_config *ret, struct err *e)
+{
+        bool h264 = is(encoding, "H264"), h265 = is(encoding, "H265");
+
+        if (h264 || h265 || is(encoding, "JPEG")) {
+                if (clock_rate != MEDIA_CLOCK)
                         return err_set(
                                 e, ERR_INVALID, "video with a clock of %u, not 90000", clock_rate);
-                return video_of_sdp(is(encoding, "H264") ? MEDIA_H264 : MEDIA_H265, fmtp, ret, e);
+                if (h264 || h265)
+                        return video_of_sdp(h264 ? MEDIA_H264 : MEDIA_H265, fmtp, ret, e);
+                *ret = (struct media_config){ .codec = MEDIA_JPEG, .clock_rate = MEDIA_CLOCK };
+                return 0;
         }
-        if (is(encoding, "MPEG4-GENERIC"))
+        if (is(encoding, "MPEG4-GENERIC")) /* config= says the channels better */
                 return aac_of_sdp(clock_rate, fmtp, ret, e);
-        return err_set(e, ERR_NOT_FOUND, "encoding \"%s\" is not recorded",
-                str_escape(name, sizeof name, encoding));
+        if (is_metadata(encoding))
+                return metadata_of_sdp(encoding, clock_rate, ret, e);
+        return sound_of_sdp(encoding, clock_rate, channels, ret, e);
 }
 
 static int append_set(struct buf *out, const char *before, struct bytes nal, struct err *e)
@@ -249,8 +321,11 @@ int media_config_fmtp(const struct media_config *c, struct buf *out, struct err 
                         "indexdeltalength=3;config=%s",
                         str_hex(hex, record));
                 break;
-        default:
+        case MEDIA_NONE:
                 return err_set(e, ERR_INVALID, "no codec");
+        default:
+                r = 0;
+                break;
         }
         if (r < 0)
                 out->n = before;
@@ -264,8 +339,11 @@ int media_config_of_record(
 
         if (codec == MEDIA_AAC)
                 return aac_config_make(record, ret, e);
-        if (!media_is_video(codec))
-                return err_set(e, ERR_INVALID, "no codec");
+        if (codec == MEDIA_OPUS)
+                return sound_config_of_dops(record, ret, e);
+        if (!media_has_nals(codec))
+                return err_set(e, ERR_INVALID, "%s has no configuration record",
+                        media_config_codec_name(codec));
         parameter_sets_init(&sets, codec);
         int r = parameter_sets_put_record(&sets, record, e);
         return r < 0 ? r : parameter_sets_config(&sets, ret, e);

@@ -36,7 +36,7 @@ size_t stamp_format(enum media_codec codec, unsigned temporal_id_plus1, const st
         const size_t name_n = strnlen(s->camera, STAMP_CAMERA_ROOM);
         uint8_t *p = ret;
 
-        assert(media_is_video(codec) && name_n > 0 && name_n < STAMP_CAMERA_ROOM);
+        assert(media_has_nals(codec) && name_n > 0 && name_n < STAMP_CAMERA_ROOM);
         assert(temporal_id_plus1 >= 1 && temporal_id_plus1 <= 7);
         if (codec == MEDIA_H265) {
                 *p++ = H265_NAL_PREFIX_SEI << 1;
@@ -135,7 +135,7 @@ bool stamp_parse(enum media_codec codec, struct bytes nal, struct stamp *ret)
 {
         size_t at = header_bytes(codec), type, n;
 
-        if (!media_is_video(codec) || !is_sei(codec, nal))
+        if (!media_has_nals(codec) || !is_sei(codec, nal))
                 return false;
         while (take_sei_number(nal, &at, &type) && take_sei_number(nal, &at, &n) &&
                 n <= nal.n - at) {

@@ -19,16 +19,6 @@ void worker_hold_note_config(
                 c->tracks[track] = *unit->new_config;
 }
 
-/* As the writer has it: the first video track is the one that groups begin with. */
-static bool worker_hold_is_main(const struct camera_connection *c, unsigned track)
-{
-        for (unsigned i = 0; i < track && i < c->tracks_n; i++) {
-                if (media_is_video(c->tracks[i].codec))
-                        return false;
-        }
-        return track < c->tracks_n && media_is_video(c->tracks[track].codec);
-}
-
 static void worker_hold_pop(struct worker_hold *h, struct camera_connection *c)
 {
         worker_hold_note_config(c, h->queue.head->track, &h->queue.head->unit);
@@ -38,7 +28,8 @@ static void worker_hold_pop(struct worker_hold *h, struct camera_connection *c)
 void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track,
         const struct access_unit *unit)
 {
-        bool main = worker_hold_is_main(c, track);
+        /* As the writer has it. */
+        bool main = media_config_main_track(c->tracks, c->tracks_n) == (int)track;
         const struct unit_queue_item *first = h->queue.head;
 
         if (main && unit->key && first &&

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define EVIDENCE_VERSION 1
+#define EVIDENCE_VERSION HEAD_VERSION /* that of its segments */
 #define CHECKSUM_BOX_BYTES (8 + HASH_BYTES)
 
 #define TYPE_UUID BOX_TYPE('u', 'u', 'i', 'd')
@@ -78,6 +78,8 @@ static int evidence_parse_segment(
                 return r;
         if (memcmp(s->head.kid, s->header.kid, sizeof s->head.kid) != 0)
                 return err_set(e, ERR_CORRUPT, "the head box and the tracks name different keys");
+        if (s->head.version != head_version_of(&s->header))
+                return err_set(e, ERR_CORRUPT, "the head box says another version than the tracks");
         for (unsigned t = 0; t < s->header.tracks_n; t++) {
                 uint32_t ts = s->header.tracks[t].timescale;
                 if (ts == 0 || ts > EVIDENCE_PLAN_TIMESCALE_MAX)
@@ -169,7 +171,7 @@ bool evidence_has_track(const struct evidence *ev, uint32_t track_id)
         const struct fmp4_header *h = &ev->segments[0].header;
         for (unsigned t = 0; t < h->tracks_n; t++)
                 if (h->tracks[t].id == track_id)
-                        return !ev->without_audio || media_is_video(h->tracks[t].config.codec);
+                        return !ev->without_audio || !media_is_audio(h->tracks[t].config.codec);
         return false;
 }
 
@@ -234,7 +236,7 @@ int evidence_write_back(const struct evidence *ev, struct buf *out, struct err *
         pack_u32(&p, TYPE_UUID);
         pack_u64(&p, 0);
         pack_bytes(&p, BYTES(evidence_user_type, sizeof evidence_user_type));
-        pack_u8(&p, EVIDENCE_VERSION);
+        pack_u8(&p, ev->segments_n ? ev->segments[0].head.version : 1);
         size_t rnge = box_begin(&p, TYPE_RNGE);
         pack_i64(&p, ev->from_us);
         pack_i64(&p, ev->to_us);
@@ -337,9 +339,9 @@ static int evidence_read_all(
         struct box box;
         uint64_t at = 1;
 
-        if (payload.n < 1 || payload.p[0] != EVIDENCE_VERSION)
+        if (payload.n < 1 || payload.p[0] < 1 || payload.p[0] > EVIDENCE_VERSION)
                 return err_set(e, ERR_CORRUPT,
-                        "evidence of version %d; this program reads version %d",
+                        "evidence of version %d; this program reads versions 1 to %d",
                         payload.n ? payload.p[0] : 0, EVIDENCE_VERSION);
         int r = evidence_expect(payload, &at, TYPE_RNGE, &box, e);
         if (r == 0)

@@ -2,6 +2,7 @@
 /* The front of an export: ftyp, moov and the header of mdat (ISO/IEC 14496-12;
  * docs/spec/evidence.md section 2). */
 #include "media/box.h"
+#include "media/fmp4_entry.h"
 #include "seal/evidence_plan.h"
 
 #include <inttypes.h>
@@ -12,8 +13,6 @@
 #define MOVIE_TIMESCALE 1000
 #define SECONDS_1904_TO_1970 INT64_C(2082844800)
 #define LANGUAGE_UND 0x55c4
-#define VISUAL_ENTRY_BYTES 78 /* ISO/IEC 14496-12 section 12.1.3, before the child boxes */
-#define AUDIO_ENTRY_BYTES 28  /* section 12.2.3 */
 #define MDAT_HEADER_BYTES 16
 
 /* What the tables of one track need. */
@@ -83,7 +82,7 @@ static void write_tkhd(struct moov *m, unsigned track)
         pack_u32(&m->p, 0);
         pack_u64(&m->p, edit_ms(m->plan, track));
         pack_zeros(&m->p, 12); /* reserved, layer, alternate group */
-        pack_u16(&m->p, video ? 0 : 0x0100);
+        pack_u16(&m->p, media_is_audio(stored->config.codec) ? 0x0100 : 0);
         pack_u16(&m->p, 0);
         write_matrix(&m->p);
         pack_u32(&m->p, video ? (stored->config.width & 0xffff) << 16 : 0);
@@ -127,29 +126,23 @@ static void write_mdhd(struct moov *m, const struct evidence_plan_track *pt)
         box_end(&m->p, box);
 }
 
-static void write_hdlr(struct moov *m, bool video)
+static void write_hdlr(struct moov *m, enum media_codec codec)
 {
+        const char *name = media_is_video(codec)   ? "Video"
+                           : media_is_audio(codec) ? "Sound"
+                                                   : "Metadata";
         size_t box = box_begin_full(&m->p, T('h', 'd', 'l', 'r'), 0, 0);
 
         pack_u32(&m->p, 0);
-        pack_u32(&m->p, video ? T('v', 'i', 'd', 'e') : T('s', 'o', 'u', 'n'));
+        pack_u32(&m->p, fmp4_entry_handler(codec));
         pack_zeros(&m->p, 12);
-        pack_bytes(&m->p, video ? BYTES("Video", 6) : BYTES("Sound", 6));
+        pack_bytes(&m->p, BYTES(name, strlen(name) + 1));
         box_end(&m->p, box);
 }
 
-static void write_media_header(struct moov *m, bool video)
+static void write_media_header(struct moov *m, enum media_codec codec)
 {
-        size_t box;
-
-        if (video) {
-                box = box_begin_full(&m->p, T('v', 'm', 'h', 'd'), 0, 1);
-                pack_zeros(&m->p, 8);
-        } else {
-                box = box_begin_full(&m->p, T('s', 'm', 'h', 'd'), 0, 0);
-                pack_zeros(&m->p, 4);
-        }
-        box_end(&m->p, box);
+        fmp4_entry_put_media_header(&m->p, codec);
         size_t dinf = box_begin(&m->p, T('d', 'i', 'n', 'f'));
         size_t dref = box_begin_full(&m->p, T('d', 'r', 'e', 'f'), 0, 0);
         pack_u32(&m->p, 1);
@@ -187,10 +180,10 @@ static int stored_stsd(struct bytes header_bytes, unsigned index, struct bytes *
 }
 
 /* A stored sample entry made clear: the type that frma names, everything but sinf. */
-static int append_clear_entry(
-        struct bytes header_bytes, unsigned index, bool video, struct buf *out, struct err *e)
+static int append_clear_entry(struct bytes header_bytes, unsigned index, enum media_codec codec,
+        struct buf *out, struct err *e)
 {
-        size_t fixed = video ? VISUAL_ENTRY_BYTES : AUDIO_ENTRY_BYTES;
+        size_t fixed = fmp4_entry_fixed_bytes(codec);
         struct bytes stsd;
         struct box entry, sinf, frma, child;
         uint64_t at = 8; /* version, flags, count */
@@ -263,8 +256,8 @@ static int entries_collect(struct entries *en, const struct evidence *ev,
         en->of_segment = xcalloc(ev->segments_n, sizeof *en->of_segment);
         for (unsigned i = 0; i < ev->segments_n; i++) {
                 size_t begin = en->bytes.n;
-                int r = append_clear_entry(ev->segments[i].header_bytes, index,
-                        media_is_video(stored->config.codec), &en->bytes, e);
+                int r = append_clear_entry(
+                        ev->segments[i].header_bytes, index, stored->config.codec, &en->bytes, e);
                 if (r < 0)
                         return err_wrap(e, r, "segment %u, track %" PRIu32, i + 1, stored->id);
                 en->of_segment[i] = entries_add(en, begin);
@@ -457,16 +450,16 @@ static int write_stbl(struct moov *m, const struct evidence_plan_track *pt, stru
 static int write_trak(struct moov *m, unsigned track, struct err *e)
 {
         const struct evidence_plan_track *pt = &m->plan->tracks[track];
-        bool video = media_is_video(pt->stored->config.codec);
+        enum media_codec codec = pt->stored->config.codec;
         size_t trak = box_begin(&m->p, T('t', 'r', 'a', 'k'));
 
         write_tkhd(m, track);
         write_edts(m, track);
         size_t mdia = box_begin(&m->p, T('m', 'd', 'i', 'a'));
         write_mdhd(m, pt);
-        write_hdlr(m, video);
+        write_hdlr(m, codec);
         size_t minf = box_begin(&m->p, T('m', 'i', 'n', 'f'));
-        write_media_header(m, video);
+        write_media_header(m, codec);
         int r = write_stbl(m, pt, e);
         box_end(&m->p, minf);
         box_end(&m->p, mdia);

@@ -6,9 +6,7 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "crypto/x509.h"
-#include "media/fmp4.h"
 
-#define HEAD_VERSION 1
 #define HEAD_CONNECTION_BYTES (1 + 2 + 32 + 8)
 
 enum head_tag {
@@ -100,10 +98,24 @@ bool head_is_object_key(const char *s, const char *stream)
         return strcmp(rest + strspn(rest, "0123456789"), ".mp4") == 0;
 }
 
+uint8_t head_version_of(const struct fmp4_header *header)
+{
+        bool first = header->tracks_n > 0 && media_has_nals(header->tracks[0].config.codec);
+
+        for (unsigned i = 0; i < header->tracks_n; i++) {
+                enum media_codec codec = header->tracks[i].config.codec;
+                first = first && (media_has_nals(codec) || codec == MEDIA_AAC);
+        }
+        return first ? 1 : 2;
+}
+
 static int check_head(const struct head *h, struct err *e)
 {
         const struct bytes *certs[] = { &h->seal_cert, &h->issuer_cert, &h->root_cert };
 
+        if (h->version < 1 || h->version > HEAD_VERSION)
+                return err_set(
+                        e, ERR_INVALID, "version %u; 1 to %d are known", h->version, HEAD_VERSION);
         if (!head_is_stream_path(h->stream))
                 return err_set(e, ERR_INVALID, "stream path is not <camera>-<stream>");
         if (!head_is_object_key(h->object_key, h->stream))
@@ -135,7 +147,7 @@ int head_format(const struct head *h, struct buf *out, struct err *e)
         if (r < 0)
                 return err_wrap(e, r, "head");
         struct pack p = pack_to(out);
-        pack_u8(&p, HEAD_VERSION);
+        pack_u8(&p, h->version);
         put_field(&p, TAG_STREAM, bytes_str(h->stream));
         put_field(&p, TAG_OBJECT_KEY, bytes_str(h->object_key));
         put_field(&p, TAG_KID, BYTES(h->kid, 16));
@@ -222,12 +234,11 @@ static int read_field(enum head_tag tag, struct bytes value, struct head *h)
 int head_parse(struct bytes payload, struct head *ret, struct err *e)
 {
         struct unpack u = unpack_of(payload);
-        struct head h = { 0 };
-        unsigned version = unpack_u8(&u);
+        struct head h = { .version = unpack_u8(&u) };
 
-        if (u.bad || version != HEAD_VERSION)
-                return err_set(e, ERR_CORRUPT, "head: version %u; this reader knows version %d",
-                        version, HEAD_VERSION);
+        if (u.bad || h.version < 1 || h.version > HEAD_VERSION)
+                return err_set(e, ERR_CORRUPT, "head: version %u; this reader knows 1 to %d",
+                        h.version, HEAD_VERSION);
         for (unsigned tag = TAG_STREAM; tag < TAG_END; tag++) {
                 unsigned found = unpack_u16(&u);
                 struct bytes value = unpack_field16(&u, UINT16_MAX);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "media/fmp4.h"
 
 #define HEAD_PATH_MAX 96 /* stream path with NUL */
 #define HEAD_KEY_MAX 160 /* object key with NUL */
@@ -22,7 +23,10 @@ enum protection {
 /* "open", "control only", "encrypted, pinned", "encrypted and verified". */
 const char *protection_name(enum protection p);
 
+#define HEAD_VERSION 2 /* the newest */
+
 struct head {
+        uint8_t version; /* of the vault's format: head_version_of its tracks */
         char stream[HEAD_PATH_MAX];
         char object_key[HEAD_KEY_MAX];
         uint8_t kid[16];
@@ -41,6 +45,9 @@ struct head {
  * used as a path. */
 bool head_is_stream_path(const char *s);
 bool head_is_object_key(const char *s, const char *stream);
+
+/* The least version of docs/spec/vault.md that has these tracks; a segment says no other. */
+uint8_t head_version_of(const struct fmp4_header *header);
 
 /* The box's payload behind the user type. */
 int head_format(const struct head *h, struct buf *out, struct err *e) MUST_USE;

@@ -212,6 +212,9 @@ static int read_header(struct segment *s, struct err *e)
                 return r;
         if (memcmp(s->head.kid, s->header.kid, sizeof s->head.kid) != 0)
                 return err_set(e, ERR_CORRUPT, "head names another key id than the tracks");
+        if (s->head.version != head_version_of(&s->header))
+                return err_set(e, ERR_CORRUPT, "head: version %u, and its tracks are of version %u",
+                        s->head.version, head_version_of(&s->header));
         hash_once(s->header_bytes, s->header_hash);
         return 0;
 }

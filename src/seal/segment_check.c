@@ -59,14 +59,16 @@ static int check_track(const struct segment *s, const struct segment_fragment *f
                 sealed->duration != duration || sealed->samples != t->samples_n ||
                 sealed->bytes != t->bytes)
                 return differs(f, e, "moof and seal disagree on a track");
-        bool video = media_is_video(s->header.tracks[t->id - 1].config.codec);
-        if (video != (t->ranges_total > 0))
+        enum media_codec codec = s->header.tracks[t->id - 1].config.codec;
+        if (media_has_nals(codec) != (t->ranges_total > 0))
                 return differs(f, e, "encrypted ranges are not those of its kind of track");
         if (data.n != t->bytes)
                 return differs(f, e, "mdat is shorter than its samples");
         if (!hash_is(data, sealed->hash))
                 return differs(f, e,
-                        video ? "video is not the sealed one" : "audio is not the sealed one");
+                        media_is_video(codec)   ? "video is not the sealed one"
+                        : media_is_audio(codec) ? "audio is not the sealed one"
+                                                : "metadata are not the sealed ones");
         return 0;
 }
 

@@ -11,6 +11,7 @@
 #define MOOF_SAMPLE_BYTES 27 /* trun 16, senc 8 + 2, saiz 1 */
 #define MOOF_RANGE_BYTES 6
 #define AAC_FRAME 1024
+#define SOUND_PACKETS_PER_SECOND 50 /* as most senders cut it (RFC 3551 section 4.2) */
 
 void fragment_builder_init(struct fragment_builder *b, struct chunk_pool *pool)
 {
@@ -57,6 +58,17 @@ void fragment_builder_clear(struct fragment_builder *b)
         chunk_list_done(&b->data);
 }
 
+/* Of a track's only sample, where nothing tells how long it lasts. */
+static uint32_t usual_duration(const struct fmp4_track *t)
+{
+        if (media_is_video(t->config.codec))
+                return t->timescale / 25;
+        if (t->config.codec == MEDIA_AAC)
+                return AAC_FRAME;
+        return media_is_audio(t->config.codec) ? t->timescale / SOUND_PACKETS_PER_SECOND
+                                               : t->timescale;
+}
+
 void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_track *tracks,
         unsigned n, const uint8_t key[static CIPHER_KEY_BYTES])
 {
@@ -74,7 +86,7 @@ void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_trac
                 t->rate = tracks[i].timescale;
                 t->video = media_is_video(tracks[i].config.codec);
                 t->floor = 0;
-                t->last_duration = t->video ? t->rate / 25 : AAC_FRAME;
+                t->last_duration = usual_duration(&tracks[i]);
         }
         b->tracks_n = n;
         b->ivs_n = 0;

@@ -60,15 +60,13 @@ static int check_track(const struct media_config *c, struct err *e)
 {
         if (c->clock_rate == 0 || c->clock_rate > CLOCK_RATE_MAX)
                 return err_set(e, ERR_INVALID, "a clock of %u Hz", c->clock_rate);
-        if (!media_is_video(c->codec) && (c->sample_rate == 0 || c->sample_rate > CLOCK_RATE_MAX))
+        if (media_is_audio(c->codec) && (c->sample_rate == 0 || c->sample_rate > CLOCK_RATE_MAX))
                 return err_set(e, ERR_INVALID, "sound of %u Hz", c->sample_rate);
         return 0;
 }
 
 int segment_lane_check(const struct segment_writer_connection *c, struct err *e)
 {
-        int main = -1;
-
         if (c->tracks_n > FMP4_TRACKS_MAX)
                 return err_set(e, ERR_INVALID, "%u tracks, at most %d are possible", c->tracks_n,
                         FMP4_TRACKS_MAX);
@@ -76,28 +74,40 @@ int segment_lane_check(const struct segment_writer_connection *c, struct err *e)
                 int r = check_track(&c->tracks[i], e);
                 if (r < 0)
                         return err_wrap(e, r, "track %u", i);
-                if (main < 0 && media_is_video(c->tracks[i].codec))
-                        main = (int)i;
         }
-        return main >= 0 ? main
-                         : err_set(e, ERR_INVALID, "no video track: nothing can be recorded");
+        int main = media_config_main_track(c->tracks, c->tracks_n);
+        if (main < 0)
+                return err_set(e, ERR_INVALID, "neither video nor sound: nothing can be recorded");
+        /* The main track's stamps are its times in the file. */
+        if (media_timescale(&c->tracks[main]) != c->tracks[main].clock_rate)
+                return err_set(e, ERR_INVALID,
+                        "sound of %u Hz with a clock of %u, and no video: not recorded",
+                        c->tracks[main].sample_rate, c->tracks[main].clock_rate);
+        return main;
 }
 
 static void place_track(struct segment_lane *l, unsigned track, const struct media_config *config)
 {
         unsigned at = l->header->tracks_n++;
-        bool video = media_is_video(config->codec);
 
         l->place[track] = (uint8_t)at;
         l->header->tracks[at] = (struct fmp4_track){ .id = at + 1, .config = *config };
-        l->header->tracks[at].timescale = video ? config->clock_rate : config->sample_rate;
+        l->header->tracks[at].timescale = media_timescale(config);
         l->clocks[at] = (struct track_clock){ .clock_rate = config->clock_rate,
                 .timescale = l->header->tracks[at].timescale };
         l->arrivals[at] = SEAL_UNKNOWN_US;
 }
 
+static bool is_metadata(enum media_codec c)
+{
+        return c == MEDIA_ONVIF_METADATA;
+}
+
 void segment_lane_connect(struct segment_lane *l, const struct segment_writer_connection *c)
 {
+        /* As the file has them. */
+        static bool (*const kinds[])(
+                enum media_codec) = { media_is_video, media_is_audio, is_metadata };
         int main = segment_lane_check(c, NULL);
 
         assert(!l->file && main >= 0);
@@ -106,14 +116,10 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
         l->tracks_n = c->tracks_n;
         l->main = (unsigned)main;
         place_track(l, l->main, &c->tracks[l->main]);
-        for (unsigned i = 0; i < c->tracks_n; i++) { /* video before audio, as the file has it */
-                if (i != l->main && media_is_video(c->tracks[i].codec))
-                        place_track(l, i, &c->tracks[i]);
-        }
-        for (unsigned i = 0; i < c->tracks_n; i++) {
-                if (!media_is_video(c->tracks[i].codec))
-                        place_track(l, i, &c->tracks[i]);
-        }
+        for (unsigned kind = 0; kind < ARRAY_LEN(kinds); kind++)
+                for (unsigned i = 0; i < c->tracks_n; i++)
+                        if (i != l->main && kinds[kind](c->tracks[i].codec))
+                                place_track(l, i, &c->tracks[i]);
         l->source = (struct head){ .protection = c->protection,
                 .tls_version = c->tls_version,
                 .connected_us = c->connected_us };
@@ -143,8 +149,7 @@ void segment_lane_note_config(struct segment_lane *l, unsigned track, const stru
                 check_track(u->new_config, NULL) < 0)
                 return;
         t->config = *u->new_config;
-        if (!media_is_video(t->config.codec))
-                l->clocks[l->place[track]].timescale = t->timescale = t->config.sample_rate;
+        l->clocks[l->place[track]].timescale = t->timescale = media_timescale(&t->config);
         l->config_changed = true;
 }
 
@@ -319,6 +324,7 @@ int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant 
 {
         struct head h = l->source;
 
+        h.version = head_version_of(l->header);
         snprintf(h.stream, sizeof h.stream, "%s", l->stream);
         snprintf(h.object_key, sizeof h.object_key, "%s", g->object_key);
         snprintf(h.recorder, sizeof h.recorder, "%s", l->recorder);

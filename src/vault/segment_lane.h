@@ -44,7 +44,7 @@ struct segment_lane {
 
         /* The connection; header NULL: none. */
         struct fmp4_header *header;
-        unsigned tracks_n, main;        /* main: the camera's number of the first video track */
+        unsigned tracks_n, main; /* main: the camera's number of it (media_config_main_track) */
         uint8_t place[FMP4_TRACKS_MAX]; /* of the camera's tracks in the file */
         struct track_clock clocks[FMP4_TRACKS_MAX];
         int64_t arrivals[FMP4_TRACKS_MAX]; /* of the last sample */
@@ -77,7 +77,7 @@ struct segment_lane {
 
 void segment_lane_init(struct segment_lane *l, const struct segment_writer_options *o);
 void segment_lane_done(struct segment_lane *l);
-/* Whether c can be recorded: returns its first video track. */
+/* Whether c can be recorded: returns its main track. */
 int segment_lane_check(const struct segment_writer_connection *c, struct err *e) MUST_USE;
 /* c was checked; no segment is open. */
 void segment_lane_connect(struct segment_lane *l, const struct segment_writer_connection *c);

@@ -68,8 +68,9 @@ struct segment_writer_options {
 
 /* Answers may come from within the want_ callbacks. The writer may be freed from on_stopped and
  * from no other callback. The loop and the pool outlive it until writes that were under way have
- * ended. The first video track is the main one: key frames of it begin segments and fragments; a
- * connection without video is refused by segment_writer_push. */
+ * ended. The first video track is the main one: key frames of it begin segments and fragments;
+ * where there is no video, the first of sound is, all of whose frames are key frames. A connection
+ * without either is refused by segment_writer_push. */
 struct segment_writer *segment_writer_new(const struct segment_writer_options *o,
         const struct segment_writer_events *events, void *owner);
 struct segment_writer *segment_writer_free(

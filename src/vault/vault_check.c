@@ -154,7 +154,7 @@ static void check_samples(struct check *c, const struct segment *s,
         enum media_codec codec = s->header.tracks[t->id - 1].config.codec;
         size_t at = 0;
 
-        for (unsigned i = 0; i < t->samples_n && media_is_video(codec); i++) {
+        for (unsigned i = 0; i < t->samples_n && media_has_nals(codec); i++) {
                 const char *fault = find_nal_fault(codec, bytes_sub(clear, at, t->samples[i].size));
                 if (fault) {
                         check_fault(

@@ -305,13 +305,15 @@ static bool inspect_samples(struct inspect *in, struct piece *p, const struct ev
                         continue;
                 encrypt_track(in, ft, bytes_sub(in->file, at, ft->bytes), hash);
                 if (memcmp(hash, f->seal.tracks[t].hash, sizeof hash) != 0) {
-                        bool video = false;
+                        enum media_codec codec = MEDIA_NONE;
                         for (unsigned h = 0; h < s->header.tracks_n; h++)
                                 if (s->header.tracks[h].id == ft->id)
-                                        video = media_is_video(s->header.tracks[h].config.codec);
+                                        codec = s->header.tracks[h].config.codec;
                         tell_fragment(p, f, VERDICT_EDITED, at, at + ft->bytes, 0,
-                                video ? "the picture is not the one that was sealed"
-                                      : "the sound is not the one that was sealed");
+                                media_is_video(codec) ? "the picture is not the one that was sealed"
+                                : media_is_audio(codec)
+                                        ? "the sound is not the one that was sealed"
+                                        : "the metadata are not those that were sealed");
                         good = false;
                 }
                 at += ft->bytes;

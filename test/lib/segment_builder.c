@@ -211,7 +211,8 @@ static void builder_write_header(struct segment_builder *b, struct segment_build
 {
         struct segment_builder_state *st = b->state;
         CLEANUP(buf_done) struct buf payload;
-        struct head h = { .seal_cert = buf_bytes(&b->site->seal_cert),
+        struct head h = { .version = head_version_of(&s->header),
+                .seal_cert = buf_bytes(&b->site->seal_cert),
                 .issuer_cert = buf_bytes(&b->site->issuer),
                 .root_cert = buf_bytes(&b->site->root),
                 .protection = PROTECTION_VERIFIED,
@@ -256,9 +257,9 @@ void segment_builder_open(
         memcpy(s->header.kid, s->kid, sizeof s->kid);
         s->header.tracks_n = tracks_n;
         for (unsigned i = 0; i < tracks_n; i++) {
-                bool video = media_is_video(tracks[i].codec);
                 s->header.tracks[i] = (struct fmp4_track){ .id = i + 1,
-                        .timescale = video ? 90000 : tracks[i].sample_rate,
+                        .timescale = media_is_video(tracks[i].codec) ? 90000
+                                                                     : media_timescale(&tracks[i]),
                         .config = tracks[i] };
                 buf_init(&s->clear[i], BUILDER_MAX);
                 st->tracks[i].next_time = 0;

@@ -8,6 +8,7 @@
 
 #include "media/box.h"
 #include "media/fmp4.h"
+#include "media/sound_config.h"
 
 #define T BOX_TYPE
 
@@ -32,6 +33,32 @@ static struct fmp4_header make_header(void)
                         .channels = 2,
                         .parameters = { 0x11, 0x90 },
                         .parameters_n = 2 } };
+        return h;
+}
+
+/* Every kind that came with version 2, beside AAC. */
+static struct fmp4_header make_kinds(void)
+{
+        struct fmp4_header h = { .tracks_n = 8, .head = BYTES("head", 4) };
+        struct media_config *c[8];
+
+        memset(h.kid, 0x4b, sizeof h.kid);
+        for (unsigned i = 0; i < 8; i++)
+                c[i] = &h.tracks[i].config;
+        *c[0] = (struct media_config){
+                .codec = MEDIA_JPEG, .clock_rate = 90000, .width = 640, .height = 480
+        };
+        *c[1] = make_header().tracks[1].config;
+        assert_int_equal(sound_config_pcm(MEDIA_PCMU, 8000, 1, c[2], NULL), 0);
+        assert_int_equal(sound_config_pcm(MEDIA_PCMA, 16000, 2, c[3], NULL), 0);
+        assert_int_equal(sound_config_g726("G726-24", 8000, 1, c[4], NULL), 0);
+        assert_int_equal(sound_config_g726("AAL2-G726-32", 8000, 1, c[5], NULL), 0);
+        assert_int_equal(sound_config_opus(48000, 2, c[6], NULL), 0);
+        *c[7] = (struct media_config){ .codec = MEDIA_ONVIF_METADATA, .clock_rate = 90000 };
+        for (unsigned i = 0; i < 8; i++) {
+                h.tracks[i].id = i + 1;
+                h.tracks[i].timescale = media_timescale(c[i]);
+        }
         return h;
 }
 
@@ -62,6 +89,79 @@ static void test_header_round_trip(void **state)
         assert_int_equal(fmp4_write_header(&h, &out, &e), 0);
         assert_int_equal(fmp4_read_header(buf_bytes(&out), &back, &e), 0);
         assert_headers_equal(&h, &back);
+}
+
+/* The sample entry of each kind, written down by docs/spec/vault.md section 3. */
+static void test_kinds_bytes(void **state)
+{
+        static const struct {
+                const char *bytes;
+                size_t n;
+        } parts[] = {
+#define PART(s) { s, sizeof(s) - 1 }
+                /* type, data reference; of video the size; of audio channels, sample size, rate */
+                PART("encv\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\200\1\340"),
+                PART("\0\30\377\377\0\0\0\120sinf\0\0\0\14frmajpeg\0\0\0\24schm"),
+                PART("enca\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\1\0\20\0\0\0\0\37\100\0\0"
+                     "\0\0\0\120sinf\0\0\0\14frmaulaw"),
+                PART("\0\2\0\20\0\0\0\0\76\200\0\0\0\0\0\120sinf\0\0\0\14frmaalaw"),
+                PART("\0\1\0\3\0\0\0\0\37\100\0\0\0\0\0\120sinf\0\0\0\14frmag726"),
+                PART("\0\1\0\4\0\0\0\0\37\100\0\0\0\0\0\120sinf\0\0\0\14frmams\0\105"),
+                PART("\0\2\0\20\0\0\0\0\273\200\0\0\0\0\0\23dOps\0\2\0\0\0\0\273\200\0\0\0"
+                     "\0\0\0\120sinf\0\0\0\14frmaOpus"),
+                PART("\0\0\0\204encm\0\0\0\0\0\0\0\1\0http://www.onvif.org/ver10/schema\0\0"
+                     "\0\0\0\120sinf\0\0\0\14frmametx"),
+                PART("\0\0\0\14nmhd\0\0\0\0"),
+                PART("hdlr\0\0\0\0\0\0\0\0meta\0\0\0\0\0\0\0\0\0\0\0\0metadata\0"),
+        };
+        CLEANUP(buf_done) struct buf out;
+        struct fmp4_header h = make_kinds(), back;
+        size_t at = 0;
+
+        (void)state;
+        buf_init(&out, 1 << 16);
+        assert_int_equal(fmp4_write_header(&h, &out, NULL), 0);
+        for (size_t i = 0; i < 8; i++) { /* in the order of the tracks */
+                const uint8_t *found = memmem(out.p + at, out.n - at, parts[i].bytes, parts[i].n);
+                if (!found)
+                        fail_msg("part %zu is not there", i);
+                at = (size_t)(found - out.p) + parts[i].n;
+        }
+        for (size_t i = 8; i < ARRAY_LEN(parts); i++)
+                assert_non_null(memmem(out.p, out.n, parts[i].bytes, parts[i].n));
+        assert_int_equal(fmp4_read_header(buf_bytes(&out), &back, NULL), 0);
+        assert_headers_equal(&h, &back);
+}
+
+static void test_kinds_refused(void **state)
+{
+        CLEANUP(buf_done) struct buf out;
+        struct fmp4_header h;
+
+        (void)state;
+        buf_init(&out, 1 << 16);
+#define KIND_REFUSED(change)                                                                       \
+        do {                                                                                       \
+                h = make_kinds();                                                                  \
+                change;                                                                            \
+                assert_int_equal(fmp4_write_header(&h, &out, NULL), ERR_INVALID);                  \
+                assert_int_equal(out.n, 0);                                                        \
+        } while (0)
+        KIND_REFUSED(h.tracks[0].config.width = 0);
+        KIND_REFUSED(h.tracks[0].config.parameters_n = 1);
+        KIND_REFUSED(h.tracks[2].config.parameters_n = 1);
+        KIND_REFUSED(h.tracks[3].config.channels = 0);
+        KIND_REFUSED(h.tracks[4].config.parameters[0] = 6);
+        KIND_REFUSED(h.tracks[4].config.parameters[1] = 2);
+        KIND_REFUSED(h.tracks[5].config.channels = 2);
+        KIND_REFUSED(h.tracks[6].config.channels = 1);
+        KIND_REFUSED(h.tracks[6].config.parameters[10] = 1);
+        KIND_REFUSED(h.tracks[6].config.parameters_n = 12);
+        KIND_REFUSED(h.tracks[7].timescale = 0);
+        KIND_REFUSED(h.tracks[7].timescale = 1000001);
+        KIND_REFUSED(h.tracks[7].config.parameters_n = 1);
+        KIND_REFUSED(struct fmp4_track t = h.tracks[6]; h.tracks[6] = h.tracks[7]; h.tracks[7] = t;
+                     h.tracks[6].id = 7; h.tracks[7].id = 8);
 }
 
 static void test_header_layout(void **state)
@@ -130,13 +230,12 @@ static void test_header_refused(void **state)
 }
 
 /* Whatever one bit becomes, it is either refused or read as another value: nothing is ignored. */
-static void test_header_every_bit(void **state)
+static void header_every_bit(struct fmp4_header h, unsigned values)
 {
         CLEANUP(buf_done) struct buf out;
-        struct fmp4_header h = make_header(), back;
+        struct fmp4_header back;
         unsigned refused = 0, other = 0;
 
-        (void)state;
         buf_init(&out, 1 << 16);
         assert_int_equal(fmp4_write_header(&h, &out, NULL), 0);
         for (size_t bit = 0; bit < out.n * 8; bit++) {
@@ -147,21 +246,31 @@ static void test_header_every_bit(void **state)
                         other++;
                         bool same =
                                 memcmp(h.kid, back.kid, 16) == 0 && bytes_equal(h.head, back.head);
-                        for (unsigned i = 0; i < 2; i++)
+                        for (unsigned i = 0; i < h.tracks_n; i++)
                                 same = same && memcmp(&h.tracks[i], &back.tracks[i],
                                                        sizeof h.tracks[i]) == 0;
                         assert_false(same);
                 }
                 out.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
-        /* Values: parameters, the head, the number of channels (but for 0). Structure, sizes, KIDs,
-         * matrices: refused. */
-        assert_int_equal(other, (3 + 2 + 4) * 8 + 15);
+        assert_int_equal(other, values);
         assert_true(refused > 1000 * 8);
         for (size_t n = 0; n < out.n; n++)
                 assert_int_equal(fmp4_read_header(BYTES(out.p, n), &back, NULL), ERR_CORRUPT);
         assert_int_equal(buf_append(&out, BYTES("\0\0\0\10free", 8), NULL), 0);
         assert_int_equal(fmp4_read_header(buf_bytes(&out), &back, NULL), ERR_CORRUPT);
+}
+
+static void test_header_every_bit(void **state)
+{
+        (void)state;
+        /* Values: parameters, the head, the number of channels (but for 0). Structure, sizes, KIDs,
+         * matrices: refused. */
+        header_every_bit(make_header(), (3 + 2 + 4) * 8 + 15);
+        /* Of JPEG nothing, for its size stands there twice; AAC as before; G.711 the channels; of
+         * G.726 3 bits become 2, and 4 become 5; Opus: pre-skip, input rate, gain; metadata: the
+         * time scale up to 1000000. */
+        header_every_bit(make_kinds(), 4 * 8 + 2 * 8 + 15 + 15 + 15 + 1 + 1 + 64 + 20);
 }
 
 /* Two tracks: video with 3 samples and ranges, audio with 2 samples. */
@@ -469,6 +578,8 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_header_round_trip),
                 cmocka_unit_test(test_header_layout),
+                cmocka_unit_test(test_kinds_bytes),
+                cmocka_unit_test(test_kinds_refused),
                 cmocka_unit_test(test_header_refused),
                 cmocka_unit_test(test_header_every_bit),
                 cmocka_unit_test(test_moof_round_trip),

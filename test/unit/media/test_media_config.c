@@ -98,9 +98,16 @@ static void audio(void **state)
                 uint32_t rate;
                 int code;
         } bad[] = {
-                { "PCMA", "", 8000, ERR_NOT_FOUND },
+                { "MP4V-ES", "", 90000, ERR_NOT_FOUND },
+                { "G726-48", "", 8000, ERR_NOT_FOUND },
                 { "", "", 0, ERR_NOT_FOUND },
-                { "vnd.onvif.metadata", "", 90000, ERR_NOT_FOUND },
+                { "vnd.onvif.metadata.gzip", "", 90000, ERR_NOT_FOUND },
+                { "vnd.onvif.metadata+gzip", "", 90000, ERR_NOT_FOUND },
+                { "vnd.onvif.metadata.exi.onvif", "", 90000, ERR_NOT_FOUND },
+                { "vnd.onvif.metadatas", "", 90000, ERR_NOT_FOUND },
+                { "JPEG", "", 8000, ERR_INVALID },
+                { "opus", "", 44100, ERR_INVALID },
+                { "PCMA", "", 999, ERR_INVALID },
                 { "MPEG4-GENERIC", "mode=AAC-lbr;config=1490", 12000, ERR_INVALID },
                 { "MPEG4-GENERIC", "mode=AAC-hbr;sizelength=6;config=1490", 12000, ERR_INVALID },
                 { "MPEG4-GENERIC", "mode=AAC-hbr", 12000, ERR_INVALID },
@@ -142,7 +149,7 @@ static void there_and_back(void **state)
                 assert_int_equal(media_config_fmtp(&c, &out, NULL), 0);
                 assert_int_equal(out.n, strlen(cases[i].fmtp));
                 assert_memory_equal(out.p, cases[i].fmtp, out.n);
-                assert_string_equal(media_config_encoding(c.codec), cases[i].encoding);
+                assert_string_equal(media_config_encoding(&c), cases[i].encoding);
                 buf_done(&out);
                 if (!c.parameters_n)
                         continue;

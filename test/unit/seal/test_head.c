@@ -11,7 +11,8 @@
 
 static struct head make_head(void)
 {
-        struct head h = { .stream = "lobby-main",
+        struct head h = { .version = 1,
+                .stream = "lobby-main",
                 .object_key = "lobby-main/2026-11-22/15/04-05.678Z.0.mp4",
                 .recorder = "custos://site/recorder/r1",
                 .seal_cert = BYTES("leaf", 4),
@@ -136,8 +137,13 @@ static void test_strict(void **state)
         assert_int_equal(head_format(&h, &out, &e), 0);
         for (size_t n = 0; n < out.n; n++)
                 assert_int_equal(head_parse(BYTES(out.p, n), &back, &e), ERR_CORRUPT);
-        out.p[0] = 2; /* another version */
+        out.p[0] = 0; /* other versions */
         assert_int_equal(head_parse(buf_bytes(&out), &back, &e), ERR_CORRUPT);
+        out.p[0] = 3;
+        assert_int_equal(head_parse(buf_bytes(&out), &back, &e), ERR_CORRUPT);
+        out.p[0] = 2;
+        assert_int_equal(head_parse(buf_bytes(&out), &back, &e), 0);
+        assert_int_equal(back.version, 2);
         out.p[0] = 1;
         out.p[2] = 2; /* tag 2 first */
         assert_int_equal(head_parse(buf_bytes(&out), &back, &e), ERR_CORRUPT);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The committed segment of format version 1 (test/data/golden/vault-1): whatever this program
- * becomes, it goes on reading that file, and finds in it what facts.txt says. A changed format gets
- * a new version and a new folder; this one stays.
+ * The committed segments of each format version (test/data/golden/vault-1, vault-2): whatever this
+ * program becomes, it goes on reading them, and finds in them what their facts.txt says. A changed
+ * format gets a new version and a new folder; those before stay.
  *
- *     test_vault_golden --make DIR     writes segment.mp4 and facts.txt anew (for a new version)
+ *     test_vault_golden --make VERSION DIR     writes segment.mp4 and facts.txt anew
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,18 +14,20 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "media/sound_config.h"
 #include "segment_builder.c"
 
-#define GOLDEN TEST_SOURCE_ROOT "/test/data/golden/vault-1"
-#define GOLDEN_TRACKS 2
+#define GOLDEN TEST_SOURCE_ROOT "/test/data/golden/vault-"
+#define VERSIONS 2
 
+static unsigned version; /* under test */
 static struct buf file, facts;
 
 static void load(const char *name, struct buf *to)
 {
         char path[512];
 
-        snprintf(path, sizeof path, "%s/%s", GOLDEN, name);
+        snprintf(path, sizeof path, "%s%u/%s", GOLDEN, version, name);
         FILE *f = fopen(path, "rb");
         if (!f)
                 fail_msg("%s cannot be read", path);
@@ -89,6 +91,7 @@ static void test_reads(void **state)
         (void)state;
         assert_sha256("file-sha256", buf_bytes(&file));
         assert_int_equal(segment_read(buf_bytes(&file), &s, NULL), 0);
+        assert_int_equal(s.head.version, version);
         assert_int_equal(s.faults_n, 0);
         assert_true(s.closed);
         assert_int_equal(s.unsealed_from, file.n);
@@ -152,13 +155,13 @@ static void test_decrypts(void **state)
         assert_hex("key", key, 16);
         seal_hour_key_id(hour_key, s.head.stream, id);
         assert_memory_equal(id, s.head.hour_key_id, 16);
-        for (unsigned t = 1; t <= GOLDEN_TRACKS; t++) {
+        for (unsigned t = 1; t <= s.header.tracks_n; t++) {
                 CLEANUP(buf_done) struct buf clear;
                 char name[32];
                 buf_init(&clear, 1 << 20);
                 for (unsigned i = 0; i < s.fragments_n; i++)
                         if (segment_decrypt(&s, i, t, key, &clear, NULL) < 0)
-                                assert_true(t == 2 || s.fragments[i].seal.tracks_n == 0);
+                                assert_true(t > 1 || s.fragments[i].seal.tracks_n == 0);
                 snprintf(name, sizeof name, "clear-%u-sha256", t);
                 assert_sha256(name, buf_bytes(&clear));
         }
@@ -180,14 +183,53 @@ static void put_sha256(FILE *f, const char *name, struct bytes b)
         put_hex(f, name, BYTES(hash, 32));
 }
 
-static int make(const char *to)
+/* Every codec that came with version 2, and AAC beside them. */
+static void record_kinds(struct segment_builder *b)
+{
+        struct media_config t[8] = {
+                { .codec = MEDIA_JPEG, .clock_rate = 90000, .width = 640, .height = 480 },
+                { .codec = MEDIA_AAC,
+                        .sample_rate = 48000,
+                        .channels = 2,
+                        .parameters = { 0x11, 0x90 },
+                        .parameters_n = 2 },
+                [7] = { .codec = MEDIA_ONVIF_METADATA, .clock_rate = 90000 },
+        };
+        static const uint32_t durations[8] = { 45000, 1024, 160, 320, 160, 160, 960, 90000 };
+        uint8_t sample[300];
+
+        SURE(sound_config_pcm(MEDIA_PCMU, 8000, 1, &t[2], &sure_e));
+        SURE(sound_config_pcm(MEDIA_PCMA, 16000, 2, &t[3], &sure_e));
+        SURE(sound_config_g726("G726-16", 8000, 1, &t[4], &sure_e));
+        SURE(sound_config_g726("AAL2-G726-40", 8000, 1, &t[5], &sure_e));
+        SURE(sound_config_opus(48000, 2, &t[6], &sure_e));
+        segment_builder_open(b, t, 8);
+        for (unsigned fragment = 0; fragment < 2; fragment++) {
+                for (unsigned track = 0; track < 8; track++)
+                        for (unsigned i = 0; i < 2; i++) {
+                                unsigned n = 2 * fragment + i;
+                                memset(sample, (int)(16 * track + n), sizeof sample);
+                                segment_builder_add(b, track, BYTES(sample, 100 + 10 * track + n),
+                                        (uint64_t)n * durations[track], durations[track], 0, true);
+                        }
+                b->now_us += 1000000;
+                if (fragment == 0)
+                        segment_builder_cut(b);
+        }
+        segment_builder_close(b, true);
+}
+
+static int make(unsigned made_version, const char *to)
 {
         struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){ .seed = 1, .frame_bytes = 400 });
+                &(struct segment_builder_options){ .seed = made_version, .frame_bytes = 400 });
         struct segment s;
         char path[512];
 
-        segment_builder_run(b, "SIPAPAGIPPA|PPIAP|");
+        if (made_version == 1)
+                segment_builder_run(b, "SIPAPAGIPPA|PPIAP|");
+        else
+                record_kinds(b);
         segment_builder_read(b, 0, &s);
         const struct segment_builder_segment *made = &b->segments[0];
         snprintf(path, sizeof path, "%s/segment.mp4", to);
@@ -199,8 +241,10 @@ static int make(const char *to)
         if (!f)
                 return 1;
         const struct segment_fragment *last = &s.fragments[s.fragments_n - 1];
-        fprintf(f, "# What segment.mp4 holds (docs/spec/vault.md and seal.md, version 1). Times: "
-                   "microseconds since 1970.\n");
+        fprintf(f,
+                "# What segment.mp4 holds (docs/spec/vault.md version %u, seal.md). Times: "
+                "microseconds since 1970.\n",
+                made_version);
         put_sha256(f, "file-sha256", buf_bytes(&made->file));
         fprintf(f,
                 "fragments %u\ntracks %u\nstream %s\nobject-key %s\nrecorder %s\nsource "
@@ -217,8 +261,11 @@ static int make(const char *to)
         fprintf(f, "last-sequence %llu\nlast-arrival-us %lld\n",
                 (unsigned long long)last->seal.sequence, (long long)last->seal.last_arrival_us);
         put_sha256(f, "last-seal-sha256", last->seal_payload);
-        put_sha256(f, "clear-1-sha256", buf_bytes(&made->clear[0]));
-        put_sha256(f, "clear-2-sha256", buf_bytes(&made->clear[1]));
+        for (unsigned i = 0; i < s.header.tracks_n; i++) {
+                char name[32];
+                snprintf(name, sizeof name, "clear-%u-sha256", i + 1);
+                put_sha256(f, name, buf_bytes(&made->clear[i]));
+        }
         segment_done(&s);
         segment_builder_free(b);
         return fclose(f) == 0 ? 0 : 1;
@@ -248,7 +295,11 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_decrypts),
         };
 
-        if (argc == 3 && strcmp(argv[1], "--make") == 0)
-                return make(argv[2]);
-        return cmocka_run_group_tests(tests, setup, teardown);
+        int failed = 0;
+
+        if (argc == 4 && strcmp(argv[1], "--make") == 0)
+                return make((unsigned)atoi(argv[2]), argv[3]);
+        for (version = 1; version <= VERSIONS; version++)
+                failed += cmocka_run_group_tests(tests, setup, teardown);
+        return failed;
 }

@@ -737,10 +737,15 @@ static void test_what_is_refused(void **state)
                 .data = BYTES(torn, sizeof torn), .key = true, .arrival_us = o->now_us
         };
         struct media_config wrong = vault_owner_h264;
+        struct media_config metadata = { .codec = MEDIA_ONVIF_METADATA, .clock_rate = 90000 };
+        struct media_config resampled = vault_owner_aac;
         struct err e;
 
         (void)state;
-        vault_owner_begin(o, &vault_owner_aac, 1, SEAL_GAP_START);
+        vault_owner_begin(o, &metadata, 1, SEAL_GAP_START);
+        assert_int_equal(segment_writer_push(o->writer, 0, &u, &e), ERR_INVALID);
+        resampled.clock_rate = 90000;
+        vault_owner_begin(o, &resampled, 1, SEAL_GAP_START);
         assert_int_equal(segment_writer_push(o->writer, 0, &u, &e), ERR_INVALID);
         wrong.clock_rate = 0;
         vault_owner_begin(o, &wrong, 1, SEAL_GAP_START);
