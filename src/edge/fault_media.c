@@ -452,19 +452,18 @@ void fault_media_frame(struct fault_media *m, const struct feed_frame *frame, in
                 .now_us = now_us,
                 .on_packet = on_packet,
                 .owner = owner };
-        const bool video = media_is_video(t->codec);
 
         change(m, t, frame, now_us);
         s.timestamp = frame->timestamp + t->timestamp_change;
         give_late(&s);
-        if (m->in_band && video && frame->key)
+        if (m->in_band && media_has_nals(t->codec) && frame->key)
                 send_sets(&s);
         if (!replay(&s, frame))
                 for (size_t i = 0; i < frame->packets_n; i++) {
                         bool marker;
                         const struct bytes payload = payload_of(frame, i, &marker);
 
-                        if (i + 1 == frame->packets_n && video &&
+                        if (i + 1 == frame->packets_n && media_has_nals(t->codec) &&
                                 is_due(m, FAULT_PLAN_BIT_RATE_BOMB, now_us))
                                 send_filler(&s);
                         if (ends_fragments(t->codec, payload) &&
