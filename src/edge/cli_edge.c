@@ -181,6 +181,8 @@ static const char *check_options(const struct edge_options *o)
                 return "--listen and at least one --stream are needed";
         if (o->plain_loopback_test && (o->cert_file || o->key_file))
                 return "--plain-loopback-test goes without --cert and --key";
+        if (o->plain_loopback_test && o->srtp)
+                return "--srtp needs TLS: its keys stand in the description";
         if (!o->plain_loopback_test && (!o->cert_file || !o->key_file))
                 return "--cert and --key are needed";
         if (!o->user != !o->password_file)

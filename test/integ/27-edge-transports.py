@@ -145,6 +145,8 @@ def test_srtp_keys(folder):
                                      authorization=c.answer("SETUP", track, "SHA-256"))
             check(status == 463, f"a KeyMgmt that is none: {status}")
             check(not any(k in edge.log() for each in keys for k in each), "no key in the log")
+    p = custos("edge", "--listen", "127.0.0.1:0", "--stream", f"cars={CARS}", "--plain-loopback-test", "--srtp", SUITES[0], ok=64)
+    check("needs TLS" in p.stderr, p.stderr)
     p = custos("edge", "--listen", "127.0.0.1:0", "--stream", f"cars={CARS}", "--srtp", "NULL", ok=64)
     check("AES_CM_128_HMAC_SHA1_80" in p.stderr, p.stderr)
 

@@ -567,6 +567,21 @@ static void test_datagrams_go_to_the_client_alone(void **state)
         close(udp);
 }
 
+/* Beside TLS no media go out in the clear. */
+static void test_datagrams_beside_tls_are_protected(void **state)
+{
+        struct fixture *x = *state;
+        static const struct rtsp_peer_events none = { 0 };
+        const struct rtsp_server_options o = {
+                .events = &none, .datagrams = true, .tls = (void *)x /* never looked into */
+        };
+        struct rtsp_server *s = rtsp_server_new(x->shared, &o);
+        uint16_t port;
+
+        assert_int_equal(rtsp_server_listen(s, "127.0.0.1:0", &port, NULL), ERR_DENIED);
+        rtsp_server_free(s);
+}
+
 static void test_too_many(void **state)
 {
         struct fixture *x = *state;
@@ -650,6 +665,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_tunnel_halves_are_few, setup_many, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_datagrams_go_to_the_client_alone, setup_many, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_datagrams_beside_tls_are_protected, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_a_client_that_does_not_read_is_cut_off, setup, teardown),
