@@ -452,6 +452,25 @@ static void test_tunnel_halves_that_do_not_belong(void **state)
         close(wrong);
 }
 
+/* A POST without its GET is kept for it, but not without end. */
+static void test_tunnel_post_says_too_much(void **state)
+{
+        struct fixture *x = *state;
+        const int post = dial(x);
+        char text[1001];
+
+        memset(text, 'A', sizeof text - 1);
+        text[sizeof text - 1] = 0;
+        say(post, POST(COOKIE, "32767"));
+        for (unsigned i = 0; i < 6; i++) {
+                (void)!send(post, text, strlen(text), MSG_NOSIGNAL);
+                run_ms(x, 5);
+        }
+        assert_int_equal(rtsp_server_connections(x->server), 0);
+        assert_int_equal(x->last_end.code, ERR_PROTOCOL);
+        close(post);
+}
+
 static void test_tunnel_is_not_taken_over(void **state)
 {
         struct fixture *x = *state;
@@ -659,6 +678,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_tunnel_post_comes_first, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_tunnel_halves_that_do_not_belong, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tunnel_post_says_too_much, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_tunnel_is_not_taken_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_tunnel_bytes_that_are_refused, setup, teardown),
