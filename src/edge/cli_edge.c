@@ -23,15 +23,16 @@ static const char edge_help[] =
         "       custos edge --faults\n"
         "       custos edge check-stamps [--json] FILE...\n"
         "\n"
-        "Serves media files (MP4 with H.264 or H.265, and AAC) as cameras over RTSPS, round and "
-        "round;\n"
-        "at the same port also tunnelled in HTTPS.\n"
+        "Serves media files (H.264 or H.265 in MP4, JPEG; AAC, G.711, G.726, Opus) as cameras over\n"
+        "RTSPS, round and round; at the same port also tunnelled in HTTPS.\n"
         "\n"
         "  --listen ADDRESS:PORT  numeric; port 0 takes a free one\n"
         "  --cert FILE            certificate chain, PEM, its own first\n"
         "  --key FILE             its private key (P-256, PEM), readable by its owner alone\n"
         "  --stream NAME=FILE     a camera, rtsps://ADDRESS:PORT/NAME; may be given several times\n"
         "  --count N              cameras NAME0 .. NAME(N-1) of each stream, sharing its packets\n"
+        "  --metadata FILE        serves this document of ONVIF metadata beside each stream, once a\n"
+        "                         second, with the time in its UtcTime attributes\n"
         "  --user NAME            asks clients for this user (Digest, SHA-256 or MD5)\n"
         "  --password-file FILE   and for the password in the file's first line\n"
         "  --stamp                puts camera, frame counter and wall clock into each frame (SEI)\n"
@@ -67,6 +68,7 @@ enum {
         OPT_PORT_FILE,
         OPT_PLAIN,
         OPT_SRTP,
+        OPT_METADATA,
         OPT_FAULT,
         OPT_FAULTS,
         OPT_JSON,
@@ -157,6 +159,9 @@ static const char *take_option(struct edge_options *o, int option, const char *v
         case OPT_PORT_FILE:
                 o->port_file = value;
                 return NULL;
+        case OPT_METADATA:
+                o->metadata_file = value;
+                return NULL;
         case OPT_SRTP:
                 o->srtp = srtp_suite_find(bytes_str(value));
                 return o->srtp ? NULL
@@ -176,6 +181,8 @@ static const char *check_options(const struct edge_options *o)
                 return "--listen and at least one --stream are needed";
         if (o->plain_loopback_test && (o->cert_file || o->key_file))
                 return "--plain-loopback-test goes without --cert and --key";
+        if (o->plain_loopback_test && o->srtp)
+                return "--srtp needs TLS: its keys stand in the description";
         if (!o->plain_loopback_test && (!o->cert_file || !o->key_file))
                 return "--cert and --key are needed";
         if (!o->user != !o->password_file)
@@ -296,6 +303,7 @@ int cli_edge(int argc, char **argv)
                 { "record-per-packet", no_argument, NULL, OPT_PER_PACKET },
                 { "port-file", required_argument, NULL, OPT_PORT_FILE },
                 { "plain-loopback-test", no_argument, NULL, OPT_PLAIN },
+                { "metadata", required_argument, NULL, OPT_METADATA },
                 { "srtp", required_argument, NULL, OPT_SRTP },
                 { "fault", required_argument, NULL, OPT_FAULT },
                 { "faults", no_argument, NULL, OPT_FAULTS },

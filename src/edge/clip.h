@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A media file held in memory: the samples of its first video track (H.264 or H.265) and of its
- * first audio track (AAC), as they lie in the file, each NAL unit behind a 4-byte length. Read
- * once, by libavformat, before the role's loop starts; immutable afterwards.
+ * A media file held in memory: the samples of its first video track (H.264, H.265 or JPEG) and of
+ * its audio tracks (AAC, G.711, G.726, Opus), as they lie in the file, each NAL unit behind a
+ * 4-byte length; sound that the file has in long pieces is cut into 20 ms. Read once, by
+ * libavformat, before the role's loop starts; immutable afterwards. A document of ONVIF metadata
+ * can be added as a track of its own, once a second.
  *
  * Times are in the track's RTP clock and count from the earliest sample of the file. A sample is
  * due at its decoding time. Anything else that the file contains is left out. Files come from the
@@ -19,6 +21,8 @@
 
 #define CLIP_BYTES_MAX (1u << 30)
 #define CLIP_SAMPLES_MAX (1u << 22)
+#define CLIP_METADATA_MAX 65536
+#define CLIP_TIMES_MAX 256 /* in a document of metadata */
 
 struct clip_sample {
         int64_t due; /* decoding time */
@@ -33,6 +37,8 @@ struct clip_track {
         struct clip_sample *samples;
         size_t samples_n, samples_room;
         int64_t end; /* of its last sample */
+        /* Metadata: where times stand in each sample, STR_TIME_ROOM - 4 characters each. */
+        size_t times[CLIP_TIMES_MAX], times_n;
 };
 
 struct clip {
@@ -42,6 +48,9 @@ struct clip {
         struct buf data;
 };
 
+/* Adds a track of ONVIF metadata: this document, once a second. What stands in its UtcTime
+ * attributes is where the feed writes the time. */
+int clip_add_metadata(struct clip *c, struct bytes document, struct err *e) MUST_USE;
 int clip_open(const char *path, struct clip **ret, struct err *e) MUST_USE;
 struct clip *clip_free(struct clip *c);
 void clip_freep(struct clip **c);

@@ -52,6 +52,7 @@ struct edge {
         struct timer pace;
         int64_t next_report_us;
         struct buf report;
+        struct buf metadata; /* the document */
 };
 
 static struct edge_camera *find_camera(struct edge *g, const char *path)
@@ -368,6 +369,11 @@ static int add_source(struct edge *g, const struct edge_stream *stream, struct e
         struct clip *clip;
         int r = clip_open(stream->file, &clip, e);
 
+        if (r >= 0 && g->o->metadata_file) {
+                r = clip_add_metadata(clip, buf_bytes(&g->metadata), e);
+                if (r < 0)
+                        clip_free(clip);
+        }
         if (r >= 0)
                 r = feed_new(clip, &fo, &src->feed, e);
         if (r < 0)
@@ -484,6 +490,8 @@ static int open_all(struct edge *g, struct err *e)
                 r = read_identity(g, e);
         if (r >= 0 && g->o->user)
                 r = read_password(g, e);
+        if (r >= 0 && g->o->metadata_file)
+                r = file_read(g->o->metadata_file, CLIP_METADATA_MAX, &g->metadata, e);
         for (unsigned i = 0; r >= 0 && i < g->o->streams_n; i++)
                 r = add_source(g, &g->o->streams[i], e);
         for (unsigned i = 0; r >= 0 && i < g->o->faults.n; i++) {
@@ -579,6 +587,7 @@ static void done(struct edge *g)
         g->tls = tls_server_config_free(g->tls);
         secret_done(&g->password);
         buf_done(&g->report);
+        buf_done(&g->metadata);
         free(g);
 }
 
@@ -592,6 +601,7 @@ int edge_run(const struct edge_options *o, struct err *e)
         g->loop = loop_new();
         g->shared = stream_shared_new(g->loop);
         buf_init(&g->report, REPORT_BYTES_MAX);
+        buf_init(&g->metadata, CLIP_METADATA_MAX);
         r = open_all(g, e);
         if (r >= 0)
                 r = listen_up(g, e);

@@ -34,7 +34,9 @@ struct edge_options {                     /* all borrowed */
         const char *listen;               /* ADDRESS:PORT, port 0: any */
         const char *cert_file, *key_file; /* PEM; NULL with plain_loopback_test */
         const char *user, *password_file; /* both or neither */
-        const char *port_file; /* gets the port's number once connections are taken; or NULL */
+        const char *metadata_file; /* a document of ONVIF metadata, served beside each stream, or
+                                      NULL */
+        const char *port_file;     /* gets the port's number once connections are taken; or NULL */
         struct edge_stream streams[EDGE_STREAMS_MAX];
         unsigned streams_n;
         unsigned count; /* cameras of each stream; 0: one, without a number behind its name */

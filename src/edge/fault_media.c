@@ -34,6 +34,8 @@ struct track {
         uint32_t ssrc;
         int64_t last_us;
         unsigned fragmented; /* NAL units so far */
+        uint64_t packets;
+        unsigned percent[FAULT_PLAN_KINDS];
 };
 
 struct late_packet {
@@ -56,10 +58,8 @@ struct group {
 struct fault_media {
         const struct fault_plan_fault *faults[FAULT_PLAN_KINDS]; /* borrowed; NULL: not asked for */
         bool done[FAULT_PLAN_KINDS];                             /* of what happens once */
-        unsigned percent[FAULT_PLAN_KINDS];
         int64_t begin_us;
         int64_t frames; /* of the first track */
-        uint64_t packets;
         unsigned tracks_n;
         struct track tracks[TIMELINE_TRACKS_MAX];
         bool in_band;
@@ -147,14 +147,15 @@ static bool is_due_once(struct fault_media *m, enum fault_plan_kind kind, int64_
 }
 
 /* True for so many of a hundred calls. */
-static bool is_hit(struct fault_media *m, enum fault_plan_kind kind, int64_t now_us)
+static bool is_hit(
+        struct fault_media *m, struct track *t, enum fault_plan_kind kind, int64_t now_us)
 {
         if (!is_due(m, kind, now_us))
                 return false;
-        m->percent[kind] += (unsigned)m->faults[kind]->number;
-        if (m->percent[kind] < 100)
+        t->percent[kind] += (unsigned)m->faults[kind]->number;
+        if (t->percent[kind] < 100)
                 return false;
-        m->percent[kind] -= 100;
+        t->percent[kind] -= 100;
         return true;
 }
 
@@ -240,7 +241,7 @@ static void give(const struct sending *s, unsigned track, struct bytes packet)
         static const uint8_t nonsense[] = "nonsense; ";
         struct fault_media *m = s->m;
 
-        if (is_due(m, FAULT_PLAN_GARBAGE, s->now_us) && m->packets % EACH_WITH_GARBAGE == 0)
+        if (is_due(m, FAULT_PLAN_GARBAGE, s->now_us) && s->track->packets % EACH_WITH_GARBAGE == 0)
                 for (int64_t left = m->faults[FAULT_PLAN_GARBAGE]->number; left > 0;) {
                         const struct bytes piece =
                                 bytes_sub(BYTES(nonsense, sizeof nonsense - 1), 0, (size_t)left);
@@ -249,7 +250,7 @@ static void give(const struct sending *s, unsigned track, struct bytes packet)
                         left -= (int64_t)piece.n;
                 }
         s->on_packet(s->owner, track, FAULT_MEDIA_RTP, packet);
-        if (is_hit(m, FAULT_PLAN_DUPLICATE, s->now_us))
+        if (is_hit(m, s->track, FAULT_PLAN_DUPLICATE, s->now_us))
                 s->on_packet(s->owner, track, FAULT_MEDIA_RTP, packet);
 }
 
@@ -282,9 +283,9 @@ static void give_late(const struct sending *s)
 static void pass(const struct sending *s, struct bytes packet)
 {
         struct fault_media *m = s->m;
-        const uint64_t number = m->packets++;
+        const uint64_t number = s->track->packets++;
 
-        if (is_hit(m, FAULT_PLAN_LOST, s->now_us))
+        if (is_hit(m, s->track, FAULT_PLAN_LOST, s->now_us))
                 return;
         if (is_due(m, FAULT_PLAN_LATE, s->now_us) && number % EACH_LATE == EACH_LATE - 1 &&
                 keep_for_later(s, packet))
@@ -451,19 +452,18 @@ void fault_media_frame(struct fault_media *m, const struct feed_frame *frame, in
                 .now_us = now_us,
                 .on_packet = on_packet,
                 .owner = owner };
-        const bool video = media_is_video(t->codec);
 
         change(m, t, frame, now_us);
         s.timestamp = frame->timestamp + t->timestamp_change;
         give_late(&s);
-        if (m->in_band && video && frame->key)
+        if (m->in_band && media_has_nals(t->codec) && frame->key)
                 send_sets(&s);
         if (!replay(&s, frame))
                 for (size_t i = 0; i < frame->packets_n; i++) {
                         bool marker;
                         const struct bytes payload = payload_of(frame, i, &marker);
 
-                        if (i + 1 == frame->packets_n && video &&
+                        if (i + 1 == frame->packets_n && media_has_nals(t->codec) &&
                                 is_due(m, FAULT_PLAN_BIT_RATE_BOMB, now_us))
                                 send_filler(&s);
                         if (ends_fragments(t->codec, payload) &&

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "crypto/random.h"
 #include "media/h264.h"
 #include "media/h265.h"
@@ -68,6 +69,24 @@ static bool is_video(const struct feed_track *t)
         return media_is_video(t->clip->config.codec);
 }
 
+static bool is_stamped(const struct feed *f, const struct feed_track *t)
+{
+        return f->o.stamp && media_has_nals(t->clip->config.codec);
+}
+
+/* The static one where there is one (RFC 3551 section 6), else dynamic. */
+static uint8_t payload_type(const struct feed_track *t, unsigned track)
+{
+        const struct media_config *c = &t->clip->config;
+        const bool telephone = c->sample_rate == 8000 && c->channels == 1;
+
+        if (c->codec == MEDIA_PCMU && telephone)
+                return 0;
+        if (c->codec == MEDIA_PCMA && telephone)
+                return 8;
+        return c->codec == MEDIA_JPEG ? 26 : (uint8_t)(PAYLOAD_TYPE_FIRST + track);
+}
+
 static int count_packets(struct feed *f, struct feed_track *t, struct err *e)
 {
         t->packets_before = xcalloc(t->clip->samples_n, sizeof *t->packets_before);
@@ -79,7 +98,7 @@ static int count_packets(struct feed *f, struct feed_track *t, struct err *e)
                 if (n < 0)
                         return err_wrap(e, n, "sample %zu", i);
                 t->packets_before[i] = t->round_packets;
-                t->round_packets += (uint32_t)n + (f->o.stamp && is_video(t));
+                t->round_packets += (uint32_t)n + is_stamped(f, t);
         }
         return 0;
 }
@@ -248,6 +267,24 @@ static size_t insert_stamp(
         return at + NAL_LENGTH_BYTES;
 }
 
+/* The document with this time in its places. */
+static struct bytes put_times(
+        struct feed *f, const struct clip_track *t, struct bytes unit, int64_t wall_us)
+{
+        char text[STR_TIME_ROOM];
+        struct err e;
+        int r;
+
+        str_time(text, wall_us);
+        buf_clear(&f->unit);
+        r = buf_append(&f->unit, unit, &e);
+        assert(r >= 0); /* the maximum was set to fit the largest unit */
+        (void)r;
+        for (size_t i = 0; i < t->times_n; i++)
+                memcpy(f->unit.p + t->times[i], text, strlen(text));
+        return buf_bytes(&f->unit);
+}
+
 static void note_packet(struct feed_frame *frame)
 {
         if (frame->packets_n == frame->packets_room) {
@@ -326,9 +363,7 @@ int feed_pull(struct feed *f, int64_t wall_us, struct feed_frame **ret, struct e
         const struct clip_sample *s = &t->clip->samples[t->next];
         const struct feed_start start = sample_start(f, i, t->round, t->next);
         struct feed_frame *frame = new_frame(f, (is_video(t) || f->tracks_n == 1) && s->key);
-        struct feed_packing k = {
-                .track = t, .frame = frame, .payload_type = (uint8_t)(PAYLOAD_TYPE_FIRST + i)
-        };
+        struct feed_packing k = { .track = t, .frame = frame, .payload_type = payload_type(t, i) };
         struct bytes unit = clip_bytes(f->clip, s);
         int r;
 
@@ -337,7 +372,9 @@ int feed_pull(struct feed *f, int64_t wall_us, struct feed_frame **ret, struct e
         frame->sequence = start.sequence;
         frame->timestamp = start.timestamp;
         frame->stamp = (struct stamp){ .counter = f->video_frames, .wall_us = wall_us };
-        if (f->o.stamp && is_video(t)) {
+        if (t->clip->config.codec == MEDIA_ONVIF_METADATA)
+                unit = put_times(f, t->clip, unit, wall_us);
+        if (is_stamped(f, t)) {
                 k.stamp_from = insert_stamp(f, t->clip->config.codec, unit, frame);
                 unit = buf_bytes(&f->unit);
         }
@@ -507,17 +544,24 @@ static int describe_track(
         const struct feed *f, unsigned i, struct feed_words *w, struct sdp_media *m, struct err *e)
 {
         const struct media_config *c = &f->tracks[i].clip->config;
-        const bool video = media_is_video(c->codec);
+        const enum sdp_kind kind = media_is_video(c->codec)   ? SDP_VIDEO
+                                   : media_is_audio(c->codec) ? SDP_AUDIO
+                                                              : SDP_APPLICATION;
         const int r = media_config_fmtp(c, &w->fmtp, e);
 
         *m = (struct sdp_media){
-                .kind = video ? SDP_VIDEO : SDP_AUDIO,
-                .kind_name = bytes_str(video ? "video" : "audio"),
+                .kind = kind,
+                .kind_name = bytes_str(kind == SDP_VIDEO   ? "video"
+                                       : kind == SDP_AUDIO ? "audio"
+                                                           : "application"),
                 .protocol = bytes_str("RTP/AVP"),
-                .payload_type = (int)(PAYLOAD_TYPE_FIRST + i),
+                .payload_type = payload_type(&f->tracks[i], i),
                 .encoding = bytes_str(media_config_encoding(c)),
                 .clock_rate = c->clock_rate,
-                .channels = video ? 1 : c->channels,
+                /* Opus always says two (RFC 7587 section 7). */
+                .channels = c->codec == MEDIA_OPUS ? 2
+                            : kind == SDP_AUDIO    ? c->channels
+                                                   : 1,
                 .fmtp = buf_bytes(&w->fmtp),
                 .control = bytes_str(w->control),
         };

@@ -8,7 +8,8 @@
  * Units are sent as they lie in the file; parameter sets are in the SDP only, where the file keeps
  * them apart. With stamps, an SEI (media/stamp.h) goes in front of the first slice, in a packet of
  * its own of fixed length: it and the channel numbers are the only bytes that differ between
- * clients, and are written over before each write.
+ * clients, and are written over before each write. JPEG has no place for a stamp. Documents of
+ * metadata get the time of their sending.
  *
  * A report's clock: sample time t is taken to have been captured at the sending time of t, less the
  * clip's reordering delay, so that no picture claims to be younger than its sending, and audio and

@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-#define TIMELINE_TRACKS_MAX 2
+#define TIMELINE_TRACKS_MAX 8
 #define TIMELINE_CLOCK_MAX 1000000u
 #define TIMELINE_ROUND_MAX_S (24 * 3600)
 

@@ -285,9 +285,10 @@ static void session_line(struct exchange *x, char *text, size_t room)
 static struct rtsp_transport agree(
         struct exchange *x, struct rtsp_dialog_track *track, const struct rtsp_transport *t)
 {
-        struct rtsp_transport answer = {
-                .lower = t->lower, .secure_profile = x->d->secure, .unicast = true
-        };
+        struct rtsp_transport answer = { .lower = t->lower,
+                .secure_profile = x->d->secure,
+                .feedback = t->feedback,
+                .unicast = true };
 
         track->set_up = true;
         track->datagrams = t->lower == RTSP_TRANSPORT_UDP;

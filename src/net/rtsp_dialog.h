@@ -21,7 +21,7 @@
 #include "proto/rtsp.h"
 #include "proto/url.h"
 
-#define RTSP_DIALOG_TRACKS_MAX 4
+#define RTSP_DIALOG_TRACKS_MAX 8
 #define RTSP_DIALOG_PATH_ROOM 128
 #define RTSP_DIALOG_FAILURES_MAX 4
 #define RTSP_DIALOG_NONCE_ROOM 33

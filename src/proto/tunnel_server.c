@@ -219,7 +219,7 @@ static int decode_quad(struct tunnel_server *t, uint8_t *to, struct err *e)
         const uint8_t *q = t->quad;
         const bool two = q[2] == PADDING, one = q[3] == PADDING;
 
-        if (q[0] == PADDING || q[1] == PADDING || (two && !one))
+        if (two && !one)
                 return err_set(e, ERR_PROTOCOL, "tunnel: base64 with '=' in a wrong place");
         if ((two && (q[1] & 15)) || (one && !two && (q[2] & 3)))
                 return err_set(e, ERR_PROTOCOL, "tunnel: base64 with bits behind its end");
@@ -249,6 +249,8 @@ static int decode(struct tunnel_server *t, struct bytes in, struct buf *out, str
                 if (v < 0)
                         return err_set(
                                 e, ERR_PROTOCOL, "tunnel: byte 0x%02x is no base64", in.p[i]);
+                if (v == PADDING && t->quad_n < 2)
+                        return err_set(e, ERR_PROTOCOL, "tunnel: base64 with '=' in a wrong place");
                 t->quad[t->quad_n++] = (uint8_t)v;
                 if (t->quad_n < 4)
                         continue;

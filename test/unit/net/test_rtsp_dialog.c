@@ -21,6 +21,8 @@ struct fixture {
         struct err why;
         char text[RTSP_DIALOG_RESPONSE_MAX + 1];
         unsigned plays;
+        struct rtsp_tweak tweak;
+        struct bytes key_mgmt; /* of the last SETUP */
 };
 
 static int describe(
@@ -295,6 +297,153 @@ static void test_digest_refuses(void **state)
                 RTSP_DIALOG_CLOSE); /* the fourth wrong answer */
 }
 
+static const struct rtsp_tweak *tweak(void *owner, const char *path)
+{
+        struct fixture *x = owner;
+
+        return strcmp(path, "cam") == 0 ? &x->tweak : NULL;
+}
+
+static int set_up(
+        void *owner, const char *path, unsigned track, struct bytes key_mgmt, struct err *e)
+{
+        struct fixture *x = owner;
+
+        (void)path;
+        (void)track;
+        x->key_mgmt = key_mgmt;
+        return bytes_equal(key_mgmt, bytes_str("bad")) ? err_set(e, ERR_INVALID, "bad") : 0;
+}
+
+#define SETUP_OF(transport)                                                                        \
+        "SETUP rtsps://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: " transport "\r\n"
+
+static void test_datagrams(void **state)
+{
+        struct fixture *x = *state;
+
+        x->d.server_port[0] = 5000;
+        x->d.server_port[1] = 5001;
+        expect(x, SETUP_OF("RTP/AVP;unicast;client_port=6000-6001") "\r\n", 200);
+        assert_non_null(strstr(x->text,
+                "Transport: RTP/AVP;unicast;client_port=6000-6001;server_port=5000-5001\r\n"));
+        assert_true(x->d.tracks[0].datagrams);
+        assert_int_equal(x->d.tracks[0].client_port[1], 6001);
+        /* The other track interleaved, in the channels that the first does not use. */
+        expect(x, "SETUP rtsps://h/cam/track1 RTSP/1.0\r\nCSeq: 2\r\n" OURS TCP "\r\n", 200);
+        assert_non_null(strstr(x->text, "interleaved=0-1"));
+        assert_int_equal(ask(x, "TEARDOWN rtsps://h/cam RTSP/1.0\r\nCSeq: 3\r\n" OURS "\r\n", ""),
+                RTSP_DIALOG_STOP);
+        expect(x, SETUP_OF("RTP/AVP;unicast") "\r\n", 461);
+        expect(x, SETUP_OF("RTP/AVP;unicast;client_port=0-1") "\r\n", 461);
+        expect(x, SETUP_OF("RTP/AVP;multicast;client_port=6000-6001") "\r\n", 461);
+        expect(x, SETUP_OF("RTP/SAVP;unicast;client_port=6000-6001") "\r\n", 461);
+}
+
+/* With secure media nothing else is served. */
+static void test_secure_media(void **state)
+{
+        struct fixture *x = *state;
+
+        x->d.secure = true;
+        x->d.set_up = set_up;
+        expect(x, SETUP_OF("RTP/AVP/TCP;unicast;interleaved=0-1") "\r\n", 461);
+        expect(x, SETUP_OF("RTP/SAVP;unicast;client_port=6000-6001") "\r\n", 461); /* no sockets */
+        expect(x, SETUP_OF("RTP/SAVP/TCP;unicast;interleaved=0-1") "KeyMgmt: bad\r\n\r\n", 463);
+        assert_string_equal(x->d.session, "");
+        expect(x, SETUP_OF("RTP/SAVP/TCP;unicast;interleaved=0-1") "KeyMgmt: good\r\n\r\n", 200);
+        assert_true(bytes_equal(x->key_mgmt, bytes_str("good")));
+        assert_non_null(strstr(x->text, "Transport: RTP/SAVP/TCP;unicast;interleaved=0-1\r\n"));
+}
+
+static void test_tweaks_of_answers(void **state)
+{
+        struct fixture *x = *state;
+
+        x->d.tweak = tweak;
+        x->tweak = (struct rtsp_tweak){ .wrong_cseq = true };
+        expect(x, describe_head, 200);
+        assert_non_null(strstr(x->text, "CSeq: 2\r\n"));
+        expect(x, "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", 200);
+        assert_non_null(strstr(x->text, "CSeq: 1\r\n")); /* of no stream: honest */
+        x->tweak = (struct rtsp_tweak){ .content_base = "/elsewhere/" };
+        expect(x, describe_head, 200);
+        assert_non_null(strstr(x->text, "Content-Base: /elsewhere/\r\n"));
+        x->tweak = (struct rtsp_tweak){ .redirect = "rtsps://192.0.2.1/" };
+        expect(x, describe_head, 302);
+        assert_non_null(strstr(x->text, "Location: rtsps://192.0.2.1/\r\n"));
+        x->tweak = (struct rtsp_tweak){ .refused = "DESCRIBE", .refused_status = 404 };
+        expect(x, describe_head, 404);
+        x->tweak = (struct rtsp_tweak){ .silent = "DESCRIBE" };
+        assert_int_equal(ask(x, describe_head, ""), RTSP_DIALOG_GO_ON);
+        assert_string_equal(x->text, "");
+        expect(x, SETUP_OF("RTP/AVP/TCP;interleaved=0-1") "\r\n", 200);
+        x->tweak = (struct rtsp_tweak){ .silent = "*" };
+        assert_int_equal(ask(x, "PLAY rtsps://h/cam RTSP/1.0\r\nCSeq: 2\r\n" OURS "\r\n", ""),
+                RTSP_DIALOG_GO_ON);
+        assert_false(x->d.playing); /* not answered, not done */
+}
+
+static void test_tweaks_of_setup(void **state)
+{
+        static const struct {
+                struct rtsp_tweak tweak;
+                unsigned status;
+                const char *has, *has_not;
+        } cases[] = {
+                { { .other_channels = true }, 200, "interleaved=20-21", NULL },
+                { { .no_session = true }, 200, "Transport: ", "Session: " },
+                { { .only_datagrams = true }, 461, NULL, NULL },
+                { { .plain_datagrams = true }, 200, "RTP/AVP;unicast", "interleaved" },
+        };
+        struct fixture *x = *state;
+
+        x->d.tweak = tweak;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                x->tweak = cases[i].tweak;
+                assert_int_equal(rtsp_dialog_init(&x->d, NONCE, NULL), 0);
+                expect(x, SETUP_OF("RTP/AVP/TCP;interleaved=0-1") "\r\n", cases[i].status);
+                if (cases[i].has)
+                        assert_non_null(strstr(x->text, cases[i].has));
+                if (cases[i].has_not)
+                        assert_null(strstr(x->text, cases[i].has_not));
+        }
+}
+
+static void test_tweaks_of_authentication(void **state)
+{
+        struct fixture *x = *state;
+        static const char answered[] =
+                ANSWER("MD5", "8ed27718e9f4cbbac83237d3ee7cd88d", "00000002");
+
+        x->d.tweak = tweak;
+        x->tweak.auth = RTSP_TWEAK_AUTH_BASIC;
+        describe_with(x, "", 401);
+        assert_non_null(strstr(x->text, "WWW-Authenticate: Basic realm=\"custos\"\r\n"));
+        assert_null(strstr(x->text, "Digest"));
+        describe_with(x, "Authorization: Basic TXVmYXNhOkNpcmNsZSBPZiBMaWZl\r\n", 200);
+        describe_with(x, "Authorization: Basic TXVmYXNhOkNpcmNsZSBPZiBMaWZm\r\n", 401);
+        describe_with(x, "Authorization: Basic !\r\n", 401);
+        x->tweak.auth = RTSP_TWEAK_AUTH_DOWNGRADE;
+        describe_with(x, "", 401);
+        assert_null(strstr(x->text, "Basic"));
+        describe_with(x, answered, 401);
+        assert_null(strstr(x->text, "Digest"));
+        assert_non_null(strstr(x->text, "Basic"));
+        x->tweak.auth = RTSP_TWEAK_AUTH_STALE_LOOP;
+        describe_with(x, answered, 401);
+        assert_non_null(strstr(x->text, "stale=true"));
+        assert_null(strstr(x->text, NONCE));
+        assert_int_equal(rtsp_dialog_init(&x->d, NONCE, NULL), 0);
+        x->tweak.auth = RTSP_TWEAK_AUTH_SHA256;
+        describe_with(x, "", 401);
+        assert_null(strstr(x->text, "MD5"));
+        x->tweak.auth = RTSP_TWEAK_AUTH_MD5;
+        describe_with(x, "", 401);
+        assert_null(strstr(x->text, "SHA-256"));
+        describe_with(x, answered, 200);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -304,6 +453,12 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_malformed, setup_open, teardown),
                 cmocka_unit_test_setup_teardown(test_digest, setup_locked, teardown),
                 cmocka_unit_test_setup_teardown(test_digest_refuses, setup_locked, teardown),
+                cmocka_unit_test_setup_teardown(test_datagrams, setup_open, teardown),
+                cmocka_unit_test_setup_teardown(test_secure_media, setup_open, teardown),
+                cmocka_unit_test_setup_teardown(test_tweaks_of_answers, setup_open, teardown),
+                cmocka_unit_test_setup_teardown(test_tweaks_of_setup, setup_open, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_tweaks_of_authentication, setup_locked, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,10 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "net/loopback.h"
 #include "net/rtsp_server.h"
 
 #define CONNECTIONS 4
+#define MANY_CONNECTIONS (RTSP_SERVER_HALVES_MAX + 8)
 #define REQUEST_MS 150
 #define IDLE_MS 1000
 
@@ -83,7 +85,7 @@ static void on_end(void *owner, struct rtsp_peer *p, const struct err *why)
         x->last_end = *why;
 }
 
-static int setup(void **state)
+static int start(void **state, unsigned connections_max, bool datagrams)
 {
         static const struct rtsp_peer_events events = { .describe = describe,
                 .play = play,
@@ -91,7 +93,8 @@ static int setup(void **state)
                 .on_stop = on_stop,
                 .on_end = on_end };
         struct fixture *x = xcalloc(1, sizeof *x);
-        const struct rtsp_server_options o = { .connections_max = CONNECTIONS,
+        const struct rtsp_server_options o = { .connections_max = connections_max,
+                .datagrams = datagrams,
                 .request_ms = REQUEST_MS,
                 .idle_ms = IDLE_MS,
                 .events = &events,
@@ -102,6 +105,16 @@ static int setup(void **state)
         x->server = rtsp_server_new(x->shared, &o);
         *state = x;
         return rtsp_server_listen(x->server, "127.0.0.1:0", &x->port, NULL);
+}
+
+static int setup(void **state)
+{
+        return start(state, CONNECTIONS, false);
+}
+
+static int setup_many(void **state)
+{
+        return start(state, MANY_CONNECTIONS, true);
 }
 
 static int teardown(void **state)
@@ -129,8 +142,11 @@ static void run_ms(struct fixture *x, unsigned ms)
         loop_run(x->loop);
 }
 
-static int dial(struct fixture *x)
+/* from: the last byte of the address in 127.0.0.0/24 that it comes from. */
+static int dial_from(struct fixture *x, unsigned from)
 {
+        const struct sockaddr_in own = { .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + from) };
         const struct sockaddr_in a = { .sin_family = AF_INET,
                 .sin_port = htons(x->port),
                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -138,8 +154,14 @@ static int dial(struct fixture *x)
 
         assert_true(fd >= 0);
         assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+        assert_int_equal(bind(fd, (const struct sockaddr *)&own, sizeof own), 0);
         assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
         return fd;
+}
+
+static int dial(struct fixture *x)
+{
+        return dial_from(x, 1);
 }
 
 static void say(int fd, const char *text)
@@ -298,6 +320,287 @@ static void test_session_lives_by_rtcp(void **state)
         close(fd);
 }
 
+/* Empty lines are no sign of life: who has no session and asks nothing goes in time. */
+static void test_empty_lines_keep_nothing_open(void **state)
+{
+        struct fixture *x = *state;
+        const int fd = dial(x);
+
+        for (unsigned ms = 0; ms < 2 * REQUEST_MS; ms += REQUEST_MS / 3) {
+                (void)!send(fd, "\r\n", 2, MSG_NOSIGNAL);
+                run_ms(x, REQUEST_MS / 3);
+        }
+        assert_int_equal(rtsp_server_connections(x->server), 0);
+        close(fd);
+}
+
+/* ---- tunnels ---- */
+
+#define COOKIE "0123456789abcdef"
+#define GET(cookie) "GET /cam HTTP/1.0\r\nx-sessioncookie: " cookie "\r\n\r\n"
+#define POST(cookie, length)                                                                       \
+        "POST /cam HTTP/1.0\r\nx-sessioncookie: " cookie "\r\nContent-Length: " length "\r\n\r\n"
+#define OPTIONS "OPTIONS * RTSP/1.0\r\nCSeq: 7\r\n\r\n"
+
+static void say_base64(int fd, const char *text)
+{
+        char coded[STR_BASE64_ROOM(1024)];
+
+        say(fd, str_base64(coded, bytes_str(text)));
+}
+
+/* The GET of a tunnel, answered. */
+static int open_get(struct fixture *x)
+{
+        const int get = dial(x);
+        char text[4096];
+
+        say(get, GET(COOKIE));
+        assert_true(hear(x, get, 20, text, sizeof text) > 0);
+        assert_memory_equal(text, "HTTP/1.0 200 OK\r\n", 17);
+        assert_non_null(strstr(text, "application/x-rtsp-tunnelled"));
+        return get;
+}
+
+static void expect_answer(struct fixture *x, int get, const char *what)
+{
+        char text[4096];
+
+        assert_true(hear(x, get, 20, text, sizeof text) > 0);
+        if (!strstr(text, what))
+                fail_msg("%s is not in: %s", what, text);
+}
+
+static void test_tunnel_plays(void **state)
+{
+        struct fixture *x = *state;
+        const int get = open_get(x);
+        int post = dial(x), again;
+        char text[4096], request[512];
+        const char *id;
+
+        say(post, POST(COOKIE, "32767"));
+        say_base64(post, SETUP);
+        assert_true(hear(x, get, 30, text, sizeof text) > 0);
+        id = strstr(text, "Session: ");
+        assert_non_null(id);
+        snprintf(request, sizeof request,
+                "PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 2\r\nSession: %.32s\r\n\r\n", id + 9);
+        str_base64(text, bytes_str(request));
+        for (const char *c = text; *c; c++) {
+                assert_int_equal(send(post, c, 1, 0), 1);
+                if ((c - text) % 16 == 0)
+                        run_ms(x, 1);
+        }
+        assert_true(hear(x, get, 30, text, sizeof text) > 0);
+        assert_memory_equal(strstr(text, "\r\n\r\n") + 4, "$\0\0\2hi", 6);
+        assert_true(rtsp_peer_is_tunnelled(x->playing));
+        assert_int_equal(rtsp_server_connections(x->server), 1);
+        /* A POST may end, and another one go on. */
+        close(post);
+        run_ms(x, 20);
+        assert_non_null(x->playing);
+        again = dial(x);
+        say(again, POST(COOKIE, "4"));
+        say_base64(again, OPTIONS);
+        expect_answer(x, get, "CSeq: 7\r\n");
+        say(again, "\r\n");
+        close(get);
+        run_ms(x, 20);
+        assert_null(x->playing);
+        assert_int_equal(rtsp_server_connections(x->server), 0);
+        assert_int_equal(hear(x, again, 10, text, sizeof text), -1);
+        close(again);
+}
+
+static void test_tunnel_post_comes_first(void **state)
+{
+        struct fixture *x = *state;
+        const int post = dial(x), get = dial(x);
+        char text[4096];
+
+        say(post, POST(COOKIE, "32767"));
+        say_base64(post, OPTIONS);
+        run_ms(x, 20);
+        say(get, GET(COOKIE));
+        assert_true(hear(x, get, 20, text, sizeof text) > 0);
+        assert_memory_equal(text, "HTTP/1.0 200 OK\r\n", 17); /* before the RTSP answer */
+        assert_non_null(strstr(text, "\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 7\r\n"));
+        close(get);
+        close(post);
+}
+
+/* The half of somebody else: from another address, or with another cookie. */
+static void test_tunnel_halves_that_do_not_belong(void **state)
+{
+        struct fixture *x = *state;
+        const int get = open_get(x), other = dial_from(x, 2), wrong = dial(x);
+        char text[4096];
+
+        say(other, POST(COOKIE, "32767"));
+        say_base64(other, OPTIONS);
+        say(wrong, POST("0123456789abcdeF", "32767"));
+        say_base64(wrong, OPTIONS);
+        assert_int_equal(hear(x, get, 30, text, sizeof text), 0);
+        assert_int_equal(rtsp_server_connections(x->server), 3);
+        run_ms(x, REQUEST_MS + 50);
+        assert_int_equal(rtsp_server_connections(x->server), 0);
+        assert_int_equal(x->last_end.code, ERR_TIMEOUT);
+        assert_non_null(strstr(x->last_end.text, "other half"));
+        close(get);
+        close(other);
+        close(wrong);
+}
+
+/* A POST without its GET is kept for it, but not without end. */
+static void test_tunnel_post_says_too_much(void **state)
+{
+        struct fixture *x = *state;
+        const int post = dial(x);
+        char text[1001];
+
+        memset(text, 'A', sizeof text - 1);
+        text[sizeof text - 1] = 0;
+        say(post, POST(COOKIE, "32767"));
+        for (unsigned i = 0; i < 6; i++) {
+                (void)!send(post, text, strlen(text), MSG_NOSIGNAL);
+                run_ms(x, 5);
+        }
+        assert_int_equal(rtsp_server_connections(x->server), 0);
+        assert_int_equal(x->last_end.code, ERR_PROTOCOL);
+        close(post);
+}
+
+static void test_tunnel_is_not_taken_over(void **state)
+{
+        struct fixture *x = *state;
+        const int get = open_get(x), second = dial(x), post = dial(x);
+        char text[4096];
+
+        say(second, GET(COOKIE));
+        assert_true(hear(x, second, 20, text, sizeof text) > 0);
+        assert_memory_equal(text, "HTTP/1.0 409 ", 13);
+        say(post, POST(COOKIE, "32767"));
+        say_base64(post, OPTIONS);
+        expect_answer(x, get, "RTSP/1.0 200 OK");
+        close(get);
+        close(second);
+        close(post);
+}
+
+static void test_tunnel_bytes_that_are_refused(void **state)
+{
+        static const struct {
+                const char *first, *then;
+        } cases[] = {
+                { POST(COOKIE, "32767"), "!!!!" }, { POST(COOKIE, "32767"), "T1BU=" },
+                { POST(COOKIE, "0"),
+                        "POST /cam HTTP/1.0\r\nx-sessioncookie: ffff456789abcdef\r\n\r\n" },
+                { POST(COOKIE, "32767"), "R0VUIC8gSFRUUC8xLjANCg0K" }, /* HTTP in the tunnel */
+        };
+        struct fixture *x = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                const int get = open_get(x), post = dial(x);
+
+                say(post, cases[i].first);
+                run_ms(x, 10);
+                assert_int_equal(rtsp_server_connections(x->server), 1);
+                say(post, cases[i].then);
+                run_ms(x, 20);
+                if (rtsp_server_connections(x->server) != 0)
+                        fail_msg("still connected after %s", cases[i].then);
+                close(get);
+                close(post);
+        }
+        const int get = open_get(x);
+        say(get, "x"); /* the GET says nothing more */
+        run_ms(x, 20);
+        assert_int_equal(rtsp_server_connections(x->server), 0);
+        close(get);
+}
+
+static void test_tunnel_halves_are_few(void **state)
+{
+        struct fixture *x = *state;
+        int fds[RTSP_SERVER_HALVES_MAX], last;
+        char text[512];
+
+        for (unsigned i = 0; i < RTSP_SERVER_HALVES_MAX; i++) {
+                snprintf(text, sizeof text, "POST / HTTP/1.0\r\nx-sessioncookie: %016u\r\n\r\n", i);
+                fds[i] = dial(x);
+                say(fds[i], text);
+        }
+        run_ms(x, 20);
+        assert_int_equal(rtsp_server_connections(x->server), RTSP_SERVER_HALVES_MAX);
+        last = dial(x);
+        say(last, GET(COOKIE));
+        assert_true(hear(x, last, 20, text, sizeof text) > 0);
+        assert_memory_equal(text, "HTTP/1.0 503 ", 13);
+        close(last);
+        for (unsigned i = 0; i < RTSP_SERVER_HALVES_MAX; i++)
+                close(fds[i]);
+        run_ms(x, 20);
+        close(open_get(x));
+}
+
+/* ---- datagrams ---- */
+
+static void test_datagrams_go_to_the_client_alone(void **state)
+{
+        struct fixture *x = *state;
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        const int fd = dial(x), udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        socklen_t n = sizeof a;
+        char text[4096], request[512];
+        unsigned port, server;
+        const char *at;
+
+        assert_int_equal(bind(udp, (struct sockaddr *)&a, n), 0);
+        assert_int_equal(getsockname(udp, (struct sockaddr *)&a, &n), 0);
+        port = ntohs(a.sin_port);
+        /* A destination that is not the client's own address is left out of account. */
+        snprintf(request, sizeof request,
+                "SETUP rtsp://h/cam/track0 RTSP/1.0\r\nCSeq: 1\r\nTransport: "
+                "RTP/AVP;unicast;destination=192.0.2.9;client_port=%u-%u\r\n\r\n",
+                port, port + 1);
+        say(fd, request);
+        assert_true(hear(x, fd, 20, text, sizeof text) > 0);
+        at = strstr(text, ";server_port=");
+        assert_non_null(at);
+        assert_null(strstr(text, "192.0.2.9"));
+        assert_int_equal(sscanf(at, ";server_port=%u-", &server), 1);
+        assert_int_equal(server % 2, 0);
+        at = strstr(text, "Session: ");
+        snprintf(request, sizeof request,
+                "PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 2\r\nSession: %.32s\r\n\r\n", at + 9);
+        say(fd, request);
+        assert_true(hear(x, fd, 20, text, sizeof text) > 0);
+        rtsp_peer_datagram(x->playing, 0, false, bytes_str("media"));
+        rtsp_peer_datagram(x->playing, 1, false, bytes_str("not set up"));
+        n = sizeof a;
+        assert_int_equal(recvfrom(udp, text, sizeof text, 0, (struct sockaddr *)&a, &n), 5);
+        assert_int_equal(ntohs(a.sin_port), server);
+        assert_int_equal(recv(udp, text, sizeof text, MSG_DONTWAIT), -1);
+        close(fd);
+        close(udp);
+}
+
+/* Beside TLS no media go out in the clear. */
+static void test_datagrams_beside_tls_are_protected(void **state)
+{
+        struct fixture *x = *state;
+        static const struct rtsp_peer_events none = { 0 };
+        const struct rtsp_server_options o = {
+                .events = &none, .datagrams = true, .tls = (void *)x /* never looked into */
+        };
+        struct rtsp_server *s = rtsp_server_new(x->shared, &o);
+        uint16_t port;
+
+        assert_int_equal(rtsp_server_listen(s, "127.0.0.1:0", &port, NULL), ERR_DENIED);
+        rtsp_server_free(s);
+}
+
 static void test_too_many(void **state)
 {
         struct fixture *x = *state;
@@ -369,6 +672,21 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_endless_head, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_session_lives_by_rtcp, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_empty_lines_keep_nothing_open, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tunnel_plays, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tunnel_post_comes_first, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_tunnel_halves_that_do_not_belong, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tunnel_post_says_too_much, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tunnel_is_not_taken_over, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_tunnel_bytes_that_are_refused, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tunnel_halves_are_few, setup_many, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_datagrams_go_to_the_client_alone, setup_many, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_datagrams_beside_tls_are_protected, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_a_client_that_does_not_read_is_cut_off, setup, teardown),
