@@ -2,7 +2,6 @@
 #include "net/datagrams.h"
 
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -178,9 +177,9 @@ static void on_expiry(void *owner)
         leave(d);
 }
 
-static void on_turn(struct stream_turn *t)
+static void on_turn(void *owner)
 {
-        struct datagrams *d = (struct datagrams *)((char *)t - offsetof(struct datagrams, turn));
+        struct datagrams *d = owner;
 
         enter(d);
         for (int i = 0; i < 2; i++)
@@ -243,7 +242,7 @@ int datagrams_new(struct stream_shared *sh, const int fds[static 2], unsigned tr
         d->events = events;
         d->owner = owner;
         d->track = track;
-        d->turn.on_turn = on_turn;
+        d->turn = (struct stream_turn){ .on_turn = on_turn, .owner = d };
         memcpy(d->peer, peer, sizeof d->peer);
         r = init_port(d, 0, fds[0]);
         if (r >= 0)

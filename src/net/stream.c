@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -299,9 +298,20 @@ static void write_pending(struct stream *s)
         }
 }
 
-static void on_turn(struct stream_turn *t)
+static void on_turn(void *owner)
 {
-        read_available((struct stream *)((char *)t - offsetof(struct stream, turn)));
+        read_available(owner);
+}
+
+/* What the socket says: libuv tells any error of one as a bad descriptor. */
+static void socket_error(const struct stream *s, struct err *e)
+{
+        int code = 0;
+        socklen_t n = sizeof code;
+
+        (void)!getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &code, &n);
+        err_os(e, ERR_IO, code ? code : EIO, "connection");
+        e->fault = FAULT_CONNECTION_CLOSED;
 }
 
 static void on_poll(uv_poll_t *h, int status, int events)
@@ -312,7 +322,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
         sh->users++; /* the last stream may go in a callback */
         if (status < 0) {
-                err_set(&e, ERR_IO, "socket: %s", uv_strerror(status));
+                socket_error(s, &e);
                 end(s, &e);
         } else {
                 if (events & UV_WRITABLE)
@@ -397,7 +407,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
                 return err_set(e, ERR_IO, "watching the socket: %s", uv_strerror(r));
         }
         s->poll.data = s;
-        s->turn.on_turn = on_turn;
+        s->turn = (struct stream_turn){ .on_turn = on_turn, .owner = s };
         s->shared = sh;
         s->fd = fd;
         s->tls = t;
@@ -505,7 +515,7 @@ static void on_tick(void *owner)
                 struct stream_turn *t = sh->tick_cursor;
 
                 sh->tick_cursor = t->next;
-                t->on_turn(t);
+                t->on_turn(t->owner);
         }
         if (!sh->paced) {
                 timer_done(&sh->tick);

@@ -47,7 +47,8 @@ uint8_t *stream_shared_room(struct stream_shared *sh, size_t *ret_bytes);
 struct stream_turn {
         struct stream_turn *next;
         struct stream_turn **link; /* NULL: not paced */
-        void (*on_turn)(struct stream_turn *t);
+        void (*on_turn)(void *owner);
+        void *owner;
 };
 /* Every interval_ms (20..100 is sensible), 0: never again. One timer serves all: it runs at the
  * shortest interval that was asked for. */

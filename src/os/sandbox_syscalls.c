@@ -23,9 +23,9 @@
 static const char *const sandbox_basic[] = {
         /* bytes in and out of what is open */
         "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "pwritev2",
-        "recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "lseek", "_llseek",
-        "ftruncate", "ftruncate64", "fallocate", "fsync", "fdatasync", "syncfs", "sync_file_range",
-        "close", "close_range", "dup", "dup2", "dup3", "fstat", "fstat64", "fstatfs", "fadvise64",
+        "recvfrom", "recvmsg", "recvmmsg", "sendmsg", "lseek", "_llseek", "ftruncate",
+        "ftruncate64", "fallocate", "fsync", "fdatasync", "syncfs", "sync_file_range", "close",
+        "close_range", "dup", "dup2", "dup3", "fstat", "fstat64", "fstatfs", "fadvise64",
         "shutdown", "getsockopt", "getsockname", "getpeername", "pipe2",
         /* waiting */
         "poll", "ppoll", "ppoll_time64", "select", "pselect6", "pselect6_time64", "epoll_create1",
@@ -62,6 +62,12 @@ static const char *const sandbox_accept[] = { "accept", "accept4", "socketpair" 
 
 /* bind is for getaddrinfo's netlink socket; without listen nobody can reach a bound one by TCP. */
 static const char *const sandbox_connect[] = { "connect", "bind" };
+
+/* Sending to an address. A worker holds UDP sockets (a camera's media), and a socket that is not
+ * connected sends to whom the call names: so a worker may send only on connected ones. The address
+ * of sendmsg, which channels need, lies behind a pointer where no filter looks; therefore these
+ * sockets are shut down for sending before a worker gets them (recorder). */
+static const char *const sandbox_send_anywhere[] = { "sendto", "sendmmsg" };
 
 struct sandbox_filter {
         scmp_filter_ctx ctx;
@@ -129,6 +135,8 @@ static void sandbox_allow_limited(struct sandbox_filter *f)
         sandbox_allow_arg(f, "newfstatat", 3, SANDBOX_INT, AT_EMPTY_PATH);
         /* abort() raises a signal in its own process. */
         sandbox_allow_arg(f, "tgkill", 0, SANDBOX_INT, (uint32_t)getpid());
+        /* send(): sendto without an address. */
+        sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
         /* Its own limits; another's would need a process id. */
         sandbox_allow_arg(f, "prlimit64", 0, SANDBOX_INT, 0);
 }
@@ -181,6 +189,9 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
 
         sandbox_allow_names(f, sandbox_basic, ARRAY_LEN(sandbox_basic));
         sandbox_allow_limited(f);
+        /* The resolver of the C library, and media that the edge serves by UDP. */
+        if (role == SANDBOX_PARENT || role == SANDBOX_EDGE)
+                sandbox_allow_names(f, sandbox_send_anywhere, ARRAY_LEN(sandbox_send_anywhere));
         if (changes || reads) {
                 sandbox_allow_names(f, sandbox_look, ARRAY_LEN(sandbox_look));
                 sandbox_allow_names(f, sandbox_accept, ARRAY_LEN(sandbox_accept));

@@ -48,8 +48,10 @@ static int hold(struct rtp_reorder *r, uint16_t sequence, struct bytes packet, i
 {
         struct rtp_reorder_slot *s = &r->slots[sequence % RTP_REORDER_PACKETS];
 
-        if (s->used) /* the second of two */
-                return to->emit(to->owner, packet, wall_us, steady_us, to->e);
+        if (s->used) {
+                r->duplicates++;
+                return 0;
+        }
         if (s->room < packet.n) {
                 uint8_t *p = realloc(s->p, packet.n);
 

@@ -2,8 +2,9 @@
 /*
  * Packets that came by UDP, put back into their order before they count: what comes in order goes
  * through without a copy; behind a gap up to RTP_REORDER_PACKETS wait, each at most
- * RTP_REORDER_WAIT_US, for what is missing. A packet that comes too late, or twice, or behind a
- * jump, goes through as well: proto/rtp.h knows what to do with it and counts it.
+ * RTP_REORDER_WAIT_US, for what is missing. A packet that comes too late or behind a
+ * jump, goes through as well: proto/rtp.h knows what to do with it and counts it. The second of two
+ * that both had to wait is dropped.
  *
  * Only the sequence number is looked at, which SRTP leaves readable, so this may stand before the
  * proof of who sent a packet: a forged one can spoil the order, never the content.
@@ -29,6 +30,7 @@ struct rtp_reorder {
         bool started;
         uint16_t next; /* sequence number that is waited for */
         unsigned held;
+        uint64_t duplicates;                                /* dropped, of packets that waited */
         struct rtp_reorder_slot slots[RTP_REORDER_PACKETS]; /* by sequence number */
 };
 

@@ -3,7 +3,12 @@
  * Runs ingest/camera against a camera on this machine and prints what comes out, a line each, for
  * the tests to compare with what other programs say.
  *
- *     ingest_probe URL CA.pem USER PASSWORD-FILE UNITS [paced]
+ *     ingest_probe URL CA.pem USER PASSWORD-FILE UNITS [WORD ...]
+ *
+ * Words: paced; plain, tls-if-available (tls else); tunnel, udp, mjpeg, snapshot (interleaved
+ * else); fallback=PORT (where the camera is looked for without TLS).
+ *
+ * Says on stderr which sockets are wanted (`want main`), and on stdout:
  *
  *     start protection=3 version=0304 tracks=h264:768x432,aac:16000
  *     unit TRACK PTS key|- lost|- SENDER-US NAL-SHA256,NAL-SHA256,...
@@ -12,6 +17,7 @@
  * Ends after UNITS units (0) or when the connection is lost (2).
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,6 +32,7 @@
 
 struct probe {
         struct url url;
+        uint16_t fallback_port; /* where another one is wanted than url_fallback_port says */
         struct loop *loop;
         struct camera *camera;
         struct camera_connection connection;
@@ -57,21 +64,56 @@ static void read_file(const char *path, struct buf *to)
         fclose(f);
 }
 
+/* Two UDP sockets of adjacent ports, the first even, that cannot send. */
+static bool bind_pair(int fds[static 2], uint16_t *ret_port)
+{
+        for (unsigned port = 20000; port < 60000; port += 2) {
+                int bound = 0;
+
+                for (unsigned i = 0; i < 2; i++) {
+                        const struct sockaddr_in at = { .sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)(port + i)),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+                        fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                        bound += bind(fds[i], (const struct sockaddr *)&at, sizeof at) == 0;
+                        (void)!shutdown(fds[i], SHUT_WR);
+                }
+                if (bound == 2) {
+                        *ret_port = (uint16_t)port;
+                        return true;
+                }
+                close(fds[0]);
+                close(fds[1]);
+        }
+        return false;
+}
+
 static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
 {
+        static const char *const names[] = { "main", "fallback", "datagrams" };
         const struct probe *p = owner;
-        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(p->url.port) };
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        uint16_t port = kind == CAMERA_SOCKET_FALLBACK ? p->fallback_port : p->url.port;
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+        int fds[2] = { -1, -1 };
         struct err e;
 
-        if (kind != CAMERA_SOCKET_MAIN || inet_pton(AF_INET, p->url.host, &to.sin_addr) != 1 ||
-                connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
-                close(fd);
-                err_set(&e, ERR_UNAVAILABLE, "connect");
+        fprintf(stderr, "want %s\n", names[kind]);
+        if (kind == CAMERA_SOCKET_DATAGRAMS && bind_pair(fds, &port)) {
+                camera_datagrams(c, fds, port);
+                return;
+        }
+        fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (inet_pton(AF_INET, p->url.host, &to.sin_addr) != 1 ||
+                connect(fds[0], (struct sockaddr *)&to, sizeof to) < 0) {
+                close(fds[0]);
+                err_fault(&e, ERR_UNAVAILABLE,
+                        errno == ECONNREFUSED ? FAULT_CONNECTION_REFUSED : FAULT_NO_CONNECTION,
+                        "connect");
                 camera_no_socket(c, &e);
                 return;
         }
-        camera_socket(c, fd);
+        camera_socket(c, fds[0]);
 }
 
 static void on_start(void *owner, struct camera *c, const struct camera_connection *k)
@@ -140,6 +182,24 @@ static void on_lost(void *owner, struct camera *c, const struct err *why)
         loop_stop(p->loop);
 }
 
+static void take_word(struct probe *p, struct camera_options *o, const char *word)
+{
+        static const char *const carriers[] = { "interleaved", "tunnel", "udp", "mjpeg",
+                "snapshot" };
+
+        for (unsigned i = 0; i < ARRAY_LEN(carriers); i++)
+                if (strcmp(word, carriers[i]) == 0)
+                        o->carrier = (enum camera_carrier)i;
+        if (strcmp(word, "paced") == 0)
+                o->pace_ms = 40;
+        else if (strcmp(word, "plain") == 0)
+                o->transport = CAMERA_PLAIN;
+        else if (strcmp(word, "tls-if-available") == 0)
+                o->transport = CAMERA_TLS_IF_AVAILABLE;
+        else if (strncmp(word, "fallback=", 9) == 0)
+                p->fallback_port = (uint16_t)atoi(word + 9);
+}
+
 int main(int argc, char **argv)
 {
         static const struct camera_events events = { need_socket, on_start, on_unit, on_lost };
@@ -162,13 +222,15 @@ int main(int argc, char **argv)
         must(tls_client_config_new(buf_bytes(&roots), &tls, &e), &e);
         log_open("probe", LOG_LEVEL_INFO, clock_log_us);
         p.wanted = strtoul(argv[5], NULL, 10);
-        const struct camera_options o = { .name = "probe-main",
+        p.fallback_port = url_fallback_port(&p.url);
+        struct camera_options o = { .name = "probe-main",
                 .url = argv[1],
                 .user = argv[3],
                 .password = &password,
                 .tls = tls,
-                .transport = CAMERA_TLS,
-                .pace_ms = argc > 6 ? 40 : 0 };
+                .transport = CAMERA_TLS };
+        for (int i = 6; i < argc; i++)
+                take_word(&p, &o, argv[i]);
 
         p.camera = camera_new(p.loop, &o, &events, &p);
         camera_start(p.camera);

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A camera that is not ours: GStreamer's rtsp-server, over TLS, with Digest (MD5, all it has).
+"""A camera that is not ours: GStreamer's rtsp-server, over TLS (--plain: without), with Digest (MD5, all it has).
+
+It serves RTSP, and RTSP tunnelled in HTTP, on its one port; media interleaved or by UDP.
 
 Plays an MP4 file's H.264 or H.265, and its AAC when asked for, to each client from the start. Prints to stdout, line by
 line: `port N` once it listens, `connected` for each client and `request METHOD authorization=SCHEME|none` for each request.
@@ -58,7 +60,8 @@ def main():
     parser.add_argument("--clip", required=True)
     parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
     parser.add_argument("--audio", action="store_true")
-    parser.add_argument("--cert", required=True, help="PEM: certificate, then key")
+    parser.add_argument("--cert", help="PEM: certificate, then key")
+    parser.add_argument("--plain", action="store_true")
     parser.add_argument("--user", default="viewer")
     parser.add_argument("--password-file", required=True)
     options = parser.parse_args()
@@ -70,7 +73,8 @@ def main():
     server.set_address("127.0.0.1")
     server.set_service("0")
     auth = GstRtspServer.RTSPAuth()
-    auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.cert))
+    if not options.plain:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.cert))
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")

@@ -52,7 +52,7 @@ void scripted_pki_init(struct scripted_pki *p, enum scripted_fault fault)
                         *cam = sign_key_generate();
         const char *const *ip = fault == SCRIPTED_WRONG_NAME ? wrong : right;
         bool self = fault == SCRIPTED_SELF_SIGNED;
-        struct buf roots, chain, ca_der, other_der, cam_der, rest;
+        struct buf roots, chain, ca_der, other_der, cam_der, rest, rest_der;
         struct err e;
 
         buf_init(&roots, 65536);
@@ -72,6 +72,11 @@ void scripted_pki_init(struct scripted_pki *p, enum scripted_fault fault)
         scripted_must(
                 tls_server_config_new(buf_bytes(&chain), cam, &p->server, &e), &e, "server config");
         sign_key_id(cam, p->camera_key);
+        buf_clear(&chain);
+        issue(X509_CAMERA, right, false, other, buf_bytes(&ca_der), ca, &chain, &rest_der);
+        scripted_must(tls_server_config_new(buf_bytes(&chain), other, &p->second, &e), &e,
+                "second config");
+        buf_done(&rest_der);
         buf_done(&roots);
         buf_done(&chain);
         buf_done(&rest);
@@ -87,6 +92,7 @@ void scripted_pki_done(struct scripted_pki *p)
 {
         p->client = tls_client_config_free(p->client);
         p->server = tls_server_config_free(p->server);
+        p->second = tls_server_config_free(p->second);
 }
 
 /* ---- the server ---- */
@@ -96,10 +102,12 @@ static void scripted_go_on(struct scripted_rtsp *s);
 void scripted_rtsp_send(struct scripted_rtsp *s, struct bytes b)
 {
         size_t piece = s->piece_bytes ? s->piece_bytes : b.n;
+        struct stream *to =
+                s->tunnel.answers_on_post && s->tunnel.post ? s->tunnel.post : s->stream;
 
         /* A client that has gone is what some tests are about. */
         for (size_t at = 0; at < b.n && !s->ended; at += piece)
-                s->ended = stream_write(s->stream, bytes_sub(b, at, piece), NULL) < 0;
+                s->ended = stream_write(to, bytes_sub(b, at, piece), NULL) < 0;
 }
 
 static void scripted_send_step(struct scripted_rtsp *s, const struct scripted_step *step)
@@ -172,6 +180,8 @@ static bool scripted_take_request(struct scripted_rtsp *s, char method[static 32
         scripted_must(buf_append(&s->requests, head, &e), &e, "requests");
         s->requests_n++;
         buf_consume(&s->in, head.n);
+        if (s->tunnel.post_closes)
+                s->tunnel.post = stream_free(s->tunnel.post);
         return true;
 }
 
@@ -211,15 +221,94 @@ static void scripted_on_ready(void *owner, struct stream *stream)
 
         (void)stream;
         s->ready = true;
+        if (!s->tunnel.on)
+                scripted_go_on(s);
+}
+
+/* ---- the tunnel ---- */
+
+/* Answers the head of a GET or POST; false: the connection was refused. */
+static bool scripted_answer_head(struct scripted_rtsp *s, struct stream *stream, bool post)
+{
+        struct scripted_tunnel *t = &s->tunnel;
+        unsigned *n = post ? &t->posts : &t->gets;
+        const char *refusal = *n < 4 ? (post ? t->post_refusals : t->refusals)[*n] : NULL;
+        struct buf out;
+        struct err e;
+
+        ++*n;
+        buf_init(&out, 4096);
+        scripted_must(buf_printf(&out, &e, "HTTP/1.0 %s\r\nContent-Type: %s\r\n\r\n",
+                              refusal ? refusal : "200 OK",
+                              refusal ? "text/plain" : "application/x-rtsp-tunnelled"),
+                &e, "answer");
+        if (refusal || !post || t->post_ok)
+                (void)!stream_write(stream, buf_bytes(&out), NULL);
+        buf_done(&out);
+        return !refusal;
+}
+
+static void scripted_take_base64(struct scripted_rtsp *s, struct bytes b)
+{
+        struct scripted_tunnel *t = &s->tunnel;
+        uint8_t plain[3];
+        struct err e;
+
+        scripted_must(buf_append(&t->base64, b, &e), &e, "base64");
+        for (; t->base64.n >= 4; buf_consume(&t->base64, 4)) {
+                int n = str_unbase64(plain, sizeof plain, BYTES(t->base64.p, 4), &e);
+
+                scripted_must(n, &e, "base64");
+                scripted_must(buf_append(&s->in, BYTES(plain, (size_t)n), &e), &e, "requests");
+        }
         scripted_go_on(s);
+}
+
+static void scripted_take_tunnel(struct scripted_rtsp *s, struct stream *stream, struct bytes b)
+{
+        struct scripted_tunnel *t = &s->tunnel;
+        const uint8_t *end;
+        struct err e;
+
+        if (stream == t->post) {
+                scripted_take_base64(s, b);
+                return;
+        }
+        scripted_must(buf_append(&t->head, b, &e), &e, "head");
+        end = memmem(t->head.p, t->head.n, "\r\n\r\n", 4);
+        if (!end)
+                return;
+        struct bytes head = BYTES(t->head.p, (size_t)(end - t->head.p) + 4);
+        bool post = head.p[0] == 'P';
+
+        scripted_must(buf_append(&t->heads, head, &e), &e, "heads");
+        if (stream == t->fresh)
+                t->fresh = NULL;
+        if (!scripted_answer_head(s, stream, post)) {
+                if (stream == s->stream)
+                        s->stream = NULL;
+                stream_free(stream);
+        } else if (post) {
+                stream_free(t->post);
+                t->post = stream;
+                struct bytes rest = BYTES(end + 4, t->head.n - (size_t)(end + 4 - t->head.p));
+                scripted_take_base64(s, rest);
+        } else {
+                s->stream = stream;
+        }
+        buf_clear(&t->head);
 }
 
 static int scripted_on_data(void *owner, struct stream *stream, struct bytes plain, struct err *e)
 {
         struct scripted_rtsp *s = owner;
-        int r = buf_append(&s->in, plain, e);
+        int r;
 
-        (void)stream;
+        if (s->tunnel.on) {
+                scripted_take_tunnel(s, stream, plain);
+                return 0;
+        }
+        r = buf_append(&s->in, plain, e);
         if (r >= 0)
                 scripted_go_on(s);
         return r;
@@ -229,43 +318,70 @@ static void scripted_on_end(void *owner, struct stream *stream, const struct err
 {
         struct scripted_rtsp *s = owner;
 
-        (void)stream;
         (void)why;
-        s->ended = true;
+        if (stream == s->tunnel.fresh)
+                s->tunnel.fresh = stream_free(stream);
+        else if (stream == s->tunnel.post)
+                s->tunnel.post = stream_free(stream);
+        else
+                s->ended = true;
+}
+
+static const struct stream_events scripted_events = { scripted_on_ready, scripted_on_data, NULL,
+        scripted_on_end };
+
+static struct stream *scripted_stream(struct scripted_rtsp *s, const struct scripted_pki *p, int fd)
+{
+        const struct stream_options o = { .plain = !p, .output_max_bytes = 4 << 20 };
+        struct stream *stream;
+        struct tls *t = NULL;
+        struct err e;
+
+        if (p)
+                scripted_must(tls_server_new(p->server, &t, &e), &e, "server session");
+        scripted_must(stream_new(s->shared, fd, t, &o, &scripted_events, s, &stream, &e), &e,
+                "server stream");
+        return stream;
+}
+
+void scripted_rtsp_connection(struct scripted_rtsp *s, const struct scripted_pki *p, int fd)
+{
+        stream_free(s->tunnel.fresh);
+        s->tunnel.fresh = scripted_stream(s, p, fd);
 }
 
 void scripted_rtsp_init(struct scripted_rtsp *s, struct loop *l, const struct scripted_pki *p,
         int fd, const struct scripted_step *steps, unsigned steps_n, unsigned piece_bytes)
 {
-        static const struct stream_events events = { scripted_on_ready, scripted_on_data, NULL,
-                scripted_on_end };
-        const struct stream_options o = { .output_max_bytes = 4 << 20 };
-        struct tls *t;
-        struct err e;
-
         *s = (struct scripted_rtsp){
                 .loop = l, .fd = fd, .steps = steps, .steps_n = steps_n, .piece_bytes = piece_bytes
         };
         s->shared = stream_shared_new(l);
         buf_init(&s->in, SCRIPTED_REQUESTS_MAX);
         buf_init(&s->requests, SCRIPTED_REQUESTS_MAX);
-        scripted_must(tls_server_new(p->server, &t, &e), &e, "server session");
-        scripted_must(
-                stream_new(s->shared, fd, t, &o, &events, s, &s->stream, &e), &e, "server stream");
+        buf_init(&s->tunnel.heads, SCRIPTED_REQUESTS_MAX);
+        buf_init(&s->tunnel.head, SCRIPTED_REQUESTS_MAX);
+        buf_init(&s->tunnel.base64, SCRIPTED_REQUESTS_MAX);
+        s->stream = scripted_stream(s, p, fd);
 }
 
 void scripted_rtsp_done(struct scripted_rtsp *s)
 {
         s->stream = stream_free(s->stream);
+        s->tunnel.post = stream_free(s->tunnel.post);
+        s->tunnel.fresh = stream_free(s->tunnel.fresh);
+        buf_done(&s->tunnel.heads);
+        buf_done(&s->tunnel.head);
+        buf_done(&s->tunnel.base64);
         timer_done(&s->wait);
         s->shared = stream_shared_free(s->shared);
         buf_done(&s->in);
         buf_done(&s->requests);
 }
 
-unsigned scripted_rtsp_count(const struct scripted_rtsp *s, const char *text)
+static unsigned scripted_count(const struct buf *b, const char *text)
 {
-        const uint8_t *at = s->requests.p, *end = at + s->requests.n;
+        const uint8_t *at = b->p, *end = at + b->n;
         unsigned n = 0;
 
         while (at && (at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
@@ -273,6 +389,16 @@ unsigned scripted_rtsp_count(const struct scripted_rtsp *s, const char *text)
                 at++;
         }
         return n;
+}
+
+unsigned scripted_rtsp_count(const struct scripted_rtsp *s, const char *text)
+{
+        return scripted_count(&s->requests, text);
+}
+
+unsigned scripted_tunnel_count(const struct scripted_rtsp *s, const char *text)
+{
+        return scripted_count(&s->tunnel.heads, text);
 }
 
 /* ---- packets ---- */

@@ -23,6 +23,7 @@ enum scripted_fault {
 struct scripted_pki {
         struct tls_client_config *client;
         struct tls_server_config *server;
+        struct tls_server_config *second; /* of the same CA for the same address: another key */
         uint8_t camera_key[32];
 };
 /* The camera is 127.0.0.1. */
@@ -40,6 +41,22 @@ struct scripted_step {
 };
 
 #define SCRIPTED_REQUESTS_MAX 65536
+
+/* How a camera serves the tunnel in HTTP. */
+struct scripted_tunnel {
+        bool on;
+        const char *refusals[4]; /* "401 Unauthorized" and header lines: the answers to the first
+                                    GETs, in their order; NULL: 200 */
+        const char *post_refusals[4]; /* likewise to the first POSTs */
+        bool post_ok;                 /* says 200 to a POST at once */
+        bool post_closes;             /* closes the POST after each request */
+        bool answers_on_post;         /* RTSP comes back on the wrong connection */
+        unsigned gets, posts;
+        struct stream *post;
+        struct stream *fresh; /* no head came yet */
+        struct buf heads;     /* of GET and POST, as they came */
+        struct buf head, base64;
+};
 
 struct scripted_rtsp {
         struct loop *loop;
@@ -60,13 +77,18 @@ struct scripted_rtsp {
         size_t frame_n;
         uint8_t frame_channel;
         bool ready, ended;
+        struct scripted_tunnel tunnel;    /* set behind scripted_rtsp_init */
         void (*on_finished)(void *owner); /* the last step was sent; may be NULL */
         void *owner;
 };
 
-/* Takes fd. steps is borrowed. */
+/* Takes fd. steps is borrowed. p: NULL for a camera without TLS. */
 void scripted_rtsp_init(struct scripted_rtsp *s, struct loop *l, const struct scripted_pki *p,
         int fd, const struct scripted_step *steps, unsigned steps_n, unsigned piece_bytes);
+/* One more connection of a tunnel. Takes fd. */
+void scripted_rtsp_connection(struct scripted_rtsp *s, const struct scripted_pki *p, int fd);
+/* How often the text is in the heads of GET and POST. */
+unsigned scripted_tunnel_count(const struct scripted_rtsp *s, const char *text);
 void scripted_rtsp_done(struct scripted_rtsp *s);
 /* How often the text is in the requests so far. */
 unsigned scripted_rtsp_count(const struct scripted_rtsp *s, const char *text);

@@ -68,6 +68,10 @@ struct scene {
         const struct scripted_step *steps;
         unsigned steps_n;
         bool served, no_answer, no_socket, late;
+        enum fault no_main; /* the main port gives no connection but this fault */
+        bool talks_plainly; /* the main port answers in the clear */
+        unsigned mains, fallbacks;
+        int plain_fd;
         enum { FREE_NEVER, FREE_ON_NEED, FREE_ON_START, FREE_ON_UNIT, FREE_ON_LOST } free_at;
         unsigned needs, starts, losses, units_n;
         bool refuse_unit;
@@ -88,9 +92,12 @@ static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
 {
         struct scene *s = owner;
         const struct err nobody = { .code = ERR_UNAVAILABLE, .text = "connect: refused" };
+        struct err e;
         int fd[2];
 
-        assert_int_equal(kind, CAMERA_SOCKET_MAIN);
+        assert_true(kind == CAMERA_SOCKET_MAIN || kind == CAMERA_SOCKET_FALLBACK);
+        s->mains += kind == CAMERA_SOCKET_MAIN;
+        s->fallbacks += kind == CAMERA_SOCKET_FALLBACK;
         assert_int_equal(camera_state(c), CAMERA_CONNECTING);
         if (s->needs < ARRAY_LEN(s->need_us))
                 s->need_us[s->needs] = clock_boot_us();
@@ -105,11 +112,24 @@ static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
                 camera_no_socket(c, &nobody);
                 return;
         }
+        if (kind == CAMERA_SOCKET_MAIN && s->no_main) {
+                err_fault(&e, ERR_UNAVAILABLE, s->no_main, "port 322");
+                camera_no_socket(c, &e);
+                return;
+        }
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+        if (kind == CAMERA_SOCKET_MAIN && s->talks_plainly) {
+                assert_int_equal(write(fd[1], "RTSP/1.0 400 Bad Request\r\n\r\n", 28), 28);
+                s->plain_fd = fd[1];
+                camera_socket(c, fd[0]);
+                return;
+        }
         if (s->served)
                 scripted_rtsp_done(&s->server);
         s->served = true;
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
-        scripted_rtsp_init(&s->server, s->loop, &s->pki, fd[1], s->steps, s->steps_n, 0);
+        bool plain = s->options.transport == CAMERA_PLAIN || kind == CAMERA_SOCKET_FALLBACK;
+        scripted_rtsp_init(
+                &s->server, s->loop, plain ? NULL : &s->pki, fd[1], s->steps, s->steps_n, 0);
         camera_socket(c, fd[0]);
 }
 
@@ -698,6 +718,198 @@ static void test_state_names(void **state)
         assert_string_equal(camera_state_name(CAMERA_STOPPED), "stopped");
 }
 
+/* ---- transports ---- */
+
+static const struct scripted_step bare[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+        { .method = "PLAY", .status = "200 OK" } };
+
+static void test_plain(void **state)
+{
+        struct scene s;
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        s.options.transport = CAMERA_PLAIN;
+        s.options.url = "rtsp://127.0.0.1/main";
+        START(&s, bare);
+        UNTIL(&s, s.starts == 1);
+        assert_int_equal(s.connection.protection, 0);
+        assert_int_equal(s.connection.tls_version, 0);
+        assert_string_equal(s.connection.tls_cipher, "");
+        scene_done(&s);
+}
+
+static void test_scheme_must_fit(void **state)
+{
+        static const struct {
+                const char *url;
+                enum camera_transport transport;
+                enum camera_carrier carrier;
+        } wrong[] = {
+                { "rtsp://c/", CAMERA_TLS, CAMERA_INTERLEAVED },
+                { "http://c/", CAMERA_TLS, CAMERA_TUNNEL },
+                { "https://c/", CAMERA_TLS, CAMERA_INTERLEAVED },
+                { "rtsps://c/", CAMERA_TLS, CAMERA_TUNNEL },
+                { "rtsp://c/", CAMERA_TLS_IF_AVAILABLE, CAMERA_UDP },
+                { "http://c/", CAMERA_TLS_IF_AVAILABLE, CAMERA_SNAPSHOT },
+                { "rtsps://c/", CAMERA_PLAIN, CAMERA_INTERLEAVED },
+                { "https://c/", CAMERA_PLAIN, CAMERA_MJPEG },
+        };
+        struct scene s;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+                scene_init(&s, SCRIPTED_GOOD);
+                s.options.transport = wrong[i].transport;
+                s.options.carrier = wrong[i].carrier;
+                s.options.url = wrong[i].url;
+                START(&s, bare);
+                UNTIL(&s, s.losses == 1);
+                assert_int_equal(s.why.fault, FAULT_WRONG_SCHEME);
+                assert_int_equal(camera_state(s.camera), CAMERA_STOPPED);
+                assert_int_equal(s.needs, 0);
+                scene_done(&s);
+        }
+}
+
+/* Where there is no TLS at all, and there never was, and only then. */
+static void test_if_available_goes_on_without(void **state)
+{
+        static const enum fault none[] = { FAULT_CONNECTION_REFUSED, FAULT_CONNECTION_TIMEOUT,
+                FAULT_NOT_TLS };
+        struct scene s;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+                scene_init(&s, SCRIPTED_GOOD);
+                s.options.transport = CAMERA_TLS_IF_AVAILABLE;
+                if (none[i] == FAULT_NOT_TLS)
+                        s.talks_plainly = true;
+                else
+                        s.no_main = none[i];
+                START(&s, bare);
+                UNTIL(&s, s.starts == 1);
+                assert_int_equal(s.mains, 1);
+                assert_int_equal(s.fallbacks, 1);
+                assert_int_equal(s.losses, 0);
+                assert_int_equal(s.connection.protection, 0);
+                assert_int_equal(
+                        scripted_rtsp_count(&s.server, "DESCRIBE rtsp://127.0.0.1/main RTSP"), 1);
+                if (s.talks_plainly)
+                        close(s.plain_fd);
+                scene_done(&s);
+        }
+}
+
+static void test_if_available_is_no_way_round(void **state)
+{
+        static const enum scripted_fault bad[] = { SCRIPTED_WRONG_NAME, SCRIPTED_EXPIRED,
+                SCRIPTED_OTHER_CA, SCRIPTED_SELF_SIGNED };
+        struct scene s;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                scene_init(&s, bad[i]);
+                s.options.transport = CAMERA_TLS_IF_AVAILABLE;
+                START(&s, bare);
+                UNTIL(&s, s.losses == 1);
+                assert_true(fault_is_tls(s.why.fault));
+                assert_int_equal(s.fallbacks, 0);
+                assert_int_equal(s.server.requests_n, 0);
+                scene_done(&s);
+        }
+        scene_init(&s, SCRIPTED_GOOD);
+        s.options.transport = CAMERA_TLS_IF_AVAILABLE;
+        s.no_main = FAULT_NO_CONNECTION;
+        START(&s, bare);
+        UNTIL(&s, s.losses == 1);
+        assert_int_equal(s.fallbacks, 0);
+        scene_done(&s);
+
+        scene_init(&s, SCRIPTED_GOOD); /* `tls` itself */
+        s.no_main = FAULT_CONNECTION_REFUSED;
+        START(&s, bare);
+        UNTIL(&s, s.losses == 1);
+        assert_int_equal(s.fallbacks, 0);
+        scene_done(&s);
+}
+
+/* T-DOWNGRADE: a camera that was once on TLS is there, or it is not. */
+static void test_if_available_never_goes_back(void **state)
+{
+        const struct scripted_step ends[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .close = true } };
+        struct scene s;
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        s.options.transport = CAMERA_TLS_IF_AVAILABLE;
+        s.options.times = (struct camera_times){ .quick_ms = 1, .first_ms = 1, .last_ms = 1 };
+        START(&s, ends);
+        UNTIL(&s, s.losses == 1);
+        assert_int_equal(s.connection.protection, 3);
+        s.no_main = FAULT_CONNECTION_REFUSED;
+        UNTIL(&s, s.losses == 4);
+        assert_int_equal(s.fallbacks, 0);
+        assert_int_equal(s.starts, 1);
+        scene_done(&s);
+}
+
+/* Each try begins with TLS: the camera may have got it meanwhile. */
+static void test_if_available_begins_with_tls(void **state)
+{
+        const struct scripted_step ends[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO), SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK", .close = true } };
+        struct scene s;
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        s.options.transport = CAMERA_TLS_IF_AVAILABLE;
+        s.options.times = (struct camera_times){ .quick_ms = 1, .first_ms = 1, .last_ms = 1 };
+        s.no_main = FAULT_CONNECTION_REFUSED;
+        START(&s, ends);
+        UNTIL(&s, s.losses == 1);
+        assert_int_equal(s.connection.protection, 0);
+        s.no_main = FAULT_NONE;
+        UNTIL(&s, s.losses == 2);
+        assert_int_equal(s.connection.protection, 3);
+        scene_done(&s);
+}
+
+/* The camera refuses the sound: the picture moves up to be the only track. */
+static void test_refused_audio_is_left_out(void **state)
+{
+        struct packets p = packets_of("AKAPA");
+        const struct scripted_step steps[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD AUDIO VIDEO),
+                { .method = "SETUP", .status = "461 Unsupported transport" },
+                { .method = "SETUP",
+                        .status = "200 OK\r\nSession: 9\r\nTransport: "
+                                  "RTP/AVP/TCP;unicast;interleaved=0-1" },
+                { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
+        const struct scripted_step no_video[] = { OPTIONS_STEP, DESCRIBE_STEP(HEAD VIDEO AUDIO),
+                { .method = "SETUP", .status = "461 Unsupported transport" }, SETUP_STEP,
+                { .method = "PLAY", .status = "200 OK" } };
+        struct scene s;
+
+        (void)state;
+        scene_init(&s, SCRIPTED_GOOD);
+        START(&s, steps);
+        UNTIL(&s, s.units_n == 2);
+        assert_int_equal(s.connection.tracks_n, 1);
+        assert_int_equal(s.connection.tracks[0].codec, MEDIA_H264);
+        assert_int_equal(s.units[0].track, 0);
+        assert_true(s.units[0].key);
+        scene_done(&s);
+        buf_done(&p.b);
+        /* Without its picture a camera is not recorded as if all were well. */
+        scene_init(&s, SCRIPTED_GOOD);
+        START(&s, no_video);
+        UNTIL(&s, s.losses == 1);
+        assert_int_equal(s.why.fault, FAULT_SETUP_REFUSED);
+        assert_int_equal(s.starts, 0);
+        scene_done(&s);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -713,6 +925,13 @@ int main(void)
                 cmocka_unit_test(test_silence),
                 cmocka_unit_test(test_owner_stops_it),
                 cmocka_unit_test(test_free_anywhere),
+                cmocka_unit_test(test_plain),
+                cmocka_unit_test(test_scheme_must_fit),
+                cmocka_unit_test(test_if_available_goes_on_without),
+                cmocka_unit_test(test_if_available_is_no_way_round),
+                cmocka_unit_test(test_if_available_never_goes_back),
+                cmocka_unit_test(test_if_available_begins_with_tls),
+                cmocka_unit_test(test_refused_audio_is_left_out),
                 cmocka_unit_test(test_state_names),
         };
 

@@ -101,6 +101,26 @@ static int try_connect(void)
                                 sizeof listener_address) < 0);
 }
 
+static int given_udp = -1; /* likewise */
+
+static int try_sendto(void)
+{
+        return errno_if(sendto(given_udp, "x", 1, MSG_DONTWAIT,
+                                (struct sockaddr *)&listener_address, sizeof listener_address) < 0);
+}
+
+static int try_sendmmsg(void)
+{
+        static char text[] = "x";
+        struct iovec iov = { text, 1 };
+        struct mmsghdr m = { .msg_hdr = { .msg_name = &listener_address,
+                                     .msg_namelen = sizeof listener_address,
+                                     .msg_iov = &iov,
+                                     .msg_iovlen = 1 } };
+
+        return errno_if(sendmmsg(given_udp, &m, 1, MSG_DONTWAIT) < 0);
+}
+
 static int try_listen(void)
 {
         return errno_if(listen(given_socket, 1) < 0);
@@ -249,6 +269,7 @@ static int try_apart(try_fn fn, int role)
         if (pid == 0) {
                 struct err e;
                 given_socket = socket(AF_INET, SOCK_STREAM, 0);
+                given_udp = socket(AF_INET, SOCK_DGRAM, 0);
                 if (role >= 0) {
                         sandbox_warm_up();
                         if (sandbox_syscalls((enum sandbox_role)role, &e) < 0) {
@@ -287,6 +308,8 @@ static const struct {
         { "socket unix", try_socket_unix, W | S | M | E },
         { "socket netlink", try_socket_packet, ALL },
         { "connect", try_connect, W | S | M | E },
+        { "sendto an address", try_sendto, W | S | M },
+        { "sendmmsg", try_sendmmsg, W | S | M },
         { "listen", try_listen, ALL },
         { "accept", try_accept, W | S },
         { "kill", try_kill, ALL },
@@ -373,12 +396,14 @@ static int work_as_worker(void)
         static const struct chan_events events = { got_message, got_end };
         static char page[4096] __attribute__((aligned(4096)));
         struct loop *l = loop_new();
-        int pair[2], written = 0, arrived = 0;
+        int pair[2], stream[2], written = 0, arrived = 0;
+        struct mmsghdr none = { 0 };
         struct iovec iov = { page, sizeof page };
         struct stat st;
         int file = open("file", O_RDWR);
 
-        if (file < 0 || chan_pair(pair, NULL) < 0)
+        if (file < 0 || chan_pair(pair, NULL) < 0 ||
+                socketpair(AF_UNIX, SOCK_STREAM, 0, stream) < 0)
                 return 1;
         struct chan *c = chan_new(l, pair[0], &events, &arrived);
         sandbox_warm_up();
@@ -396,6 +421,11 @@ static int work_as_worker(void)
                 return 4;
         if (fstat(file, &st) < 0 || ftruncate(file, 100) < 0 || dup(file) < 0)
                 return 5;
+        /* what a camera's connection and its datagrams need */
+        if (send(stream[0], "x", 1, MSG_NOSIGNAL) != 1 ||
+                recv(stream[1], page, sizeof page, MSG_DONTWAIT) != 1 ||
+                (recvmmsg(stream[1], &none, 1, MSG_DONTWAIT, NULL) < 0 && errno != EAGAIN))
+                return 7;
         void *big = malloc(64u << 20); /* from mmap, grown by mremap */
         big = realloc(big, 96u << 20);
         if (!big || !crypto_works())
