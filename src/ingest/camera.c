@@ -539,6 +539,26 @@ static int deliver(struct camera *c, unsigned track, struct access_unit *unit, s
         return r;
 }
 
+/* One damaged packet is left out and said, with its place; the rest goes on. */
+static void on_damage(void *owner, unsigned of, uint64_t item_at, const struct err *why)
+{
+        struct camera *c = owner;
+
+        log_warn(&c->log, "camera.damaged", "track=%d byte=%llu err=\"%s\"", c->track_of[of],
+                (unsigned long long)item_at, why->text);
+}
+
+static void say_damage(struct camera *c, unsigned track)
+{
+        struct camera_track *t = &c->tracks[track];
+
+        if (!t->damage.code)
+                return;
+        log_warn(&c->log, "camera.damaged", "track=%u packet=%llu err=\"%s\"", track,
+                (unsigned long long)t->sequence, t->damage.text);
+        t->damage.code = 0;
+}
+
 /* The pipeline on one screen: packet, access unit, clocks, gate, owner. */
 static int on_packet(void *owner, unsigned of, const struct rtp_packet *p,
         const struct rtp_arrival *a, int64_t arrival_us, struct err *e)
@@ -556,6 +576,8 @@ static int on_packet(void *owner, unsigned of, const struct rtp_packet *p,
         while (!c->freed && r >= 0 &&
                 camera_track_pull(t, rtsp_client_clock(c->client, of), &unit) == 0)
                 r = deliver(c, track, &unit, e);
+        if (!c->freed)
+                say_damage(c, track);
         leave(c);
         return r;
 }
@@ -612,6 +634,7 @@ static const struct rtsp_client_events session_handlers = {
         .on_left_out = on_left_out,
         .on_play = on_play,
         .on_packet = on_packet,
+        .on_damage = on_damage,
         .need_socket = need_socket,
         .on_end = on_end,
         .on_trace = on_trace,

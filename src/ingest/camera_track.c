@@ -100,8 +100,10 @@ void camera_track_push(struct camera_track *t, const struct rtp_packet *p,
 {
         struct depay_packet packet = { p->payload, a->timestamp, p->marker, a->lost_packets };
 
-        if (a->restarted && packet.lost_packets == 0)
-                packet.lost_packets = 1; /* how many is not known */
+        /* How many is not known; of another sender, not even whether. */
+        if ((a->restarted || a->ssrc_changed) && packet.lost_packets == 0)
+                packet.lost_packets = 1;
+        t->sequence = a->sequence;
         note_arrival(t, a->timestamp, arrival_us);
         depay_push(t->depay, &packet);
 }
@@ -110,12 +112,14 @@ int camera_track_pull(
         struct camera_track *t, const struct rtcp_clock *clock, struct access_unit *ret)
 {
         struct access_unit unit;
+        struct err why;
         int r;
 
-        while ((r = depay_pull(t->depay, &unit, NULL)) < 0) {
+        while ((r = depay_pull(t->depay, &unit, &why)) < 0) {
                 if (r == ERR_AGAIN)
                         return r;
                 t->bad_packets++;
+                t->damage = why;
         }
         unit.arrival_us = arrival_of(t, unit.pts);
         unit.sender_us = rtcp_clock_wall_us(clock, unit.pts, t->config.clock_rate);

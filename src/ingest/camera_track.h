@@ -26,6 +26,9 @@ struct camera_track {
         unsigned arrivals_n, arrivals_at;
         bool config_held; /* a unit that was not delivered changed the configuration */
         uint64_t bad_packets;
+        uint64_t sequence; /* extended, of the newest packet */
+        struct err
+                damage; /* of the newest packet that was bad; code 0: none since it was cleared */
 };
 
 /* What a description offers. ERR_NOT_FOUND or ERR_INVALID with the reason, when it cannot be
@@ -39,8 +42,8 @@ void camera_track_done(struct camera_track *t);
 
 void camera_track_push(struct camera_track *t, const struct rtp_packet *p,
         const struct rtp_arrival *a, int64_t arrival_us);
-/* The next unit, with its clocks; 0, or ERR_AGAIN when there is none. Damaged ones are counted and
- * passed over. */
+/* The next unit, with its clocks; 0, or ERR_AGAIN when there is none. Damaged ones are counted,
+ * noted with the packet's number in t->damage, and passed over. */
 int camera_track_pull(
         struct camera_track *t, const struct rtcp_clock *clock, struct access_unit *ret);
 /* The unit just pulled is not delivered: what it said of the configuration is kept for the next one

@@ -59,6 +59,7 @@ struct rtsp_client {
         struct rtsp_media media;
         struct rtsp_srtp srtp;
         struct rtsp_link_time now; /* of the item being taken */
+        uint64_t item_at;          /* in the stream, of the item being read */
 };
 
 /* ---- requests ---- */
@@ -313,6 +314,7 @@ static int on_rtp(struct rtsp_client *c, unsigned i, struct bytes frame, struct 
 {
         struct rtp_packet p;
         struct rtp_arrival a;
+        struct err damage;
         int r;
 
         if (c->step == STEP_PLAY) {
@@ -322,7 +324,10 @@ static int on_rtp(struct rtsp_client *c, unsigned i, struct bytes frame, struct 
                 if (r < 0 || c->freed)
                         return r;
         }
-        if (!rtsp_track_push_rtp(&c->media.tracks[i], frame, c->now.steady_us, &p, &a))
+        r = rtsp_track_push_rtp(&c->media.tracks[i], frame, c->now.steady_us, &p, &a, &damage);
+        if (r < 0 && c->events->on_damage)
+                c->events->on_damage(c->owner, i, c->item_at, &damage);
+        if (r <= 0)
                 return 0;
         return c->events->on_packet(c->owner, i, &p, &a, c->now.wall_us, e);
 }
@@ -424,7 +429,11 @@ static int on_described(struct rtsp_client *c, const struct rtsp_message *m, str
 {
         struct bytes base = rtsp_header(m, "Content-Base", 0);
         struct sdp sdp;
-        int r = sdp_parse(m->body, &sdp, e);
+        /* A description without an announced length has no end that could be waited for. */
+        int r = m->body.n ? sdp_parse(m->body, &sdp, e)
+                          : err_set(e, ERR_PROTOCOL,
+                                    "the answer holds no description: its Content-Length is 0 or "
+                                    "missing");
 
         if (r < 0 && e)
                 e->fault = FAULT_BAD_DESCRIPTION;
@@ -507,8 +516,10 @@ static int on_keepalive_answer(struct rtsp_client *c, const struct rtsp_message 
 
 static int on_answer(struct rtsp_client *c, const struct rtsp_message *m, struct err *e)
 {
-        if (m->status < 200 || !c->waiting || (m->has_cseq && m->cseq != c->cseq))
-                return 0; /* provisional, or the late answer to an old request */
+        /* Provisional, or the late answer to an old request. A number that no request ever had is a
+         * camera's mistake: it answers the one that waits. */
+        if (m->status < 200 || !c->waiting || (m->has_cseq && m->cseq < c->cseq && m->cseq > 0))
+                return 0;
         c->waiting = false;
         rtsp_link_answered(c->link);
         timer_done(&c->step_timer);
@@ -594,6 +605,7 @@ static int on_item(
         if (c->ended)
                 return ERR_CANCELLED;
         c->now = *at;
+        c->item_at = item->at;
         enter(c);
         if (item->message)
                 rtsp_client_trace_message(c->events->on_trace, c->owner, step_name(c, room),

@@ -81,6 +81,9 @@ struct rtsp_client_events {
         /* Answered, also from within, by rtsp_client_connection, rtsp_client_datagrams or
          * rtsp_client_no_socket. One at a time. NULL where the carrier is interleaved. */
         void (*need_socket)(void *owner, enum rtsp_client_socket kind);
+        /* A packet of the track was damaged and is left out; item_at: its first byte in the stream
+         * (of datagrams: 0). May be NULL. */
+        void (*on_damage)(void *owner, unsigned track, uint64_t item_at, const struct err *why);
         /* Over. Once, never from within a function of this header, never after rtsp_client_free. */
         void (*on_end)(void *owner, const struct err *why);
         /* May be NULL. Must not free the client. */

@@ -12,15 +12,20 @@ void rtsp_track_init(struct rtsp_track *t, uint32_t clock_rate, int payload_type
 }
 
 int rtsp_track_push_rtp(struct rtsp_track *t, struct bytes frame, int64_t steady_us,
-        struct rtp_packet *ret_packet, struct rtp_arrival *ret_arrival)
+        struct rtp_packet *ret_packet, struct rtp_arrival *ret_arrival, struct err *e)
 {
         struct rtp_packet p;
         struct rtp_arrival a;
 
-        if (rtp_parse(frame, &p, NULL) < 0) {
+        int r = rtp_parse(frame, &p, e);
+        bool other = r == 0 && t->payload_type >= 0 && p.payload_type != t->payload_type;
+        if (r < 0) {
                 t->bad_packets++;
-                return 0;
+                return r;
         }
+        /* Another sender's, of another type, on our channel (repair packets, a second track). */
+        if (other && t->source.started && p.ssrc != t->source.ssrc)
+                return 0;
         /* Another payload type under the same sequence numbers would be taken for loss: it is
          * counted by the source first, and only then left out. */
         rtp_source_push(&t->source, &p, steady_us, &a);
@@ -30,7 +35,7 @@ int rtsp_track_push_rtp(struct rtsp_track *t, struct bytes frame, int64_t steady
                 return 0;
         t->packets++;
         a.lost_packets += t->lost_carried;
-        if (t->payload_type >= 0 && p.payload_type != t->payload_type) {
+        if (other) {
                 t->lost_carried = a.lost_packets;
                 return 0;
         }

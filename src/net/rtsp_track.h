@@ -29,10 +29,10 @@ struct rtsp_track {
 };
 
 void rtsp_track_init(struct rtsp_track *t, uint32_t clock_rate, int payload_type);
-/* 1: deliver *ret_packet; 0: nothing to deliver (damaged, duplicate, late, another payload type).
- */
+/* 1: deliver *ret_packet; 0: nothing to deliver (duplicate, late, another payload type); negative:
+ * damaged, counted, and e says how. */
 int rtsp_track_push_rtp(struct rtsp_track *t, struct bytes frame, int64_t steady_us,
-        struct rtp_packet *ret_packet, struct rtp_arrival *ret_arrival);
+        struct rtp_packet *ret_packet, struct rtp_arrival *ret_arrival, struct err *e);
 /* 1: the sender said goodbye; 0 otherwise. Damaged reports are counted and passed over. */
 int rtsp_track_push_rtcp(struct rtsp_track *t, struct bytes frame, int64_t wall_us);
 /* Appends a receiver report with its interleaved head. */

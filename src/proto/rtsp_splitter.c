@@ -38,6 +38,7 @@ void rtsp_splitter_reset(struct rtsp_splitter *s)
 {
         forget_rest(s);
         s->garbage = 0;
+        s->at = 0;
 }
 
 /* The length of a head with its empty line, 0 when its end is not there yet. */
@@ -171,7 +172,9 @@ static struct look look_at(const struct rtsp_splitter *s, struct bytes b, struct
 static int count_garbage(struct rtsp_splitter *s, size_t n, struct err *e)
 {
         if (n > s->garbage_max || s->garbage > s->garbage_max - n)
-                return err_set(e, ERR_PROTOCOL, "the peer sends bytes that are not RTSP");
+                return err_set(e, ERR_PROTOCOL,
+                        "the peer sends bytes that are not RTSP, from byte %llu of the stream on",
+                        (unsigned long long)(s->at - s->garbage));
         if (s->garbage == 0)
                 s->resyncs++;
         s->garbage += (uint32_t)n;
@@ -182,7 +185,7 @@ static int count_garbage(struct rtsp_splitter *s, size_t n, struct err *e)
 static int deliver(struct rtsp_splitter *s, struct bytes b, const struct rtsp_message *m,
         rtsp_on_item on_item, void *owner, struct err *e)
 {
-        struct rtsp_item item = { .skipped_bytes = s->garbage };
+        struct rtsp_item item = { .skipped_bytes = s->garbage, .at = s->at };
 
         if (b.p[0] == '$') {
                 item.channel = b.p[1];
@@ -208,20 +211,20 @@ static int split(struct rtsp_splitter *s, struct bytes b, size_t *ret_used, bool
                 struct look l = look_at(s, left, &m, e, &r);
                 s->scanned = 0;
                 if (r < 0)
-                        return r;
+                        return err_wrap(e, r, "byte %llu of the stream", (unsigned long long)s->at);
                 if (l.kind == LOOK_MORE) {
                         s->item_bytes = l.n;
                         s->scanned = l.scanned;
                         return 0;
                 }
                 *ret_used += l.n;
-                if (l.kind == LOOK_ITEM) {
+                if (l.kind == LOOK_ITEM)
                         r = deliver(s, bytes_sub(left, 0, l.n), &m, on_item, owner, e);
-                        if (one)
-                                return r;
-                } else if (l.garbage) {
+                else if (l.garbage)
                         r = count_garbage(s, l.n, e);
-                }
+                s->at += l.n;
+                if (one && l.kind == LOOK_ITEM)
+                        return r;
         }
         return r;
 }

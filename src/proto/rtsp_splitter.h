@@ -20,6 +20,7 @@ struct rtsp_item {
         uint8_t channel;
         struct bytes frame;     /* an interleaved packet, without its four bytes; may be empty */
         uint32_t skipped_bytes; /* garbage passed over directly before it */
+        uint64_t at;            /* its first byte in the stream, from 0 */
 };
 
 /* item and all it points to are borrowed, valid during the call. A negative return ends the
@@ -31,6 +32,7 @@ struct rtsp_splitter {
         uint8_t channel_max;  /* likewise, 255: with garbage before it, '$' is believed up to this
                                  channel */
         uint64_t skipped_bytes, resyncs; /* since the start, to be read by anyone */
+        uint64_t at;                     /* bytes of the stream before what is looked at now */
         struct buf rest;                 /* the partial item; from here on private */
         size_t item_bytes;               /* its whole size, when known */
         size_t scanned;                  /* of a partial head: no end before this */
@@ -41,8 +43,8 @@ void rtsp_splitter_init(struct rtsp_splitter *s);
 void rtsp_splitter_done(struct rtsp_splitter *s);
 /* Forgets a partial item, for a new connection; counters stay. */
 void rtsp_splitter_reset(struct rtsp_splitter *s);
-/* 0; what on_item returned when that was negative; ERR_PROTOCOL when the stream is not RTSP, after
- * which only rtsp_splitter_reset helps. */
+/* 0; what on_item returned when that was negative; ERR_PROTOCOL when the stream is not RTSP, with
+ * the byte where in the text, after which only rtsp_splitter_reset helps. */
 int rtsp_splitter_feed(struct rtsp_splitter *s, struct bytes received, rtsp_on_item on_item,
         void *owner, struct err *e) MUST_USE;
 

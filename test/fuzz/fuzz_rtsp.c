@@ -44,7 +44,7 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
         uint64_t *sum = owner;
 
         (void)e;
-        *sum += item->skipped_bytes;
+        *sum += item->skipped_bytes + 3 * item->at;
         if (!item->message) {
                 fold(sum, BYTES(&item->channel, 1));
                 fold(sum, item->frame);

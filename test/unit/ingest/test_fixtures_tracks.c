@@ -218,7 +218,7 @@ static int on_item(void *owner, const struct rtsp_item *item, struct err *e)
         assert_int_equal(item->skipped_bytes, 0);
         assert_true(i < 2 && item->channel % 2 == 0);
         assert_int_equal(
-                rtsp_track_push_rtp(&p->received[i], item->frame, 0, &packet, &arrival), 1);
+                rtsp_track_push_rtp(&p->received[i], item->frame, 0, &packet, &arrival, NULL), 1);
         p->packets[i]++;
         camera_track_push(&p->tracks[i], &packet, &arrival, 0);
         while (camera_track_pull(&p->tracks[i], &clock, &unit) == 0)

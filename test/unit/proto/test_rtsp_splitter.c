@@ -142,6 +142,44 @@ static void counted(void **state)
         rtsp_splitter_done(&s);
 }
 
+static int on_place(void *owner, const struct rtsp_item *item, struct err *e)
+{
+        uint64_t **next = owner;
+
+        (void)e;
+        *(*next)++ = item->at;
+        return 0;
+}
+
+/* Where each item lies in the stream, however its bytes come, and where it is that it breaks. */
+static void places(void **state)
+{
+        static const size_t steps[] = { 1, 2, 3, 7, 1000 };
+        struct bytes stream = LITERAL("\r\n$\0\0\1a$\0\0\2bcxyzRTSP/1.0 200 OK\r\n\r\n"
+                                      "$\0\0\1dRTSP/1.0 200 OK\r\nContent-Length: x\r\n\r\n");
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+                struct rtsp_splitter s;
+                struct err e = { 0 };
+                uint64_t at[8], *next = at;
+                int r = 0;
+
+                rtsp_splitter_init(&s);
+                for (size_t k = 0; k < stream.n && r == 0; k += steps[i])
+                        r = rtsp_splitter_feed(
+                                &s, bytes_sub(stream, k, steps[i]), on_place, &next, &e);
+                assert_int_equal(next - at, 4);
+                assert_int_equal(at[0], 2);
+                assert_int_equal(at[1], 7);
+                assert_int_equal(at[2], 16);
+                assert_int_equal(at[3], 35);
+                assert_int_equal(r, ERR_PROTOCOL);
+                assert_non_null(strstr(e.text, "byte 40 of the stream: "));
+                rtsp_splitter_done(&s);
+        }
+}
+
 static void bounded(void **state)
 {
         (void)state;
@@ -251,7 +289,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(mixed),
                 cmocka_unit_test(stray_line_ends), cmocka_unit_test(garbage),
-                cmocka_unit_test(counted), cmocka_unit_test(bounded),
+                cmocka_unit_test(counted), cmocka_unit_test(places), cmocka_unit_test(bounded),
                 cmocka_unit_test(heads_that_never_end), cmocka_unit_test(callback_stops),
                 cmocka_unit_test(whole_items_are_not_copied), cmocka_unit_test(capture) };
         return cmocka_run_group_tests(tests, NULL, NULL);
