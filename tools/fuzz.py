@@ -1,44 +1,83 @@
 #!/usr/bin/python3
-"""Runs each fuzz target for a while (libFuzzer, ASan, UBSan). Findings stay in build/fuzz/findings.
+"""Runs each fuzz target for a while (libFuzzer, ASan, UBSan), as many at once as there are cores, and prints a table.
 
-    tools/fuzz.py [--seconds 600] [TARGET ...]
+    tools/fuzz.py [--seconds 600] [--jobs N] [TARGET ...]
+
+Seeds are test/fuzz/corpus, the malformed inputs of the fixtures where they are there, and what earlier runs have found
+(build/fuzz/corpus). A finding stays in build/fuzz/findings, with the command that replays it and the log of the run; then the
+exit status is 1.
 """
 import argparse
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "test/fuzz"))
+import replay_malformed  # noqa: E402
+
 BUILD = ROOT / "build/fuzz"
+FINDINGS = BUILD / "findings"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument("targets", nargs="*")
-    args = parser.parse_args()
-    env = dict(os.environ, CC="clang")
+def build():
+    env = dict(os.environ, CC=os.environ.get("FUZZ_CC", "clang"))
     options = ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]
     subprocess.run(["tools/configure.sh", "build/fuzz", *options], cwd=ROOT, env=env, check=True)
     subprocess.run(["ninja", "-C", "build/fuzz", "--quiet"], cwd=ROOT, env=env, check=True)
+
+
+def number(log, name):
+    """Of libFuzzer's final statistics."""
+    found = [line.split(":")[-1].strip() for line in log.splitlines() if line.startswith(f"stat::{name}")]
+    return found[-1] if found else "?"
+
+
+def fuzz(stem, seconds, seeds):
+    """(stem, return code, runs, new inputs, peak MB, findings)"""
+    program, work = BUILD / "test/fuzz" / f"fuzz_{stem}", BUILD / "corpus" / stem
+    work.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+    p = subprocess.run([program, f"-max_total_time={seconds}", "-print_final_stats=1", "-timeout=10", "-rss_limit_mb=2048",
+                        f"-artifact_prefix={FINDINGS}/{stem}-", work, ROOT / "test/fuzz/corpus" / stem, *seeds],
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    kept = [f for f in sorted(FINDINGS.glob(f"{stem}-*")) if f.suffix != ".log" and f.stat().st_mtime >= start - 1]
+    if p.returncode:
+        (FINDINGS / f"{stem}-last.log").write_text(p.stderr)
+    return (stem, p.returncode, number(p.stderr, "number_of_executed_units"), number(p.stderr, "new_units_added"),
+            number(p.stderr, "peak_rss_mb"), kept)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("targets", nargs="*")
+    args = parser.parse_args()
+    build()
     stems = args.targets or sorted(p.stem[5:] for p in (ROOT / "test/fuzz").glob("fuzz_*.c"))
-    findings = BUILD / "findings"
-    findings.mkdir(exist_ok=True)
+    FINDINGS.mkdir(exist_ok=True)
+    seeds = replay_malformed.seeds()
+    rounds = -(-len(stems) // args.jobs)
+    print(f"{len(stems)} targets, {args.seconds} s each, {args.jobs} at once: {rounds * args.seconds / 60:.0f} minutes", flush=True)
+    print(f"{'target':18} {'result':10} {'runs':>12} {'new inputs':>10} {'MB':>6}", flush=True)
     failed = []
-    for stem in stems:
-        work = BUILD / "corpus" / stem
-        work.mkdir(parents=True, exist_ok=True)
-        command = [str(BUILD / "test/fuzz" / f"fuzz_{stem}"), f"-max_total_time={args.seconds}", "-print_final_stats=1", "-timeout=10",
-                   "-rss_limit_mb=2048", f"-artifact_prefix={findings}/{stem}-", str(work), str(ROOT / "test/fuzz/corpus" / stem)]
-        print(f"{stem}: {args.seconds} s", flush=True)
-        p = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-        runs = [line for line in p.stderr.splitlines() if "number_of_executed_units" in line]
-        print(f"  {'no finding' if p.returncode == 0 else 'FINDING'}; {runs[-1].split(':')[-1].strip() if runs else '?'} runs", flush=True)
-        if p.returncode:
+
+    def one(stem):
+        stem, code, runs, new, megabytes, kept = fuzz(stem, args.seconds, seeds.get(stem, []))
+        lines = [f"{stem:18} {'-' if code == 0 else 'FINDING':10} {runs:>12} {new:>10} {megabytes:>6}"]
+        if code:
             failed.append(stem)
-            print("\n".join(p.stderr.splitlines()[-30:]), flush=True)
-    print(f"{len(stems) - len(failed)} targets without a finding, {len(failed)} with: {', '.join(failed) or '-'}")
+            lines += [f"  {BUILD.relative_to(ROOT)}/test/fuzz/fuzz_{stem} {f.relative_to(ROOT)}" for f in kept]
+            lines.append(f"  log: {(FINDINGS / f'{stem}-last.log').relative_to(ROOT)}")
+        print("\n".join(lines), flush=True)
+
+    with ThreadPoolExecutor(args.jobs) as lanes:
+        list(lanes.map(one, stems))
+    print(f"{len(stems) - len(failed)} targets without a finding, {len(failed)} with: {', '.join(sorted(failed)) or '-'}")
     return 1 if failed else 0
 
 

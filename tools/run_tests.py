@@ -111,6 +111,7 @@ def main():
     mode = sys.argv[1] if len(sys.argv) > 1 else "test"
     os.chdir(ROOT)
     run("style", ["/usr/bin/python3", "tools/check_style.py"], 60)
+    run("every parser is fuzzed", ["/usr/bin/python3", "tools/check_fuzz.py"], 60)
     if build("test", SANITIZED):
         unit("test")
         if build("release", ["--buildtype=release", "-Ddebug=true"]):

@@ -81,26 +81,40 @@ static int chan_fail_send(struct err *e)
         }
 }
 
+/* By sendmsg only where descriptors go along: workers and the sealer may not use that. */
+static ssize_t chan_put_once(int fd, struct iovec *iov, int iov_n, const int *fds, unsigned fds_n)
+{
+        const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+        union chan_control control = { 0 };
+        struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)iov_n };
+        uint8_t whole[CHAN_MESSAGE_MAX];
+        size_t n = 0;
+
+        for (int i = 0; fds_n == 0 && i < iov_n; i++) {
+                memcpy(whole + n, iov[i].iov_base, iov[i].iov_len);
+                n += iov[i].iov_len;
+        }
+        if (fds_n == 0)
+                return send(fd, whole, n, flags);
+        m.msg_control = control.room;
+        m.msg_controllen = CMSG_SPACE(fds_n * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(fds_n * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, fds_n * sizeof(int));
+        return sendmsg(fd, &m, flags);
+}
+
 static int chan_put(
         int fd, uint16_t type, struct bytes body, const int *fds, unsigned fds_n, struct err *e)
 {
-        union chan_control control = { 0 };
         uint8_t head[CHAN_TYPE_BYTES] = { (uint8_t)(type >> 8), (uint8_t)type };
         struct iovec iov[2] = { { head, sizeof head }, { (void *)(uintptr_t)body.p, body.n } };
-        struct msghdr m = { .msg_iov = iov, .msg_iovlen = body.n ? 2 : 1 };
         ssize_t n;
 
-        if (fds_n) {
-                m.msg_control = control.room;
-                m.msg_controllen = CMSG_SPACE(fds_n * sizeof(int));
-                struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-                c->cmsg_level = SOL_SOCKET;
-                c->cmsg_type = SCM_RIGHTS;
-                c->cmsg_len = CMSG_LEN(fds_n * sizeof(int));
-                memcpy(CMSG_DATA(c), fds, fds_n * sizeof(int));
-        }
         do
-                n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+                n = chan_put_once(fd, iov, body.n ? 2 : 1, fds, fds_n);
         while (n < 0 && errno == EINTR);
         return n < 0 ? chan_fail_send(e) : 0;
 }

@@ -43,7 +43,8 @@ int sandbox_files(const struct sandbox_path *paths, unsigned n, struct err *e) M
 unsigned sandbox_resolver_paths(struct sandbox_path to[static SANDBOX_RESOLVER_PATHS_MAX]);
 
 enum sandbox_role {
-        SANDBOX_WORKER, /* no open, socket, connect, kill, exec, ptrace: only given descriptors */
+        SANDBOX_WORKER, /* no open, stat, socket, connect, kill, exec, ptrace: only given
+                           descriptors; bytes to whom they are connected, none of them sent on */
         SANDBOX_SEALER, /* as the worker */
         SANDBOX_PARENT, /* opens files, accepts on given sockets; no socket, connect, exec, ptrace,
                            kill */

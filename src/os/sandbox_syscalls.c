@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
@@ -23,10 +24,10 @@
 static const char *const sandbox_basic[] = {
         /* bytes in and out of what is open */
         "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "pwritev2",
-        "recvfrom", "recvmsg", "recvmmsg", "sendmsg", "lseek", "_llseek", "ftruncate",
-        "ftruncate64", "fallocate", "fsync", "fdatasync", "syncfs", "sync_file_range", "close",
-        "close_range", "dup", "dup2", "dup3", "fstat", "fstat64", "fstatfs", "fadvise64",
-        "shutdown", "getsockopt", "getsockname", "getpeername", "pipe2",
+        "recvfrom", "recvmsg", "recvmmsg", "lseek", "_llseek", "ftruncate", "ftruncate64",
+        "fallocate", "fsync", "fdatasync", "syncfs", "sync_file_range", "close", "close_range",
+        "dup", "dup2", "dup3", "fstat", "fstat64", "fstatfs", "fadvise64", "shutdown", "getsockopt",
+        "getsockname", "getpeername", "pipe2",
         /* waiting */
         "poll", "ppoll", "ppoll_time64", "select", "pselect6", "pselect6_time64", "epoll_create1",
         "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
@@ -62,12 +63,6 @@ static const char *const sandbox_accept[] = { "accept", "accept4", "socketpair" 
 
 /* bind is for getaddrinfo's netlink socket; without listen nobody can reach a bound one by TCP. */
 static const char *const sandbox_connect[] = { "connect", "bind" };
-
-/* Sending to an address. A worker holds UDP sockets (a camera's media), and a socket that is not
- * connected sends to whom the call names: so a worker may send only on connected ones. The address
- * of sendmsg, which channels need, lies behind a pointer where no filter looks; therefore these
- * sockets are shut down for sending before a worker gets them (recorder). */
-static const char *const sandbox_send_anywhere[] = { "sendto", "sendmmsg" };
 
 struct sandbox_filter {
         scmp_filter_ctx ctx;
@@ -117,7 +112,6 @@ static void sandbox_allow_limited(struct sandbox_filter *f)
         static const int fcntls[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD,
                 F_DUPFD_CLOEXEC };
         static const int ioctls[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS, TIOCGWINSZ };
-        static const int levels[] = { SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 };
         static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE,
                 PR_GET_NO_NEW_PRIVS, PR_GET_PDEATHSIG };
 
@@ -129,14 +123,9 @@ static void sandbox_allow_limited(struct sandbox_filter *f)
         sandbox_allow_ints(f, "fcntl", 1, fcntls, ARRAY_LEN(fcntls));
         sandbox_allow_ints(f, "fcntl64", 1, fcntls, ARRAY_LEN(fcntls));
         sandbox_allow_ints(f, "ioctl", 1, ioctls, ARRAY_LEN(ioctls));
-        sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
         sandbox_allow_ints(f, "prctl", 0, prctls, ARRAY_LEN(prctls));
-        /* The C library's fstat is this one with an empty name. */
-        sandbox_allow_arg(f, "newfstatat", 3, SANDBOX_INT, AT_EMPTY_PATH);
         /* abort() raises a signal in its own process. */
         sandbox_allow_arg(f, "tgkill", 0, SANDBOX_INT, (uint32_t)getpid());
-        /* send(): sendto without an address. */
-        sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
         /* Its own limits; another's would need a process id. */
         sandbox_allow_arg(f, "prlimit64", 0, SANDBOX_INT, 0);
 }
@@ -190,9 +179,6 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
 
         sandbox_allow_names(f, sandbox_basic, ARRAY_LEN(sandbox_basic));
         sandbox_allow_limited(f);
-        /* The resolver of the C library, and media that the edge serves by UDP. */
-        if (connects || role == SANDBOX_EDGE)
-                sandbox_allow_names(f, sandbox_send_anywhere, ARRAY_LEN(sandbox_send_anywhere));
         if (serves || connects)
                 sandbox_allow_names(f, sandbox_look, ARRAY_LEN(sandbox_look));
         if (serves)
@@ -208,6 +194,45 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
                 sandbox_allow_sockets(f);
                 sandbox_allow_names(f, sandbox_connect, ARRAY_LEN(sandbox_connect));
         }
+}
+
+static void sandbox_allow_option(struct sandbox_filter *f, int level, const int *options, size_t n)
+{
+        int nr = seccomp_syscall_resolve_name("setsockopt");
+
+        for (size_t i = 0; i < n; i++) {
+                struct scmp_arg_cmp cmp[] = { SCMP_A1_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT,
+                                                      (scmp_datum_t)level),
+                        SCMP_A2_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT, (scmp_datum_t)options[i]) };
+                sandbox_note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, nr, 2, cmp));
+        }
+}
+
+/*
+ * A worker and a sealer speak to whom their sockets are connected to: no address can be named
+ * (sendmsg names it in memory, where no filter looks), so the UDP sockets that bring a camera's
+ * media reach nobody, and no descriptor goes out. The kernel's packet filters and multicast groups
+ * are out of reach of their setsockopt. The connector's resolver and the edge's media by UDP name
+ * addresses; the others hand descriptors on.
+ */
+static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role role)
+{
+        static const char *const with_descriptors[] = { "sendmsg" };
+        static const char *const to_anybody[] = { "sendto", "sendmmsg" };
+        static const int levels[] = { SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 };
+        static const int of_sockets[] = { SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF };
+        static const int of_tcp[] = { TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT };
+
+        sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
+        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER) {
+                sandbox_allow_option(f, SOL_SOCKET, of_sockets, ARRAY_LEN(of_sockets));
+                sandbox_allow_option(f, IPPROTO_TCP, of_tcp, ARRAY_LEN(of_tcp));
+                return;
+        }
+        sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
+        sandbox_allow_names(f, with_descriptors, ARRAY_LEN(with_descriptors));
+        if (role == SANDBOX_CONNECTOR || role == SANDBOX_EDGE)
+                sandbox_allow_names(f, to_anybody, ARRAY_LEN(to_anybody));
 }
 
 /* --- libuv's pool, while threads can still be made --- */
@@ -252,6 +277,7 @@ int sandbox_syscalls(enum sandbox_role role, struct err *e)
         sandbox_note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_TSYNC, 1));
         sandbox_note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
         sandbox_allow_role(&f, role);
+        sandbox_allow_talking(&f, role);
         if (!f.failed)
                 sandbox_note(&f, seccomp_load(f.ctx));
         seccomp_release(f.ctx);

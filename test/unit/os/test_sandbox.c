@@ -400,10 +400,10 @@ static int work_as_worker(void)
         int pair[2], stream[2], written = 0, arrived = 0;
         struct mmsghdr none = { 0 };
         struct iovec iov = { page, sizeof page };
-        struct stat st;
         int file = open("file", O_RDWR);
 
         if (file < 0 || chan_pair(pair, NULL) < 0 ||
+                chan_write_blocking(pair[1], 5, bytes_str("hello"), &file, 1, NULL) < 0 ||
                 socketpair(AF_UNIX, SOCK_STREAM, 0, stream) < 0)
                 return 1;
         struct chan *c = chan_new(l, pair[0], &events, &arrived);
@@ -413,14 +413,15 @@ static int work_as_worker(void)
         if (open("file", O_RDONLY) >= 0)
                 return 2;
         file_write_start(l, file, &iov, 1, 0, on_written, &written);
-        if (chan_write_blocking(pair[1], 5, bytes_str("hello"), &file, 1, NULL) < 0 ||
-                chan_send(c, 6, bytes_str("there"), &file, 1, NULL) < 0)
+        if (chan_write_blocking(pair[1], 5, bytes_str("hello"), &file, 1, NULL) !=
+                        ERR_IO || /* it would send a descriptor */
+                chan_send(c, 6, bytes_str("there"), NULL, 0, NULL) < 0)
                 return 3;
         for (int i = 0; i < 200 && !(written && arrived); i++)
                 uv_run(loop_uv(l), UV_RUN_ONCE);
         if (!written || !arrived)
                 return 4;
-        if (fstat(file, &st) < 0 || ftruncate(file, 100) < 0 || dup(file) < 0)
+        if (ftruncate(file, 100) < 0 || dup(file) < 0 || lseek(file, 0, SEEK_END) != 100)
                 return 5;
         /* what a camera's connection and its datagrams need */
         if (send(stream[0], "x", 1, MSG_NOSIGNAL) != 1 ||
