@@ -24,10 +24,11 @@
 #define CUSTOS_NET_RTSP_SRTP_H
 
 #include "crypto/srtp_session.h"
+#include "net/rtsp_link.h"
 #include "proto/mikey.h"
 #include "proto/sdp.h"
 
-#define RTSP_SRTP_TRACKS_MAX 4
+#define RTSP_SRTP_TRACKS_MAX RTSP_LINK_TRACKS_MAX
 
 struct rtsp_srtp_track {
         struct srtp_session *session; /* NULL: the track is not protected */

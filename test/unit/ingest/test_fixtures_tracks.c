@@ -42,7 +42,21 @@ struct take {
         {                                                                                          \
                 MEDIA_NONE, 0, 0, 0, why                                                           \
         }
-/* G.711, JPEG, ONVIF metadata: of media/'s tests */
+#define G711(codec)                                                                                \
+        {                                                                                          \
+                codec, 8000, 0, 0, NULL                                                            \
+        }
+#define PCMU G711(MEDIA_PCMU)
+#define PCMA G711(MEDIA_PCMA)
+#define META                                                                                       \
+        {                                                                                          \
+                MEDIA_ONVIF_METADATA, 0, 0, 0, NULL                                                \
+        }
+#define JPEG                                                                                       \
+        {                                                                                          \
+                MEDIA_JPEG, 0, 0, 0, NULL                                                          \
+        }
+/* describes no media: nothing is asked */
 #define OTHER                                                                                      \
         {                                                                                          \
                 0                                                                                  \
@@ -57,40 +71,40 @@ static const struct {
         { "rtsp/go2rtc/TestBugSDP3.sdp", { H264(2560, 1920, 0), AAC(16000), OUT("back channel") } },
         /* the picture is "sendonly", as the camera sees it, and no back channel */
         { "rtsp/go2rtc/TestBugSDP5.sdp", { H264(1920, 1080, 14985), AAC(8000) } },
-        { "rtsp/go2rtc/TestBugSDP7.sdp", { H264(640, 360, 20000), OTHER, OUT("back channel"), OTHER } },
+        { "rtsp/go2rtc/TestBugSDP7.sdp", { H264(640, 360, 20000), PCMU, OUT("back channel"), META } },
         { "rtsp/gortsplib-sdp/media__relative_control_control_is_query.sdp", { H264(0, 0, 0) } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_gortsplib_1025_undisclosed_cameras_ipv6.sdp", { OUT("encoding \"\"") } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_gortsplib_448_no_v_0_at_start.sdp", { H264(0, 0, 0) } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_gortsplib_474_UDP_technology_cameras.sdp", { OTHER } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_gortsplib_474_UDP_technology_cameras.sdp", { OUT("neither video") } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_1119_fritzbox_6660_Cable.sdp", { OUT("MP2T") } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_121_empty_unicast_address.sdp", { H264(800, 448, 0), OTHER } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_121_empty_unicast_address.sdp", { H264(800, 448, 0), PCMU } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_127_Amcrest_cameras.sdp", { OTHER } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_136_RS_bandwidth.sdp", { OUT("x-asf-pf"), OTHER } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_136_RS_bandwidth.sdp", { OUT("x-asf-pf"), OUT("x-wms-rtx") } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_227_Hik_Media_Server.sdp", { H264(704, 480, 12000) } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_2708_Y_CAM_Bullet_HD.sdp", { OUT("MP4V-ES") } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_2762_Altasec_NVR.sdp", { H264(640, 360, 5000), OTHER, OTHER } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_5008_Uniview_IPC2122LB_SF28K_A.sdp", { H264(1920, 1080, 15000), OTHER } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_2762_Altasec_NVR.sdp", { H264(640, 360, 5000), PCMU, OUT("METADATA") } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_5008_Uniview_IPC2122LB_SF28K_A.sdp", { H264(1920, 1080, 15000), META } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_5292_Verint_cameras_IP_instead_of_IN_in_origin.sdp", { H264(3840, 2160, 9990) } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_75_LiveReporter_App.sdp", { H264(640, 480, 0), AAC(48000) } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_948_TIAS_bitrate.sdp", { H264(384, 830, 0) } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_990_TP_Link.sdp", { H265(2304, 1296, 15000), OTHER, OUT("neither video nor audio") } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__onvif_specification.sdp", { OTHER, OTHER, OUT("back channel") } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_990_TP_Link.sdp", { H265(2304, 1296, 15000), PCMA, OUT("neither video, audio nor metadata") } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__onvif_specification.sdp", { JPEG, PCMU, OUT("back channel") } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__unix_newlines.sdp", { OTHER } },
-        { "rtsp/gortsplib-sdp/session__key_mgmt_in_media.sdp", { OTHER } },
-        { "rtsp/gortsplib-sdp/session__multiple_formats_for_each_media.sdp", { OUT("not RTP"), OUT("not RTP") } },
+        { "rtsp/gortsplib-sdp/session__key_mgmt_in_media.sdp", { H264(0, 0, 0) } },
+        { "rtsp/gortsplib-sdp/session__multiple_formats_for_each_media.sdp", { OUT("back channel"), OUT("not RTP") } },
         { "rtsp/gortsplib-sdp/session__multiple_formats_for_each_media_2.sdp", { H264(1920, 1080, 0) } },
-        { "rtsp/gortsplib-sdp/session__one_format_for_each_media_relative.sdp", { H264(1920, 1080, 0), OTHER, OUT("") } },
+        { "rtsp/gortsplib-sdp/session__one_format_for_each_media_relative.sdp", { H264(1920, 1080, 0), PCMU, OUT("") } },
         { "rtsp/retina/anjvision_describe.txt", { H265(1280, 704, 0) } },
         { "rtsp/retina/bunny_describe.txt", { AAC(12000), H264(240, 160, 24000) } },
-        { "rtsp/retina/dahua_describe_h264_aac_onvif.txt", { H264(704, 480, 15000), AAC(48000), OTHER } },
-        { "rtsp/retina/dahua_describe_h265_pcma.txt", { H265(704, 480, 12000), OTHER } },
-        { "rtsp/retina/foscam_describe.txt", { H264(1280, 720, 0), OTHER } },
-        { "rtsp/retina/hikvision_describe.txt", { H264(1920, 1080, 30000), OTHER } },
+        { "rtsp/retina/dahua_describe_h264_aac_onvif.txt", { H264(704, 480, 15000), AAC(48000), META } },
+        { "rtsp/retina/dahua_describe_h265_pcma.txt", { H265(704, 480, 12000), PCMA } },
+        { "rtsp/retina/foscam_describe.txt", { H264(1280, 720, 0), PCMU } },
+        { "rtsp/retina/hikvision_describe.txt", { H264(1920, 1080, 30000), META } },
         { "rtsp/retina/reolink_describe.txt", { H264(2560, 1440, 0), AAC(16000) } },
         { "rtsp/retina/reolink_describe_control_first.txt", { H264(2560, 1440, 0), AAC(16000) } },
         { "rtsp/retina/response.txt", { AAC(12000), H264(240, 160, 24000) } },
-        { "rtsp/retina/tplink_sdp.txt", { H265(2560, 1440, 15000), OTHER, OUT("neither video nor audio") } },
-        { "rtsp/retina/vstarcam_describe.txt", { H264(1920, 1080, 7500), OTHER } },
+        { "rtsp/retina/tplink_sdp.txt", { H265(2560, 1440, 15000), PCMA, OUT("neither video, audio nor metadata") } },
+        { "rtsp/retina/vstarcam_describe.txt", { H264(1920, 1080, 7500), PCMA } },
         { "traces-from-issues/axis_describe_2017.txt", { H264(1280, 800, 0) } },
         /* clang-format on */
 };
