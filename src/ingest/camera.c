@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "crypto/random.h"
 #include "ingest/backoff.h"
+#include "ingest/camera_policy.h"
+#include "ingest/camera_pull.h"
 #include "ingest/camera_track.h"
 #include "media/media_config.h"
 #include "net/rtsp_client.h"
@@ -34,10 +36,8 @@ struct camera {
         char *user;           /* owned; NULL: none */
         struct secret password;
         struct tls_client_config *tls; /* borrowed */
-        enum camera_transport transport;
-        enum camera_carrier carrier;
+        struct camera_policy policy;
         uint8_t pin[32];
-        bool was_on_tls; /* once, since camera_new: there is no way back without it */
         bool without_audio;
         unsigned pace_ms;
         struct camera_times times;
@@ -46,6 +46,7 @@ struct camera {
         bool fell_back;             /* this connection goes without TLS (tls-if-available) */
         bool wants;                 /* a socket was asked for while the session runs */
         struct rtsp_client *client; /* owned; one at a time */
+        struct camera_pull *pull;   /* owned; instead of client, over HTTP */
         struct digest_client auth;
         struct backoff backoff;
         struct timer
@@ -92,62 +93,13 @@ static void set_times(struct camera *c, const struct camera_times *t)
                 .step_ms = or_default(t->step_ms, RTSP_CLIENT_STEP_MS),
                 .idle_ms = or_default(t->idle_ms, 10000),
                 .key_ms = or_default(t->key_ms, 60000),
+                .snapshot_ms = or_default(t->snapshot_ms, CAMERA_PULL_SNAPSHOT_MS),
         };
         c->backoff = (struct backoff){
                 .quick_ms = or_default(t->quick_ms, 250),
                 .first_ms = or_default(t->first_ms, 1000),
                 .last_ms = or_default(t->last_ms, 30000),
         };
-}
-
-static bool is_http(const struct camera *c)
-{
-        return c->carrier == CAMERA_TUNNEL || c->carrier == CAMERA_MJPEG ||
-               c->carrier == CAMERA_SNAPSHOT;
-}
-
-/* The connection that is made now, or was, goes without TLS. */
-static bool is_plain(const struct camera *c)
-{
-        return c->transport == CAMERA_PLAIN || c->fell_back;
-}
-
-static enum url_scheme scheme_of(const struct camera *c)
-{
-        if (is_http(c))
-                return is_plain(c) ? URL_HTTP : URL_HTTPS;
-        return is_plain(c) ? URL_RTSP : URL_RTSPS;
-}
-
-static void set_url(struct camera *c, const char *text)
-{
-        const char *wanted = url_scheme_name(scheme_of(c));
-
-        if (url_parse(text, &c->url, &c->url_fault) < 0 || c->url.scheme == scheme_of(c))
-                return;
-        if (!is_plain(c) && (c->url.scheme == URL_RTSP || c->url.scheme == URL_HTTP))
-                err_fault(&c->url_fault, ERR_INVALID, FAULT_WRONG_SCHEME,
-                        "the camera's URL says %s://, which is not encrypted: refused. Not "
-                        "recording. Fix: set an %s:// URL; the camera's own pages tell its port "
-                        "for it (often %u)",
-                        url_scheme_name(c->url.scheme), wanted, url_default_port(scheme_of(c)));
-        else
-                err_fault(&c->url_fault, ERR_INVALID, FAULT_WRONG_SCHEME,
-                        "the camera's URL says %s://, and its transport and carrier need %s://. "
-                        "Not recording. Fix: set an %s:// URL, or another transport or carrier",
-                        url_scheme_name(c->url.scheme), wanted, wanted);
-}
-
-/* The URL of the connection that is made now. */
-static struct url session_url(const struct camera *c)
-{
-        struct url u = c->url;
-
-        if (c->fell_back) {
-                u.scheme = scheme_of(c);
-                u.port = url_fallback_port(&c->url);
-        }
-        return u;
 }
 
 struct camera *camera_new(struct loop *l, const struct camera_options *o,
@@ -161,9 +113,9 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
         c->events = events;
         c->owner = owner;
         snprintf(c->log.prefix, sizeof c->log.prefix, "cam=%s", o->name);
-        c->transport = o->transport;
-        c->carrier = o->carrier;
-        set_url(c, o->url);
+        c->policy.transport = o->transport;
+        c->policy.carrier = o->carrier;
+        (void)!camera_policy_parse_url(&c->policy, o->url, &c->url, &c->url_fault);
         c->user = o->user ? xstrdup(o->user) : NULL;
         if (o->password)
                 c->password = *o->password;
@@ -177,22 +129,39 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
         return c;
 }
 
+/* With those of the connection that is there. */
+struct camera_counters camera_counters(const struct camera *c)
+{
+        struct camera_counters n = c->counters;
+
+        if (c->client) {
+                struct rtsp_client_counters now = rtsp_client_counters(c->client);
+
+                n.bytes += now.bytes;
+                n.packets += now.packets;
+                n.lost_packets += now.lost_packets;
+                n.bad_packets += now.bad_packets;
+                n.skipped_bytes += now.skipped_bytes;
+        }
+        if (c->pull) {
+                struct camera_pull_counters now = camera_pull_counters(c->pull);
+
+                n.bytes += now.bytes;
+                n.packets += now.pictures;
+                n.bad_packets += now.bad;
+        }
+        for (unsigned i = 0; i < c->tracks_n; i++)
+                n.bad_packets += c->tracks[i].bad_packets;
+        return n;
+}
+
 static void drop_connection(struct camera *c)
 {
-        if (c->client) {
-                struct rtsp_client_counters n = rtsp_client_counters(c->client);
-
-                c->counters.bytes += n.bytes;
-                c->counters.packets += n.packets;
-                c->counters.lost_packets += n.lost_packets;
-                c->counters.bad_packets += n.bad_packets;
-                c->counters.skipped_bytes += n.skipped_bytes;
-                c->client = rtsp_client_free(c->client);
-        }
-        for (unsigned i = 0; i < c->tracks_n; i++) {
-                c->counters.bad_packets += c->tracks[i].bad_packets;
+        c->counters = camera_counters(c);
+        c->client = rtsp_client_free(c->client);
+        c->pull = camera_pull_free(c->pull);
+        for (unsigned i = 0; i < c->tracks_n; i++)
                 camera_track_done(&c->tracks[i]);
-        }
         c->tracks_n = 0;
         c->wants = false;
         timer_done(&c->timer);
@@ -226,6 +195,7 @@ struct camera *camera_free(struct camera *c)
         c->freed = true;
         c->state = CAMERA_STOPPED;
         c->client = rtsp_client_free(c->client);
+        c->pull = camera_pull_free(c->pull);
         timer_done(&c->timer);
         leave(c);
         return NULL;
@@ -290,23 +260,14 @@ static void ask_for_connection(struct camera *c)
         c->state = CAMERA_CONNECTING;
         timer_start(&c->timer, c->loop, c->times.socket_ms, 0, on_no_answer, c);
         c->events->need_socket(
-                c->owner, c, c->fell_back ? CAMERA_SOCKET_FALLBACK : CAMERA_SOCKET_MAIN);
+                c->owner, c, c->policy.fell_back ? CAMERA_SOCKET_FALLBACK : CAMERA_SOCKET_MAIN);
 }
 
 /* Every try begins with what the policy asks for. */
 static void connect_now(struct camera *c)
 {
-        c->fell_back = false;
+        c->policy.fell_back = false;
         ask_for_connection(c);
-}
-
-/* Only where there is no TLS to be had at all, and never was: a bad certificate is somebody's
- * answer, and no reason to talk to him in the clear. */
-static bool may_fall_back(const struct camera *c, const struct err *why)
-{
-        return c->transport == CAMERA_TLS_IF_AVAILABLE && !c->fell_back && !c->was_on_tls &&
-               (why->fault == FAULT_CONNECTION_REFUSED || why->fault == FAULT_CONNECTION_TIMEOUT ||
-                       why->fault == FAULT_NOT_TLS);
 }
 
 static void fall_back(struct camera *c, const struct err *why)
@@ -314,7 +275,7 @@ static void fall_back(struct camera *c, const struct err *why)
         log_warn(&c->log, "camera.no_tls", "err=\"%s\" fault=%s then=plain", why->text,
                 fault_name(why->fault));
         drop_connection(c);
-        c->fell_back = true;
+        c->policy.fell_back = true;
         ask_for_connection(c);
 }
 
@@ -332,15 +293,23 @@ void camera_start(struct camera *c)
         leave(c);
 }
 
+static void no_more_sockets(struct camera *c, const struct err *why)
+{
+        c->wants = false;
+        if (c->pull)
+                camera_pull_no_connection(c->pull, why);
+        else
+                rtsp_client_no_socket(c->client, why);
+}
+
 void camera_no_socket(struct camera *c, const struct err *why)
 {
         if (c->state != CAMERA_CONNECTING && !c->wants)
                 return; /* came too late */
         enter(c);
         if (c->wants) {
-                c->wants = false;
-                rtsp_client_no_socket(c->client, why);
-        } else if (may_fall_back(c, why)) {
+                no_more_sockets(c, why);
+        } else if (camera_policy_may_fall_back(&c->policy, why)) {
                 fall_back(c, why);
         } else {
                 lost(c, why);
@@ -356,19 +325,19 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
         struct camera_connection *k = &c->connection;
         bool has_key = tls && tls_peer_key(tls, k->camera_key);
 
-        if (!tls && is_plain(c)) {
+        if (!tls && camera_policy_is_plain(&c->policy)) {
                 k->protection = PROTECTION_OPEN;
                 return 0;
         }
         if (tls && tls_chain_verified(tls))
                 k->protection = PROTECTION_VERIFIED;
-        else if (c->transport == CAMERA_TLS_PINNED && has_key &&
+        else if (c->policy.transport == CAMERA_TLS_PINNED && has_key &&
                  memcmp(k->camera_key, c->pin, sizeof c->pin) == 0)
                 k->protection = PROTECTION_PINNED;
         else
                 return err_set(e, ERR_AUTH,
                         "the camera's identity was not verified: nothing is sent to it");
-        c->was_on_tls = true;
+        c->policy.was_on_tls = true;
         k->tls_version = tls_version(tls);
         snprintf(k->tls_cipher, sizeof k->tls_cipher, "%s", tls_cipher(tls));
         return 0;
@@ -499,9 +468,9 @@ static void on_watch(void *owner)
         leave(c);
 }
 
-static int on_play(void *owner, struct err *e)
+/* The camera plays what k->tracks says. */
+static void begin_streaming(struct camera *c)
 {
-        struct camera *c = owner;
         struct camera_connection *k = &c->connection;
         unsigned watch_ms = c->times.idle_ms / 4 + 1;
 
@@ -509,7 +478,6 @@ static int on_play(void *owner, struct err *e)
         c->counters.connects++;
         c->gate_open = c->video < 0;
         c->play_us = c->packet_us = clock_boot_us();
-        k->tracks_n = c->tracks_n;
         timer_start(&c->timer, c->loop, watch_ms, watch_ms, on_watch, c);
         log_info(&c->log, "camera.start", "tracks=%u video=%s protection=%s tls=%04x cipher=%s",
                 k->tracks_n,
@@ -521,7 +489,15 @@ static int on_play(void *owner, struct err *e)
         enter(c);
         c->events->on_start(c->owner, c, k);
         leave(c);
+}
+
+static int on_play(void *owner, struct err *e)
+{
+        struct camera *c = owner;
+
         (void)e;
+        c->connection.tracks_n = c->tracks_n;
+        begin_streaming(c);
         return 0;
 }
 
@@ -583,24 +559,34 @@ static void on_end(void *owner, const struct err *why)
         enter(c);
         if (c->stopping)
                 stop(c, &e);
-        else if (may_fall_back(c, &e))
+        else if (camera_policy_may_fall_back(&c->policy, &e))
                 fall_back(c, &e);
         else
                 lost(c, &e);
         leave(c);
 }
 
-static void need_socket(void *owner, enum rtsp_client_socket kind)
+static void want_socket(struct camera *c, enum camera_socket kind)
+{
+        c->wants = true;
+        enter(c);
+        c->events->need_socket(c->owner, c, kind);
+        leave(c);
+}
+
+static void need_connection(void *owner)
 {
         struct camera *c = owner;
 
-        c->wants = true;
-        enter(c);
-        c->events->need_socket(c->owner, c,
-                kind == RTSP_CLIENT_DATAGRAMS ? CAMERA_SOCKET_DATAGRAMS
-                : c->fell_back                ? CAMERA_SOCKET_FALLBACK
-                                              : CAMERA_SOCKET_MAIN);
-        leave(c);
+        want_socket(c, c->policy.fell_back ? CAMERA_SOCKET_FALLBACK : CAMERA_SOCKET_MAIN);
+}
+
+static void need_socket(void *owner, enum rtsp_client_socket kind)
+{
+        if (kind == RTSP_CLIENT_DATAGRAMS)
+                want_socket(owner, CAMERA_SOCKET_DATAGRAMS);
+        else
+                need_connection(owner);
 }
 
 static const struct rtsp_client_events session_handlers = {
@@ -613,25 +599,79 @@ static const struct rtsp_client_events session_handlers = {
         .on_end = on_end,
 };
 
+/* ---- pictures over HTTP ---- */
+
+static int on_pull_start(void *owner, const struct media_config *config, struct err *e)
+{
+        struct camera *c = owner;
+
+        (void)e;
+        c->connection.tracks[0] = *config;
+        c->connection.tracks_n = 1;
+        c->video = 0;
+        begin_streaming(c);
+        c->gate_open = true;
+        return 0;
+}
+
+static int on_pull_unit(void *owner, const struct access_unit *unit, struct err *e)
+{
+        struct camera *c = owner;
+        int r;
+
+        c->packet_us = clock_boot_us();
+        c->counters.units++;
+        enter(c);
+        r = c->events->on_unit(c->owner, c, 0, unit, e);
+        c->stopping = r < 0;
+        leave(c);
+        return r;
+}
+
+static const struct camera_pull_events pull_handlers = {
+        .on_secure = on_secure,
+        .on_start = on_pull_start,
+        .on_unit = on_pull_unit,
+        .need_connection = need_connection,
+        .on_end = on_end,
+};
+
+/* ---- connections ---- */
+
 /* The same verification for every connection to a camera, whatever it is to carry; NULL for one
  * without TLS. */
 static int begin_tls(struct camera *c, struct tls **ret, struct err *e)
 {
         *ret = NULL;
-        if (is_plain(c))
+        if (camera_policy_is_plain(&c->policy))
                 return 0;
         return tls_client_new(c->tls, c->url.host,
-                c->transport == CAMERA_TLS_PINNED ? c->pin : NULL, clock_wall_us(), ret, e);
+                c->policy.transport == CAMERA_TLS_PINNED ? c->pin : NULL, clock_wall_us(), ret, e);
+}
+
+static int begin_pull(struct camera *c, int fd, struct tls *t, const struct url *url, struct err *e)
+{
+        const struct camera_pull_options o = {
+                .http = { .url = url,
+                        .plain = camera_policy_is_plain(&c->policy),
+                        .login = { .user = c->user, .password = &c->password, .auth = &c->auth },
+                        .handshake_ms = c->times.handshake_ms,
+                        .answer_ms = c->times.step_ms },
+                .snapshot_ms = c->policy.carrier == CAMERA_SNAPSHOT ? c->times.snapshot_ms : 0,
+                .pace_ms = c->pace_ms
+        };
+
+        return camera_pull_new(c->streams, fd, t, &o, &pull_handlers, c, &c->pull, e);
 }
 
 static int begin_session(struct camera *c, int fd, struct err *e)
 {
-        const struct url url = session_url(c);
+        const struct url url = camera_policy_url(&c->policy, &c->url);
         const struct rtsp_client_options o = { .url = &url,
-                .carrier = c->carrier == CAMERA_TUNNEL ? RTSP_LINK_TUNNEL
-                           : c->carrier == CAMERA_UDP  ? RTSP_LINK_DATAGRAMS
-                                                       : RTSP_LINK_INTERLEAVED,
-                .plain = is_plain(c),
+                .carrier = c->policy.carrier == CAMERA_TUNNEL ? RTSP_LINK_TUNNEL
+                           : c->policy.carrier == CAMERA_UDP  ? RTSP_LINK_DATAGRAMS
+                                                              : RTSP_LINK_INTERLEAVED,
+                .plain = camera_policy_is_plain(&c->policy),
                 .user = c->user,
                 .password = &c->password,
                 .auth = &c->auth,
@@ -647,6 +687,8 @@ static int begin_session(struct camera *c, int fd, struct err *e)
         }
         /* Where the peer is verified or pinned, Basic may be the last resort; else never. */
         c->auth.basic_allowed = t != NULL;
+        if (c->policy.carrier == CAMERA_MJPEG || c->policy.carrier == CAMERA_SNAPSHOT)
+                return begin_pull(c, fd, t, &url, e);
         return rtsp_client_new(c->streams, fd, t, &o, &session_handlers, c, &c->client, e);
 }
 
@@ -656,13 +698,16 @@ static void add_connection(struct camera *c, int fd)
         struct tls *t;
         struct err e;
 
-        c->wants = false;
         if (begin_tls(c, &t, &e) < 0) {
                 close(fd);
-                rtsp_client_no_socket(c->client, &e);
+                no_more_sockets(c, &e);
                 return;
         }
-        rtsp_client_connection(c->client, fd, t);
+        c->wants = false;
+        if (c->pull)
+                camera_pull_connection(c->pull, fd, t);
+        else
+                rtsp_client_connection(c->client, fd, t);
 }
 
 void camera_socket(struct camera *c, int fd)
@@ -690,7 +735,7 @@ void camera_socket(struct camera *c, int fd)
 
 void camera_datagrams(struct camera *c, const int fds[static 2], uint16_t port)
 {
-        if (!c->wants) {
+        if (!c->wants || !c->client) {
                 close(fds[0]);
                 close(fds[1]);
                 return;
@@ -704,22 +749,6 @@ void camera_pace(struct camera *c, unsigned interval_ms)
         c->pace_ms = interval_ms;
         if (c->client)
                 rtsp_client_pace(c->client, interval_ms);
-}
-
-struct camera_counters camera_counters(const struct camera *c)
-{
-        struct camera_counters n = c->counters;
-
-        if (c->client) {
-                struct rtsp_client_counters now = rtsp_client_counters(c->client);
-
-                n.bytes += now.bytes;
-                n.packets += now.packets;
-                n.lost_packets += now.lost_packets;
-                n.bad_packets += now.bad_packets;
-                n.skipped_bytes += now.skipped_bytes;
-        }
-        for (unsigned i = 0; i < c->tracks_n; i++)
-                n.bad_packets += c->tracks[i].bad_packets;
-        return n;
+        if (c->pull)
+                camera_pull_pace(c->pull, interval_ms);
 }

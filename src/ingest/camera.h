@@ -76,6 +76,7 @@ struct camera_times {
         unsigned quick_ms; /* 250 ms: the first retry after a connection that streamed */
         unsigned first_ms; /* 1 s: the others, doubling ... */
         unsigned last_ms;  /* 30 s: ... up to this; all with a quarter of jitter to either side */
+        unsigned snapshot_ms; /* 1 s: from one picture to the next, with CAMERA_SNAPSHOT */
 };
 
 struct camera_options {

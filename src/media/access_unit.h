@@ -10,7 +10,19 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum media_codec { MEDIA_NONE, MEDIA_H264, MEDIA_H265, MEDIA_AAC };
+enum media_codec {
+        MEDIA_NONE,
+        MEDIA_H264,
+        MEDIA_H265,
+        MEDIA_AAC,
+        MEDIA_JPEG,
+        MEDIA_PCMU,
+        MEDIA_PCMA,
+        MEDIA_G726,
+        MEDIA_OPUS,
+        MEDIA_ONVIF_METADATA,
+};
+#define MEDIA_CODECS (MEDIA_ONVIF_METADATA + 1)
 
 #define ACCESS_UNIT_MAX (16u << 20) /* bytes; a larger one is a protocol error */
 #define ACCESS_UNIT_NALS_MAX 512
@@ -42,9 +54,13 @@ struct access_unit {
 };
 
 bool media_config_equal(const struct media_config *a, const struct media_config *b);
-static inline bool media_is_video(enum media_codec c)
+static inline bool media_has_nals(enum media_codec c)
 {
         return c == MEDIA_H264 || c == MEDIA_H265;
+}
+static inline bool media_is_video(enum media_codec c)
+{
+        return media_has_nals(c) || c == MEDIA_JPEG;
 }
 
 #endif

@@ -17,6 +17,12 @@ static const struct {
         [MEDIA_H264] = { "H264", "h264" },
         [MEDIA_H265] = { "H265", "h265" },
         [MEDIA_AAC] = { "MPEG4-GENERIC", "aac" },
+        [MEDIA_JPEG] = { "JPEG", "jpeg" },
+        [MEDIA_PCMU] = { "PCMU", "pcmu" },
+        [MEDIA_PCMA] = { "PCMA", "pcma" },
+        [MEDIA_G726] = { "G726-32", "g726" },
+        [MEDIA_OPUS] = { "opus", "opus" },
+        [MEDIA_ONVIF_METADATA] = { "vnd.onvif.metadata", "onvif-metadata" },
 };
 
 bool media_config_equal(const struct media_config *a, const struct media_config *b)

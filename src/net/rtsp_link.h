@@ -28,7 +28,7 @@
 
 enum rtsp_link_carrier { RTSP_LINK_INTERLEAVED, RTSP_LINK_TUNNEL, RTSP_LINK_DATAGRAMS };
 
-#define RTSP_LINK_TRACKS_MAX 4
+#define RTSP_LINK_TRACKS_MAX 8
 
 struct rtsp_link_options {
         enum rtsp_link_carrier carrier;

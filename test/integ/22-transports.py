@@ -1,20 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every way by which a camera's media reach the worker, against GStreamer's rtsp-server and a camera of a few lines here:
-the tunnel in HTTPS and in HTTP, RTSP in the clear, UDP in order and out of order, tls-if-available. What comes out is bit for
-bit what went in; and what must not be talked to in the clear is not.
+the tunnel in HTTPS and in HTTP, RTSP in the clear, UDP in order and out of order, tls-if-available, pictures over HTTP. What
+comes out is bit for bit what went in; and what must not be talked to in the clear is not.
 """
 import hashlib
 import random
 import socket
+import ssl
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from ingest_peers import (CARS, SENTINEL, STEP_CARS, UNITS, Camera, check, compare_audio, compare_video, make_ca, make_leaf,  # noqa: E402
+from ingest_peers import (CARS, DESK, SENTINEL, STEP_CARS, UNITS, Camera, check, compare_audio, compare_video, make_ca, make_leaf,  # noqa: E402
                           need_gstreamer, probe, run)
 
 TRACKS = "tracks=h264:768x432,aac:48000"
@@ -163,6 +165,142 @@ def test_udp_out_of_order(folder, ca):
             check(not any(r.startswith("PLAY") for r in camera.requests), f"UDP: {transport[1:]}: no PLAY was sent")
 
 
+# ---- a camera that has pictures over HTTP only ----
+
+def pictures_of_clip(clip, n):
+    """n JPEG pictures, by ffmpeg."""
+    stream = run("ffmpeg", "-v", "error", "-i", clip, "-frames:v", n, "-c:v", "mjpeg", "-f", "image2pipe", "-").stdout
+    return [b"\xff\xd8" + part for part in stream.split(b"\xff\xd8")[1:]]
+
+
+class HttpCamera:
+    """Serves what `answer` says: a function of the request's head and its number, that gives the bytes, None to close."""
+
+    def __init__(self, answer, cert=None):
+        self.answer, self.requests = answer, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.context = None
+        if cert:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(cert)
+        self.url = f"http{'s' if cert else ''}://127.0.0.1:{self.listener.getsockname()[1]}/pic?size=1"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            if self.context:
+                connection = self.context.wrap_socket(connection, server_side=True)
+            text = b""
+            while True:
+                while b"\r\n\r\n" not in text:
+                    more = connection.recv(4096)
+                    if not more:
+                        return
+                    text += more
+                head, text = text.split(b"\r\n\r\n", 1)
+                self.requests.append(head.decode())
+                for piece in self.answer(head.decode(), len(self.requests)):
+                    if piece is None:
+                        return
+                    connection.sendall(piece)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def status(line, *headers, body=b""):
+    return "\r\n".join([f"HTTP/1.1 {line}", *headers, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+def mixed(pictures, lengths=True, chunked=False, boundary="myboundary"):
+    def answer(_head, _number):
+        yield (f"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary={boundary}\r\n"
+               f"{'Transfer-Encoding: chunked' if chunked else 'X: y'}\r\n\r\n").encode()
+        for picture in pictures:
+            length = f"Content-Length: {len(picture)}\r\n" if lengths else ""
+            part = f"--myboundary\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + picture + b"\r\n"
+            yield f"{len(part):x}\r\n".encode() + part + b"\r\n" if chunked else part
+            time.sleep(0.02)
+        yield None
+    return answer
+
+
+def snapshots(pictures, challenge=None, closes=False):
+    state = {"at": 0}
+
+    def answer(head, _number):
+        if challenge and f"Authorization: {challenge.split(' ')[0]}" not in head:
+            yield status("401 Unauthorized", f"WWW-Authenticate: {challenge}")
+            return
+        state["at"] += 1
+        yield status("200 OK", "Content-Type: image/jpeg", body=pictures[(state["at"] - 1) % len(pictures)])
+        if closes:
+            yield None
+    return answer
+
+
+DIGEST = 'Digest realm="cam", nonce="n", qop="auth", algorithm=SHA-256'
+
+
+def test_http_pictures(folder, ca, other_ca, cert):
+    pictures = pictures_of_clip(DESK, 30)
+    hashes = [hashlib.sha256(p).hexdigest() for p in pictures]
+    secure, plain = "start protection=3 version=0304 tracks=jpeg:640x480", "start protection=0 version=0000 tracks=jpeg:640x480"
+    for what, answer, start, words, at_least in (
+            ("MJPEG over HTTPS", mixed(pictures), secure, ("mjpeg",), 1),
+            ("MJPEG, chunked, parts without a length", mixed(pictures, False, True), secure, ("mjpeg", "paced"), 1),
+            ("MJPEG, hyphens in the boundary", mixed(pictures, boundary='"--myboundary"'), secure, ("mjpeg",), 1),
+            ("MJPEG over HTTP", mixed(pictures), plain, ("mjpeg", "plain"), 1),
+            ("snapshots, Digest", snapshots(pictures, DIGEST), secure, ("snapshot", "every=20"), 2),
+            ("snapshots, each on a connection", snapshots(pictures, DIGEST, True), secure, ("snapshot", "every=20"), 10),
+            ("snapshots, Basic within TLS", snapshots(pictures, 'Basic realm="cam"'), secure, ("snapshot", "every=20"), 2)):
+        with HttpCamera(answer, None if "plain" in words else cert) as camera:
+            code, lines, told = probe(folder, camera.url, ca, *words, units=20)
+            check(code == 0 and lines[0] == start, f"{what}: it streams ({lines[0]})")
+            units = [line.split() for line in lines if line.startswith("unit 0 ")]
+            check([u[6] for u in units[:20]] == hashes[:20], f"{what}: all {len(units)} pictures as sent")
+            check(all(u[3] == "key" for u in units), f"{what}: a recording can begin with each")
+            times = [int(u[2]) for u in units]
+            check(times[0] == 0 and all(0 < b - a < 90000 for a, b in zip(times, times[1:])), f"{what}: timed by arrival")
+            check(told.count("want main") >= at_least and all(r.startswith("GET /pic?size=1 HTTP/1.1") for r in camera.requests),
+                  f"{what}: {told.count('want main')} connections, {len(camera.requests)} requests")
+    page = status("200 OK", "Content-Type: text/html", body=b"<html>")
+    elsewhere = status("302 Found", "Location: http://10.0.0.1/")
+    basic = status("401 Unauthorized", 'WWW-Authenticate: Basic realm="cam"')
+    for what, answer, fault, words in (
+            ("a page for MJPEG", page, "not-a-picture", ("mjpeg",)),
+            ("a page for a snapshot", page, "not-a-picture", ("snapshot", "every=20")),
+            ("a redirect", elsewhere, "redirect", ("snapshot",)),
+            ("404", status("404 Not Found"), "no-such-stream", ("mjpeg",)),
+            ("Basic in the clear", basic, "basic-only", ("snapshot", "plain")),
+            ("a wrong password", status("401 Unauthorized", f"WWW-Authenticate: {DIGEST}"), "wrong-password", ("mjpeg",)),
+            ("no HTTP", b"RTSP/1.0 200 OK\r\n\r\n", "bad-answer", ("mjpeg",)),
+            ("two lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "bad-answer", ("snapshot",))):
+        with HttpCamera(lambda _head, _number, answer=answer: [answer], None if "plain" in words else cert) as camera:
+            code, lines, _ = probe(folder, camera.url, ca, *words, units=20)
+            check(code == 2 and lines[-1].startswith(f"lost {fault} "), f"{what}: {lines[-1]}")
+            check(not any("Authorization: Basic" in r for r in camera.requests), f"{what}: no Basic")
+    with HttpCamera(mixed(pictures), cert) as camera:
+        code, lines, _ = probe(folder, camera.url, other_ca, "mjpeg", units=20)
+        check(code == 2 and lines[-1].startswith("lost unknown-issuer ") and not camera.requests,
+              f"the wrong CA: {lines[-1]}")
+
+
 def streams(folder, url, ca, what, start, *words):
     code, lines, told = probe(folder, url, ca, *words, units=3 * UNITS)
     check(code == 0 and lines[0] == start, f"{what}: it streams ({lines[0]})")
@@ -239,8 +377,10 @@ def main():
         (folder / "password").write_bytes(SENTINEL + b"\n")
         (folder / "wrong").write_text("wrong-horse\n")
         ca, other_ca = make_ca(folder, "site"), make_ca(folder, "other")
+        good = make_leaf(folder, "good", ca, "IP:127.0.0.1")
         test_udp_out_of_order(folder, ca[1])
-        test_tls(folder, ca, other_ca, make_leaf(folder, "good", ca, "IP:127.0.0.1"))
+        test_http_pictures(folder, ca[1], other_ca[1], good)
+        test_tls(folder, ca, other_ca, good)
         test_plain(folder, ca)
     print("all well")
 

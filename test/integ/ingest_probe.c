@@ -6,7 +6,8 @@
  *     ingest_probe URL CA.pem USER PASSWORD-FILE UNITS [WORD ...]
  *
  * Words: paced; plain, tls-if-available (tls else); tunnel, udp, mjpeg, snapshot (interleaved
- * else); fallback=PORT (where the camera is looked for without TLS).
+ * else); fallback=PORT (where the camera is looked for without TLS); every=MS
+ * (snapshots).
  *
  * Says on stderr which sockets are wanted (`want main`, `want datagrams`, then `port 20000`), and
  * at the end `counted packets=N lost=N bad=N`; on stdout:
@@ -156,7 +157,7 @@ static int on_unit(
         (void)e;
         printf("unit %u %lld %s %s %lld", track, (long long)u->pts, u->key ? "key" : "-",
                 u->lost_before ? "lost" : "-", (long long)u->sender_us);
-        if (!media_is_video(p->connection.tracks[track].codec)) {
+        if (!media_has_nals(p->connection.tracks[track].codec)) {
                 print_hash(u->data, before);
         } else {
                 for (size_t at = 0; at + 4 <= u->data.n; before = ",") {
@@ -198,6 +199,8 @@ static void take_word(struct probe *p, struct camera_options *o, const char *wor
                 o->transport = CAMERA_PLAIN;
         else if (strcmp(word, "tls-if-available") == 0)
                 o->transport = CAMERA_TLS_IF_AVAILABLE;
+        else if (strncmp(word, "every=", 6) == 0)
+                o->times.snapshot_ms = (unsigned)atoi(word + 6);
         else if (strncmp(word, "fallback=", 9) == 0)
                 p->fallback_port = (uint16_t)atoi(word + 9);
 }
