@@ -18,6 +18,7 @@ struct camera_pull {
         struct buf body; /* of a snapshot */
         struct media_config config;
         int64_t first_us; /* steady, of the first picture */
+        int64_t pts;      /* of the newest; -1 before */
         unsigned bad_in_a_row;
         uint64_t pictures, bad;
         bool started, freed;
@@ -116,12 +117,16 @@ static int on_picture(struct camera_pull *p, struct bytes data, struct err *e)
         if (!p->started) {
                 p->started = true;
                 p->first_us = now_us;
+                p->pts = -1;
                 r = p->events->on_start(p->owner, &p->config, e);
         }
         if (r < 0 || p->freed)
                 return r;
         unit.data = data;
-        unit.pts = (now_us - p->first_us) * 9 / 100;
+        /* Two that were read together still follow each other. */
+        p->pts = (now_us - p->first_us) * 9 / 100 > p->pts ? (now_us - p->first_us) * 9 / 100
+                                                           : p->pts + 1;
+        unit.pts = p->pts;
         r = p->events->on_unit(p->owner, &unit, e);
         return r < 0 ? r : 0;
 }

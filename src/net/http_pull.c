@@ -25,6 +25,7 @@ struct http_pull {
         bool ready;  /* the stream may be written to */
         bool wanted; /* a connection was asked for */
         bool stays_open, endless;
+        bool used; /* an answer came on this connection */
         enum http_body body;
         uint64_t left;
         struct http_chunks chunks;
@@ -93,7 +94,7 @@ static void close_stream(struct http_pull *p)
         if (p->stream)
                 p->received += stream_received(p->stream);
         p->stream = stream_free(p->stream);
-        p->ready = false;
+        p->ready = p->used = false;
 }
 
 static void want(struct http_pull *p)
@@ -179,6 +180,7 @@ static int on_answer(struct http_pull *p, const struct http_answer *a, struct er
                         http_answer_header(a, "Location", 0), FAULT_REQUEST_REFUSED);
         digest_client_accepted(p->login.auth);
         p->state = PULL_BODY;
+        p->used = true;
         p->body = a->body;
         p->left = a->length;
         p->chunks = (struct http_chunks){ 0 };
@@ -335,6 +337,10 @@ static void on_stream_end(void *owner, struct stream *s, const struct err *why)
                         r = done(p, &e);
                 else if (p->state == PULL_IDLE)
                         r = 0; /* between two pictures */
+                else if (p->state == PULL_HEAD && p->used && p->head.n == 0) {
+                        want(p); /* the request and the end crossed */
+                        r = 0;
+                }
         }
         if (r < 0 && !p->freed)
                 end(p, &e);
