@@ -97,15 +97,14 @@ static void close_stream(struct http_pull *p)
         p->ready = p->used = false;
 }
 
+/* Between enter and leave: the owner may free the pull. */
 static void want(struct http_pull *p)
 {
         close_stream(p);
         if (p->wanted)
                 return;
         p->wanted = true;
-        enter(p);
         p->events->need_connection(p->owner);
-        leave(p);
 }
 
 /* ---- the request ---- */
@@ -143,10 +142,10 @@ void http_pull_again(struct http_pull *p)
         if (p->ended || p->wanted || p->state != PULL_IDLE)
                 return;
         p->login.tries = 0;
-        if (!p->ready || !p->stays_open)
+        enter(p);
+        if (!p->ready || !p->stays_open || send_get(p, &e) < 0)
                 want(p);
-        else if (send_get(p, &e) < 0)
-                want(p); /* it went in the moment when we spoke */
+        leave(p);
 }
 
 /* ---- the answer ---- */

@@ -78,6 +78,26 @@ static const char *step_name(const struct rtsp_client *c, char room[static 32])
         return room;
 }
 
+static void destroy(struct rtsp_client *c)
+{
+        rtsp_srtp_done(&c->srtp);
+        free(c);
+}
+
+static void enter(struct rtsp_client *c)
+{
+        c->busy++;
+}
+
+/* False: c is gone. */
+static bool leave(struct rtsp_client *c)
+{
+        if (--c->busy > 0 || !c->freed)
+                return !c->freed;
+        destroy(c);
+        return false;
+}
+
 static void stop_timers(struct rtsp_client *c)
 {
         timer_done(&c->step_timer);
@@ -264,11 +284,13 @@ static void on_keepalive(void *owner)
         int r;
 
         c->login.tries = 0;
+        enter(c);
         r = send_step(c, &e);
         if (r < 0 && !c->freed) {
                 err_wrap(&e, r, "keep-alive");
                 fail(c, &e);
         }
+        leave(c);
 }
 
 /* Reports are a courtesy: where the camera does not read, there is none. */
@@ -575,26 +597,6 @@ static int on_request(struct rtsp_client *c, const struct rtsp_message *m, struc
 
 /* ---- the link's events ---- */
 
-static void destroy(struct rtsp_client *c)
-{
-        rtsp_srtp_done(&c->srtp);
-        free(c);
-}
-
-static void enter(struct rtsp_client *c)
-{
-        c->busy++;
-}
-
-/* False: c is gone. */
-static bool leave(struct rtsp_client *c)
-{
-        if (--c->busy > 0 || !c->freed)
-                return !c->freed;
-        destroy(c);
-        return false;
-}
-
 static int on_item(
         void *owner, const struct rtsp_item *item, const struct rtsp_link_time *at, struct err *e)
 {
@@ -762,6 +764,7 @@ void rtsp_client_datagrams(struct rtsp_client *c, const int fds[static 2], uint1
         }
         c->wants_sockets = false;
         c->media.ports[c->at_set_up] = port;
+        enter(c);
         r = rtsp_link_datagrams(c->link, c->at_set_up, fds, &e);
         if (r >= 0)
                 r = send_step(c, &e);
@@ -769,6 +772,7 @@ void rtsp_client_datagrams(struct rtsp_client *c, const int fds[static 2], uint1
                 err_wrap(&e, r, "%s", step_name(c, room));
                 fail_soon(c, &e);
         }
+        leave(c);
 }
 
 void rtsp_client_no_socket(struct rtsp_client *c, const struct err *why)

@@ -180,12 +180,13 @@ static int post_pending(struct rtsp_link *l, struct err *e)
         return r;
 }
 
+/* Between enter and leave: the owner may free the link. */
 static void want(struct rtsp_link *l, enum half_name which)
 {
         if (l->wanted >= 0)
                 return;
         l->wanted = (int)which;
-        l->events->need_connection(l->owner); /* l may be gone */
+        l->events->need_connection(l->owner);
 }
 
 int rtsp_link_send(struct rtsp_link *l, struct bytes message, struct err *e)
@@ -205,8 +206,10 @@ int rtsp_link_send(struct rtsp_link *l, struct bytes message, struct err *e)
         if (post->ready && !post->dead)
                 return post_pending(l, e);
         if (!post->stream || post->dead) {
+                enter(l);
                 close_half(post);
                 want(l, HALF_POST);
+                leave(l);
         }
         return 0;
 }

@@ -52,7 +52,7 @@ struct scene {
         struct timer guard;
         struct rtsp_client_options options;
         unsigned want;
-        bool late, other_key, refuse_left_out, no_more;
+        bool late, other_key, refuse_left_out, no_more, free_when_asked;
         unsigned secure, plays, packets[4], ended, asked, pairs, left_out;
         uint32_t lost, newest;
         uint16_t ports[4];
@@ -160,6 +160,10 @@ static void need_socket(void *owner, enum rtsp_client_socket kind)
                 return;
         }
         s->asked++;
+        if (s->free_when_asked) {
+                s->client = rtsp_client_free(s->client);
+                return;
+        }
         if (s->no_more) {
                 const struct err gone = { .code = ERR_UNAVAILABLE,
                         .fault = FAULT_CONNECTION_REFUSED,
@@ -436,6 +440,31 @@ static void test_tunnel_refused(void **state)
         scene_done(&s);
 }
 
+/* Whenever another connection is asked for, the owner may have had enough: for the POST, for a GET
+ * with a password, for a keep-alive. */
+static void test_tunnel_freed_when_asked(void **state)
+{
+        struct scene s;
+
+        (void)state;
+        for (int i = 0; i < 3; i++) {
+                scene_init(&s, "https://127.0.0.1/main", RTSP_LINK_TUNNEL, false);
+                s.free_when_asked = i < 2;
+                s.options.keepalive_ms = 20;
+                scene_connect(&s, session, ARRAY_LEN(session));
+                if (i == 1)
+                        s.camera.tunnel.refusals[0] = "401 Unauthorized" DIGEST;
+                if (i == 2) {
+                        s.camera.tunnel.post_closes = true;
+                        UNTIL(&s, s.plays == 1);
+                        s.free_when_asked = true;
+                }
+                UNTIL(&s, !s.client);
+                assert_int_equal(s.ended, 0);
+                scene_done(&s);
+        }
+}
+
 /* Verified, and yet another: both halves must end at the same peer. */
 static void test_tunnel_of_two_keys(void **state)
 {
@@ -673,6 +702,7 @@ int main(void)
                 cmocka_unit_test(test_tunnel_password_by_http),
                 cmocka_unit_test(test_tunnel_in_the_clear_gets_no_basic),
                 cmocka_unit_test(test_tunnel_refused),
+                cmocka_unit_test(test_tunnel_freed_when_asked),
                 cmocka_unit_test(test_tunnel_of_two_keys),
                 cmocka_unit_test(test_plain_digest_only),
                 cmocka_unit_test(test_no_tls_is_not_plain),
