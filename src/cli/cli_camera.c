@@ -165,6 +165,25 @@ static int cli_camera_asked(const struct cli_args *a, json_t *body, struct err *
         return 0;
 }
 
+/* Whoever weakens protection is told what that means, there and then. */
+static void cli_camera_warn(json_t *answer, const char *stream)
+{
+        json_t *s;
+        size_t i;
+
+        json_array_foreach(json_object_get(json_object_get(answer, "camera"), "streams"), i, s)
+        {
+                if (strcmp(cli_text(s, "stream"), stream) != 0)
+                        continue;
+                if (strcmp(cli_text(s, "transport"), "plain") == 0)
+                        printf("NOT ENCRYPTED: everybody on the way to it can see and change the "
+                               "picture.\n");
+                else if (strcmp(cli_text(s, "transport"), "tls-if-available") == 0)
+                        printf("Until it is first seen with TLS, somebody on the way can have it "
+                               "sent in the clear.\n");
+        }
+}
+
 static int cli_camera_change(const struct cli_args *a)
 {
         bool add = a->verb == CAMERA_ADD;
@@ -187,6 +206,8 @@ static int cli_camera_change(const struct cli_args *a)
                         a->operand);
         else if (status == CLI_OK)
                 cli_camera_print(json_object_get(answer, "camera"));
+        if (status == CLI_OK && !a->json)
+                cli_camera_warn(answer, a->stream);
         json_decref(answer);
         return status;
 }

@@ -13,7 +13,8 @@ static const struct cli_args_command cli_status_command = {
                 "Every stream with its state and the protection that its media really has, as\n"
                 "seen on the wire.\n"
                 "\n" CLI_ARGS_HELP_STATE
-                "  --json               {site, fingerprint, manager, recorder: {recorder,\n"
+                "  --json               {site, fingerprint, manager, not_encrypted (how many\n"
+                "                       streams are in the clear now), recorder: {recorder,\n"
                 "                       workers, sealer, streams: [{stream, recording, state,\n"
                 "                       protection, tls, cipher, transport, carrier, error,\n"
                 "                       fault, remedy, alarm, ...}]}}, protection is measured,\n"
@@ -26,6 +27,47 @@ static const struct cli_args_command cli_status_command = {
         .verbs_n = 1,
         .verbs = { { .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) } },
 };
+
+static bool cli_status_is_open(const json_t *s)
+{
+        return strcmp(cli_text(s, "state"), "streaming") == 0 &&
+               strcmp(cli_text(s, "protection"), "open") == 0;
+}
+
+const char *cli_status_protection(const json_t *s)
+{
+        if (cli_status_is_open(s))
+                return "NOT ENCRYPTED";
+        return strcmp(cli_text(s, "state"), "streaming") == 0 ? cli_text(s, "protection")
+                                                              : "not connected";
+}
+
+static void cli_status_print_stream(const json_t *s)
+{
+        bool recording = json_is_true(json_object_get(s, "recording"));
+        const json_t *alarm = json_object_get(s, "alarm");
+
+        printf("  %-24s %-14s %-24s %s %s\n", cli_text(s, "stream"),
+                recording ? "recording" : cli_text(s, "state"), cli_status_protection(s),
+                cli_text(s, "tls"), cli_text(s, "cipher"));
+        if (cli_text(s, "error")[0])
+                printf("  %-24s %s\n", "", cli_text(s, "error"));
+        if (cli_text(s, "remedy")[0])
+                printf("  %-24s %s\n", "", cli_text(s, "remedy"));
+        if (cli_text(alarm, "fault")[0])
+                printf("  %-24s ALARM since %s: %s %s\n", "", cli_text(alarm, "since"),
+                        cli_text(alarm, "text"), cli_text(alarm, "remedy"));
+}
+
+/* What is without TLS now. */
+static size_t cli_status_count_open(const json_t *streams)
+{
+        size_t i, open = 0;
+        json_t *s;
+
+        json_array_foreach(streams, i, s) open += cli_status_is_open(s);
+        return open;
+}
 
 /* All pages in one object: the first, with the streams of the others added. */
 int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *e)
@@ -59,51 +101,22 @@ int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *
                 else
                         whole = page;
         }
+        json_t *streams = json_object_get(json_object_get(whole, "recorder"), "streams");
+        json_object_set_new(
+                whole, "not_encrypted", json_integer((json_int_t)cli_status_count_open(streams)));
         *ret = whole;
         return 0;
 }
 
-static bool cli_status_is_open(const json_t *s)
-{
-        return strcmp(cli_text(s, "state"), "streaming") == 0 &&
-               strcmp(cli_text(s, "protection"), "open") == 0;
-}
-
-const char *cli_status_protection(const json_t *s)
-{
-        if (cli_status_is_open(s))
-                return "NOT ENCRYPTED";
-        return strcmp(cli_text(s, "state"), "streaming") == 0 ? cli_text(s, "protection")
-                                                              : "not connected";
-}
-
-static void cli_status_print_stream(const json_t *s)
-{
-        bool recording = json_is_true(json_object_get(s, "recording"));
-        const json_t *alarm = json_object_get(s, "alarm");
-
-        printf("  %-24s %-14s %-24s %s %s\n", cli_text(s, "stream"),
-                recording ? "recording" : cli_text(s, "state"), cli_status_protection(s),
-                cli_text(s, "tls"), cli_text(s, "cipher"));
-        if (cli_text(s, "error")[0])
-                printf("  %-24s %s\n", "", cli_text(s, "error"));
-        if (cli_text(s, "remedy")[0])
-                printf("  %-24s %s\n", "", cli_text(s, "remedy"));
-        if (cli_text(alarm, "fault")[0])
-                printf("  %-24s ALARM since %s: %s %s\n", "", cli_text(alarm, "since"),
-                        cli_text(alarm, "text"), cli_text(alarm, "remedy"));
-}
-
-/* What administrators let be without TLS, and what is without it now. */
+/* That, and what administrators let be without it. */
 static void cli_status_print_open(const json_t *streams)
 {
-        size_t i, open = 0, allowed = 0;
+        size_t i, open = cli_status_count_open(streams), allowed = 0;
         json_t *s;
 
         json_array_foreach(streams, i, s)
         {
                 const char *transport = cli_text(s, "transport");
-                open += cli_status_is_open(s);
                 allowed += strcmp(transport, "plain") == 0 ||
                            strcmp(transport, "tls-if-available") == 0;
         }

@@ -8,8 +8,9 @@
 #include "base/err.h"
 
 int cli_status(int argc, char **argv);
-/* The answer to "status" of the running system, all of its pages in one; *ret is the caller's.
- * remedy has LINK_REMEDY_MAX bytes. */
+/* The answer to "status" of the running system, all of its pages in one, and how many of its
+ * streams are "not_encrypted" at the moment; *ret is the caller's. remedy has LINK_REMEDY_MAX
+ * bytes. */
 int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *e) MUST_USE;
 /* Of a stream's state, as measured on the wire: "encrypted and verified", ..., "NOT ENCRYPTED" for
  * one that is connected in the clear, "not connected" where there is nothing to measure. */

@@ -9,13 +9,14 @@ import json
 import os
 import socket
 import sqlite3
+import struct
 import sys
 import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from custos_site import CARS, DESK, Edge, Site, check, key_pin, main, self_signed, verify, wait_for
+from custos_site import CARS, DESK, Edge, Site, check, custos, key_pin, main, self_signed, verify, wait_for
 
 
 class Open:
@@ -94,6 +95,7 @@ def test_what_goes_with_what(folder):
                 ("http://127.0.0.1:1/x", "plain", "tunnel", ["--transport", "plain"]))):
             site.add(f"cam-{i}", url, None, None, *more)
             s = shown(site, f"cam-{i}")["main"]
+            check(("NOT ENCRYPTED" in site.cli("camera", "set", f"cam-{i}", "--without-audio").stdout) == (transport == "plain"), f"said: {s}")
             check((s["transport"], s["carrier"]) == (transport, carrier), f"{url} {more}: {s}")
         wait_for(lambda: site.stream("cam-8-main").get("transport") == "plain", 5, "the recorder has them")
         states = site.streams()
@@ -105,6 +107,41 @@ def test_what_goes_with_what(folder):
         check("3 more may connect without encryption" in text, f"status counts them: {text[-600:]}")
         listed = site.cli("camera", "list").stdout
         check("plain" in listed and "tls-if-available" in listed and "not connected" in listed, f"the list shows both: {listed}")
+
+
+def test_what_is_open_is_said_loudly(folder):
+    """A manager of the test's own answers: what the command line makes of streams in the clear, whatever was asked for."""
+    (folder / "s").mkdir()
+    stream = {"state": "streaming", "recording": True, "protection": "open", "transport": "plain", "carrier": "interleaved"}
+    streams = [dict(stream, stream="a-main"), dict(stream, stream="b-main", transport="tls-if-available"),
+               dict(stream, stream="c-main", transport="tls", protection="encrypted and verified"),
+               dict(stream, stream="d-main", state="connecting", recording=False)]
+    answers = {"status": {"site": "s", "fingerprint": "f", "manager": "running", "recorder": {"streams": streams, "more": False}},
+               "camera.list": {"more": False, "cameras": [{"name": n, "streams": [{"stream": "main", "url": "rtsp://x/", "transport": "plain",
+                                                                                   "carrier": "interleaved"}]} for n in "abcd"]}}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / "s/control.sock"))
+        listener.listen()
+
+        def serve():
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                asked = json.loads(client.recv(1 << 17)[2:])
+                client.sendall(struct.pack(">H", 100) + json.dumps({"v": 1, "id": asked["id"], "type": "answer", "body": answers[asked["type"]]}).encode())
+                client.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        state = ["--state", folder / "s"]
+        text = custos("status", *state, ok=1).stdout
+        check(text.count("NOT ENCRYPTED") == 3 and "2 of them NOT ENCRYPTED on the way here" in text, f"each and the sum: {text}")
+        check("1 more may connect without encryption" in text and "encrypted and verified" in text, text)
+        check(json.loads(custos("status", *state, "--json", ok=1).stdout)["not_encrypted"] == 2, "for programs too")
+        listed = custos("camera", "list", *state).stdout.splitlines()
+        check([("NOT ENCRYPTED" in line) for line in listed[:4]] == [True, True, False, False], f"the list: {listed}")
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_an_older_inventory(folder):

@@ -191,6 +191,8 @@ static void test_assign_round_trip(void **state)
                 .without_audio = true,
                 .roots_pem = bytes_str("PEM"),
                 .issuer_pem = bytes_str("ISSUER"),
+                .crls_pem = bytes_str("LISTS"),
+                .carrier = CAMERA_UDP,
                 .recorder = "custos://s/recorder/main",
                 .seal_cert = bytes_str("a"),
                 .issuer_cert = bytes_str("b"),
@@ -216,6 +218,8 @@ static void test_assign_round_trip(void **state)
         assert_string_equal(b.user, a.user);
         assert_true(bytes_equal(secret_bytes(&b.password), bytes_str("s3cret")));
         assert_int_equal(b.transport, CAMERA_TLS_PINNED);
+        assert_int_equal(b.carrier, CAMERA_UDP);
+        assert_true(bytes_equal(b.crls_pem, bytes_str("LISTS")));
         assert_memory_equal(b.pin, a.pin, 32);
         assert_true(b.without_audio);
         assert_true(bytes_equal(b.roots_pem, bytes_str("PEM")));
