@@ -344,16 +344,12 @@ static int pull_packet(struct depay *d, struct access_unit *ret, struct err *e)
 
 int depay_pull(struct depay *d, struct access_unit *ret, struct err *e)
 {
-        switch (d->config.codec) {
-        case MEDIA_H264:
-        case MEDIA_H265:
+        enum media_codec codec = d->config.codec;
+
+        if (media_has_nals(codec))
                 return pull_video(d, ret, e);
-        case MEDIA_AAC:
+        if (codec == MEDIA_AAC)
                 return pull_aac(d, ret, e);
-        case MEDIA_JPEG:
-        case MEDIA_ONVIF_METADATA:
-                return pull_whole(d, ret, e);
-        default:
-                return pull_packet(d, ret, e);
-        }
+        return codec == MEDIA_JPEG || codec == MEDIA_ONVIF_METADATA ? pull_whole(d, ret, e)
+                                                                    : pull_packet(d, ret, e);
 }

@@ -62,6 +62,11 @@ static bool fuzz_depay_can_be_sent(enum media_codec codec, struct bytes unit)
 {
         struct bytes nal;
 
+        /* What looks like a document's beginning within one, cut there, would be one. */
+        if (codec == MEDIA_ONVIF_METADATA && unit.n > 100 &&
+                (memmem(unit.p + 80, unit.n - 80, "<?xml", 5) ||
+                        memmem(unit.p + 80, unit.n - 80, "MetadataStream", 14)))
+                return false;
         while (media_has_nals(codec) && nal_next(&unit, &nal)) {
                 unsigned type = codec == MEDIA_H264 ? h264_nal_type(nal) : h265_nal_type(nal);
                 if (codec == MEDIA_H264 ? type < 1 || type > 23 : type >= 48 || nal.n < 3)

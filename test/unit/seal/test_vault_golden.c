@@ -168,6 +168,27 @@ static void test_decrypts(void **state)
         segment_done(&s);
 }
 
+/* A header that says another version than its tracks need was written by somebody else. */
+static void test_another_version(void **state)
+{
+        CLEANUP(buf_done) struct buf copy;
+        struct segment s;
+        struct err e;
+
+        (void)state;
+        buf_init(&copy, 1 << 20);
+        assert_int_equal(buf_append(&copy, buf_bytes(&file), NULL), 0);
+        uint8_t *head = memmem(copy.p, copy.n, head_user_type, sizeof head_user_type);
+        assert_non_null(head);
+        assert_int_equal(head[16], version);
+        head[16] = (uint8_t)(VERSIONS + 1 - version);
+        assert_int_equal(segment_read(buf_bytes(&copy), &s, &e), ERR_CORRUPT);
+        assert_non_null(strstr(e.text, "its tracks are of version"));
+        head[16] = VERSIONS + 1;
+        assert_int_equal(segment_read(buf_bytes(&copy), &s, &e), ERR_CORRUPT);
+        assert_non_null(strstr(e.text, "this reader knows 1 to 2"));
+}
+
 static void put_hex(FILE *f, const char *name, struct bytes b)
 {
         char hex[129];
@@ -293,6 +314,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_reads),
                 cmocka_unit_test(test_proves),
                 cmocka_unit_test(test_decrypts),
+                cmocka_unit_test(test_another_version),
         };
 
         int failed = 0;
