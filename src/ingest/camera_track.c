@@ -7,12 +7,12 @@ int camera_track_config(const struct sdp_media *m, struct media_config *ret, str
 {
         if (m->kind != SDP_VIDEO && m->kind != SDP_AUDIO)
                 return err_set(e, ERR_NOT_FOUND, "neither video nor audio");
-        /* A camera takes no pictures: one that says sendonly of its video means what it sends. */
-        if (m->kind == SDP_AUDIO && m->direction == SDP_SENDONLY)
-                return err_set(e, ERR_NOT_FOUND, "a back channel");
         if (!bytes_equal(m->protocol, bytes_str("RTP/AVP")) &&
                 !bytes_equal(m->protocol, bytes_str("RTP/AVP/TCP")))
                 return err_set(e, ERR_NOT_FOUND, "not RTP/AVP");
+        /* A camera takes no pictures: one that says sendonly of its video means what it sends. */
+        if (m->kind == SDP_AUDIO && m->direction == SDP_SENDONLY)
+                return err_set(e, ERR_NOT_FOUND, "a back channel");
         return media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, ret, e);
 }
 
