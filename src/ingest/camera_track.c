@@ -35,12 +35,12 @@ int camera_track_config(const struct sdp_media *m, struct media_config *ret, str
 
         if (m->kind == SDP_OTHER)
                 return err_set(e, ERR_NOT_FOUND, "neither video, audio nor metadata");
+        if (!is_rtp(m->protocol))
+                return err_set(e, ERR_NOT_FOUND, "not RTP");
         /* Only sound is ever taken by a camera: one that says sendonly of anything else means what
          * it sends. */
         if (m->kind == SDP_AUDIO && m->direction == SDP_SENDONLY)
                 return err_set(e, ERR_NOT_FOUND, "a back channel");
-        if (!is_rtp(m->protocol))
-                return err_set(e, ERR_NOT_FOUND, "not RTP");
         int r = media_config_of_sdp(m->encoding, m->clock_rate, m->channels, m->fmtp, &config, e);
         if (r < 0)
                 return r;
