@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from custos_site import CARS, DESK, Edge, Site, check, custos, main, wait_for
+from custos_site import CARS, DESK, ROOT, Edge, Site, check, custos, main, wait_for
 
 # Survived in one connection, with pictures going on.
 SURVIVED = {
@@ -88,6 +88,8 @@ def test_the_list_and_the_command_line(folder):
     tried = {re.match(r"[a-z0-9-]+", f)[0] for group in (SURVIVED, EITHER) for list_ in group.values() for f in list_}
     tried |= {re.match(r"[a-z0-9-]+", f)[0] for group in (ENDS, REFUSED) for list_, _ in group.values() for f in list_}
     check(tried == listed_faults(), f"every fault is tried below: {tried ^ listed_faults()}")
+    page = (ROOT / "docs/edge.md").read_text()
+    check(set(re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.M)) == tried, "docs/edge.md says what becomes of each")
     for wrong, words in (("nonsense", "no fault of that name"), ("lost", "needs its parameter"), ("lost:0", "1 to 100"),
                          ("lost:x", "no number"), ("close:3", "takes no parameter"), ("close@x", "seconds"), ("wrap@2s", "takes no time"),
                          ("status:play:500", "capitals"), ("no such=close", "name of a stream")):
