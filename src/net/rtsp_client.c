@@ -57,7 +57,6 @@ struct rtsp_client {
         uint32_t ssrc;      /* ours, in reports */
         unsigned at_set_up; /* the track whose SETUP is under way */
         struct rtsp_media media;
-        struct rtsp_srtp srtp;
         struct rtsp_link_time now; /* of the item being taken */
         uint64_t item_at;          /* in the stream, of the item being read */
 };
@@ -80,7 +79,7 @@ static const char *step_name(const struct rtsp_client *c, char room[static 32])
 
 static void destroy(struct rtsp_client *c)
 {
-        rtsp_srtp_done(&c->srtp);
+        rtsp_srtp_done(&c->media.srtp);
         free(c);
 }
 
@@ -196,7 +195,7 @@ static int send_setup(struct rtsp_client *c, struct err *e)
         /* All its room at once, so that no copy of a key stays behind where it grew. */
         if (!buf_reserve(&keys, REQUEST_MAX))
                 return err_set(e, ERR_EXHAUSTED, "no room for a request");
-        r = rtsp_srtp_setup_header(&c->srtp, c->at_set_up, clock_wall_us(), &keys, e);
+        r = rtsp_srtp_setup_header(&c->media.srtp, c->at_set_up, clock_wall_us(), &keys, e);
         if (r > 0)
                 r = buf_append(&keys, BYTES("", 1), e);
         if (r >= 0) {
@@ -252,7 +251,7 @@ static int send_step(struct rtsp_client *c, struct err *e)
 /* Two ports for the track that is set up next, before SETUP can name them. */
 static int ask_for_datagrams(struct rtsp_client *c, struct err *e)
 {
-        if (!c->plain && !rtsp_srtp_is_on(&c->srtp, c->at_set_up))
+        if (!c->plain && !rtsp_srtp_is_on(&c->media.srtp, c->at_set_up))
                 return err_fault(e, ERR_DENIED, FAULT_MEDIA_OUTSIDE_TLS,
                         "media by UDP are asked for, and the camera offers no SRTP: refused");
         c->wants_sockets = true;
@@ -301,7 +300,7 @@ static void on_report(void *owner)
 
         buf_init(&out, REQUEST_MAX);
         for (unsigned i = 0; i < c->media.tracks_n; i++)
-                if (!c->media.left_out[i] && !rtsp_srtp_is_on(&c->srtp, i))
+                if (!c->media.left_out[i] && !rtsp_srtp_is_on(&c->media.srtp, i))
                         (void)!rtsp_track_report(
                                 &c->media.tracks[i], c->ssrc, clock_wall_us(), &out, NULL);
         if (out.n > 0)
@@ -405,25 +404,6 @@ static int on_unauthorized(struct rtsp_client *c, const struct rtsp_message *m, 
         return r < 0 ? err_wrap(e, r, "%s", step_name(c, room)) : 0;
 }
 
-static int prepare_track(struct rtsp_client *c, unsigned i, const struct sdp *sdp, unsigned media,
-        struct bytes base, struct err *e)
-{
-        const struct sdp_media *m = &sdp->media[media];
-        struct rtsp_track *t = &c->media.tracks[i];
-
-        rtsp_track_init(t, m->clock_rate ? m->clock_rate : 90000, m->payload_type);
-        c->media.feedback[i] = sdp_is_feedback(m);
-        /* Without plain there is TLS, and its peer was verified or pinned before a request went. */
-        int r = rtsp_srtp_take_description(&c->srtp, i, sdp, media, !c->plain, e);
-        if (r < 0)
-                return r;
-        if (rtsp_srtp_is_on(&c->srtp, i)) {
-                t->unprotect = rtsp_srtp_unprotect;
-                t->unprotect_owner = &c->srtp.tracks[i];
-        }
-        return rtsp_target_resolve(&c->url, base, m->control, t->url, e);
-}
-
 static int prepare_tracks(
         struct rtsp_client *c, const struct sdp *sdp, struct bytes base, struct err *e)
 {
@@ -439,7 +419,9 @@ static int prepare_tracks(
                 return r;
         for (unsigned i = 0; i < (unsigned)n; i++) {
                 assert(wanted[i] < sdp->media_n);
-                r = prepare_track(c, i, sdp, wanted[i], base, e);
+                /* Without plain there is TLS, and its peer was verified or pinned before a request
+                 * went. */
+                r = rtsp_media_describe(&c->media, i, sdp, wanted[i], &c->url, base, !c->plain, e);
                 if (r < 0)
                         return r;
         }
@@ -808,6 +790,6 @@ struct rtsp_client_counters rtsp_client_counters(const struct rtsp_client *c)
                 n.lost_packets += t->source.lost;
                 n.bad_packets += t->bad_packets;
         }
-        n.srtp = rtsp_srtp_counters(&c->srtp);
+        n.srtp = rtsp_srtp_counters(&c->media.srtp);
         return n;
 }

@@ -2,6 +2,25 @@
 #include "net/rtsp_media.h"
 
 #include "base/str.h"
+#include "net/rtsp_target.h"
+
+int rtsp_media_describe(struct rtsp_media *m, unsigned i, const struct sdp *sdp, unsigned medium,
+        const struct url *home, struct bytes base, bool confidential, struct err *e)
+{
+        const struct sdp_media *d = &sdp->media[medium];
+        struct rtsp_track *t = &m->tracks[i];
+
+        rtsp_track_init(t, d->clock_rate ? d->clock_rate : 90000, d->payload_type);
+        m->feedback[i] = sdp_is_feedback(d);
+        int r = rtsp_srtp_take_description(&m->srtp, i, sdp, medium, confidential, e);
+        if (r < 0)
+                return r;
+        if (rtsp_srtp_is_on(&m->srtp, i)) {
+                t->unprotect = rtsp_srtp_unprotect;
+                t->unprotect_owner = &m->srtp.tracks[i];
+        }
+        return rtsp_target_resolve(home, base, d->control, t->url, e);
+}
 
 char *rtsp_media_transport(const struct rtsp_media *m, unsigned i, const struct rtsp_link *link,
         char to[static RTSP_TRANSPORT_ROOM])

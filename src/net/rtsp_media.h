@@ -11,12 +11,14 @@
 #define CUSTOS_NET_RTSP_MEDIA_H
 
 #include "net/rtsp_link.h"
+#include "net/rtsp_srtp.h"
 #include "net/rtsp_track.h"
 #include "proto/rtsp_transport.h"
 
 struct rtsp_media {
         unsigned tracks_n;
         struct rtsp_track tracks[RTSP_LINK_TRACKS_MAX];
+        struct rtsp_srtp srtp;
         bool left_out[RTSP_LINK_TRACKS_MAX];  /* its SETUP was refused */
         bool feedback[RTSP_LINK_TRACKS_MAX];  /* described as RTP/AVPF or RTP/SAVPF */
         uint16_t ports[RTSP_LINK_TRACKS_MAX]; /* ours, of datagrams; 0: none yet */
@@ -24,6 +26,10 @@ struct rtsp_media {
         uint64_t stray_frames;
 };
 
+/* Medium `medium` of the description becomes track i. home: the URL of DESCRIBE, base: its answer's
+ * Content-Base; confidential: as rtsp_srtp_take_description. */
+int rtsp_media_describe(struct rtsp_media *m, unsigned i, const struct sdp *sdp, unsigned medium,
+        const struct url *home, struct bytes base, bool confidential, struct err *e) MUST_USE;
 /* The Transport value that SETUP of track i asks for. */
 char *rtsp_media_transport(const struct rtsp_media *m, unsigned i, const struct rtsp_link *link,
         char to[static RTSP_TRANSPORT_ROOM]);
