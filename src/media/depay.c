@@ -165,6 +165,8 @@ static int take_packet(struct depay *d, struct err *e)
                 count_lost(d, 1);
                 d->damaged = true;
         }
+        /* Some cameras set it on every packet: within a fragmented NAL unit it cannot be true. */
+        d->ending &= !d->nals.open;
         return r;
 }
 

@@ -36,6 +36,7 @@ SURVIVED = {
     "lost": ["lost:5"],
     "truncated-fu": ["truncated-fu"],
     "no-marker": ["no-marker"],
+    "extra-marker": ["extra-marker"],
     "changed": ["changed-parameters:small@1s"],
     "wrong-clock": ["wrong-clock:-86400"],
     "no-rtcp": ["no-rtcp"],
@@ -53,7 +54,6 @@ ENDS = {
 REFUSED = {
     "half-open-early": (["half-open"], "no-answer"),
     "no-answer": (["no-answer"], "no-answer"),
-    "wrong-cseq": (["wrong-cseq"], "no-answer"),
     "no-session": (["no-session"], "bad-answer"),
     "status": (["status:PLAY:453"], "camera-busy"),
     "redirect": (["redirect:rtsps://192.0.2.1/cam"], "redirect"),
@@ -66,7 +66,7 @@ REFUSED = {
     "stale-loop": (["stale-loop"], "wrong-password"),
 }
 # Pictures that may be old ones: recorded or refused, but never without a word where they are not recorded.
-EITHER = {"replay": ["replay@1s"], "old-clock": ["old-clock"], "extra-marker": ["extra-marker"]}
+EITHER = {"replay": ["replay@1s"], "old-clock": ["old-clock"], "wrong-cseq": ["wrong-cseq"]}
 # Packets are missing, so the counter must say so; elsewhere it must not.
 LOSES = {"lost", "late", "reorder", "sequence-jump"}
 UNITS = 60  # beyond what had come when the fault struck

@@ -71,7 +71,7 @@ GSTREAMER = clients.GSTREAMER.replace('signal-handoffs=true"', 'signal-handoffs=
 
 def pull_gstreamer(edge, scheme, ca):
     p = run("/usr/bin/python3", "-c", GSTREAMER, edge.url(scheme=scheme), USER, PASSWORD, ca,
-            "video/x-h264,stream-format=avc,alignment=au", "rtph264depay", "4")
+            "video/x-h264,stream-format=avc,alignment=au", "rtph264depay", "5")
     return f"GStreamer {scheme}", p.stdout.split()
 
 

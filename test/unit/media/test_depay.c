@@ -206,6 +206,23 @@ static void h264_fragments(void **state)
                 4, false);
         rig_push(&r, LITERAL("\x41\x05"), 5, true);
         rig_expect(&r, "E[2l2:4102]E[3l1:616364][5l1:4105]");
+        /* A marker on every packet: not believed within a fragmented unit. */
+        rig_open(&r, MEDIA_H264);
+        for (int64_t t = 1; t <= 2; t++) {
+                rig_push(&r,
+                        LITERAL("\x7c\x81"
+                                "ab"),
+                        t, true);
+                rig_push(&r,
+                        LITERAL("\x7c\x01"
+                                "cd"),
+                        t, true);
+                rig_push(&r,
+                        LITERAL("\x7c\x41"
+                                "ef"),
+                        t, true);
+        }
+        rig_expect(&r, "[1:61616263646566][2:61616263646566]");
         /* Joined in the middle: passed over in silence; then a stray one is an error. */
         rig_open(&r, MEDIA_H264);
         rig_push(&r,
