@@ -98,7 +98,12 @@ static int64_t arrival_of(const struct camera_track *t, int64_t timestamp)
 void camera_track_push(struct camera_track *t, const struct rtp_packet *p,
         const struct rtp_arrival *a, int64_t arrival_us)
 {
-        struct depay_packet packet = { p->payload, a->timestamp, p->marker, a->lost_packets };
+        struct depay_packet packet = { .payload = p->payload,
+                .timestamp = a->timestamp,
+                .marker = p->marker,
+                .lost_packets = a->lost_packets,
+                .extension_profile = p->has_extension ? p->extension_profile : 0,
+                .extension = p->extension };
 
         /* How many is not known; of another sender, not even whether. */
         if ((a->restarted || a->ssrc_changed) && packet.lost_packets == 0)

@@ -298,7 +298,7 @@ static int take_whole(struct depay *d, struct err *e)
                 drop_whole(d);
         if (d->jpeg || d->metadata.document.n == 0)
                 d->timestamp = p.timestamp;
-        return d->jpeg ? depay_jpeg_packet(d->jpeg, p.payload, e)
+        return d->jpeg ? depay_jpeg_packet(d->jpeg, p.payload, p.extension_profile, p.extension, e)
                        : depay_metadata_packet(&d->metadata, p.payload, e);
 }
 

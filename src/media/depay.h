@@ -31,6 +31,9 @@ struct depay_packet {
         int64_t timestamp;    /* extended to 64 bits */
         bool marker;
         uint32_t lost_packets; /* directly before it */
+        /* Of the RTP header, borrowed likewise; looked at for JPEG alone (0xffd8, 0xffff). */
+        uint16_t extension_profile;
+        struct bytes extension;
 };
 
 /* initial: copied; its parameters may be missing (parameters_n 0). ERR_INVALID for codec

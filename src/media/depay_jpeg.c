@@ -14,6 +14,8 @@ struct head {
         uint32_t offset;
         uint8_t type, q, width, height;
         uint16_t restart_interval;
+        bool extended; /* it carries the headers: */
+        struct bytes extension;
 };
 
 void depay_jpeg_init(struct depay_jpeg *d)
@@ -60,10 +62,10 @@ static int read_head(struct depay_jpeg *d, struct unpack *u, struct head *h, str
                 if (h->restart_interval == 0)
                         return malformed(d, e, "a restart interval of 0");
         }
-        if (h->width == 0 || h->height == 0)
+        if ((h->width == 0 || h->height == 0) && h->offset == 0 && !h->extended && !d->extended)
                 return malformed(d, e,
                         "width or height 0: a picture larger than 2040 pixels, which RFC 2435 "
-                        "cannot describe");
+                        "cannot describe, without ONVIF's header extension");
         return 0;
 }
 
@@ -103,6 +105,21 @@ static int read_tables(
         return 0;
 }
 
+/* The tables by Q; *ret_has: there are any (Q 0 leaves them to the extension). */
+static int tables_of(struct depay_jpeg *d, const struct head *h, struct unpack *u,
+        struct jpeg_tables *ret, bool *ret_has, struct err *e)
+{
+        *ret_has = h->q > 0;
+        if (h->q >= Q_IN_BAND)
+                return read_tables(d, h->q, u, ret, e);
+        if (h->q > Q_COMPUTED_MAX || (h->q == 0 && !h->extended))
+                return err_set(e, malformed(d, NULL, ""),
+                        "JPEG payload: Q %u stands for no quantization tables", h->q);
+        if (h->q > 0)
+                jpeg_tables_of_q(h->q, ret);
+        return 0;
+}
+
 /* The first packet of a picture: everything in front of its data. */
 static int begin(struct depay_jpeg *d, const struct head *h, struct unpack *u, struct err *e)
 {
@@ -110,37 +127,62 @@ static int begin(struct depay_jpeg *d, const struct head *h, struct unpack *u, s
                 .height = 8u * h->height,
                 .half_height = h->type & 1,
                 .restart_interval = h->restart_interval };
+        bool has_tables;
+        int r = tables_of(d, h, u, &f.tables, &has_tables, e);
 
-        if (h->q >= Q_IN_BAND) {
-                int r = read_tables(d, h->q, u, &f.tables, e);
-                if (r < 0)
-                        return r;
-        } else if (h->q == 0 || h->q > Q_COMPUTED_MAX) {
-                return err_set(e, malformed(d, NULL, ""),
-                        "JPEG payload: Q %u stands for no quantization tables", h->q);
-        } else {
-                jpeg_tables_of_q(h->q, &f.tables);
-        }
+        if (r < 0)
+                return r;
         buf_clear(&d->picture);
-        int r = jpeg_write_headers(&f, &d->picture, e);
+        r = h->extended ? jpeg_write_extended(&f, has_tables, h->extension, &d->picture, e)
+                        : jpeg_write_headers(&f, &d->picture, e);
         if (r < 0)
                 return r;
         d->scan_at = d->picture.n;
         d->frame = f;
         d->open = true;
+        d->extended = h->extended;
         memcpy(d->form, (uint8_t[]){ h->type, h->q, h->width, h->height }, sizeof d->form);
         return 0;
 }
 
-int depay_jpeg_packet(struct depay_jpeg *d, struct bytes payload, struct err *e)
+/* The first data behind a packet that had nothing but headers: at offset 0 once more, with the same
+ * tables. */
+static bool is_first_data(const struct depay_jpeg *d, const struct head *h)
+{
+        return d->open && d->extended && !h->extended && d->picture.n == d->scan_at &&
+               h->offset == 0;
+}
+
+/* A part that goes on with the picture under way. */
+static int go_on(struct depay_jpeg *d, const struct head *h, struct unpack *u, struct err *e)
+{
+        struct jpeg_tables again;
+
+        if (h->offset != d->picture.n - d->scan_at ||
+                memcmp(d->form, (uint8_t[]){ h->type, h->q, h->width, h->height },
+                        sizeof d->form) != 0)
+                return malformed(d, e, "a part that does not follow the one before");
+        if (h->offset == 0 && h->q >= Q_IN_BAND && read_tables(d, h->q, u, &again, e) < 0)
+                return ERR_PROTOCOL;
+        return buf_append(&d->picture, unpack_rest(u), e);
+}
+
+int depay_jpeg_packet(struct depay_jpeg *d, struct bytes payload, uint16_t extension_profile,
+        struct bytes extension, struct err *e)
 {
         struct unpack u = unpack_of(payload);
-        struct head h;
-        int r = read_head(d, &u, &h, e);
+        struct head h = { .extended = extension_profile == DEPAY_JPEG_EXTENSION_FIRST,
+                .extension = extension };
+        int r;
 
+        if (extension_profile == DEPAY_JPEG_EXTENSION_MORE && extension.n > 0)
+                return malformed(d, e, "headers in the extensions of several packets");
+        if (!d->open)
+                d->extended = false;
+        r = read_head(d, &u, &h, e);
         if (r < 0)
                 return r;
-        if (h.offset == 0) {
+        if (h.offset == 0 && !is_first_data(d, &h)) {
                 bool cut = d->open && d->picture.n > d->scan_at;
                 r = begin(d, &h, &u, e);
                 if (r == 0)
@@ -148,15 +190,9 @@ int depay_jpeg_packet(struct depay_jpeg *d, struct bytes payload, struct err *e)
                 if (r == 0 && cut)
                         return err_set(e, ERR_PROTOCOL,
                                 "JPEG payload: a picture begins before the one before has ended");
-        } else if (!d->open) {
-                return 0; /* of one that was dropped */
-        } else if (h.offset != d->picture.n - d->scan_at ||
-                   memcmp(d->form, (uint8_t[]){ h.type, h.q, h.width, h.height }, sizeof d->form) !=
-                           0) {
-                return malformed(d, e, "a part that does not follow the one before");
-        } else {
-                r = buf_append(&d->picture, unpack_rest(&u), e);
-        }
+        } else if (d->open) {
+                r = go_on(d, &h, &u, e);
+        } /* else of one that was dropped */
         if (r < 0)
                 depay_jpeg_drop(d);
         return r;

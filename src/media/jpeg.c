@@ -116,16 +116,36 @@ static void put_frame(struct pack *p, const struct jpeg_frame *f)
         }
 }
 
-static void put_scan(struct pack *p)
+static const uint8_t jpeg_components[3] = { 0, 1, 2 };
+
+static void put_scan(struct pack *p, const uint8_t components[static 3])
 {
         put_marker(p, JPEG_SOS);
         pack_u16(p, 12);
         pack_u8(p, 3);
         for (uint8_t i = 0; i < 3; i++) {
-                pack_u8(p, i);
+                pack_u8(p, components[i]);
                 pack_u8(p, i ? 0x11 : 0); /* Huffman tables */
         }
         pack_bytes(p, BYTES("\0\77\0", 3)); /* all coefficients at once */
+}
+
+static void put_restart(struct pack *p, uint16_t interval)
+{
+        if (interval == 0)
+                return;
+        put_marker(p, JPEG_DRI);
+        pack_u16(p, 4);
+        pack_u16(p, interval);
+}
+
+static void put_huffman(struct pack *p)
+{
+        for (size_t i = 0; i < ARRAY_LEN(jpeg_huffman); i++) {
+                put_marker(p, JPEG_DHT);
+                pack_u16(p, (uint16_t)(2 + jpeg_huffman[i].n));
+                pack_bytes(p, jpeg_huffman[i]);
+        }
 }
 
 int jpeg_write_headers(const struct jpeg_frame *f, struct buf *out, struct err *e)
@@ -136,21 +156,121 @@ int jpeg_write_headers(const struct jpeg_frame *f, struct buf *out, struct err *
         put_marker(&p, JPEG_SOI);
         put_quantizer(&p, &f->tables, 0);
         put_quantizer(&p, &f->tables, 1);
-        if (f->restart_interval) {
-                put_marker(&p, JPEG_DRI);
-                pack_u16(&p, 4);
-                pack_u16(&p, f->restart_interval);
-        }
+        put_restart(&p, f->restart_interval);
         put_frame(&p, f);
-        for (size_t i = 0; i < ARRAY_LEN(jpeg_huffman); i++) {
-                put_marker(&p, JPEG_DHT);
-                pack_u16(&p, (uint16_t)(2 + jpeg_huffman[i].n));
-                pack_bytes(&p, jpeg_huffman[i]);
-        }
-        put_scan(&p);
+        put_huffman(&p);
+        put_scan(&p, jpeg_components);
         if (p.bad) {
                 out->n = before;
                 return err_set(e, ERR_EXHAUSTED, "JPEG headers do not fit in %zu bytes", out->max);
+        }
+        return 0;
+}
+
+/* --- ONVIF's header extension --- */
+
+/* What the extension has of the headers. */
+struct jpeg_extension {
+        struct bytes segments; /* up to the scan header, */
+        struct bytes scan;     /* which may be missing */
+        bool quantizers, huffman, restart, frame;
+        uint32_t width, height;
+        uint8_t components[3];
+};
+
+static int malformed(struct err *e, const char *what)
+{
+        return err_set(e, ERR_PROTOCOL, "JPEG header extension: %s", what);
+}
+
+/* The size and the components' names. */
+static int note_frame(struct jpeg_extension *x, struct bytes segment, struct err *e)
+{
+        struct unpack u = unpack_of(segment);
+
+        unpack_u8(&u);
+        x->height = unpack_u16(&u);
+        x->width = unpack_u16(&u);
+        unsigned n = unpack_u8(&u);
+        if (x->frame || u.bad || n != 3 || segment.n != 6 + 3 * n || !x->width || !x->height)
+                return malformed(e, "a frame header of another form");
+        for (unsigned i = 0; i < 3; i++) {
+                x->components[i] = unpack_u8(&u);
+                unpack_u16(&u);
+        }
+        x->frame = true;
+        return 0;
+}
+
+static int read_extension(struct bytes in, struct jpeg_extension *x, struct err *e)
+{
+        struct unpack u = unpack_of(in);
+
+        while (unpack_left(&u) > 0 && x->scan.n == 0) {
+                size_t begin = u.at;
+                unsigned ff = unpack_u8(&u), marker = unpack_u8(&u);
+                if (ff == 0xff && (marker == 0xff || (u.bad && unpack_left(&u) == 0))) {
+                        u.bad = false; /* padding; its last byte may be the first of a marker */
+                        u.at = begin + 1;
+                        continue;
+                }
+                unsigned n = unpack_u16(&u);
+                struct bytes segment = unpack_bytes(&u, n < 2 ? 0 : n - 2);
+                if (u.bad || ff != 0xff || n < 2)
+                        return malformed(e, "a segment is cut");
+                x->quantizers |= marker == JPEG_DQT;
+                x->huffman |= marker == JPEG_DHT;
+                x->restart |= marker == JPEG_DRI;
+                if (marker == JPEG_SOS)
+                        x->scan = bytes_sub(in, begin, u.at - begin);
+                if ((marker == JPEG_SOF0 || marker == JPEG_SOF0 + 1) &&
+                        note_frame(x, segment, e) < 0)
+                        return ERR_PROTOCOL;
+        }
+        for (; u.at < in.n; u.at++)
+                if (in.p[u.at] != 0xff)
+                        return malformed(e, "data behind the scan header");
+        x->segments = bytes_sub(in, 0, x->scan.n ? (size_t)(x->scan.p - in.p) : in.n);
+        return 0;
+}
+
+int jpeg_write_extended(struct jpeg_frame *f, bool has_tables, struct bytes extension,
+        struct buf *out, struct err *e)
+{
+        struct jpeg_extension x = { .components = { 0, 1, 2 } };
+        struct pack p = pack_to(out);
+        size_t before = out->n;
+        int r = read_extension(extension, &x, e);
+
+        if (r < 0)
+                return r;
+        if (!has_tables && !x.quantizers)
+                return malformed(e, "no quantization tables, and Q 0");
+        if (!x.frame && (!f->width || !f->height))
+                return malformed(e, "no frame header, and width or height 0");
+        put_marker(&p, JPEG_SOI);
+        if (has_tables) {
+                put_quantizer(&p, &f->tables, 0);
+                put_quantizer(&p, &f->tables, 1);
+        }
+        if (!x.huffman)
+                put_huffman(&p);
+        pack_bytes(&p, x.segments);
+        if (!x.restart)
+                put_restart(&p, f->restart_interval);
+        if (!x.frame)
+                put_frame(&p, f);
+        if (x.scan.n)
+                pack_bytes(&p, x.scan);
+        else
+                put_scan(&p, x.components);
+        if (p.bad) {
+                out->n = before;
+                return err_set(e, ERR_EXHAUSTED, "JPEG headers do not fit in %zu bytes", out->max);
+        }
+        if (x.frame) {
+                f->width = x.width;
+                f->height = x.height;
         }
         return 0;
 }

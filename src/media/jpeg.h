@@ -35,6 +35,12 @@ static inline size_t jpeg_table_bytes(const struct jpeg_tables *t, unsigned i)
 }
 /* Appends everything from SOI to SOS; the entropy-coded data follow. */
 int jpeg_write_headers(const struct jpeg_frame *f, struct buf *out, struct err *e) MUST_USE;
+/* Likewise, with the segments that ONVIF's RTP header extension has of them (ONVIF streaming
+ * specification section 5.1.3.1): they take precedence, and what is missing is added as the RFC has
+ * it. f: as the RTP headers say; width and height 0: the extension says them; without tables
+ * (has_tables) it has them as well. Sets f's width and height. ERR_PROTOCOL where neither does. */
+int jpeg_write_extended(struct jpeg_frame *f, bool has_tables, struct bytes extension,
+        struct buf *out, struct err *e) MUST_USE;
 /* *ret_scan: the entropy-coded data and what follows them, borrowed. ERR_INVALID for a picture
  * that RFC 2435 cannot carry (progressive, other sampling or Huffman tables, too large). */
 int jpeg_parse(struct bytes picture, struct jpeg_frame *ret, struct bytes *ret_scan,

@@ -12,6 +12,7 @@
 #include "media/sound_config.h"
 
 #define MEDIA_CLOCK 90000
+#define MEDIA_CLOCK_MAX 1000000 /* what a file's track can have */
 
 static const struct {
         const char *encoding, *name;
@@ -164,8 +165,8 @@ static bool is_hbr(struct bytes fmtp)
                (!delta.p || is(delta, "3"));
 }
 
-static int aac_of_sdp(
-        uint32_t clock_rate, struct bytes fmtp, struct media_config *ret, struct err *e)
+static int aac_of_sdp(uint32_t clock_rate, uint32_t channels, struct bytes fmtp,
+        struct media_config *ret, struct err *e)
 {
         struct bytes text = parameter(fmtp, "config");
         char hex[129];
@@ -187,6 +188,10 @@ static int aac_of_sdp(
                 return r;
         if (clock_rate)
                 c.clock_rate = clock_rate;
+        if (c.channels == 0) /* a program config element says it; files want a number as well */
+                c.channels = channels ? channels : 1;
+        if (c.clock_rate > MEDIA_CLOCK_MAX)
+                return err_set(e, ERR_INVALID, "AAC with a clock of %u Hz", c.clock_rate);
         *ret = c;
         return 0;
 }
@@ -201,6 +206,8 @@ static int metadata_of_sdp(
                 return err_set(e, ERR_NOT_FOUND,
                         "ONVIF metadata in the packed form \"%s\" is not recorded",
                         str_escape(name, sizeof name, encoding));
+        if (clock_rate > MEDIA_CLOCK_MAX)
+                return err_set(e, ERR_INVALID, "metadata with a clock of %u Hz", clock_rate);
         *ret = (struct media_config){ .codec = MEDIA_ONVIF_METADATA,
                 .clock_rate = clock_rate ? clock_rate : MEDIA_CLOCK };
         return 0;
@@ -246,7 +253,7 @@ int media_config_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t cha
                 return 0;
         }
         if (is(encoding, "MPEG4-GENERIC")) /* config= says the channels better */
-                return aac_of_sdp(clock_rate, fmtp, ret, e);
+                return aac_of_sdp(clock_rate, channels, fmtp, ret, e);
         if (is_metadata(encoding))
                 return metadata_of_sdp(encoding, clock_rate, ret, e);
         return sound_of_sdp(encoding, clock_rate, channels, ret, e);

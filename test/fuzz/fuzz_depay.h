@@ -15,6 +15,7 @@
 #include "media/depay.h"
 #include "media/h264.h"
 #include "media/h265.h"
+#include "media/jpeg.h"
 #include "media/nal.h"
 #include "media/pay.h"
 
@@ -82,6 +83,18 @@ static size_t fuzz_depay_payload_max(enum media_codec codec)
         return media_is_audio(codec) && codec != MEDIA_AAC ? 1 << 16 : 100;
 }
 
+/* Others have headers that came in the extension, which pay cannot send. */
+static bool fuzz_depay_is_canonical(struct bytes picture)
+{
+        CLEANUP(buf_done) struct buf headers = { .max = 4096 };
+        struct jpeg_frame f;
+        struct bytes scan;
+
+        return jpeg_parse(picture, &f, &scan, NULL) == 0 && f.width % 8 == 0 && f.height % 8 == 0 &&
+               jpeg_write_headers(&f, &headers, NULL) == 0 &&
+               bytes_equal(bytes_sub(picture, 0, picture.n - scan.n), buf_bytes(&headers));
+}
+
 static void fuzz_depay_check(enum media_codec codec, const struct access_unit *u)
 {
         struct bytes rest = u->data, nal;
@@ -95,6 +108,8 @@ static void fuzz_depay_check(enum media_codec codec, const struct access_unit *u
                 abort();
         if (!fuzz_depay_can_be_sent(codec, u->data))
                 return;
+        if (codec == MEDIA_JPEG && !fuzz_depay_is_canonical(u->data))
+                return;
         struct fuzz_depay_again again = { .d = fuzz_depay_open(codec), .unit = u->data };
         if (codec == MEDIA_ONVIF_METADATA)
                 depay_flush(again.d); /* joined at a beginning, whatever it looks like */
@@ -103,6 +118,18 @@ static void fuzz_depay_check(enum media_codec codec, const struct access_unit *u
                 again.same != 1)
                 abort();
         depay_free(again.d);
+}
+
+/* JPEG: the type-specific byte means nothing, so 0x80 says here that the packet has ONVIF's header
+ * extension, of the length that follows. */
+static struct bytes fuzz_depay_extension(struct bytes *payload)
+{
+        struct bytes extension = bytes_sub(*payload, 2, payload->n > 1 ? payload->p[1] : 0);
+
+        if (payload->n < 2 || !(payload->p[0] & 0x80))
+                return BYTES(NULL, 0);
+        *payload = bytes_sub(*payload, 2 + extension.n, payload->n);
+        return extension;
 }
 
 static void fuzz_depay(enum media_codec codec, struct bytes input)
@@ -119,9 +146,15 @@ static void fuzz_depay(enum media_codec codec, struct bytes input)
                 if (u.bad)
                         payload = input;
                 timestamp += head & 0x4000 ? 3600 : 0;
+                struct bytes extension = { 0 };
+                if (codec == MEDIA_JPEG)
+                        extension = fuzz_depay_extension(&payload);
                 uint8_t *copy = malloc(payload.n ? payload.n : 1);
-                memcpy(copy, payload.p, payload.n);
+                if (payload.n)
+                        memcpy(copy, payload.p, payload.n);
                 depay_push(d, &(struct depay_packet){ .payload = BYTES(copy, payload.n),
+                                      .extension_profile = extension.p ? 0xffd8 : 0,
+                                      .extension = extension,
                                       .timestamp = timestamp,
                                       .marker = head & 0x8000,
                                       .lost_packets = head & 0x2000 ? 1 : 0 });

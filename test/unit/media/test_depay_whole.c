@@ -26,7 +26,9 @@ struct rig {
         struct depay *d;
         char out[4096];
         uint32_t lost;
-        bool jpeg;
+        struct bytes extension; /* of the next packet */
+        uint16_t profile;
+        bool jpeg, whole; /* whole: all bytes of a picture are written down */
         struct media_config config;
         struct err why;
 };
@@ -73,7 +75,10 @@ static void rig_pull(struct rig *r)
                 if (u.lost_before)
                         to += sprintf(to, "l%u", u.lost_packets);
                 *to++ = ':';
-                if (r->jpeg)
+                if (r->jpeg && r->whole)
+                        for (size_t i = 0; i < u.data.n; i++)
+                                to += sprintf(to, "%02x", u.data.p[i]);
+                else if (r->jpeg)
                         write_picture(to, u.data);
                 else
                         sprintf(to, "%.*s", (int)u.data.n, u.data.p);
@@ -91,8 +96,12 @@ static void rig_push(struct rig *r, struct bytes payload, int64_t timestamp, boo
         depay_push(r->d, &(struct depay_packet){ .payload = BYTES(copy, payload.n),
                                  .timestamp = timestamp,
                                  .marker = marker,
-                                 .lost_packets = r->lost });
+                                 .lost_packets = r->lost,
+                                 .extension_profile = r->profile,
+                                 .extension = r->extension });
         r->lost = 0;
+        r->profile = 0;
+        r->extension = BYTES(NULL, 0);
         rig_pull(r);
         free(copy);
 }
@@ -331,6 +340,151 @@ static void jpeg_refused(void **state)
         }
 }
 
+/* ONVIF streaming specification section 5.1.3.1: headers in the extension of the first packet. */
+#define SOF_LARGE                                                                                  \
+        "\xff\xc0\0\21\10\7\x98\12\x20\3\1\x22\0\2\x11\1\3\x11\1" /* 1944 lines of 2592            \
+                                                                   */
+#define DQT_ONE "\xff\xdb\0\5\0\1\2"
+#define DHT_ONE "\xff\xc4\0\4\1\2"
+#define SOS_OWN "\xff\xda\0\10\1\1\0\0\77\0"
+
+static void jpeg_larger_than_2040(void **state)
+{
+        (void)state;
+        struct rig r;
+
+        rig_open(&r, MEDIA_JPEG);
+        r.whole = true;
+        /* All there is, with padding between; the data in the packet itself, and in the next. */
+        r.profile = 0xffd8;
+        r.extension = LITERAL(DQT_ONE "\xff\xff\xff" DHT_ONE SOF_LARGE SOS_OWN);
+        rig_push(&r,
+                LITERAL(AT("\0") "\1\0\0\0"
+                                 "ab"),
+                1, false);
+        rig_push(&r,
+                LITERAL(AT("\2") "\1\0\0\0"
+                                 "c"),
+                1, true);
+        /* Headers alone first; then the data begins at 0. */
+        r.profile = 0xffd8;
+        r.extension = LITERAL(DQT_ONE DHT_ONE SOF_LARGE SOS_OWN "\xff\xff");
+        rig_push(&r, LITERAL(AT("\0") "\1\0\0\0"), 2, false);
+        r.profile = 0xffff;
+        rig_push(&r,
+                LITERAL(AT("\0") "\1\0\0\0"
+                                 "d"),
+                2, true);
+        assert_int_equal(depay_config(r.d)->width, 2592);
+        assert_int_equal(depay_config(r.d)->height, 1944);
+        rig_expect(&r,
+                "[1c:ffd8ffdb0005000102ffffffffc400040102ffc000110807980a2003012200021101031101"
+                "ffda00080101"
+                "00003f00"
+                "616263ffd9]"
+                "[2:ffd8ffdb0005000102ffc400040102ffc000110807980a2003012200021101031101"
+                "ffda0008010100003f0064ffd9]");
+}
+
+/* What the extension does not say is made as RFC 2435 has it; the scan names the frame's
+ * components. */
+static void jpeg_extension_in_parts(void **state)
+{
+        (void)state;
+        struct rig r;
+        struct access_unit u;
+
+        rig_open(&r, MEDIA_JPEG);
+        depay_push(r.d, &(struct depay_packet){ .payload = LITERAL(AT("\0") "\x41\x32\0\0"
+                                                                            "\0\7\xff\xff"
+                                                                            "a"),
+                                .timestamp = 1,
+                                .marker = true,
+                                .extension_profile = 0xffd8,
+                                .extension = LITERAL(SOF_LARGE) });
+        assert_int_equal(depay_pull(r.d, &u, NULL), 0);
+        const uint8_t *p = u.data.p;
+        assert_memory_equal(p, "\xff\xd8\xff\xdb\0\103\0\20", 8);
+        p += 2 + 2 * 69;
+        assert_memory_equal(p, "\xff\xc4\0\x1f\0", 5);
+        p += 2 * 33 + 2 * 183;
+        assert_memory_equal(p, SOF_LARGE, 19);
+        assert_memory_equal(p + 19, "\xff\xdd\0\4\0\7", 6);
+        assert_memory_equal(p + 25, "\xff\xda\0\14\3\1\0\2\x11\3\x11\0\77\0", 14);
+        assert_memory_equal(p + 39, "a\xff\xd9", 3);
+        assert_ptr_equal(p + 42, u.data.p + u.data.n);
+        assert_int_equal(u.new_config->width, 2592);
+        /* An extension of other things, as replay has it, changes nothing. */
+        r.profile = 0xabac;
+        r.extension = LITERAL("\1\2\3\4");
+        rig_push(&r,
+                LITERAL(AT("\0") "\1\x32\1\1"
+                                 "x"),
+                2, true);
+        rig_expect(&r, "[2c:8x8h 16,17 78ffd9]");
+}
+
+static void jpeg_extension_refused(void **state)
+{
+        (void)state;
+        const struct {
+                struct bytes extension, payload;
+                uint16_t profile;
+                const char *why;
+        } cases[] = {
+                { LITERAL(SOF_LARGE),
+                        LITERAL(AT("\0") "\1\0\0\0"
+                                         "x"),
+                        0xffd8, "no quantization tables" },
+                { LITERAL(DQT_ONE),
+                        LITERAL(AT("\0") "\1\0\0\0"
+                                         "x"),
+                        0xffd8, "no frame header" },
+                { LITERAL("\xff\xc0\0\21\10\7\x98\12\x20\3\1"),
+                        LITERAL(AT("\0") "\1\x32\0\0"
+                                         "x"),
+                        0xffd8, "is cut" },
+                { LITERAL("\xff\xc0\0\13\10\7\x98\12\x20\1\1\x11\0"),
+                        LITERAL(AT("\0") "\1\x32\0\0"
+                                         "x"),
+                        0xffd8, "another form" },
+                { LITERAL(SOF_LARGE SOF_LARGE),
+                        LITERAL(AT("\0") "\1\x32\0\0"
+                                         "x"),
+                        0xffd8, "another form" },
+                { LITERAL(SOF_LARGE SOS_OWN "x"),
+                        LITERAL(AT("\0") "\1\x32\0\0"
+                                         "x"),
+                        0xffd8, "behind the scan" },
+                { LITERAL("abcd"),
+                        LITERAL(AT("\0") "\1\x32\1\1"
+                                         "x"),
+                        0xffd8, "is cut" },
+                { LITERAL("\xff\xdb\0\5"),
+                        LITERAL(AT("\0") "\1\x32\1\1"
+                                         "x"),
+                        0xffff, "several packets" },
+                { LITERAL(""),
+                        LITERAL(AT("\0") "\1\x32\0\0"
+                                         "x"),
+                        0xffff, "2040" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct rig r;
+                rig_open(&r, MEDIA_JPEG);
+                r.profile = cases[i].profile;
+                r.extension = cases[i].extension;
+                rig_push(&r, cases[i].payload, 1, true);
+                if (!strstr(r.why.text, cases[i].why))
+                        fail_msg("%zu: %s, not %s", i, r.why.text, cases[i].why);
+                rig_push(&r,
+                        LITERAL(AT("\0") "\1\x32\1\1"
+                                         "x"),
+                        2, true);
+                rig_expect(&r, "E[2cl1:8x8h 16,17 78ffd9]");
+        }
+}
+
 /* --- metadata --- */
 
 static void metadata_documents(void **state)
@@ -433,6 +587,9 @@ int main(void)
                 cmocka_unit_test(jpeg_wide_tables),
                 cmocka_unit_test(jpeg_losses),
                 cmocka_unit_test(jpeg_refused),
+                cmocka_unit_test(jpeg_larger_than_2040),
+                cmocka_unit_test(jpeg_extension_in_parts),
+                cmocka_unit_test(jpeg_extension_refused),
                 cmocka_unit_test(metadata_documents),
                 cmocka_unit_test(metadata_losses),
                 cmocka_unit_test(metadata_too_large),

@@ -108,6 +108,8 @@ static void audio(void **state)
                 { "JPEG", "", 8000, ERR_INVALID },
                 { "opus", "", 44100, ERR_INVALID },
                 { "PCMA", "", 999, ERR_INVALID },
+                { "vnd.onvif.metadata", "", 1000001, ERR_INVALID },
+                { "MPEG4-GENERIC", "mode=AAC-hbr;config=1190", 1000001, ERR_INVALID },
                 { "MPEG4-GENERIC", "mode=AAC-lbr;config=1490", 12000, ERR_INVALID },
                 { "MPEG4-GENERIC", "mode=AAC-hbr;sizelength=6;config=1490", 12000, ERR_INVALID },
                 { "MPEG4-GENERIC", "mode=AAC-hbr", 12000, ERR_INVALID },
@@ -121,6 +123,67 @@ static void audio(void **state)
                                          bytes_str(bad[i].fmtp), &c, NULL),
                         bad[i].code);
         assert_int_equal(c.codec, MEDIA_AAC);
+}
+
+/* Each word of a description, and what a file will say. */
+static void other_codecs(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *encoding;
+                uint32_t rate, channels;
+                enum media_codec codec;
+                uint32_t want_rate, want_channels;
+                const char *want_encoding;
+        } cases[] = {
+                { "JPEG", 90000, 1, MEDIA_JPEG, 90000, 0, "JPEG" },
+                { "pcmu", 0, 1, MEDIA_PCMU, 8000, 1, "PCMU" },
+                { "PCMA", 16000, 2, MEDIA_PCMA, 16000, 2, "PCMA" },
+                { "G726-16", 8000, 1, MEDIA_G726, 8000, 1, "G726-16" },
+                { "g726-40", 8000, 1, MEDIA_G726, 8000, 1, "G726-40" },
+                { "AAL2-G726-24", 8000, 1, MEDIA_G726, 8000, 1, "AAL2-G726-24" },
+                { "OPUS", 48000, 2, MEDIA_OPUS, 48000, 2, "opus" },
+                { "vnd.onvif.metadata", 0, 1, MEDIA_ONVIF_METADATA, 90000, 0,
+                        "vnd.onvif.metadata" },
+                { "VND.ONVIF.METADATA", 1000, 1, MEDIA_ONVIF_METADATA, 1000, 0,
+                        "vnd.onvif.metadata" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct media_config c;
+                assert_int_equal(media_config_of_sdp(bytes_str(cases[i].encoding), cases[i].rate,
+                                         cases[i].channels, BYTES(NULL, 0), &c, NULL),
+                        0);
+                assert_int_equal(c.codec, cases[i].codec);
+                assert_int_equal(c.clock_rate, cases[i].want_rate);
+                assert_int_equal(media_timescale(&c), cases[i].want_rate);
+                assert_int_equal(c.channels, cases[i].want_channels);
+                assert_string_equal(media_config_encoding(&c), cases[i].want_encoding);
+                assert_int_equal(media_config_complete(&c), cases[i].codec != MEDIA_JPEG);
+        }
+        /* Opus: dOps by hand. */
+        struct media_config opus;
+        assert_int_equal(
+                media_config_of_sdp(bytes_str("opus"), 48000, 2, BYTES(NULL, 0), &opus, NULL), 0);
+        assert_int_equal(opus.parameters_n, 11);
+        assert_memory_equal(opus.parameters, "\0\2\0\0\0\0\xbb\x80\0\0\0", 11);
+        /* AAC whose config leaves the channels to a program config element: those of the map. */
+        struct media_config aac;
+        assert_int_equal(media_config_of_sdp(bytes_str("MPEG4-GENERIC"), 48000, 2,
+                                 bytes_str("mode=AAC-hbr;config=1180"), &aac, NULL),
+                0);
+        assert_int_equal(aac.channels, 2);
+}
+
+static void main_track(void **state)
+{
+        (void)state;
+        struct media_config t[3] = { { .codec = MEDIA_ONVIF_METADATA }, { .codec = MEDIA_PCMU },
+                { .codec = MEDIA_JPEG } };
+
+        assert_int_equal(media_config_main_track(t, 3), 2);
+        assert_int_equal(media_config_main_track(t, 2), 1);
+        assert_int_equal(media_config_main_track(t, 1), -1);
+        assert_int_equal(media_config_main_track(t, 0), -1);
 }
 
 static void there_and_back(void **state)
@@ -172,6 +235,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(cameras),
                 cmocka_unit_test(sets_may_be_missing), cmocka_unit_test(audio),
+                cmocka_unit_test(other_codecs), cmocka_unit_test(main_track),
                 cmocka_unit_test(there_and_back) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
