@@ -73,7 +73,7 @@ static const struct {
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_5292_Verint_cameras_IP_instead_of_IN_in_origin.sdp", { H264(3840, 2160, 9990) } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_75_LiveReporter_App.sdp", { H264(640, 480, 0), AAC(48000) } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_948_TIAS_bitrate.sdp", { H264(384, 830, 0) } },
-        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_990_TP_Link.sdp", { H265(2304, 1296, 15000), OTHER, OUT("neither video") } },
+        { "rtsp/gortsplib-sdp/sdpunmarshaler__issue_mediamtx_990_TP_Link.sdp", { H265(2304, 1296, 15000), OTHER, OUT("neither video nor audio") } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__onvif_specification.sdp", { OTHER, OTHER, OUT("back channel") } },
         { "rtsp/gortsplib-sdp/sdpunmarshaler__unix_newlines.sdp", { OTHER } },
         { "rtsp/gortsplib-sdp/session__key_mgmt_in_media.sdp", { OTHER } },
@@ -89,7 +89,7 @@ static const struct {
         { "rtsp/retina/reolink_describe.txt", { H264(2560, 1440, 0), AAC(16000) } },
         { "rtsp/retina/reolink_describe_control_first.txt", { H264(2560, 1440, 0), AAC(16000) } },
         { "rtsp/retina/response.txt", { AAC(12000), H264(240, 160, 24000) } },
-        { "rtsp/retina/tplink_sdp.txt", { H265(2560, 1440, 15000), OTHER, OUT("neither video") } },
+        { "rtsp/retina/tplink_sdp.txt", { H265(2560, 1440, 15000), OTHER, OUT("neither video nor audio") } },
         { "rtsp/retina/vstarcam_describe.txt", { H264(1920, 1080, 7500), OTHER } },
         { "traces-from-issues/axis_describe_2017.txt", { H264(1280, 800, 0) } },
         /* clang-format on */
