@@ -303,6 +303,8 @@ static void say_track(struct probe_child *c, const struct camera_connection *k, 
         else if (media_is_video(m->codec))
                 snprintf(text, sizeof text, "%u: %s, its size only in the stream", i + 1,
                         media_config_codec_name(m->codec));
+        else if (m->sample_rate == 0)
+                snprintf(text, sizeof text, "%u: %s", i + 1, media_config_codec_name(m->codec));
         else
                 snprintf(text, sizeof text, "%u: %s, %u Hz", i + 1,
                         media_config_codec_name(m->codec), m->sample_rate);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One camera's fault never touches another's footage: two cameras in one worker, of which one misbehaves in every way in turn,
-and of the other not one frame is missing, as the stamps in its pictures show."""
+"""One camera's fault never touches another's footage: three cameras in one worker, of which two misbehave in every way in turn,
+and of the third not one frame is missing, as the stamps in its pictures show."""
 import json
 import os
 import struct
@@ -102,12 +102,12 @@ FAULTS = {
 class BadCamera(ScriptedCamera):
     """Another fault on each connection; the one that is on is not taken away while its session lives."""
 
-    def __init__(self, certificate):
-        self.served = []
+    def __init__(self, certificate, names):
+        self.served, self.names = [], names
         super().__init__(certificate, {}, fps=25)
 
     def serve_one(self, session):
-        name = list(FAULTS)[len(self.served) % len(FAULTS)]
+        name = self.names[len(self.served) % len(self.names)]
         self.served.append(name)
         # A view of this camera with a script of its own.
         view = type("View", (), {"__getattr__": lambda _, key: getattr(self, key)})()
@@ -127,14 +127,17 @@ def stamps(folder, site):
 def test_bad_neighbour(folder):
     with Site(folder, config=CONFIG) as site:
         with Edge(folder, {"good": CARS}, site.camera_certificate("good"), "--burst", "--stamp") as edge, \
-                BadCamera(site.camera_certificate("bad")) as bad:
+                BadCamera(site.camera_certificate("bad"), list(FAULTS)[::2]) as bad, \
+                BadCamera(site.camera_certificate("worse"), list(FAULTS)[1::2]) as worse:
             site.add("good", edge.url("good"), edge.user, edge.password_file)
             site.wait_recording("good-main")
             site.add("bad", bad.url())
+            site.add("worse", worse.url())
             worker = site.pids().get("worker.0")
             check([n for n in site.pids() if n.startswith("worker")] == ["worker.0"], f"one worker: {site.pids()}")
             begin = time.monotonic()
-            wait_for(lambda: len(bad.served) > len(FAULTS), 60, lambda: f"each fault in turn; the last one was {bad.served[-1:]}")
+            wait_for(lambda: all(len(c.served) > len(c.names) for c in (bad, worse)), 60,
+                     lambda: f"each fault in turn; the last ones were {bad.served[-1:]} and {worse.served[-1:]}")
             took = time.monotonic() - begin
             state = site.stream("good-main")
             check(state["recording"], f"the good one is recorded: {state}")
