@@ -50,7 +50,7 @@ struct cli_camera_test {
         const struct cli_args *args;
         json_t *steps; /* with --json */
         struct secret password;
-        struct buf roots, issuer;
+        struct buf roots, issuer, crls;
         uint8_t pin[32];
 };
 
@@ -68,7 +68,8 @@ static void cli_camera_test_step(void *owner, const char *name, const char *text
 
 /* ---- what it needs ---- */
 
-/* The running system's root and camera issuer. Without one nothing is trusted, and TLS says so. */
+/* The running system's root, camera issuer and what that one took back. Without one nothing is
+ * trusted, and TLS says so. */
 static void cli_camera_test_ask_system(struct cli_camera_test *t)
 {
         char remedy[LINK_REMEDY_MAX];
@@ -81,6 +82,8 @@ static void cli_camera_test_ask_system(struct cli_camera_test *t)
                         x509_pem_parse(bytes_str(cli_text(answer, "issuer")), 0, &t->issuer, NULL) <
                                 0))
                 buf_clear(&t->roots);
+        if (buf_append(&t->crls, bytes_str(cli_text(answer, "crls")), NULL) < 0)
+                buf_clear(&t->roots); /* rather none than one that was taken back */
         json_decref(answer);
 }
 
@@ -219,6 +222,7 @@ static int cli_camera_test_look(struct cli_camera_test *t)
                 .pin = a->values[CLI_ARGS_PIN] ? t->pin : NULL,
                 .roots_pem = buf_bytes(&t->roots),
                 .issuer_der = buf_bytes(&t->issuer),
+                .crls_pem = buf_bytes(&t->crls),
                 .without_audio = cli_args_has(a, CLI_ARGS_WITHOUT_AUDIO),
                 .seconds = a->seconds ? (unsigned)a->seconds : CLI_CAMERA_TEST_SECONDS };
         struct probe_result result = { 0 };
@@ -244,6 +248,7 @@ int cli_camera_test(int argc, char **argv)
         t.args = &a;
         buf_init(&t.roots, X509_PEM_MAX);
         buf_init(&t.issuer, X509_CERT_MAX);
+        buf_init(&t.crls, X509_PEM_MAX);
         t.steps = a.json ? json_array() : NULL;
         int status = cli_camera_test_prepare(&t, &e) < 0 ? cli_fail("camera test", &e, NULL, a.json)
                                                          : cli_camera_test_look(&t);
@@ -251,5 +256,6 @@ int cli_camera_test(int argc, char **argv)
         secret_done(&t.password);
         buf_done(&t.roots);
         buf_done(&t.issuer);
+        buf_done(&t.crls);
         return status;
 }

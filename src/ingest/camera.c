@@ -420,7 +420,8 @@ static int on_left_out(void *owner, unsigned track, const struct err *why, struc
         struct camera *c = owner;
         int at = c->track_of[track];
 
-        if (at == c->video) {
+        /* Without the track that segments go by there is nothing to record. */
+        if (at == media_config_main_track(c->connection.tracks, c->tracks_n)) {
                 if (e)
                         *e = *why;
                 return why->code;

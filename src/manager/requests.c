@@ -84,6 +84,8 @@ static int requests_status(struct requests *r, uint64_t tag, json_t *body, struc
 
 static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
+        struct bytes crls = site_ca_crl(r->ca);
+
         (void)body;
         (void)e;
         json_t *answer = json_pack("{s:s}", "fingerprint", r->fingerprint);
@@ -91,6 +93,8 @@ static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, st
                 answer, "pem", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
         json_object_set_new(answer, "issuer",
                 json_stringn((const char *)r->camera_issuer_pem.p, r->camera_issuer_pem.n));
+        json_object_set_new(
+                answer, "crls", json_stringn(crls.n ? (const char *)crls.p : "", crls.n));
         control_answer(r->control, tag, answer);
         return 0;
 }

@@ -33,6 +33,7 @@ struct probe_options {
         const uint8_t *pin;      /* 32 bytes, or NULL */
         struct bytes roots_pem;  /* may be empty */
         struct bytes issuer_der; /* the one issuer that cameras' certificates have; empty: any */
+        struct bytes crls_pem;   /* what of it is revoked; may be empty */
         bool without_audio;
         unsigned seconds; /* of receiving, behind PLAY; 1..PROBE_SECONDS_MAX */
 };

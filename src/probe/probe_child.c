@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/pack.h"
 #include "base/str.h"
+#include "crypto/srtp_session.h"
 #include "ingest/camera_track.h"
 #include "media/media_config.h"
 #include "net/rtsp_client.h"
@@ -434,6 +435,8 @@ static int look(struct probe_child *c, struct err *e)
 
         if (r == 0 && o->issuer_der.n)
                 r = tls_client_config_only_issuer(tls, o->issuer_der, e);
+        if (r == 0 && o->crls_pem.n)
+                r = tls_client_config_crls(tls, o->crls_pem, e);
         if (r < 0)
                 return r;
         /* What does not come within the time of receiving counts as not coming. */
@@ -474,6 +477,7 @@ int probe_child_run(int fd, const struct probe_options *o, enum camera_transport
         c.caller = chan_new(c.loop, fd, &events, &c);
         /* What takes this process over must not write to the terminal. */
         int r = proc_leave_terminal(&e);
+        srtp_session_begin();
         if (r >= 0)
                 r = role_confine(SANDBOX_WORKER, NULL, 0, &e);
         if (r >= 0)
