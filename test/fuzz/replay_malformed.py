@@ -17,7 +17,7 @@ FOLDER = Path(os.environ.get("CUSTOS_FIXTURES", ROOT.parent / "shared/fixtures")
 # (a length before each packet), the bytes are taken as they are; that is an input like any other. The longest name counts.
 TARGETS = {
     "fuzz-gortsplib/auth": ["digest", "rtsp", "rtsp_dialog"],
-    "fuzz-gortsplib/base": ["rtsp", "rtsp_dialog", "tunnel_server"],
+    "fuzz-gortsplib/base": ["rtsp", "rtsp_dialog", "tunnel", "tunnel_server", "multipart"],
     "fuzz-gortsplib/description": ["sdp"],
     "fuzz-gortsplib/headers": ["digest", "rtsp", "rtsp_dialog", "mikey", "sdp_crypto"],
     "fuzz-gortsplib/sdp": ["sdp", "sdp_crypto"],
@@ -25,7 +25,8 @@ TARGETS = {
     "fuzz-gortsplib/format-rtph265": ["depay_h265", "rtp"],
     "fuzz-gortsplib/format-rtpmjpeg": ["depay_jpeg", "rtp"],
     "fuzz-gortsplib/format-rtpmpeg4audio": ["depay_aac", "rtp"],
-    "fuzz-gortsplib/format-": ["rtp", "rtcp", "depay_h264", "depay_h265", "depay_aac", "depay_audio", "depay_metadata", "depay_jpeg"],
+    "fuzz-gortsplib/format-": ["rtp", "rtp_reorder", "rtcp", "depay_h264", "depay_h265", "depay_aac", "depay_audio",
+                               "depay_metadata", "depay_jpeg"],
     "fuzz-mediacommon/codecs-h264": ["sps_h264", "depay_h264", "stamp"],
     "fuzz-mediacommon/codecs-h265": ["sps_h265", "depay_h265", "stamp"],
     "fuzz-mediacommon/codecs-jpeg": ["jpeg", "depay_jpeg"],
@@ -35,9 +36,9 @@ TARGETS = {
     "h264-openh264": ["sps_h264", "depay_h264", "stamp"],
     "mp4-mp4ff": ["box", "fmp4_header", "fmp4_moof", "segment", "head", "evidence", "verify_segment", "verify_export", "sps_h264", "sps_h265",
                   "depay_h264", "depay_h265"],
-    "pcap": ["rtp", "rtcp", "rtsp", "rtsp_dialog", "sdp"],
-    "x509": ["x509", "tls_verify", "tls_client"],
-    "json": ["link", "tls_memory", "key_store"],
+    "pcap": ["rtp", "rtp_reorder", "rtcp", "rtsp", "rtsp_dialog", "tunnel", "tunnel_server", "multipart", "sdp"],
+    "x509": ["x509", "x509_csr", "tls_verify", "tls_client"],
+    "json": ["link", "tls_memory", "key_store", "issued"],
     "xml": ["depay_metadata", "sdp", "config"],  # nothing reads XML yet; none of these may mind it
 }
 
@@ -51,8 +52,7 @@ def seeds():
         if not keys:
             sys.exit(f"no target is named for {name}: add it to TARGETS")
         for target in TARGETS[max(keys, key=len)]:
-            if (ROOT / f"test/fuzz/fuzz_{target}.c").exists():
-                folders.setdefault(target, []).append(folder)
+            folders.setdefault(target, []).append(folder)
     return folders
 
 
