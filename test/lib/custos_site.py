@@ -394,8 +394,9 @@ class Site:
                  lambda: f"{', '.join(paths)} recorded; status: {json.dumps(self.streams(), indent=1)}")
 
     def wait_refused(self, path, seconds=20):
-        """The stream's state once it names a fault."""
-        return wait_for(lambda: (lambda s: s if s.get("fault") else None)(self.stream(path)), seconds,
+        """The stream's state once it names a fault that is more than a connection's end."""
+        passing = ("", "connection-closed", "connection-refused", "no-connection", "connection-timeout")
+        return wait_for(lambda: (lambda s: s if s.get("fault", "") not in passing else None)(self.stream(path)), seconds,
                         lambda: f"{path} refused; status: {json.dumps(self.stream(path))}")
 
     def segments(self, path=None):
