@@ -486,7 +486,7 @@ static void begin_streaming(struct camera *c)
 
         c->state = CAMERA_STREAMING;
         c->counters.connects++;
-        c->gate_open = c->video < 0;
+        c->gate_open = c->video < 0 || c->pull; /* a JPEG picture needs none before it */
         c->play_us = c->packet_us = clock_boot_us();
         timer_start(&c->timer, c->loop, watch_ms, watch_ms, on_watch, c);
         log_info(&c->log, "camera.start", "tracks=%u video=%s protection=%s tls=%04x cipher=%s",
@@ -652,7 +652,6 @@ static int on_pull_start(void *owner, const struct media_config *config, struct 
         c->connection.tracks_n = 1;
         c->video = 0;
         begin_streaming(c);
-        c->gate_open = true;
         return 0;
 }
 

@@ -439,14 +439,14 @@ static int on_described(struct rtsp_client *c, const struct rtsp_message *m, str
                                     "the answer holds no description: its Content-Length is 0 or "
                                     "missing");
 
-        if (r < 0 && e)
-                e->fault = FAULT_BAD_DESCRIPTION;
         if (base.n == 0)
                 base = rtsp_header(m, "Content-Location", 0);
         if (r >= 0)
                 r = prepare_tracks(c, &sdp, base, e);
         if (c->freed)
                 return r;
+        if (r < 0 && e && !e->fault)
+                e->fault = FAULT_BAD_DESCRIPTION;
         if (r < 0)
                 return err_wrap(e, r, "DESCRIBE");
         return begin_step(c, STEP_SETUP, e);

@@ -394,8 +394,14 @@ class Site:
                  lambda: f"{', '.join(paths)} recorded; status: {json.dumps(self.streams(), indent=1)}")
 
     def wait_refused(self, path, seconds=20, fault=None):
-        """The stream's state once it names a fault: any, or this one (a lost connection often comes in front of it)."""
-        return wait_for(lambda: (lambda s: s if s.get("fault") and fault in (None, s["fault"]) else None)(self.stream(path)), seconds,
+        """The stream's state once it names this fault; where none is asked for, any that is more than a connection's end."""
+        passing = ("", "connection-closed", "connection-refused", "no-connection", "connection-timeout")
+
+        def state():
+            s = self.stream(path)
+            return s if (s.get("fault") == fault if fault else s.get("fault", "") not in passing) else None
+
+        return wait_for(state, seconds,
                         lambda: f"{path} refused; status: {json.dumps(self.stream(path))}")
 
     def segments(self, path=None):

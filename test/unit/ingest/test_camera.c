@@ -78,6 +78,9 @@ struct scene {
         bool talks_plainly; /* the main port answers in the clear */
         unsigned mains, fallbacks;
         int plain_fd;
+        const char *canned; /* each connection says this, whatever it is asked */
+        size_t canned_n;
+        unsigned free_at_need; /* with FREE_ON_NEED: at which */
         enum { FREE_NEVER, FREE_ON_NEED, FREE_ON_START, FREE_ON_UNIT, FREE_ON_LOST } free_at;
         unsigned needs, starts, losses, units_n;
         bool refuse_unit;
@@ -104,11 +107,11 @@ static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
         assert_true(kind == CAMERA_SOCKET_MAIN || kind == CAMERA_SOCKET_FALLBACK);
         s->mains += kind == CAMERA_SOCKET_MAIN;
         s->fallbacks += kind == CAMERA_SOCKET_FALLBACK;
-        assert_int_equal(camera_state(c), CAMERA_CONNECTING);
+        assert_true(camera_state(c) == CAMERA_CONNECTING || s->canned);
         if (s->needs < ARRAY_LEN(s->need_us))
                 s->need_us[s->needs] = clock_boot_us();
         s->needs++;
-        if (s->free_at == FREE_ON_NEED) {
+        if (s->free_at == FREE_ON_NEED && s->needs > s->free_at_need) {
                 free_camera(s);
                 return;
         }
@@ -124,6 +127,14 @@ static void need_socket(void *owner, struct camera *c, enum camera_socket kind)
                 return;
         }
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+        if (s->canned) {
+                assert_int_equal(write(fd[1], s->canned, s->canned_n), s->canned_n);
+                if (s->plain_fd)
+                        close(s->plain_fd);
+                s->plain_fd = fd[1];
+                camera_socket(c, fd[0]);
+                return;
+        }
         if (kind == CAMERA_SOCKET_MAIN && s->talks_plainly) {
                 assert_int_equal(write(fd[1], "RTSP/1.0 400 Bad Request\r\n\r\n", 28), 28);
                 s->plain_fd = fd[1];
@@ -984,6 +995,96 @@ static void test_if_available_begins_with_tls(void **state)
         scene_done(&s);
 }
 
+/* A picture of 32 x 16, as far as anybody looks (ITU-T T.81 annex B). */
+#define JPEG "\xff\xd8\xff\xc0\x00\x0b\x08\x00\x10\x00\x20\x01\x01\x11\x00\xff\xd9"
+#define PART "--b\r\nContent-Type: image/jpeg\r\nContent-Length: 17\r\n\r\n" JPEG "\r\n"
+static const char pushed[] = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;"
+                             "boundary=b\r\n\r\n" PART PART PART;
+static const char unauthorized[] = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+                                   "WWW-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\n\r\n";
+
+static void pull_scene(struct scene *s, const char *canned, size_t n, enum camera_carrier carrier)
+{
+        scene_init(s, SCRIPTED_GOOD);
+        s->options.transport = CAMERA_PLAIN;
+        s->options.carrier = carrier;
+        s->options.url = "http://127.0.0.1/pictures";
+        s->options.times.snapshot_ms = 5;
+        s->canned = canned;
+        s->canned_n = n;
+}
+
+static void pull_scene_done(struct scene *s)
+{
+        if (s->plain_fd)
+                close(s->plain_fd);
+        scene_done(s);
+}
+
+static void test_pictures_over_http(void **state)
+{
+        static const char one[] = "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"
+                                  "Content-Length: 17\r\nConnection: close\r\n\r\n" JPEG;
+        struct scene s;
+
+        (void)state;
+        for (int snapshots = 0; snapshots < 2; snapshots++) {
+                if (snapshots)
+                        pull_scene(&s, one, sizeof one - 1, CAMERA_SNAPSHOT);
+                else
+                        pull_scene(&s, pushed, sizeof pushed - 1, CAMERA_MJPEG);
+                START(&s, bare);
+                UNTIL(&s, s.units_n >= 3);
+                assert_int_equal(s.starts, 1);
+                assert_int_equal(s.connection.tracks_n, 1);
+                assert_int_equal(s.connection.tracks[0].codec, MEDIA_JPEG);
+                assert_int_equal(s.connection.tracks[0].width, 32);
+                assert_int_equal(s.connection.tracks[0].height, 16);
+                assert_int_equal(s.connection.protection, 0);
+                for (unsigned i = 0; i < 3; i++) {
+                        assert_true(s.units[i].key);
+                        assert_int_equal(s.units[i].n, 17);
+                        assert_true(
+                                i == 0 ? s.units[i].pts == 0 : s.units[i].pts > s.units[i - 1].pts);
+                }
+                assert_true(snapshots ? s.needs >= 3 : s.needs == 1);
+                assert_int_equal(camera_counters(s.camera).units, s.units_n);
+                pull_scene_done(&s);
+        }
+        /* It answers for ever that the password is wrong: asked twice, not more. */
+        pull_scene(&s, unauthorized, sizeof unauthorized - 1, CAMERA_SNAPSHOT);
+        START(&s, bare);
+        UNTIL(&s, s.losses == 1);
+        assert_int_equal(s.why.fault, FAULT_WRONG_PASSWORD);
+        assert_int_equal(s.needs, 2);
+        pull_scene_done(&s);
+}
+
+static void test_free_anywhere_over_http(void **state)
+{
+        struct scene s;
+
+        (void)state;
+        for (int at = FREE_ON_NEED; at <= FREE_ON_UNIT; at++) {
+                pull_scene(&s, pushed, sizeof pushed - 1, CAMERA_MJPEG);
+                s.free_at = at;
+                START(&s, bare);
+                UNTIL(&s, !s.camera);
+                pull_scene_done(&s);
+        }
+        pull_scene(&s, unauthorized, sizeof unauthorized - 1, CAMERA_SNAPSHOT);
+        s.free_at = FREE_ON_NEED; /* for the answer to the challenge */
+        s.free_at_need = 1;
+        START(&s, bare);
+        UNTIL(&s, !s.camera);
+        pull_scene_done(&s);
+        pull_scene(&s, "HTTP/1.1 404 No\r\n\r\n", 19, CAMERA_MJPEG);
+        s.free_at = FREE_ON_LOST;
+        START(&s, bare);
+        UNTIL(&s, !s.camera);
+        pull_scene_done(&s);
+}
+
 /* The camera refuses the sound: the picture moves up to be the only track. */
 static void test_refused_audio_is_left_out(void **state)
 {
@@ -1044,6 +1145,8 @@ int main(void)
                 cmocka_unit_test(test_if_available_never_goes_back),
                 cmocka_unit_test(test_if_available_begins_with_tls),
                 cmocka_unit_test(test_refused_audio_is_left_out),
+                cmocka_unit_test(test_pictures_over_http),
+                cmocka_unit_test(test_free_anywhere_over_http),
                 cmocka_unit_test(test_state_names),
         };
 

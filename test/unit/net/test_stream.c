@@ -98,15 +98,35 @@ static void on_guard(void *owner)
         loop_stop(p->loop);
 }
 
+/* Without TLS too: what is not its own must be the same. */
+static bool plainly;
+
+static int go_plain(void **state)
+{
+        (void)state;
+        plainly = true;
+        return 0;
+}
+
+static int go_back(void **state)
+{
+        (void)state;
+        plainly = false;
+        return 0;
+}
+
 static void side_open(struct pair *p, struct side *s, bool client, struct stream_options o)
 {
-        struct tls *t;
+        struct tls *t = NULL;
         struct err e = { 0 };
 
         s->loop = p->loop;
         buf_init(&s->got, 64 << 20);
         o.client = client;
-        if (client)
+        o.plain = plainly;
+        if (plainly)
+                ;
+        else if (client)
                 assert_int_equal(
                         tls_client_new(p->pki.client, "127.0.0.1", NULL, clock_wall_us(), &t, &e),
                         0);
@@ -192,7 +212,10 @@ static void test_both_ways(void **state)
         assert_int_equal(stream_write(p.client.stream, bytes_str("hello"), &e), 0);
         pair_run(&p);
         assert_memory_equal(p.client.got.p, "hello", 5);
-        assert_true(tls_chain_verified(stream_tls(p.client.stream)));
+        if (plainly)
+                assert_null(stream_tls(p.client.stream));
+        else
+                assert_true(tls_chain_verified(stream_tls(p.client.stream)));
         pair_done(&p);
 }
 
@@ -445,6 +468,12 @@ int main(void)
                 cmocka_unit_test(test_free_in_every_callback),
                 cmocka_unit_test(test_paced),
                 cmocka_unit_test(test_write_to_the_dead),
+                cmocka_unit_test_setup_teardown(test_both_ways, go_plain, go_back),
+                cmocka_unit_test_setup_teardown(
+                        test_queue_is_bounded_and_drains, go_plain, go_back),
+                cmocka_unit_test_setup_teardown(test_owner_refuses_data, go_plain, go_back),
+                cmocka_unit_test_setup_teardown(test_free_in_every_callback, go_plain, go_back),
+                cmocka_unit_test_setup_teardown(test_write_to_the_dead, go_plain, go_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
