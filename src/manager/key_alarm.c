@@ -43,6 +43,13 @@ bool key_alarm_stops(const struct key_alarm *a, const char *stream)
         return s && s->stopped;
 }
 
+enum fault key_alarm_fault(const struct key_alarm *a, const char *stream)
+{
+        const struct key_alarm_stream *s = table_get(&a->streams, stream);
+
+        return s ? s->why.fault : FAULT_NONE;
+}
+
 /* As the recorder tells of a stream (docs/spec/link.md section 4), of one that it does not have. */
 static json_t *key_alarm_stopped(const struct key_alarm_stream *s)
 {

@@ -25,6 +25,8 @@ void key_alarm_done(struct key_alarm *a);
 void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const struct err *why);
 void key_alarm_clear(struct key_alarm *a, const char *stream);
 bool key_alarm_stops(const struct key_alarm *a, const char *stream);
+enum fault key_alarm_fault(
+        const struct key_alarm *a, const char *stream); /* FAULT_NONE: no alarm */
 /* Adds to an answer to status.get that was asked with `after`: words to the streams that are in it,
  * and those that are stopped, each in its place. */
 void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *status);

@@ -31,7 +31,8 @@ static int requests_trust_unalarm(void *owner, const struct inventory_stream *s,
 
         (void)e;
         snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
-        key_alarm_clear(&r->alarm, path);
+        if (key_alarm_fault(&r->alarm, path) == FAULT_DOWNGRADE)
+                key_alarm_clear(&r->alarm, path); /* judged anew below */
         return 0;
 }
 

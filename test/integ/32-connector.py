@@ -43,9 +43,15 @@ class Counter:
         self.socket.close()
 
 
+def wait_fault(site, path, seconds=20):
+    """The stream's state once it names any fault, passing ones too."""
+    return wait_for(lambda: (lambda s: s if s.get("fault") else None)(site.stream(path)), seconds,
+                    lambda: f"{path} has a fault: {site.stream(path)}")
+
+
 def refused(site, name, url, fault, *words):
     site.add(name, url)
-    state = site.wait_refused(f"{name}-main")
+    state = wait_fault(site, f"{name}-main")
     check(state["fault"] == fault, f"{name}: {fault}, not {state['fault']}: {state['error']}")
     for word in words:
         check(word in state["error"], f"{name}: the text says '{word}': {state['error']}")
@@ -146,7 +152,7 @@ def test_requests_in_flight_are_answered(folder):
             time.sleep(0.5)
             check(not site.stream("far-main")["fault"], f"and nothing is known yet: {site.stream('far-main')}")
             kill(site.pids()["connector"])
-            state = site.wait_refused("far-main", 5)
+            state = wait_fault(site, "far-main", 5)
             check(state["fault"] == "connector-gone" and len(state["remedy"]) > 20, f"those who wait are told at once: {state}")
             wait_for(lambda: site.stream("far-main").get("state") == "connecting", 10, "and the camera tries again")
 

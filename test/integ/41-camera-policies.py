@@ -284,7 +284,9 @@ def test_exceptions_end_with_tls(folder):
 def test_a_plain_stream_ends_when_its_camera_speaks_tls(folder):
     """The main stream shows that the camera speaks TLS: the sub stream without it is given up, and says why."""
     with Site(folder) as site:
-        with Edge(folder, {"cam": CARS}, site.camera_certificate("cam"), "--burst") as edge, Open("127.0.0.2") as trap:
+        certificate = site.camera_certificate("cam", "IP:127.0.0.1,DNS:localhost")
+        with Edge(folder, {"cam": CARS}, certificate, "--burst") as edge, \
+                Open("127.0.0.2") as trap:
             site.add("cam", f"rtsp://127.0.0.2:{trap.port}/x", None, None, "--stream", "sub", "--transport", "plain")
             wait_for(lambda: site.stream("cam-sub").get("transport") == "plain", 5, "it is tried")
             site.add("cam", edge.url("cam"), edge.user, edge.password_file)
@@ -298,6 +300,12 @@ def test_a_plain_stream_ends_when_its_camera_speaks_tls(folder):
             connections = trap.connections
             time.sleep(2.5)
             check(trap.connections == connections, "nothing more is tried")
+            # What is forgotten of one camera says nothing of the reasons of others.
+            site.add("copy", edge.url("cam", "localhost"), edge.user, edge.password_file)
+            wait_for(lambda: site.stream("copy-main").get("fault") == "duplicate-key", 20, lambda: f"a copied key: {site.stream('copy-main')}")
+            site.cli("camera", "clear-tls-memory", "cam")
+            wait_for(lambda: site.stream("cam-sub").get("fault") != "downgrade", 5, lambda: f"it may be tried again: {site.stream('cam-sub')}")
+            check(site.stream("copy-main")["fault"] == "duplicate-key", f"the copy is still refused: {site.stream('copy-main')}")
 
 
 main(globals())

@@ -52,6 +52,8 @@ static void test_stopped_streams_stand_in_their_place(void **state)
 
         alarm_set(&a, "c-main", true, "key of camera a");
         alarm_set(&a, "x-main", true, "key of camera b");
+        assert_int_equal(key_alarm_fault(&a, "c-main"), FAULT_DUPLICATE_KEY);
+        assert_int_equal(key_alarm_fault(&a, "other-main"), FAULT_NONE);
         json_t *whole = page("[{\"stream\": \"b-main\"}, {\"stream\": \"d-main\"}]", false);
         key_alarm_merge(&a, "", whole);
         assert_string_equal(names(whole, room), "b-main c-main d-main x-main ");
