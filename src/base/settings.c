@@ -52,6 +52,11 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_BACKOFF_MAX_MS] = { "recorder", "backoff_max_ms", SETTINGS_NUMBER, "milliseconds",
                 1000, 600000, 30000,
                 .about = "The longest wait between two attempts to reach a camera." },
+        [SETTINGS_CAMERA_MBIT_MAX] = { "recorder", "camera_mbit_max", SETTINGS_NUMBER, "Mbit/s", 1,
+                10000, 100,
+                .about = "A camera that sends more than this for some seconds is cut off, and "
+                         "tried again after the longest wait: it would take disk and processor "
+                         "from the others." },
         [SETTINGS_SYNC_MS] = { "recorder", "sync_ms", SETTINGS_NUMBER, "milliseconds", 100, 3000,
                 1000,
                 .about = "All that was written is made durable once in this time; a power cut "

@@ -23,6 +23,7 @@ enum settings_key {
         SETTINGS_CONNECT_TIMEOUT_MS,
         SETTINGS_IDLE_TIMEOUT_MS,
         SETTINGS_BACKOFF_MAX_MS,
+        SETTINGS_CAMERA_MBIT_MAX,
         SETTINGS_SYNC_MS,
         SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT

@@ -17,6 +17,7 @@
 #define KEEPALIVE_MAX_MS 60000u
 #define REQUEST_MAX 16384
 #define REQUEST_LINES_MAX 6
+#define TALK_MAX (1u << 20) /* bytes before PLAY: certificates, and answers of at most 96 KB */
 #define USER_AGENT "Custos"
 
 enum step { STEP_TLS, STEP_OPTIONS, STEP_DESCRIBE, STEP_SETUP, STEP_PLAY, STEP_PLAYING };
@@ -631,7 +632,9 @@ int rtsp_client_new(struct stream_shared *sh, int fd, struct tls *t,
         const struct rtsp_client_options *o, const struct rtsp_client_events *events, void *owner,
         struct rtsp_client **ret, struct err *e)
 {
-        const struct stream_options so = { .client = true, .handshake_ms = o->handshake_ms };
+        const struct stream_options so = {
+                .client = true, .handshake_ms = o->handshake_ms, .talk_max_bytes = TALK_MAX
+        };
         struct rtsp_client *c = xcalloc(1, sizeof *c);
         int r;
 

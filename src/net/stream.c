@@ -32,6 +32,7 @@ struct stream {
         void *owner;
         int fd; /* owned; -1 once closed */
         size_t output_max;
+        size_t talk_max;       /* 0: none, or no longer */
         struct timer deadline; /* handshake, later a pending end */
         struct stream *paced_next;
         struct stream **paced_link; /* NULL: not paced */
@@ -218,6 +219,16 @@ static void ended_by_peer(struct stream *s)
         end(s, &e);
 }
 
+/* A handshake can be made to go on for ever, and so can answers that nobody asked for. */
+static void talks_too_much(struct stream *s)
+{
+        struct err e;
+
+        err_fault(&e, ERR_PROTOCOL, FAULT_TOO_MUCH_DATA,
+                "the other side sent more than %zu bytes before anything was played", s->talk_max);
+        end(s, &e);
+}
+
 static void read_available(struct stream *s)
 {
         uint8_t *to = s->shared->received;
@@ -240,6 +251,10 @@ static void read_available(struct stream *s)
                         return;
                 }
                 s->received_bytes += (uint64_t)n;
+                if (s->talk_max && s->received_bytes > s->talk_max) {
+                        talks_too_much(s);
+                        return;
+                }
                 feed(s, BYTES(to, (size_t)n));
                 if ((size_t)n < RECEIVE_BYTES)
                         return; /* the socket was emptied */
@@ -262,6 +277,18 @@ static void write_pending(struct stream *s)
         }
 }
 
+/* libuv says EBADF for whatever error a socket has. */
+static void describe_socket_error(struct stream *s, int status, struct err *e)
+{
+        int error = 0;
+        socklen_t n = sizeof error;
+
+        if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && error != 0)
+                err_os(e, ERR_IO, error, "the connection");
+        else
+                err_set(e, ERR_IO, "the connection: %s", uv_strerror(status));
+}
+
 static void on_poll(uv_poll_t *h, int status, int events)
 {
         struct stream *s = h->data;
@@ -270,7 +297,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
         sh->users++; /* the last stream may go in a callback */
         if (status < 0) {
-                err_set(&e, ERR_IO, "socket: %s", uv_strerror(status));
+                describe_socket_error(s, status, &e);
                 end(s, &e);
         } else {
                 if (events & UV_WRITABLE)
@@ -345,6 +372,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         s->owner = owner;
         s->handshake_ms = o->handshake_ms ? o->handshake_ms : STREAM_HANDSHAKE_MS;
         s->output_max = o->output_max_bytes ? o->output_max_bytes : STREAM_OUTPUT_MAX;
+        s->talk_max = o->talk_max_bytes;
         r = begin(s, o->client, e);
         if (r < 0) {
                 stream_free(s);
@@ -457,6 +485,7 @@ void stream_pace(struct stream *s, unsigned interval_ms)
 
         if (s->ended || s->freed)
                 return;
+        s->talk_max = 0;
         if (interval_ms == 0) {
                 pace_unlink(s);
         } else if (!s->paced_link) {
