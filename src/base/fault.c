@@ -190,7 +190,7 @@ static const struct fault_words fault_words[FAULTS] = {
                 "Look at the camera: somebody may play old footage in its place. Set its clock, "
                 "and keep it right with NTP, if that was the cause." },
         [FAULT_TOO_MUCH_DATA] = { "too-much-data",
-                "The camera sends more than it may, and was cut off.",
+                "The camera sends more than is asked for, or allowed, and was cut off.",
                 "Lower the bit rate in the camera, or raise camera_mbit_max in the settings." },
         [FAULT_NO_PICTURE] = { "no-picture", "The camera plays, but sends no pictures.",
                 "Restart the camera; check its encoder settings." },

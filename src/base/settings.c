@@ -65,6 +65,11 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
                          "that is free." },
         [SETTINGS_UDP_PORT_LAST] = { "recorder", "udp_port_last", SETTINGS_NUMBER, NULL, 1, 65535,
                 65535, .about = "The last of them. A stream takes two, the first of them even." },
+        [SETTINGS_CAMERA_MBIT_MAX] = { "recorder", "camera_mbit_max", SETTINGS_NUMBER, "Mbit/s", 1,
+                10000, 100,
+                .about = "A camera that sends more than this for some seconds is cut off, and "
+                         "tried again after the longest wait: it would take disk and processor "
+                         "from the others." },
         [SETTINGS_SYNC_MS] = { "recorder", "sync_ms", SETTINGS_NUMBER, "milliseconds", 100, 3000,
                 1000,
                 .about = "All that was written is made durable once in this time; a power cut "

@@ -26,6 +26,7 @@ enum settings_key {
         SETTINGS_CAMERA_NETWORKS, /* a network_list of base/network.h; empty: all */
         SETTINGS_UDP_PORT_FIRST,  /* 0: any */
         SETTINGS_UDP_PORT_LAST,
+        SETTINGS_CAMERA_MBIT_MAX,
         SETTINGS_SYNC_MS,
         SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT

@@ -12,6 +12,7 @@
 #include "ingest/backoff.h"
 #include "ingest/camera_policy.h"
 #include "ingest/camera_pull.h"
+#include "ingest/camera_rate.h"
 #include "ingest/camera_track.h"
 #include "media/media_config.h"
 #include "net/rtsp_client.h"
@@ -40,6 +41,7 @@ struct camera {
         uint8_t pin[32];
         bool without_audio;
         unsigned pace_ms;
+        uint32_t mbit_max; /* 0: none */
         struct camera_times times;
 
         enum camera_state state;
@@ -60,6 +62,7 @@ struct camera {
         bool stopping;                        /* the owner refused a unit */
         int64_t play_us,
                 packet_us; /* steady: PLAY, and the newest packet of the track that is watched */
+        struct camera_rate rate;
         struct camera_counters counters; /* of former connections; units of all */
         unsigned busy;                   /* our own calls on the stack */
         bool freed;
@@ -124,6 +127,7 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
                 memcpy(c->pin, o->pin, sizeof c->pin);
         c->without_audio = o->without_audio;
         c->pace_ms = o->pace_ms;
+        c->mbit_max = o->mbit_max;
         set_times(c, &o->times);
         digest_client_init(&c->auth, /* basic_allowed= */ false); /* begin_session decides */
         return c;
@@ -345,16 +349,6 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
         return 0;
 }
 
-/* "video H264", "application vnd.onvif.metadata", escaped. */
-static void media_name(const struct sdp_media *m, char room[static 80])
-{
-        char kind[24], encoding[48];
-
-        str_escape(kind, sizeof kind, m->kind_name);
-        str_escape(encoding, sizeof encoding, m->encoding);
-        snprintf(room, 80, "%s%s%s", kind, encoding[0] ? " " : "", encoding);
-}
-
 /* Takes the medium as the next track, or says why not. */
 static int take_medium(struct camera *c, const struct sdp_media *m, struct err *e)
 {
@@ -394,7 +388,7 @@ static int on_describe(void *owner, const struct sdp *sdp,
                         wanted[c->tracks_n - 1] = i;
                         continue;
                 }
-                media_name(m, name);
+                camera_track_name(m, name);
                 if (n < sizeof left_out)
                         n += (size_t)snprintf(left_out + n, sizeof left_out - n, "%s%s: %s",
                                 n ? "; " : "", name, why.text);
@@ -442,36 +436,42 @@ static int on_left_out(void *owner, unsigned track, const struct err *why, struc
 }
 
 /* Nothing for a while, or nothing that could be believed. */
-static void describe_silence(const struct camera *c, struct err *e)
+static int describe_silence(const struct camera *c, struct err *e)
 {
         struct srtp_session_counters n = { 0 };
 
         if (c->client)
                 n = rtsp_client_counters(c->client).srtp;
         if (n.packets == 0 && n.unauthenticated + n.foreign + n.malformed > 0)
-                err_fault(e, ERR_AUTH, FAULT_SRTP_UNAUTHENTICATED,
+                return err_fault(e, ERR_AUTH, FAULT_SRTP_UNAUTHENTICATED,
                         "SRTP: packets came, and none authenticates under the keys that the camera "
                         "told (%" PRIu64 " altered or of another key, %" PRIu64
                         " of another sender or key name)",
                         n.unauthenticated + n.malformed, n.foreign);
-        else
-                err_fault(e, ERR_TIMEOUT, FAULT_NO_PICTURE, "no %s from the camera for %u ms",
-                        c->video >= 0 ? "picture" : "sound", c->times.idle_ms);
+        return err_fault(e, ERR_TIMEOUT, FAULT_NO_PICTURE, "no %s from the camera for %u ms",
+                c->video >= 0 ? "picture" : "sound", c->times.idle_ms);
+}
+
+/* What ends a connection that plays, if anything. */
+static int look(struct camera *c, int64_t now_us, struct err *e)
+{
+        if (camera_rate_look(&c->rate, now_us, camera_counters(c).bytes, c->mbit_max, e) < 0)
+                return e->code;
+        if (now_us - c->packet_us >= c->times.idle_ms * INT64_C(1000))
+                return describe_silence(c, e);
+        if (!c->gate_open && now_us - c->play_us >= c->times.key_ms * INT64_C(1000))
+                return err_fault(e, ERR_TIMEOUT, FAULT_NO_KEY_FRAME,
+                        "no key frame with parameter sets from the camera for %u ms",
+                        c->times.key_ms);
+        return 0;
 }
 
 static void on_watch(void *owner)
 {
         struct camera *c = owner;
-        int64_t now_us = clock_boot_us();
         struct err e;
 
-        if (now_us - c->packet_us >= c->times.idle_ms * INT64_C(1000))
-                describe_silence(c, &e);
-        else if (!c->gate_open && now_us - c->play_us >= c->times.key_ms * INT64_C(1000))
-                err_fault(&e, ERR_TIMEOUT, FAULT_NO_KEY_FRAME,
-                        "no key frame with parameter sets from the camera for %u ms",
-                        c->times.key_ms);
-        else
+        if (look(c, clock_boot_us(), &e) == 0)
                 return;
         enter(c);
         lost(c, &e);
@@ -488,6 +488,7 @@ static void begin_streaming(struct camera *c)
         c->counters.connects++;
         c->gate_open = c->video < 0 || c->pull; /* a JPEG picture needs none before it */
         c->play_us = c->packet_us = clock_boot_us();
+        c->rate = camera_rate_begin(c->play_us, camera_counters(c).bytes);
         timer_start(&c->timer, c->loop, watch_ms, watch_ms, on_watch, c);
         log_info(&c->log, "camera.start", "tracks=%u video=%s protection=%s tls=%04x cipher=%s",
                 k->tracks_n,

@@ -91,7 +91,9 @@ struct camera_options {
         enum camera_carrier carrier;
         const uint8_t *pin; /* 32 bytes with CAMERA_TLS_PINNED; copied */
         bool without_audio;
-        uint32_t pace_ms; /* how often a playing stream is read; 0: whenever bytes arrive */
+        uint32_t pace_ms;  /* how often a playing stream is read; 0: whenever bytes arrive */
+        uint32_t mbit_max; /* Mbit/s; more, for two checks in a row, ends the connection
+                              (FAULT_TOO_MUCH_DATA). 0: no maximum */
         struct camera_times times; /* zeros: the defaults */
 };
 

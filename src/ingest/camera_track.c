@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/camera_track.h"
 
+#include <stdio.h>
+
+#include "base/str.h"
 #include "media/media_config.h"
 
 /* With or without protection (net/rtsp_srtp.h) and feedback, which nobody has to give. */
@@ -27,6 +30,15 @@ static bool is_of_kind(enum sdp_kind kind, enum media_codec codec)
         default:
                 return false;
         }
+}
+
+void camera_track_name(const struct sdp_media *m, char room[static CAMERA_TRACK_NAME_ROOM])
+{
+        char kind[24], encoding[48];
+
+        str_escape(kind, sizeof kind, m->kind_name);
+        str_escape(encoding, sizeof encoding, m->encoding);
+        snprintf(room, CAMERA_TRACK_NAME_ROOM, "%s%s%s", kind, encoding[0] ? " " : "", encoding);
 }
 
 int camera_track_config(const struct sdp_media *m, struct media_config *ret, struct err *e)

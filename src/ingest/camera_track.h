@@ -31,6 +31,10 @@ struct camera_track {
                 damage; /* of the newest packet that was bad; code 0: none since it was cleared */
 };
 
+#define CAMERA_TRACK_NAME_ROOM 80
+/* "video H264", "application vnd.onvif.metadata", escaped. */
+void camera_track_name(const struct sdp_media *m, char room[static CAMERA_TRACK_NAME_ROOM]);
+
 /* What a description offers. ERR_NOT_FOUND or ERR_INVALID with the reason, when it cannot be
  * recorded. */
 int camera_track_config(

@@ -16,6 +16,7 @@
 #include "proto/tunnel.h"
 
 #define HEAD_OUT_MAX 8192
+#define TALK_MAX (1u << 20) /* bytes before PLAY: certificates, and answers of at most 96 KB */
 #define PENDING_MAX 16384
 /* A POST lost under a request, or refused with 401: so often the same request is sent again. */
 #define RESENDS_MAX 3
@@ -53,6 +54,7 @@ struct rtsp_link {
         struct datagrams *datagrams[RTSP_LINK_TRACKS_MAX]; /* owned; NULL: none */
         int wanted; /* the half that a connection was asked for, or -1 */
         bool open, ended, freed;
+        bool playing;       /* media may come, as much as they are */
         struct buf pending; /* the newest request of a tunnel, until it is answered */
         unsigned resends;   /* of the pending request */
         struct timer soon;  /* an error that is to be told from the loop */
@@ -529,9 +531,10 @@ static const struct stream_events stream_handlers = {
 static int open_half(struct half *h, int fd, struct tls *t, struct err *e)
 {
         const struct rtsp_link *l = h->link;
-        const struct stream_options o = {
-                .client = true, .plain = l->plain, .handshake_ms = l->handshake_ms
-        };
+        const struct stream_options o = { .client = true,
+                .plain = l->plain,
+                .handshake_ms = l->handshake_ms,
+                .talk_max_bytes = l->playing ? 0 : TALK_MAX };
 
         return stream_new(l->shared, fd, t, &o, &stream_handlers, h, &h->stream, e);
 }
@@ -622,8 +625,11 @@ void rtsp_link_pace(struct rtsp_link *l, unsigned interval_ms)
         for (unsigned i = 0; i < RTSP_LINK_TRACKS_MAX; i++)
                 if (l->datagrams[i])
                         datagrams_pace(l->datagrams[i], interval_ms);
+        l->playing = true;
         if (l->halves[HALF_MAIN].stream)
                 stream_pace(l->halves[HALF_MAIN].stream, interval_ms);
+        if (l->halves[HALF_POST].stream)
+                stream_pace(l->halves[HALF_POST].stream, 0);
 }
 
 uint64_t rtsp_link_received(const struct rtsp_link *l)

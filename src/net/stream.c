@@ -33,6 +33,7 @@ struct stream {
         void *owner;
         int fd; /* owned; -1 once closed */
         size_t output_max;
+        size_t talk_max;       /* 0: none, or no longer */
         struct timer deadline; /* handshake, later a pending end */
         struct stream_turn turn;
         unsigned handshake_ms;
@@ -253,6 +254,16 @@ static void ended_by_peer(struct stream *s)
         end(s, &e);
 }
 
+/* A handshake can be made to go on for ever, and so can answers that nobody asked for. */
+static void talks_too_much(struct stream *s)
+{
+        struct err e;
+
+        err_fault(&e, ERR_PROTOCOL, FAULT_TOO_MUCH_DATA,
+                "the other side sent more than %zu bytes before anything was played", s->talk_max);
+        end(s, &e);
+}
+
 static void read_available(struct stream *s)
 {
         uint8_t *to = s->shared->received;
@@ -276,6 +287,10 @@ static void read_available(struct stream *s)
                         return;
                 }
                 s->received_bytes += (uint64_t)n;
+                if (s->talk_max && s->received_bytes > s->talk_max) {
+                        talks_too_much(s);
+                        return;
+                }
                 feed(s, BYTES(to, (size_t)n));
                 if ((size_t)n < RECEIVE_BYTES)
                         return; /* the socket was emptied */
@@ -415,6 +430,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         s->owner = owner;
         s->handshake_ms = o->handshake_ms ? o->handshake_ms : STREAM_HANDSHAKE_MS;
         s->output_max = o->output_max_bytes ? o->output_max_bytes : STREAM_OUTPUT_MAX;
+        s->talk_max = o->talk_max_bytes;
         buf_init(&s->plain_output, s->output_max);
         r = begin(s, o->client, e);
         if (r < 0) {
@@ -545,6 +561,7 @@ void stream_pace(struct stream *s, unsigned interval_ms)
 {
         if (s->ended || s->freed)
                 return;
+        s->talk_max = 0;
         stream_shared_pace(s->shared, &s->turn, interval_ms);
         poll_update(s);
 }

@@ -79,6 +79,8 @@ struct stream_options {
         bool plain;              /* without TLS: t is NULL then, and only then */
         unsigned handshake_ms;   /* absolute, from stream_new to on_ready; 0: STREAM_HANDSHAKE_MS */
         size_t output_max_bytes; /* bytes not yet taken by the socket; 0: STREAM_OUTPUT_MAX */
+        size_t talk_max_bytes;   /* received before the first stream_pace, when nothing but talk was
+                                    asked for; 0: no maximum */
 };
 
 /* Takes fd (connected) and t, also when it fails. events is borrowed and outlives the stream.

@@ -119,6 +119,7 @@ int message_assign_pack(const struct message_assign *m, struct buf *out, struct 
         pack_u32(&p, m->pace_ms);
         pack_u32(&p, m->idle_ms);
         pack_u32(&p, m->backoff_max_ms);
+        pack_u32(&p, m->mbit_max);
         pack_u8(&p, m->gap_cause);
         pack_i64(&p, m->gap_from_us);
         return message_packed(&p, "assign", e);
@@ -150,6 +151,7 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         ret->pace_ms = unpack_u32(&u);
         ret->idle_ms = unpack_u32(&u);
         ret->backoff_max_ms = unpack_u32(&u);
+        ret->mbit_max = unpack_u32(&u);
         ret->gap_cause = unpack_u8(&u);
         ret->gap_from_us = unpack_i64(&u);
         if (ret->transport > CAMERA_PLAIN || ret->carrier > CAMERA_SNAPSHOT)

@@ -110,7 +110,7 @@ struct message_assign {
         struct bytes crls_pem;   /* borrowed: what the issuers revoked; may be empty */
         char recorder[HEAD_TEXT_MAX];
         struct bytes seal_cert, issuer_cert, root_cert; /* borrowed */
-        uint32_t fragment_ms, segment_s, pace_ms, idle_ms, backoff_max_ms;
+        uint32_t fragment_ms, segment_s, pace_ms, idle_ms, backoff_max_ms, mbit_max;
         uint8_t gap_cause;
         int64_t gap_from_us;
 };

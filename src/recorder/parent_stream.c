@@ -166,6 +166,7 @@ static int parent_stream_tell(
         t->assign.segment_s = (uint32_t)settings_get(&p->settings, SETTINGS_SEGMENT_S);
         t->assign.pace_ms = (uint32_t)settings_get(&p->settings, SETTINGS_PACE_MS);
         t->assign.idle_ms = (uint32_t)settings_get(&p->settings, SETTINGS_IDLE_TIMEOUT_MS);
+        t->assign.mbit_max = (uint32_t)settings_get(&p->settings, SETTINGS_CAMERA_MBIT_MAX);
         t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
         snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
         buf_clear(&p->out);

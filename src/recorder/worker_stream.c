@@ -501,6 +501,7 @@ static int worker_stream_make_camera(
                 .pin = a->transport == CAMERA_TLS_PINNED ? a->pin : NULL,
                 .without_audio = a->without_audio,
                 .pace_ms = a->pace_ms,
+                .mbit_max = a->mbit_max,
                 .times = { .idle_ms = a->idle_ms, .last_ms = a->backoff_max_ms } };
 
         int r = worker_trust_take(t->worker, a, &t->trust, e);

@@ -252,11 +252,12 @@ def password_file(folder, text=PASSWORD):
 class Edge(Program):
     """A `custos edge` process: streams {name: file}, certificate (chain, key). port: to serve again where another did."""
 
-    def __init__(self, folder, streams, certificate, *options, program=None, port=0, user=USER, password=PASSWORD):
+    def __init__(self, folder, streams, certificate, *options, program=None, port=0, user=USER, password=PASSWORD,
+                 address="127.0.0.1"):
         folder = Path(folder)
         self.user, self.password_file = user, password_file(folder, password)
         port_file = folder / f"edge-{time.monotonic_ns()}.port"
-        command = [program or CUSTOS, "edge", "--listen", f"127.0.0.1:{port}", "--cert", certificate[0], "--key", certificate[1],
+        command = [program or CUSTOS, "edge", "--listen", f"{address}:{port}", "--cert", certificate[0], "--key", certificate[1],
                    "--user", user, "--password-file", self.password_file, "--port-file", port_file]
         for name, path in streams.items():
             command += ["--stream", f"{name}={path}"]

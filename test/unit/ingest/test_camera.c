@@ -36,7 +36,7 @@ static const uint8_t other_pps[] = { 0x68, 0xEB, 0xE2, 0x4B, 0x22, 0xC0 };
         "m=application 0 RTP/AVP 99\r\na=rtpmap:99 vnd.onvif.metadata+gzip/90000\r\na=control:z\r\n"
 #define PCMU "m=audio 0 RTP/AVP 0\r\na=control:u\r\n"
 #define MPEG4 "m=video 0 RTP/AVP 95\r\na=rtpmap:95 MP4V-ES/90000\r\na=control:4\r\n"
-#define JPEG "m=video 0 RTP/AVP 26\r\na=control:j\r\n"
+#define JPEG_MEDIUM "m=video 0 RTP/AVP 26\r\na=control:j\r\n"
 #define JPEG_AS_AUDIO "m=audio 0 RTP/AVP 26\r\na=control:k\r\n"
 #define BACK_CHANNEL "m=audio 0 RTP/AVP 0\r\na=sendonly\r\na=control:b\r\n"
 
@@ -475,8 +475,8 @@ static void test_every_track_that_is_known(void **state)
         scripted_rtp(&p.b, 6, 98, false, 1, 9, 0xDD, bytes_str("<tt:MetadataStream"));
         scripted_rtp(&p.b, 6, 98, true, 2, 10, 0xDD, bytes_str("/>..."));
         const struct scripted_step steps[] = { OPTIONS_STEP,
-                DESCRIBE_STEP(
-                        HEAD MPEG4 PACKED_METADATA VIDEO JPEG_AS_AUDIO AUDIO JPEG PCMU METADATA),
+                DESCRIBE_STEP(HEAD MPEG4 PACKED_METADATA VIDEO JPEG_AS_AUDIO AUDIO JPEG_MEDIUM PCMU
+                                METADATA),
                 SETUP_STEP, SETUP_STEP, SETUP_STEP, SETUP_STEP,
                 { .method = "PLAY", .status = "200 OK", .after = buf_bytes(&p.b) } };
 

@@ -434,6 +434,35 @@ static void test_paced(void **state)
         pair_done(&p);
 }
 
+/* Before anything was asked for, a peer has little to say; once a stream is paced it may send as
+ * much as it likes. */
+static void test_talk_has_a_maximum(void **state)
+{
+        static const uint8_t block[8192];
+
+        (void)state;
+        for (unsigned playing = 0; playing < 2; playing++) {
+                struct pair p;
+                pair_init(&p, SCRIPTED_GOOD);
+                side_open(&p, &p.client, true, (struct stream_options){ .talk_max_bytes = 20000 });
+                side_open(&p, &p.server, false, (struct stream_options){ 0 });
+                HANDSHAKE(&p);
+                if (playing)
+                        stream_pace(p.client.stream, 0);
+                for (unsigned i = 0; i < 10; i++)
+                        assert_int_equal(
+                                stream_write(p.server.stream, BYTES(block, sizeof block), NULL), 0);
+                if (playing) {
+                        UNTIL(&p, p.client.got.n == 10 * sizeof block);
+                        assert_int_equal(p.client.ended, 0);
+                } else {
+                        UNTIL(&p, p.client.ended);
+                        assert_int_equal(p.client.fault, FAULT_TOO_MUCH_DATA);
+                }
+                pair_done(&p);
+        }
+}
+
 /* A peer that is gone: the write may still succeed (the kernel knows later), the end is told from
  * the loop. */
 static void test_write_to_the_dead(void **state)
@@ -467,6 +496,7 @@ int main(void)
                 cmocka_unit_test(test_owner_refuses_data),
                 cmocka_unit_test(test_free_in_every_callback),
                 cmocka_unit_test(test_paced),
+                cmocka_unit_test(test_talk_has_a_maximum),
                 cmocka_unit_test(test_write_to_the_dead),
                 cmocka_unit_test_setup_teardown(test_both_ways, go_plain, go_back),
                 cmocka_unit_test_setup_teardown(
