@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "crypto/random.h"
 #include "ingest/backoff.h"
+#include "ingest/bit_rate.h"
 #include "ingest/camera_track.h"
 #include "media/media_config.h"
 #include "net/rtsp_client.h"
@@ -36,7 +37,7 @@ struct camera {
         uint8_t pin[32];
         bool without_audio;
         unsigned pace_ms;
-        uint32_t mbit_max; /* 0: none */
+        struct bit_rate rate;
         struct camera_times times;
 
         enum camera_state state;
@@ -52,10 +53,7 @@ struct camera {
         bool gate_open; /* units are delivered */
         bool stopping;  /* the owner refused a unit */
         int64_t play_us,
-                packet_us;  /* steady: PLAY, and the newest packet of the track that is watched */
-        int64_t watched_us; /* steady: the last look at ... */
-        uint64_t watched_bytes;
-        unsigned too_much;               /* looks in a row that saw more than may come */
+                packet_us; /* steady: PLAY, and the newest packet of the track that is watched */
         struct camera_counters counters; /* of former connections; units of all */
         unsigned busy;                   /* our own calls on the stack */
         bool freed;
@@ -131,7 +129,7 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
                 memcpy(c->pin, o->pin, sizeof c->pin);
         c->without_audio = o->without_audio;
         c->pace_ms = o->pace_ms;
-        c->mbit_max = o->mbit_max;
+        c->rate.mbit_max = o->mbit_max;
         set_times(c, &o->times);
         /* Every link of this file is TLS with the peer verified or pinned, so Basic may be the last
          * resort. */
@@ -358,32 +356,13 @@ static int on_describe(void *owner, const struct sdp *sdp,
         return (int)c->tracks_n;
 }
 
-/* Twice in a row: once may be what a camera had stored up. */
-static bool sends_too_much(struct camera *c, int64_t now_us, struct err *e)
-{
-        uint64_t bytes = camera_counters(c).bytes, came = bytes - c->watched_bytes;
-        uint64_t us = (uint64_t)(now_us - c->watched_us);
-
-        c->watched_us = now_us;
-        c->watched_bytes = bytes;
-        if (!c->mbit_max || us == 0 || came * 8 / us <= c->mbit_max) {
-                c->too_much = 0;
-                return false;
-        }
-        if (++c->too_much < 2)
-                return false;
-        err_fault(e, ERR_DENIED, FAULT_TOO_MUCH_DATA,
-                "the camera sent %llu Mbit/s, and camera_mbit_max is %u: cut off. Fix: %s",
-                (unsigned long long)(came * 8 / us), (unsigned)c->mbit_max,
-                fault_remedy(FAULT_TOO_MUCH_DATA));
-        return true;
-}
-
 /* What ends a connection that plays, if anything. */
 static int look(struct camera *c, int64_t now_us, struct err *e)
 {
-        if (sends_too_much(c, now_us, e))
-                return e->code;
+        int r = bit_rate_look(&c->rate, camera_counters(c).bytes, now_us, e);
+
+        if (r < 0)
+                return r;
         if (now_us - c->packet_us >= c->times.idle_ms * INT64_C(1000))
                 return err_set(e, ERR_TIMEOUT, "no %s from the camera for %u ms",
                         c->video >= 0 ? "picture" : "sound", c->times.idle_ms);
@@ -415,9 +394,8 @@ static int on_play(void *owner, struct err *e)
         c->state = CAMERA_STREAMING;
         c->counters.connects++;
         c->gate_open = c->video < 0;
-        c->play_us = c->packet_us = c->watched_us = clock_boot_us();
-        c->watched_bytes = camera_counters(c).bytes;
-        c->too_much = 0;
+        c->play_us = c->packet_us = clock_boot_us();
+        bit_rate_begin(&c->rate, camera_counters(c).bytes, c->play_us);
         k->tracks_n = c->tracks_n;
         timer_start(&c->timer, c->loop, watch_ms, watch_ms, on_watch, c);
         log_info(&c->log, "camera.start", "tracks=%u video=%s protection=%s tls=%04x cipher=%s",
