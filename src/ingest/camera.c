@@ -10,9 +10,9 @@
 #include "base/str.h"
 #include "crypto/random.h"
 #include "ingest/backoff.h"
+#include "ingest/bit_rate.h"
 #include "ingest/camera_policy.h"
 #include "ingest/camera_pull.h"
-#include "ingest/camera_rate.h"
 #include "ingest/camera_track.h"
 #include "media/media_config.h"
 #include "net/rtsp_client.h"
@@ -41,7 +41,6 @@ struct camera {
         uint8_t pin[32];
         bool without_audio;
         unsigned pace_ms;
-        uint32_t mbit_max; /* 0: none */
         struct camera_times times;
 
         enum camera_state state;
@@ -62,7 +61,7 @@ struct camera {
         bool stopping;                        /* the owner refused a unit */
         int64_t play_us,
                 packet_us; /* steady: PLAY, and the newest packet of the track that is watched */
-        struct camera_rate rate;
+        struct bit_rate rate;
         struct camera_counters counters; /* of former connections; units of all */
         unsigned busy;                   /* our own calls on the stack */
         bool freed;
@@ -127,7 +126,7 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
                 memcpy(c->pin, o->pin, sizeof c->pin);
         c->without_audio = o->without_audio;
         c->pace_ms = o->pace_ms;
-        c->mbit_max = o->mbit_max;
+        c->rate.mbit_max = o->mbit_max;
         set_times(c, &o->times);
         digest_client_init(&c->auth, /* basic_allowed= */ false); /* begin_session decides */
         return c;
@@ -455,8 +454,10 @@ static int describe_silence(const struct camera *c, struct err *e)
 /* What ends a connection that plays, if anything. */
 static int look(struct camera *c, int64_t now_us, struct err *e)
 {
-        if (camera_rate_look(&c->rate, now_us, camera_counters(c).bytes, c->mbit_max, e) < 0)
-                return e->code;
+        int r = bit_rate_look(&c->rate, camera_counters(c).bytes, now_us, e);
+
+        if (r < 0)
+                return r;
         if (now_us - c->packet_us >= c->times.idle_ms * INT64_C(1000))
                 return describe_silence(c, e);
         if (!c->gate_open && now_us - c->play_us >= c->times.key_ms * INT64_C(1000))
@@ -488,7 +489,7 @@ static void begin_streaming(struct camera *c)
         c->counters.connects++;
         c->gate_open = c->video < 0 || c->pull; /* a JPEG picture needs none before it */
         c->play_us = c->packet_us = clock_boot_us();
-        c->rate = camera_rate_begin(c->play_us, camera_counters(c).bytes);
+        bit_rate_begin(&c->rate, camera_counters(c).bytes, c->play_us);
         timer_start(&c->timer, c->loop, watch_ms, watch_ms, on_watch, c);
         log_info(&c->log, "camera.start", "tracks=%u video=%s protection=%s tls=%04x cipher=%s",
                 k->tracks_n,
