@@ -473,7 +473,7 @@ def table(facts, results):
     return "\n".join(lines) + "\n"
 
 
-ROLES = ("worker", "parent", "sealer", "manager", "supervisor")
+ROLES = ("worker", "parent", "sealer", "connector", "manager", "supervisor")
 
 
 def parse():

@@ -19,7 +19,7 @@ static json_t *requests_camera_json(const struct inventory_stream *s)
 
 struct requests_camera_page {
         json_t *list;
-        size_t limit;
+        size_t limit, bytes;
         bool more;
 };
 
@@ -30,14 +30,16 @@ static int requests_camera_collect(void *owner, const struct inventory_stream *s
         const char *name = last ? json_string_value(json_object_get(last, "name")) : NULL;
 
         if (!name || strcmp(name, s->camera) != 0) {
-                if (json_array_size(c->list) == c->limit) {
+                if (json_array_size(c->list) == c->limit || c->bytes >= LINK_PAGE_BYTES) {
                         c->more = true;
                         return err_set(e, ERR_CANCELLED, "enough");
                 }
                 last = json_pack("{s:s, s:[]}", "name", s->camera, "streams");
                 json_array_append_new(c->list, last);
         }
-        json_array_append_new(json_object_get(last, "streams"), requests_camera_json(s));
+        json_t *stream = requests_camera_json(s);
+        c->bytes += link_json_bytes(stream);
+        json_array_append_new(json_object_get(last, "streams"), stream);
         return 0;
 }
 

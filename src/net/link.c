@@ -136,6 +136,11 @@ int link_send_failure(
         return link_send(c, id, "failure", rest, e);
 }
 
+size_t link_json_bytes(const json_t *value)
+{
+        return json_dumpb(value, NULL, 0, JSON_COMPACT);
+}
+
 int link_connect(const char *path, struct err *e)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -13,6 +13,9 @@
 #define LINK_MESSAGE 100 /* the chan message type that carries the JSON text */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400
+/* A page of a list ends behind the entry that reaches this, whatever its limit: a message holds at
+ * most CHAN_BODY_MAX bytes, and entries carry texts of unforeseen length. */
+#define LINK_PAGE_BYTES (96u << 10)
 
 struct link_message {
         json_t *root; /* owned */
@@ -35,6 +38,9 @@ int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e) MU
 int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e) MUST_USE;
 int link_send_failure(struct chan *c, int64_t id, const struct err *why, const char *remedy,
         struct err *e) MUST_USE;
+
+/* As it stands in a message. */
+size_t link_json_bytes(const json_t *value);
 
 /* A connected Unix socket of a role, or ERR_UNAVAILABLE when nobody listens there. */
 int link_connect(const char *path, struct err *e) MUST_USE;

@@ -89,13 +89,13 @@ static int parent_status_compare(const void *a, const void *b)
         return strcmp((*x)->assign.stream, (*y)->assign.stream);
 }
 
-/* Streams by name, those after `after`, at most limit. */
+/* Streams by name, those after `after`, at most limit and a page. */
 static json_t *parent_status_page(struct parent *p, const char *after, size_t limit, bool *ret_more)
 {
         struct parent_stream **all = xcalloc(p->streams.n, sizeof(struct parent_stream *));
         struct parent_stream *t;
         json_t *list = json_array();
-        size_t at = 0, n = 0;
+        size_t at = 0, n = 0, bytes = 0;
 
         while ((t = table_next(&p->streams, &at)))
                 all[n++] = t;
@@ -103,11 +103,13 @@ static json_t *parent_status_page(struct parent *p, const char *after, size_t li
         for (size_t i = 0; i < n; i++) {
                 if (strcmp(all[i]->assign.stream, after) <= 0)
                         continue;
-                if (json_array_size(list) == limit) {
+                if (json_array_size(list) == limit || bytes >= LINK_PAGE_BYTES) {
                         *ret_more = true;
                         break;
                 }
-                json_array_append_new(list, parent_status_stream(all[i]));
+                json_t *stream = parent_status_stream(all[i]);
+                bytes += link_json_bytes(stream);
+                json_array_append_new(list, stream);
         }
         free(all);
         return list;
