@@ -268,3 +268,32 @@ char *str_escape(char *to, size_t room, struct bytes s)
                 to[o] = '\0';
         return to;
 }
+
+static struct bytes trim(struct bytes s, const char *set)
+{
+        while (s.n > 0 && s.p[0] && strchr(set, s.p[0]))
+                s = bytes_sub(s, 1, s.n);
+        while (s.n > 0 && s.p[s.n - 1] && strchr(set, s.p[s.n - 1]))
+                s.n--;
+        return s;
+}
+
+struct bytes str_trim(struct bytes s)
+{
+        return trim(s, " \t\r\n\v\f");
+}
+
+struct bytes str_trim_blanks(struct bytes s)
+{
+        return trim(s, " \t");
+}
+
+struct bytes str_cut(struct bytes *rest, char separator)
+{
+        const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
+        size_t n = end ? (size_t)(end - rest->p) : rest->n;
+        struct bytes part = str_trim(bytes_sub(*rest, 0, n));
+
+        *rest = str_trim(bytes_sub(*rest, n + 1, rest->n));
+        return part;
+}

@@ -36,4 +36,12 @@ int str_parse_time(const char *s, int64_t *ret_us, struct err *e) MUST_USE;
  * always terminated. For putting foreign text into logs and errors. Returns to. */
 char *str_escape(char *to, size_t room, struct bytes s);
 
+/* Without the white space at its ends (space, tab, CR, LF, VT, FF), or without space and tab alone
+ * (OWS of RFC 9110 section 5.6.3). */
+struct bytes str_trim(struct bytes s);
+struct bytes str_trim_blanks(struct bytes s);
+/* What stands before the separator, or all there is; *rest is what stands behind it. Both without
+ * white space at their ends. */
+struct bytes str_cut(struct bytes *rest, char separator);
+
 #endif

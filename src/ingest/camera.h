@@ -140,6 +140,12 @@ void camera_no_socket(struct camera *c, const struct err *why);
 enum camera_state camera_state(const struct camera *c);
 /* "idle", "connecting", "negotiating", "streaming", "waiting", "stopped". */
 const char *camera_state_name(enum camera_state s);
+/* The words of messages, of the inventory and of the command line: "tls-if-available", "udp", ...;
+ * and back: -1 for a word that is none. */
+const char *camera_transport_name(enum camera_transport t);
+const char *camera_carrier_name(enum camera_carrier c);
+int camera_transport_find(const char *name);
+int camera_carrier_find(const char *name);
 /* Event-driven (0, as a live viewer wants it) or paced reading, from now on. */
 void camera_pace(struct camera *c, unsigned interval_ms);
 

@@ -1,6 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/camera_policy.h"
 
+static const char *const transports[] = { [CAMERA_TLS] = "tls",
+        [CAMERA_TLS_PINNED] = "tls-pinned",
+        [CAMERA_TLS_IF_AVAILABLE] = "tls-if-available",
+        [CAMERA_PLAIN] = "plain" };
+static const char *const carriers[] = { [CAMERA_INTERLEAVED] = "interleaved",
+        [CAMERA_TUNNEL] = "tunnel",
+        [CAMERA_UDP] = "udp",
+        [CAMERA_MJPEG] = "mjpeg",
+        [CAMERA_SNAPSHOT] = "snapshot" };
+
+static int find(const char *const *names, size_t n, const char *name)
+{
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(names[i], name) == 0)
+                        return (int)i;
+        return -1;
+}
+
+const char *camera_transport_name(enum camera_transport t)
+{
+        return transports[t];
+}
+
+const char *camera_carrier_name(enum camera_carrier c)
+{
+        return carriers[c];
+}
+
+int camera_transport_find(const char *name)
+{
+        return find(transports, ARRAY_LEN(transports), name);
+}
+
+int camera_carrier_find(const char *name)
+{
+        return find(carriers, ARRAY_LEN(carriers), name);
+}
+
 bool camera_policy_is_plain(const struct camera_policy *p)
 {
         return p->transport == CAMERA_PLAIN || p->fell_back;

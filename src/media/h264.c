@@ -99,19 +99,7 @@ static uint32_t read_framerate(struct nal_bits *b)
 {
         if (!nal_bits_u(b, 1))
                 return 0;
-        if (nal_bits_u(b, 1) && nal_bits_u(b, 8) == 255) /* the shape of a pixel */
-                nal_bits_skip(b, 32);
-        if (nal_bits_u(b, 1))
-                nal_bits_skip(b, 1);
-        if (nal_bits_u(b, 1)) {
-                nal_bits_skip(b, 4);
-                if (nal_bits_u(b, 1))
-                        nal_bits_skip(b, 24);
-        }
-        if (nal_bits_u(b, 1)) {
-                nal_bits_ue(b);
-                nal_bits_ue(b);
-        }
+        nal_bits_skip_display(b);
         return nal_bits_u(b, 1) ? nal_bits_framerate(b, 2) : 0;
 }
 

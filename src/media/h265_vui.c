@@ -123,19 +123,7 @@ static void skip_coding_tools(struct nal_bits *b, unsigned sub_layers)
 
 static void skip_display(struct nal_bits *b)
 {
-        if (nal_bits_u(b, 1) && nal_bits_u(b, 8) == 255) /* the shape of a pixel */
-                nal_bits_skip(b, 32);
-        if (nal_bits_u(b, 1))
-                nal_bits_skip(b, 1);
-        if (nal_bits_u(b, 1)) {
-                nal_bits_skip(b, 4);
-                if (nal_bits_u(b, 1))
-                        nal_bits_skip(b, 24);
-        }
-        if (nal_bits_u(b, 1)) {
-                nal_bits_ue(b);
-                nal_bits_ue(b);
-        }
+        nal_bits_skip_display(b);
         nal_bits_skip(b, 3);
         if (nal_bits_u(b, 1))
                 for (unsigned i = 0; i < 4; i++)

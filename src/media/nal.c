@@ -106,6 +106,23 @@ int32_t nal_bits_se(struct nal_bits *b)
         return v & 1 ? (int32_t)(v / 2 + 1) : -(int32_t)(v / 2);
 }
 
+void nal_bits_skip_display(struct nal_bits *b)
+{
+        if (nal_bits_u(b, 1) && nal_bits_u(b, 8) == 255) /* the shape of a pixel */
+                nal_bits_skip(b, 32);
+        if (nal_bits_u(b, 1))
+                nal_bits_skip(b, 1);
+        if (nal_bits_u(b, 1)) {
+                nal_bits_skip(b, 4);
+                if (nal_bits_u(b, 1))
+                        nal_bits_skip(b, 24);
+        }
+        if (nal_bits_u(b, 1)) {
+                nal_bits_ue(b);
+                nal_bits_ue(b);
+        }
+}
+
 uint32_t nal_bits_framerate(struct nal_bits *b, unsigned ticks)
 {
         uint64_t units = nal_bits_u(b, 32), scale = nal_bits_u(b, 32);

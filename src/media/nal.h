@@ -35,6 +35,9 @@ uint32_t nal_bits_u(struct nal_bits *b, unsigned n); /* n at most 32 */
 uint32_t nal_bits_ue(struct nal_bits *b);            /* sets bad above 2^32 - 2 */
 int32_t nal_bits_se(struct nal_bits *b);
 void nal_bits_skip(struct nal_bits *b, unsigned n);
+/* How the picture is to be shown: what the VUI of both codecs begins with (ITU-T H.264 E.1.1, H.265
+ * E.2.1), up to the places of the chroma samples. */
+void nal_bits_skip_display(struct nal_bits *b);
 /* num_units_in_tick and time_scale of a VUI as frames in 1000 s, a frame lasting so many ticks; 0
  * when they are missing or make no sense (above 1000 a second). */
 uint32_t nal_bits_framerate(struct nal_bits *b, unsigned ticks);

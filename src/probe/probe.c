@@ -18,16 +18,6 @@
 /* Beside the time of receiving: for connecting, the handshake and the requests. */
 #define PROBE_GRACE_MS 90000
 
-static const char *const transports[] = { [CAMERA_TLS] = "tls",
-        [CAMERA_TLS_PINNED] = "tls-pinned",
-        [CAMERA_TLS_IF_AVAILABLE] = "tls-if-available",
-        [CAMERA_PLAIN] = "plain" };
-static const char *const carriers[] = { [CAMERA_INTERLEAVED] = "interleaved",
-        [CAMERA_TUNNEL] = "tunnel",
-        [CAMERA_UDP] = "udp",
-        [CAMERA_MJPEG] = "mjpeg",
-        [CAMERA_SNAPSHOT] = "snapshot" };
-
 struct probe {
         const struct probe_options *options;
         probe_on_step on_step;
@@ -42,14 +32,6 @@ struct probe {
 };
 
 /* The index of name; -1: there is none of it. */
-static int find_name(const char *const *names, size_t n, const char *name)
-{
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(names[i], name) == 0)
-                        return (int)i;
-        return -1;
-}
-
 static int read_options(struct probe *p, struct err *e)
 {
         const struct probe_options *o = p->options;
@@ -58,14 +40,12 @@ static int read_options(struct probe *p, struct err *e)
         if (r < 0)
                 return r;
         bool http = p->url.scheme == URL_HTTP || p->url.scheme == URL_HTTPS;
-        int transport = find_name(transports, ARRAY_LEN(transports),
-                o->transport ? o->transport
-                : o->pin     ? "tls-pinned"
-                             : "tls");
-        int carrier = find_name(carriers, ARRAY_LEN(carriers),
-                o->carrier ? o->carrier
-                : http     ? "tunnel"
-                           : "interleaved");
+        int transport = camera_transport_find(o->transport ? o->transport
+                                              : o->pin     ? "tls-pinned"
+                                                           : "tls");
+        int carrier = camera_carrier_find(o->carrier ? o->carrier
+                                          : http     ? "tunnel"
+                                                     : "interleaved");
         if (transport < 0)
                 return err_set(e, ERR_INVALID,
                         "the transport is one of tls, tls-pinned, tls-if-available, plain");

@@ -7,15 +7,6 @@
 
 #include "base/str.h"
 
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-                s.n--;
-        return s;
-}
-
 static bool is(struct bytes s, const char *text)
 {
         return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
@@ -73,7 +64,7 @@ static int parse_status(struct bytes line, struct http_answer *a, bool *ret_old,
                 return err_fault(
                         e, ERR_PROTOCOL, FAULT_BAD_ANSWER, "HTTP: the status is no number");
         a->status = status;
-        a->reason = trimmed(bytes_sub(line, 12, line.n));
+        a->reason = str_trim_blanks(bytes_sub(line, 12, line.n));
         *ret_old = line.p[7] == '0';
         return 0;
 }
@@ -93,7 +84,7 @@ static int add_header(struct http_answer *a, struct bytes line, struct err *e)
                 return err_fault(e, ERR_PROTOCOL, FAULT_BAD_ANSWER, "HTTP: more than %d headers",
                         HTTP_HEADERS_MAX);
         a->headers[a->headers_n++] =
-                (struct http_header){ name, trimmed(bytes_sub(line, name.n + 1, line.n)) };
+                (struct http_header){ name, str_trim_blanks(bytes_sub(line, name.n + 1, line.n)) };
         return 0;
 }
 
@@ -177,7 +168,7 @@ static struct bytes next_parameter(struct bytes *rest)
         while (n < rest->n && (quoted || rest->p[n] != ';'))
                 if (rest->p[n++] == '"')
                         quoted = !quoted;
-        struct bytes part = trimmed(bytes_sub(*rest, 0, n));
+        struct bytes part = str_trim_blanks(bytes_sub(*rest, 0, n));
         *rest = bytes_sub(*rest, n + 1, rest->n);
         return part;
 }
@@ -194,9 +185,10 @@ struct bytes http_type_parameter(struct bytes content_type, const char *name)
                 struct bytes part = next_parameter(&content_type), value;
                 const uint8_t *equals = part.n ? memchr(part.p, '=', part.n) : NULL;
 
-                if (!equals || !is(trimmed(bytes_sub(part, 0, (size_t)(equals - part.p))), name))
+                if (!equals ||
+                        !is(str_trim_blanks(bytes_sub(part, 0, (size_t)(equals - part.p))), name))
                         continue;
-                value = trimmed(bytes_sub(part, (size_t)(equals - part.p) + 1, part.n));
+                value = str_trim_blanks(bytes_sub(part, (size_t)(equals - part.p) + 1, part.n));
                 if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
                         value = bytes_sub(value, 1, value.n - 2);
                 return value.p ? value : BYTES("", 0);

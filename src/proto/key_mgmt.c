@@ -45,15 +45,6 @@ int key_mgmt_encode(const struct mikey *m, uint64_t ntp,
 
 /* ---- the header ---- */
 
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && isspace(s.p[0]))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && isspace(s.p[s.n - 1]))
-                s.n--;
-        return s;
-}
-
 /* What stands before the separator, which counts outside of quotes only. */
 static struct bytes cut(struct bytes *rest, char separator)
 {
@@ -63,7 +54,7 @@ static struct bytes cut(struct bytes *rest, char separator)
         for (; n < rest->n && (quoted || rest->p[n] != (uint8_t)separator); n++)
                 if (rest->p[n] == '"')
                         quoted = !quoted;
-        struct bytes part = trimmed(bytes_sub(*rest, 0, n));
+        struct bytes part = str_trim(bytes_sub(*rest, 0, n));
         *rest = bytes_sub(*rest, n + 1, rest->n);
         return part;
 }
@@ -86,7 +77,7 @@ int key_mgmt_parse(struct bytes value, struct bytes *ret_uri, struct mikey *ret,
                 while (part.n > 0) {
                         struct bytes text = cut(&part, ';'), name = cut(&text, '=');
 
-                        text = unquoted(trimmed(text));
+                        text = unquoted(str_trim(text));
                         if (is(name, "prot"))
                                 protocol = text;
                         else if (is(name, "uri"))

@@ -12,15 +12,6 @@ static bool is_space(uint8_t c)
         return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && is_space(s.p[0]))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && is_space(s.p[s.n - 1]))
-                s.n--;
-        return s;
-}
-
 static bool equal_nocase(struct bytes s, const char *text)
 {
         return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
@@ -33,7 +24,7 @@ static bool next_part(struct bytes *rest, char separator, struct bytes *ret)
                 return false;
         const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
         size_t n = end ? (size_t)(end - rest->p) : rest->n;
-        *ret = trimmed(bytes_sub(*rest, 0, n));
+        *ret = str_trim(bytes_sub(*rest, 0, n));
         *rest = end ? bytes_sub(*rest, n + 1, rest->n) : BYTES(NULL, 0);
         return true;
 }
@@ -80,7 +71,7 @@ static bool is_token(struct bytes s)
 /* "RTSP/1.0 200 OK"; the reason may be missing. */
 static int parse_status_line(struct bytes line, struct rtsp_message *m, struct err *e)
 {
-        struct bytes code = trimmed(bytes_sub(line, 8, line.n));
+        struct bytes code = str_trim(bytes_sub(line, 8, line.n));
         struct bytes digits = bytes_sub(code, 0, 3);
         uint64_t status;
 
@@ -88,7 +79,7 @@ static int parse_status_line(struct bytes line, struct rtsp_message *m, struct e
                 (code.n > 3 && !is_space(code.p[3])))
                 return err_set(e, ERR_PROTOCOL, "RTSP status line without a status");
         m->status = (unsigned)status;
-        m->reason = trimmed(bytes_sub(code, 3, code.n));
+        m->reason = str_trim(bytes_sub(code, 3, code.n));
         return 0;
 }
 
@@ -130,17 +121,17 @@ static int add_header(struct rtsp_message *m, struct bytes line, struct err *e)
                 if (m->headers_n == 0)
                         return err_set(e, ERR_PROTOCOL, "RTSP: folded line without a header");
                 struct bytes *value = &m->headers[m->headers_n - 1].value;
-                *value = trimmed(BYTES(value->p, (size_t)(line.p + line.n - value->p)));
+                *value = str_trim(BYTES(value->p, (size_t)(line.p + line.n - value->p)));
                 return 0;
         }
         struct bytes name = colon ? bytes_sub(line, 0, (size_t)(colon - line.p)) : BYTES(NULL, 0);
-        if (!is_token(trimmed(name)))
+        if (!is_token(str_trim(name)))
                 return err_set(e, ERR_PROTOCOL, "RTSP header %u has no name", m->headers_n + 1);
         if (m->headers_n == RTSP_HEADERS_MAX)
                 return err_set(e, ERR_PROTOCOL, "RTSP: more than %d headers", RTSP_HEADERS_MAX);
         m->headers[m->headers_n++] = (struct rtsp_header){
-                .name = trimmed(name),
-                .value = trimmed(bytes_sub(line, name.n + 1, line.n)),
+                .name = str_trim(name),
+                .value = str_trim(bytes_sub(line, name.n + 1, line.n)),
         };
         return 0;
 }
@@ -238,7 +229,7 @@ int rtsp_session_parse(struct bytes value, struct rtsp_session *ret, struct err 
         while (next_part(&value, ';', &part)) {
                 uint64_t n;
                 if (part.n > 8 && equal_nocase(bytes_sub(part, 0, 8), "timeout=") &&
-                        parse_number(trimmed(bytes_sub(part, 8, part.n)), 86400, &n) == 0 && n > 0)
+                        parse_number(str_trim(bytes_sub(part, 8, part.n)), 86400, &n) == 0 && n > 0)
                         s.timeout_s = (unsigned)n;
         }
         *ret = s;
@@ -265,7 +256,7 @@ static size_t info_entry_bytes(struct bytes s)
 {
         for (size_t i = 0; i < s.n; i++)
                 if (s.p[i] == ',') {
-                        struct bytes next = trimmed(bytes_sub(s, i + 1, s.n));
+                        struct bytes next = str_trim(bytes_sub(s, i + 1, s.n));
                         if (equal_nocase(bytes_sub(next, 0, 4), "url="))
                                 return i;
                 }
@@ -277,10 +268,10 @@ int rtsp_info_parse(struct bytes value, struct rtsp_info ret[static RTSP_INFO_MA
         struct rtsp_info all[RTSP_INFO_MAX];
         unsigned n = 0;
 
-        for (value = trimmed(value); value.n > 0;) {
+        for (value = str_trim(value); value.n > 0;) {
                 size_t entry_n = info_entry_bytes(value);
                 struct bytes entry = bytes_sub(value, 0, entry_n), part;
-                value = trimmed(bytes_sub(value, entry_n + 1, value.n));
+                value = str_trim(bytes_sub(value, entry_n + 1, value.n));
                 if (n == RTSP_INFO_MAX)
                         return err_set(e, ERR_PROTOCOL, "RTP-Info with more than %d entries",
                                 RTSP_INFO_MAX);
@@ -288,7 +279,7 @@ int rtsp_info_parse(struct bytes value, struct rtsp_info ret[static RTSP_INFO_MA
                 if (!next_part(&entry, ';', &part) || part.n < 4 ||
                         !equal_nocase(bytes_sub(part, 0, 4), "url="))
                         return err_set(e, ERR_PROTOCOL, "RTP-Info entry %u without url=", n + 1);
-                info.url = trimmed(bytes_sub(part, 4, part.n));
+                info.url = str_trim(bytes_sub(part, 4, part.n));
                 while (next_part(&entry, ';', &part))
                         read_info_part(part, &info);
                 all[n++] = info;

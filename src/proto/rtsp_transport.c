@@ -5,24 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && isspace(s.p[0]))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && isspace(s.p[s.n - 1]))
-                s.n--;
-        return s;
-}
-
-static struct bytes cut(struct bytes *rest, char separator)
-{
-        const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
-        size_t n = end ? (size_t)(end - rest->p) : rest->n;
-        struct bytes part = bytes_sub(*rest, 0, n);
-
-        *rest = bytes_sub(*rest, n + 1, rest->n);
-        return trimmed(part);
-}
+#include "base/str.h"
 
 static bool is(struct bytes s, const char *text)
 {
@@ -88,7 +71,7 @@ static bool parse_ssrc(struct bytes s, uint32_t *ret)
 static void parse_protocol(struct bytes s, struct rtsp_transport *t)
 {
         struct bytes rest = bytes_sub(s, 4, s.n);
-        struct bytes profile = cut(&rest, '/');
+        struct bytes profile = str_cut(&rest, '/');
 
         t->secure_profile = is(profile, "SAVP") || is(profile, "SAVPF");
         t->feedback = is(profile, "AVPF") || is(profile, "SAVPF");
@@ -104,10 +87,10 @@ static void parse_protocol(struct bytes s, struct rtsp_transport *t)
 static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct err *e)
 {
         struct bytes value = part;
-        struct bytes name = cut(&value, '=');
+        struct bytes name = str_cut(&value, '=');
         uint32_t pair[2];
 
-        value = trimmed(value);
+        value = str_trim(value);
         if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
                 value = bytes_sub(value, 1, value.n - 2);
         if (is(name, "unicast")) {
@@ -137,7 +120,7 @@ static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct e
                 t->server_port[1] = (uint16_t)pair[1];
         } else if (is(name, "ssrc")) {
                 /* A hint only; cameras write all sorts of things. */
-                t->has_ssrc = parse_ssrc(trimmed(value), &t->ssrc);
+                t->has_ssrc = parse_ssrc(str_trim(value), &t->ssrc);
         } else if (is(name, "source") && value.n > 0) {
                 t->source = value;
         } else if (is(name, "mode")) {
@@ -153,15 +136,15 @@ int rtsp_transport_parse(
         struct bytes choice = { 0 };
 
         for (unsigned i = 0; i <= index; i++) {
-                value = trimmed(value);
+                value = str_trim(value);
                 if (value.n == 0)
                         return err_set(e, ERR_NOT_FOUND, "Transport has no choice %u", index + 1);
-                choice = cut(&value, ',');
+                choice = str_cut(&value, ',');
         }
         bool has_protocol = false;
         int r = 0;
         while (r == 0 && choice.n > 0) {
-                struct bytes part = cut(&choice, ';');
+                struct bytes part = str_cut(&choice, ';');
                 /* It comes first, but not from everybody. */
                 if (!has_protocol && is(bytes_sub(part, 0, 4), "RTP/")) {
                         has_protocol = true;

@@ -4,29 +4,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-static bool is_space(uint8_t c)
-{
-        return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && is_space(s.p[0]))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && is_space(s.p[s.n - 1]))
-                s.n--;
-        return s;
-}
-
-static struct bytes cut(struct bytes *rest, char separator)
-{
-        const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
-        size_t n = end ? (size_t)(end - rest->p) : rest->n;
-        struct bytes part = trimmed(bytes_sub(*rest, 0, n));
-
-        *rest = trimmed(bytes_sub(*rest, n + 1, rest->n));
-        return part;
-}
+#include "base/str.h"
 
 /* The whole of s, decimal. */
 static bool number(struct bytes s, uint32_t max, uint32_t *ret)
@@ -107,13 +85,13 @@ static void parse_media(struct bytes value, struct sdp_media *m)
         uint32_t port = 0, type = 0;
 
         *m = (struct sdp_media){ .payload_type = -1, .channels = 1 };
-        m->kind_name = cut(&value, ' ');
+        m->kind_name = str_cut(&value, ' ');
         m->kind = kind_of(m->kind_name);
-        struct bytes ports = cut(&value, ' ');
-        if (number(cut(&ports, '/'), UINT16_MAX, &port))
+        struct bytes ports = str_cut(&value, ' ');
+        if (number(str_cut(&ports, '/'), UINT16_MAX, &port))
                 m->port = (uint16_t)port;
-        m->protocol = cut(&value, ' ');
-        if (number(cut(&value, ' '), 127, &type))
+        m->protocol = str_cut(&value, ' ');
+        if (number(str_cut(&value, ' '), 127, &type))
                 m->payload_type = (int)type;
         apply_static_type(m);
 }
@@ -123,18 +101,18 @@ static void parse_rtpmap(struct bytes value, struct sdp_media *m)
 {
         uint32_t type, rate = 0, channels;
 
-        if (!number(cut(&value, ' '), 127, &type) || (int)type != m->payload_type)
+        if (!number(str_cut(&value, ' '), 127, &type) || (int)type != m->payload_type)
                 return;
-        m->encoding = cut(&value, '/');
-        m->clock_rate = number(cut(&value, '/'), 10000000, &rate) ? rate : 0;
-        m->channels = number(cut(&value, '/'), 255, &channels) && channels ? channels : 1;
+        m->encoding = str_cut(&value, '/');
+        m->clock_rate = number(str_cut(&value, '/'), 10000000, &rate) ? rate : 0;
+        m->channels = number(str_cut(&value, '/'), 255, &channels) && channels ? channels : 1;
 }
 
 static void parse_fmtp(struct bytes value, struct sdp_media *m)
 {
         uint32_t type;
 
-        if (number(cut(&value, ' '), 127, &type) && (int)type == m->payload_type)
+        if (number(str_cut(&value, ' '), 127, &type) && (int)type == m->payload_type)
                 m->fmtp = value;
 }
 
@@ -143,7 +121,7 @@ static uint32_t parse_framerate(struct bytes value)
 {
         uint32_t whole = 0, milli = 0, scale = 100;
 
-        if (!number(cut(&value, '.'), 1000, &whole))
+        if (!number(str_cut(&value, '.'), 1000, &whole))
                 return 0;
         for (size_t i = 0; i < value.n && i < 3 && isdigit(value.p[i]); i++, scale /= 10)
                 milli += (uint32_t)(value.p[i] - '0') * scale;
@@ -153,7 +131,7 @@ static uint32_t parse_framerate(struct bytes value)
 /* "mikey AQAF...", which may be one of several protocols; the first MIKEY counts. */
 static void parse_key_mgmt(struct bytes value, struct bytes *to)
 {
-        if (sdp_encoding_is(cut(&value, ' '), "mikey") && !to->n)
+        if (sdp_encoding_is(str_cut(&value, ' '), "mikey") && !to->n)
                 *to = value;
 }
 
@@ -177,7 +155,7 @@ static bool parse_direction(struct bytes name, enum sdp_direction *ret)
 /* m: the media section, or NULL before the first. */
 static void parse_attribute(struct bytes value, struct sdp *s, struct sdp_media *m)
 {
-        struct bytes name = cut(&value, ':');
+        struct bytes name = str_cut(&value, ':');
 
         if (parse_direction(name, m ? &m->direction : &s->direction))
                 return;
@@ -240,14 +218,14 @@ int sdp_parse(struct bytes text, struct sdp *ret, struct err *e)
         while (text.n > 0) {
                 const uint8_t *end = memchr(text.p, '\n', text.n);
                 size_t n = end ? (size_t)(end - text.p) : text.n;
-                struct bytes line = trimmed(bytes_sub(text, 0, n));
+                struct bytes line = str_trim(bytes_sub(text, 0, n));
                 text = bytes_sub(text, n + 1, text.n);
                 if (++lines > SDP_LINES_MAX)
                         return err_set(e, ERR_PROTOCOL, "SDP of more than %d lines", SDP_LINES_MAX);
                 if (line.n < 2 || line.p[1] != '=' || !islower(line.p[0]))
                         continue;
                 taken++;
-                parse_line((char)line.p[0], trimmed(bytes_sub(line, 2, line.n)), &s, &in_left_out);
+                parse_line((char)line.p[0], str_trim(bytes_sub(line, 2, line.n)), &s, &in_left_out);
         }
         if (!taken)
                 return err_set(e, ERR_PROTOCOL, "not an SDP: no line of it");

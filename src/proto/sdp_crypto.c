@@ -9,30 +9,6 @@
 
 #define MASTER_MAX 46 /* AES-256 and the salt of AES-CM: longer than any suite's */
 
-static bool is_space(uint8_t c)
-{
-        return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && is_space(s.p[0]))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && is_space(s.p[s.n - 1]))
-                s.n--;
-        return s;
-}
-
-static struct bytes cut(struct bytes *rest, char separator)
-{
-        const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
-        size_t n = end ? (size_t)(end - rest->p) : rest->n;
-        struct bytes part = trimmed(bytes_sub(*rest, 0, n));
-
-        *rest = trimmed(bytes_sub(*rest, n + 1, rest->n));
-        return part;
-}
-
 static bool starts_with(struct bytes s, const char *text)
 {
         return s.n >= strlen(text) && strncasecmp((const char *)s.p, text, strlen(text)) == 0;
@@ -61,7 +37,7 @@ static bool number(struct bytes s, uint64_t max, uint64_t *ret)
 static int parse_mki(struct bytes s, uint8_t to[static SRTP_MKI_MAX], size_t *ret_n, struct err *e)
 {
         uint64_t value, n;
-        struct bytes left = cut(&s, ':');
+        struct bytes left = str_cut(&s, ':');
 
         if (!number(left, UINT64_MAX, &value) || !number(s, 128, &n) || n == 0 ||
                 (n < 8 && value >> (8 * n)))
@@ -113,9 +89,9 @@ static int parse_key(struct bytes s, enum srtp_suite suite, struct srtp_key *ret
         if (!starts_with(s, "inline:"))
                 return err_set(e, ERR_INVALID, "a=crypto: a key that is not inline");
         s = bytes_sub(s, 7, s.n);
-        struct bytes base64 = cut(&s, '|');
+        struct bytes base64 = str_cut(&s, '|');
         while (r == 0 && s.n > 0) {
-                struct bytes part = cut(&s, '|');
+                struct bytes part = str_cut(&s, '|');
 
                 if (memchr(part.p, ':', part.n))
                         r = parse_mki(part, mki, &mki_n, e);
@@ -148,7 +124,7 @@ static int check_parameter(struct bytes s, struct err *e)
                 bytes_equal(s, bytes_str("KDR=0")))
                 return 0;
         return err_set(e, ERR_INVALID, "a=crypto: the parameter %s is not taken",
-                str_escape(shown, sizeof shown, cut(&s, '=')));
+                str_escape(shown, sizeof shown, str_cut(&s, '=')));
 }
 
 static int parse_keys(struct bytes keys, enum srtp_suite suite, struct sdp_crypto *c, struct err *e)
@@ -159,7 +135,7 @@ static int parse_keys(struct bytes keys, enum srtp_suite suite, struct sdp_crypt
                 if (c->keys_n == SDP_CRYPTO_KEYS_MAX)
                         return err_set(
                                 e, ERR_INVALID, "a=crypto: more than %d keys", SDP_CRYPTO_KEYS_MAX);
-                r = parse_key(cut(&keys, ';'), suite, &c->keys[c->keys_n], e);
+                r = parse_key(str_cut(&keys, ';'), suite, &c->keys[c->keys_n], e);
                 c->keys_n += r == 0;
         }
         return r == 0 && c->keys_n == 0 ? err_set(e, ERR_PROTOCOL, "a=crypto: no key") : r;
@@ -171,18 +147,18 @@ int sdp_crypto_parse(struct bytes value, struct sdp_crypto *ret, struct err *e)
         uint64_t tag;
         char shown[64];
 
-        value = trimmed(value);
-        if (!number(cut(&value, ' '), 999999999, &tag))
+        value = str_trim(value);
+        if (!number(str_cut(&value, ' '), 999999999, &tag))
                 return err_set(e, ERR_PROTOCOL, "a=crypto: no tag");
         c.tag = (uint32_t)tag;
-        struct bytes name = cut(&value, ' '), keys = cut(&value, ' ');
+        struct bytes name = str_cut(&value, ' '), keys = str_cut(&value, ' ');
         enum srtp_suite suite = srtp_suite_find(name);
         if (suite == SRTP_SUITE_NONE)
                 return err_set(e, ERR_INVALID, "a=crypto: the suite %s is not known here",
                         str_escape(shown, sizeof shown, name));
         int r = 0;
         while (r == 0 && value.n > 0)
-                r = check_parameter(cut(&value, ' '), e);
+                r = check_parameter(str_cut(&value, ' '), e);
         if (r == 0)
                 r = parse_keys(keys, suite, &c, e);
         if (r == 0)
@@ -239,7 +215,7 @@ static size_t shown_bytes(struct bytes line)
                 const char *begin, *before_key;
         } secrets[] = { { "a=crypto:", "inline:" }, { "a=key-mgmt:", " " }, { "k=", ":" },
                 { "KeyMgmt:", NULL }, { "mikey:", NULL } };
-        struct bytes text = trimmed(line);
+        struct bytes text = str_trim(line);
         size_t at = text.n ? (size_t)(text.p - line.p) : 0;
 
         for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {

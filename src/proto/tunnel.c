@@ -18,9 +18,9 @@ int tunnel_get_format(struct buf *out, const struct url *u,
 {
         char text[COOKIE_ROOM];
         const struct http_line lines[] = { { "User-Agent", "Custos" },
-                { "x-sessioncookie", cookie_text(text, cookie) },
-                { "Accept", TUNNEL_TYPE }, { "Pragma", "no-cache" },
-                { "Cache-Control", "no-cache" }, { "Authorization", authorization } };
+                { "x-sessioncookie", cookie_text(text, cookie) }, { "Accept", TUNNEL_TYPE },
+                { "Pragma", "no-cache" }, { "Cache-Control", "no-cache" },
+                { "Authorization", authorization } };
 
         return http_request_format(out, "GET", u, lines, ARRAY_LEN(lines), e);
 }
@@ -31,9 +31,9 @@ int tunnel_post_format(struct buf *out, const struct url *u,
         char text[COOKIE_ROOM];
         /* The dates that QuickTime sends, so that no cache keeps it. */
         const struct http_line lines[] = { { "User-Agent", "Custos" },
-                { "x-sessioncookie", cookie_text(text, cookie) },
-                { "Content-Type", TUNNEL_TYPE }, { "Pragma", "no-cache" },
-                { "Cache-Control", "no-cache" }, { "Content-Length", TUNNEL_POST_LENGTH },
+                { "x-sessioncookie", cookie_text(text, cookie) }, { "Content-Type", TUNNEL_TYPE },
+                { "Pragma", "no-cache" }, { "Cache-Control", "no-cache" },
+                { "Content-Length", TUNNEL_POST_LENGTH },
                 { "Expires", "Sun, 9 Jan 1972 00:00:00 GMT" }, { "Authorization", authorization } };
 
         return http_request_format(out, "POST", u, lines, ARRAY_LEN(lines), e);

@@ -78,15 +78,6 @@ static int parse_request_line(struct bytes line, struct tunnel_server_head *h, s
         return 0;
 }
 
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-                s.n--;
-        return s;
-}
-
 static int take_cookie(struct bytes value, struct tunnel_server_head *h, struct err *e)
 {
         if (h->cookie[0])
@@ -122,7 +113,7 @@ static int parse_header(struct bytes line, struct tunnel_server_head *h, struct 
         const uint8_t *colon = memchr(line.p, ':', line.n);
         const size_t name_n = colon ? (size_t)(colon - line.p) : 0;
         const char *name = (const char *)line.p;
-        const struct bytes value = trimmed(bytes_sub(line, name_n + 1, line.n));
+        const struct bytes value = str_trim_blanks(bytes_sub(line, name_n + 1, line.n));
 
         if (name_n == 0 || line.p[0] == ' ' || line.p[0] == '\t')
                 return err_set(e, ERR_PROTOCOL, "HTTP: a header without a name");

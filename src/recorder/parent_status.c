@@ -13,16 +13,6 @@
 #define PARENT_STATUS_PAGE_MAX 200
 #define PARENT_STATUS_CUT_MAX 500
 
-static const char *const parent_status_transports[] = { [CAMERA_TLS] = "tls",
-        [CAMERA_TLS_PINNED] = "tls-pinned",
-        [CAMERA_TLS_IF_AVAILABLE] = "tls-if-available",
-        [CAMERA_PLAIN] = "plain" };
-static const char *const parent_status_carriers[] = { [CAMERA_INTERLEAVED] = "interleaved",
-        [CAMERA_TUNNEL] = "tunnel",
-        [CAMERA_UDP] = "udp",
-        [CAMERA_MJPEG] = "mjpeg",
-        [CAMERA_SNAPSHOT] = "snapshot" };
-
 static json_t *parent_status_time(int64_t wall_us)
 {
         char text[STR_TIME_ROOM];
@@ -75,8 +65,8 @@ static json_t *parent_status_stream(const struct parent_stream *t)
                 (json_int_t)t->segments, "fragments", (json_int_t)t->fragments);
 
         json_object_set_new(
-                o, "transport", json_string(parent_status_transports[t->assign.transport]));
-        json_object_set_new(o, "carrier", json_string(parent_status_carriers[t->assign.carrier]));
+                o, "transport", json_string(camera_transport_name(t->assign.transport)));
+        json_object_set_new(o, "carrier", json_string(camera_carrier_name(t->assign.carrier)));
         json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));
         parent_status_connection(o, t);
         return o;
@@ -138,29 +128,19 @@ static int parent_status_get(struct parent *p, json_t *body, json_t **ret, struc
         return 0;
 }
 
-/* The place of the word among n, or n. */
-static uint8_t parent_status_word(const char *const *words, uint8_t n, const char *word)
-{
-        uint8_t i = 0;
-
-        while (i < n && strcmp(words[i], word) != 0)
-                i++;
-        return i;
-}
-
 static int parent_status_terms(struct message_assign *a, const char *transport, const char *carrier,
         const char *pin, struct err *e)
 {
-        a->transport = parent_status_word(
-                parent_status_transports, ARRAY_LEN(parent_status_transports), transport);
-        a->carrier = parent_status_word(
-                parent_status_carriers, ARRAY_LEN(parent_status_carriers), carrier);
-        if (a->transport == ARRAY_LEN(parent_status_transports))
+        int t = camera_transport_find(transport), c = camera_carrier_find(carrier);
+
+        if (t < 0)
                 return err_set(e, ERR_INVALID,
                         "stream.set: transport is tls, tls-pinned, tls-if-available or plain");
-        if (a->carrier == ARRAY_LEN(parent_status_carriers))
+        if (c < 0)
                 return err_set(e, ERR_INVALID,
                         "stream.set: carrier is interleaved, tunnel, udp, mjpeg or snapshot");
+        a->transport = (uint8_t)t;
+        a->carrier = (uint8_t)c;
         if (a->transport == CAMERA_TLS_PINNED)
                 return str_unhex(a->pin, sizeof a->pin, pin, e);
         return pin[0] ? err_set(e, ERR_INVALID, "stream.set: a pin needs transport tls-pinned") : 0;

@@ -176,6 +176,23 @@ static void test_escape(void **state)
         assert_int_equal(text[0], 'u');
 }
 
+static void test_trim_and_cut(void **state)
+{
+        struct bytes rest = bytes_str(" a b ; c=d ;; ");
+
+        (void)state;
+        assert_true(bytes_equal(str_trim(bytes_str("\r\n\t a\v\f ")), bytes_str("a")));
+        assert_true(bytes_equal(str_trim_blanks(bytes_str(" \ta\r ")), bytes_str("a\r")));
+        assert_int_equal(str_trim(bytes_str(" \t ")).n, 0);
+        assert_true(bytes_equal(str_trim(BYTES("\0a\0", 3)), BYTES("\0a\0", 3)));
+        assert_true(bytes_equal(str_cut(&rest, ';'), bytes_str("a b")));
+        assert_true(bytes_equal(rest, bytes_str("c=d ;;")));
+        assert_true(bytes_equal(str_cut(&rest, ';'), bytes_str("c=d")));
+        assert_int_equal(str_cut(&rest, ';').n, 0);
+        assert_int_equal(rest.n, 0);
+        assert_int_equal(str_cut(&rest, ';').n, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -187,6 +204,7 @@ int main(void)
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_bad_times),
                 cmocka_unit_test(test_escape),
+                cmocka_unit_test(test_trim_and_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

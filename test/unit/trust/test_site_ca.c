@@ -406,7 +406,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         (void)state;
-        return sh("rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking longest node.der && rmdir $PWD");
+        return sh(
+                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking longest node.der && rmdir $PWD");
 }
 
 int main(void)
