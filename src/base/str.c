@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 static const char str_digits[] = "0123456789abcdef";
 static const char str_alphabet[] =
@@ -267,6 +268,11 @@ char *str_escape(char *to, size_t room, struct bytes s)
         if (room)
                 to[o] = '\0';
         return to;
+}
+
+bool str_is(struct bytes s, const char *text)
+{
+        return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
 }
 
 static struct bytes trim(struct bytes s, const char *set)

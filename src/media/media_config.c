@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "media/media_config.h"
 
-#include <ctype.h>
-#include <strings.h>
-
 #include "base/str.h"
 #include "media/aac.h"
 #include "media/h264.h"
@@ -68,25 +65,11 @@ const char *media_config_codec_name(enum media_codec c)
         return codecs[c].name;
 }
 
-static struct bytes trimmed(struct bytes s)
-{
-        while (s.n > 0 && isspace(s.p[0]))
-                s = bytes_sub(s, 1, s.n);
-        while (s.n > 0 && isspace(s.p[s.n - 1]))
-                s.n--;
-        return s;
-}
-
-static bool is(struct bytes s, const char *text)
-{
-        return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
-}
-
 static struct bytes cut(struct bytes *rest, char separator)
 {
         const uint8_t *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
         size_t n = end ? (size_t)(end - rest->p) : rest->n;
-        struct bytes part = trimmed(bytes_sub(*rest, 0, n));
+        struct bytes part = str_trim(bytes_sub(*rest, 0, n));
 
         *rest = bytes_sub(*rest, n + 1, rest->n);
         return part;
@@ -97,8 +80,8 @@ static struct bytes parameter(struct bytes fmtp, const char *name)
 {
         while (fmtp.n > 0) {
                 struct bytes value = cut(&fmtp, ';');
-                if (is(cut(&value, '='), name))
-                        return trimmed(value);
+                if (str_is(cut(&value, '='), name))
+                        return str_trim(value);
         }
         return BYTES(NULL, 0);
 }
@@ -139,7 +122,7 @@ static int video_of_sdp(
                 "sprop-pps" };
         struct bytes mode = parameter(fmtp, "packetization-mode");
 
-        if (codec == MEDIA_H264 && is(mode, "2"))
+        if (codec == MEDIA_H264 && str_is(mode, "2"))
                 return err_set(e, ERR_INVALID,
                         "H.264 packetization-mode 2 (interleaved) is not supported");
         parameter_sets_init(&sets, codec);
@@ -159,10 +142,10 @@ static bool is_hbr(struct bytes fmtp)
         struct bytes index = parameter(fmtp, "indexlength"),
                      delta = parameter(fmtp, "indexdeltalength");
 
-        if (mode.p && !is(mode, "AAC-hbr"))
+        if (mode.p && !str_is(mode, "AAC-hbr"))
                 return false;
-        return (mode.p || size.p) && (!size.p || is(size, "13")) && (!index.p || is(index, "3")) &&
-               (!delta.p || is(delta, "3"));
+        return (mode.p || size.p) && (!size.p || str_is(size, "13")) &&
+               (!index.p || str_is(index, "3")) && (!delta.p || str_is(delta, "3"));
 }
 
 static int aac_of_sdp(uint32_t clock_rate, uint32_t channels, struct bytes fmtp,
@@ -202,7 +185,7 @@ static int metadata_of_sdp(
 {
         char name[64];
 
-        if (!is(encoding, codecs[MEDIA_ONVIF_METADATA].encoding))
+        if (!str_is(encoding, codecs[MEDIA_ONVIF_METADATA].encoding))
                 return err_set(e, ERR_NOT_FOUND,
                         "ONVIF metadata in the packed form \"%s\" is not recorded",
                         str_escape(name, sizeof name, encoding));
@@ -217,7 +200,7 @@ static bool is_metadata(struct bytes encoding)
 {
         size_t n = strlen(codecs[MEDIA_ONVIF_METADATA].encoding);
 
-        return is(bytes_sub(encoding, 0, n), codecs[MEDIA_ONVIF_METADATA].encoding) &&
+        return str_is(bytes_sub(encoding, 0, n), codecs[MEDIA_ONVIF_METADATA].encoding) &&
                (encoding.n == n || encoding.p[n] == '.' || encoding.p[n] == '+');
 }
 
@@ -226,10 +209,10 @@ static int sound_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t cha
 {
         char name[40];
 
-        if (is(encoding, "PCMU") || is(encoding, "PCMA"))
-                return sound_config_pcm(is(encoding, "PCMU") ? MEDIA_PCMU : MEDIA_PCMA, clock_rate,
-                        channels, ret, e);
-        if (is(encoding, "opus"))
+        if (str_is(encoding, "PCMU") || str_is(encoding, "PCMA"))
+                return sound_config_pcm(str_is(encoding, "PCMU") ? MEDIA_PCMU : MEDIA_PCMA,
+                        clock_rate, channels, ret, e);
+        if (str_is(encoding, "opus"))
                 return sound_config_opus(clock_rate, channels, ret, e);
         str_escape(name, sizeof name, encoding);
         int r = sound_config_g726(name, clock_rate, channels, ret, e);
@@ -241,9 +224,9 @@ static int sound_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t cha
 int media_config_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t channels,
         struct bytes fmtp, struct media_config *ret, struct err *e)
 {
-        bool h264 = is(encoding, "H264"), h265 = is(encoding, "H265");
+        bool h264 = str_is(encoding, "H264"), h265 = str_is(encoding, "H265");
 
-        if (h264 || h265 || is(encoding, "JPEG")) {
+        if (h264 || h265 || str_is(encoding, "JPEG")) {
                 if (clock_rate != MEDIA_CLOCK)
                         return err_set(
                                 e, ERR_INVALID, "video with a clock of %u, not 90000", clock_rate);
@@ -252,7 +235,7 @@ int media_config_of_sdp(struct bytes encoding, uint32_t clock_rate, uint32_t cha
                 *ret = (struct media_config){ .codec = MEDIA_JPEG, .clock_rate = MEDIA_CLOCK };
                 return 0;
         }
-        if (is(encoding, "MPEG4-GENERIC")) /* config= says the channels better */
+        if (str_is(encoding, "MPEG4-GENERIC")) /* config= says the channels better */
                 return aac_of_sdp(clock_rate, channels, fmtp, ret, e);
         if (is_metadata(encoding))
                 return metadata_of_sdp(encoding, clock_rate, ret, e);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "net/rtsp_link.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/network.h"
 #include "base/str.h"
 #include "crypto/random.h"
 #include "net/datagrams.h"
@@ -242,8 +242,7 @@ bool rtsp_link_is_plain(const struct rtsp_link *l)
 
 bool rtsp_link_is_peer(const struct rtsp_link *l, struct bytes address)
 {
-        struct sockaddr_storage a = { .ss_family = AF_INET };
-        uint8_t theirs[DATAGRAMS_ADDRESS], said[DATAGRAMS_ADDRESS];
+        uint8_t theirs[DATAGRAMS_ADDRESS], said[NETWORK_ADDRESS_BYTES];
         char text[URL_HOST_ROOM];
 
         if (address.n >= sizeof text)
@@ -251,13 +250,8 @@ bool rtsp_link_is_peer(const struct rtsp_link *l, struct bytes address)
         snprintf(text, sizeof text, "%.*s", (int)address.n, (const char *)address.p);
         if (strcasecmp(text, l->url.host) == 0)
                 return true;
-        if (inet_pton(AF_INET, text, &((struct sockaddr_in *)&a)->sin_addr) != 1) {
-                a.ss_family = AF_INET6;
-                if (inet_pton(AF_INET6, text, &((struct sockaddr_in6 *)&a)->sin6_addr) != 1)
-                        return false;
-        }
-        return datagrams_address(&l->peer, theirs) && datagrams_address(&a, said) &&
-               memcmp(theirs, said, sizeof said) == 0;
+        return network_address_parse(text, said, NULL) == 0 &&
+               datagrams_address(&l->peer, theirs) && memcmp(theirs, said, sizeof said) == 0;
 }
 
 bool rtsp_link_idle(const struct rtsp_link *l)

@@ -3,14 +3,8 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/str.h"
-
-static bool is(struct bytes s, const char *text)
-{
-        return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
-}
 
 static bool is_token(struct bytes s)
 {
@@ -96,8 +90,8 @@ static int find_body(struct http_answer *a, bool old, struct err *e)
                      connection = http_answer_header(a, "Connection", 0);
         char digits[20];
 
-        if (coding.p && !is(coding, "identity")) {
-                if (!is(coding, "chunked") || length.p)
+        if (coding.p && !str_is(coding, "identity")) {
+                if (!str_is(coding, "chunked") || length.p)
                         return err_fault(e, ERR_PROTOCOL, FAULT_BAD_ANSWER,
                                 "HTTP: a transfer coding that is not understood, or a length "
                                 "beside it");
@@ -121,7 +115,7 @@ static int find_body(struct http_answer *a, bool old, struct err *e)
                 a->length = 0;
         }
         a->stays_open = a->body != HTTP_BODY_CLOSE &&
-                        (old ? is(connection, "keep-alive") : !is(connection, "close"));
+                        (old ? str_is(connection, "keep-alive") : !str_is(connection, "close"));
         return 0;
 }
 
@@ -154,7 +148,7 @@ int http_answer_parse(struct bytes b, struct http_answer *ret, struct err *e)
 struct bytes http_answer_header(const struct http_answer *a, const char *name, unsigned index)
 {
         for (unsigned i = 0; i < a->headers_n; i++)
-                if (is(a->headers[i].name, name) && index-- == 0)
+                if (str_is(a->headers[i].name, name) && index-- == 0)
                         return a->headers[i].value.p ? a->headers[i].value : BYTES("", 0);
         return BYTES(NULL, 0);
 }
@@ -175,7 +169,7 @@ static struct bytes next_parameter(struct bytes *rest)
 
 bool http_type_is(struct bytes content_type, const char *type)
 {
-        return is(next_parameter(&content_type), type);
+        return str_is(next_parameter(&content_type), type);
 }
 
 struct bytes http_type_parameter(struct bytes content_type, const char *name)
@@ -186,7 +180,8 @@ struct bytes http_type_parameter(struct bytes content_type, const char *name)
                 const uint8_t *equals = part.n ? memchr(part.p, '=', part.n) : NULL;
 
                 if (!equals ||
-                        !is(str_trim_blanks(bytes_sub(part, 0, (size_t)(equals - part.p))), name))
+                        !str_is(str_trim_blanks(bytes_sub(part, 0, (size_t)(equals - part.p))),
+                                name))
                         continue;
                 value = str_trim_blanks(bytes_sub(part, (size_t)(equals - part.p) + 1, part.n));
                 if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')

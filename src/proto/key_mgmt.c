@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/key_mgmt.h"
 
-#include <ctype.h>
-#include <strings.h>
-
 #include "base/str.h"
 
 int key_mgmt_decode(struct bytes base64, struct mikey *ret, struct err *e)
@@ -59,11 +56,6 @@ static struct bytes cut(struct bytes *rest, char separator)
         return part;
 }
 
-static bool is(struct bytes s, const char *text)
-{
-        return s.n == strlen(text) && strncasecmp((const char *)s.p, text, s.n) == 0;
-}
-
 static struct bytes unquoted(struct bytes s)
 {
         return s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"' ? bytes_sub(s, 1, s.n - 2) : s;
@@ -78,14 +70,14 @@ int key_mgmt_parse(struct bytes value, struct bytes *ret_uri, struct mikey *ret,
                         struct bytes text = cut(&part, ';'), name = cut(&text, '=');
 
                         text = unquoted(str_trim(text));
-                        if (is(name, "prot"))
+                        if (str_is(name, "prot"))
                                 protocol = text;
-                        else if (is(name, "uri"))
+                        else if (str_is(name, "uri"))
                                 uri = text;
-                        else if (is(name, "data"))
+                        else if (str_is(name, "data"))
                                 data = text;
                 }
-                if (!is(protocol, "mikey"))
+                if (!str_is(protocol, "mikey"))
                         continue;
                 int r = key_mgmt_decode(data, ret, e);
                 if (r < 0)

@@ -3,18 +3,12 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/str.h"
 
 static bool is_space(uint8_t c)
 {
         return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool equal_nocase(struct bytes s, const char *text)
-{
-        return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
 }
 
 /* Cuts *rest at the first `separator`; false when nothing is left. */
@@ -192,7 +186,7 @@ int rtsp_parse_head(struct bytes head, struct rtsp_message *ret, struct err *e)
 struct bytes rtsp_header(const struct rtsp_message *m, const char *name, unsigned index)
 {
         for (unsigned i = 0; i < m->headers_n; i++)
-                if (equal_nocase(m->headers[i].name, name) && index-- == 0)
+                if (str_is(m->headers[i].name, name) && index-- == 0)
                         return m->headers[i].value;
         return BYTES(NULL, 0);
 }
@@ -207,7 +201,7 @@ bool rtsp_list_has(struct bytes value, const char *token)
         struct bytes part;
 
         while (next_part(&value, ',', &part))
-                if (equal_nocase(part, token))
+                if (str_is(part, token))
                         return true;
         return false;
 }
@@ -228,7 +222,7 @@ int rtsp_session_parse(struct bytes value, struct rtsp_session *ret, struct err 
         memcpy(s.id, id.p, id.n);
         while (next_part(&value, ';', &part)) {
                 uint64_t n;
-                if (part.n > 8 && equal_nocase(bytes_sub(part, 0, 8), "timeout=") &&
+                if (part.n > 8 && str_is(bytes_sub(part, 0, 8), "timeout=") &&
                         parse_number(str_trim(bytes_sub(part, 8, part.n)), 86400, &n) == 0 && n > 0)
                         s.timeout_s = (unsigned)n;
         }
@@ -240,11 +234,11 @@ static void read_info_part(struct bytes part, struct rtsp_info *info)
 {
         uint64_t n;
 
-        if (part.n > 4 && equal_nocase(bytes_sub(part, 0, 4), "seq=") &&
+        if (part.n > 4 && str_is(bytes_sub(part, 0, 4), "seq=") &&
                 parse_number(bytes_sub(part, 4, part.n), UINT16_MAX, &n) == 0) {
                 info->has_sequence = true;
                 info->sequence = (uint16_t)n;
-        } else if (part.n > 8 && equal_nocase(bytes_sub(part, 0, 8), "rtptime=") &&
+        } else if (part.n > 8 && str_is(bytes_sub(part, 0, 8), "rtptime=") &&
                    parse_number(bytes_sub(part, 8, part.n), UINT32_MAX, &n) == 0) {
                 info->has_time = true;
                 info->rtp_time = (uint32_t)n;
@@ -257,7 +251,7 @@ static size_t info_entry_bytes(struct bytes s)
         for (size_t i = 0; i < s.n; i++)
                 if (s.p[i] == ',') {
                         struct bytes next = str_trim(bytes_sub(s, i + 1, s.n));
-                        if (equal_nocase(bytes_sub(next, 0, 4), "url="))
+                        if (str_is(bytes_sub(next, 0, 4), "url="))
                                 return i;
                 }
         return s.n;
@@ -277,7 +271,7 @@ int rtsp_info_parse(struct bytes value, struct rtsp_info ret[static RTSP_INFO_MA
                                 RTSP_INFO_MAX);
                 struct rtsp_info info = { 0 };
                 if (!next_part(&entry, ';', &part) || part.n < 4 ||
-                        !equal_nocase(bytes_sub(part, 0, 4), "url="))
+                        !str_is(bytes_sub(part, 0, 4), "url="))
                         return err_set(e, ERR_PROTOCOL, "RTP-Info entry %u without url=", n + 1);
                 info.url = str_trim(bytes_sub(part, 4, part.n));
                 while (next_part(&entry, ';', &part))

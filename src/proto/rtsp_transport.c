@@ -3,14 +3,8 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/str.h"
-
-static bool is(struct bytes s, const char *text)
-{
-        return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);
-}
 
 /* The digits at the front of *s, passed over. */
 static bool take_number(struct bytes *s, uint32_t max, uint32_t *ret)
@@ -73,15 +67,15 @@ static void parse_protocol(struct bytes s, struct rtsp_transport *t)
         struct bytes rest = bytes_sub(s, 4, s.n);
         struct bytes profile = str_cut(&rest, '/');
 
-        t->secure_profile = is(profile, "SAVP") || is(profile, "SAVPF");
-        t->feedback = is(profile, "AVPF") || is(profile, "SAVPF");
-        if (!t->secure_profile && !t->feedback && !is(profile, "AVP"))
+        t->secure_profile = str_is(profile, "SAVP") || str_is(profile, "SAVPF");
+        t->feedback = str_is(profile, "AVPF") || str_is(profile, "SAVPF");
+        if (!t->secure_profile && !t->feedback && !str_is(profile, "AVP"))
                 t->lower = RTSP_TRANSPORT_OTHER;
-        else if (is(rest, "TCP"))
+        else if (str_is(rest, "TCP"))
                 t->lower = RTSP_TRANSPORT_TCP;
         else
-                t->lower =
-                        rest.n == 0 || is(rest, "UDP") ? RTSP_TRANSPORT_UDP : RTSP_TRANSPORT_OTHER;
+                t->lower = rest.n == 0 || str_is(rest, "UDP") ? RTSP_TRANSPORT_UDP
+                                                              : RTSP_TRANSPORT_OTHER;
 }
 
 static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct err *e)
@@ -93,38 +87,38 @@ static int parse_parameter(struct bytes part, struct rtsp_transport *t, struct e
         value = str_trim(value);
         if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
                 value = bytes_sub(value, 1, value.n - 2);
-        if (is(name, "unicast")) {
+        if (str_is(name, "unicast")) {
                 t->unicast = true;
-        } else if (is(name, "multicast")) {
+        } else if (str_is(name, "multicast")) {
                 t->multicast = true;
-        } else if (is(name, "interleaved")) {
+        } else if (str_is(name, "interleaved")) {
                 if (!parse_pair(value, UINT8_MAX, pair))
                         return err_set(
                                 e, ERR_PROTOCOL, "Transport: interleaved is no pair of channels");
                 t->has_interleaved = true;
                 t->interleaved[0] = (uint8_t)pair[0];
                 t->interleaved[1] = (uint8_t)pair[1];
-        } else if (is(name, "client_port")) {
+        } else if (str_is(name, "client_port")) {
                 if (!parse_pair(value, UINT16_MAX, pair))
                         return err_set(
                                 e, ERR_PROTOCOL, "Transport: client_port is no pair of ports");
                 t->has_client_port = true;
                 t->client_port[0] = (uint16_t)pair[0];
                 t->client_port[1] = (uint16_t)pair[1];
-        } else if (is(name, "server_port")) {
+        } else if (str_is(name, "server_port")) {
                 if (!parse_pair(value, UINT16_MAX, pair))
                         return err_set(
                                 e, ERR_PROTOCOL, "Transport: server_port is no pair of ports");
                 t->has_server_port = true;
                 t->server_port[0] = (uint16_t)pair[0];
                 t->server_port[1] = (uint16_t)pair[1];
-        } else if (is(name, "ssrc")) {
+        } else if (str_is(name, "ssrc")) {
                 /* A hint only; cameras write all sorts of things. */
                 t->has_ssrc = parse_ssrc(str_trim(value), &t->ssrc);
-        } else if (is(name, "source") && value.n > 0) {
+        } else if (str_is(name, "source") && value.n > 0) {
                 t->source = value;
-        } else if (is(name, "mode")) {
-                t->record = is(value, "record");
+        } else if (str_is(name, "mode")) {
+                t->record = str_is(value, "record");
         }
         return 0;
 }
@@ -146,7 +140,7 @@ int rtsp_transport_parse(
         while (r == 0 && choice.n > 0) {
                 struct bytes part = str_cut(&choice, ';');
                 /* It comes first, but not from everybody. */
-                if (!has_protocol && is(bytes_sub(part, 0, 4), "RTP/")) {
+                if (!has_protocol && str_is(bytes_sub(part, 0, 4), "RTP/")) {
                         has_protocol = true;
                         parse_protocol(part, &t);
                 } else {

@@ -176,6 +176,16 @@ static void test_escape(void **state)
         assert_int_equal(text[0], 'u');
 }
 
+static void test_is(void **state)
+{
+        (void)state;
+        assert_true(str_is(bytes_str("cSeq"), "CSeq"));
+        assert_true(str_is(BYTES(NULL, 0), ""));
+        assert_false(str_is(bytes_str("CSe"), "CSeq"));
+        assert_false(str_is(bytes_str("CSeqs"), "CSeq"));
+        assert_false(str_is(BYTES("C\0eq", 4), "C"));
+}
+
 static void test_trim_and_cut(void **state)
 {
         struct bytes rest = bytes_str(" a b ; c=d ;; ");
@@ -204,6 +214,7 @@ int main(void)
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_bad_times),
                 cmocka_unit_test(test_escape),
+                cmocka_unit_test(test_is),
                 cmocka_unit_test(test_trim_and_cut),
         };
 
