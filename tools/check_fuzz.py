@@ -21,7 +21,6 @@ BYTES = re.compile(r"struct bytes\b|const char \*|const uint8_t \*|struct depay_
 # Name: why no target is needed.
 EXCEPTIONS = {
     "cli_args_parse": "the person who starts the program",
-    "network_address_parse": "the person who writes the configuration, and addresses that the kernel gave",
     "segment_writer_push": "units that depay has cut out",
     "unit_queue_push": "units that depay has cut out",
     "str_parse_time": "the person who starts the program, and what was made here",
