@@ -205,6 +205,61 @@ static const struct fault_words fault_words[FAULTS] = {
                 "If it comes again, see the camera's log." },
         [FAULT_NOT_A_PICTURE] = { "not-a-picture", "What came over HTTP is not a JPEG picture.",
                 "Check the path of the URL; it must give a JPEG or multipart/x-mixed-replace." },
+        [FAULT_OVERLOAD] = { "overload",
+                "More comes than can be processed or written; whole groups of pictures are left "
+                "out.",
+                "Lower the camera's bit rate, give the recorder more cores or faster disks, or "
+                "move cameras to another recorder." },
+
+        /* storage */
+        [FAULT_VOLUME_MISSING] = { "volume-missing",
+                "The volume is not at its path: its disk is not mounted, not unlocked, or gone.",
+                "Mount the disk there (unlock it first where it is encrypted); it is used again "
+                "by itself. If it is lost: custos storage retire." },
+        [FAULT_VOLUME_FOREIGN] = { "volume-foreign",
+                "A volume of another recorder, or one that is not known here, lies at this path.",
+                "Mount the right disk at this path. A disk of another recorder is read with "
+                "--vault, and never written to." },
+        [FAULT_VOLUME_SWAPPED] = { "volume-swapped",
+                "Another volume of this recorder lies at this path.",
+                "Mount each disk at its own path again." },
+        [FAULT_VOLUME_STALE] = { "volume-stale",
+                "The volume is an older copy, or was written to by another recorder meanwhile.",
+                "Mount the present disk. To go on with this one in full knowledge of that, add it "
+                "again: custos storage add --stale." },
+        [FAULT_VOLUME_DENIED] = { "volume-denied",
+                "The recorder's user may not write to the volume's directory.",
+                "Give the directory to the user that runs Custos, mode 0700." },
+        [FAULT_VOLUME_READ_ONLY] = { "volume-read-only", "The volume can only be read.",
+                "Look into the kernel's log: file systems turn read-only when a disk fails. "
+                "Repair or replace it, and mount it writable." },
+        [FAULT_VOLUME_IO_ERROR] = { "volume-io-error",
+                "The disk reports errors when it is written or synced.",
+                "Look into the kernel's log and the disk's SMART values, and replace it; what is "
+                "on it can still be read as far as the disk allows." },
+        [FAULT_VOLUME_SLOW] = { "volume-slow", "The disk does not answer in time.",
+                "Look for other load on it, a failing disk or a network in between; it is used "
+                "again when it answers." },
+        [FAULT_VOLUME_FULL] = { "volume-full",
+                "There is no room on the volume, and nothing on it may be removed: what is left "
+                "is locked.",
+                "Add a volume (custos storage add), or release locks that are not needed (custos "
+                "lock list)." },
+        [FAULT_VOLUME_DAMAGED] = { "volume-damaged",
+                "Footage on the volume no longer is what was sealed.",
+                "See which: custos storage damage. Look into the disk's SMART values; if nobody "
+                "had access, the disk forgets." },
+        [FAULT_BELOW_MINIMUM] = { "below-minimum",
+                "There is no room for the minimum days of this camera; its oldest footage was "
+                "removed.",
+                "Add a volume (custos storage add), or lower minimum days, bit rates or quotas." },
+        [FAULT_NO_STORAGE] = { "no-storage", "No volume takes footage now.",
+                "See which volume has what: custos storage list." },
+
+        /* time */
+        [FAULT_CLOCK_NOT_SYNCHRONIZED] = { "clock-not-synchronized",
+                "Nothing keeps this machine's clock right; times in seals are its own word alone.",
+                "Run an NTP client with authentication (chrony with NTS)." },
 };
 
 const char *fault_name(enum fault f)

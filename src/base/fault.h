@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What can go wrong between a camera and its footage, one row a kind: a stable name for programs,
- * what it means and what to do about it, for people. An error (err.h) names its row by err_fault;
- * status, log, API, `custos errors` and docs/errors.md read the same table, and a test walks it and
- * causes each.
+ * What can go wrong between a camera and its footage and with the disks that keep it, one row a
+ * kind: a stable name for programs, what it means and what to do about it, for people. An error
+ * (err.h) names its row by err_fault; status, log, API, `custos errors` and docs/errors.md read the
+ * same table, and a test walks it and causes each.
  *
  * Not here: texts with the particulars of one case (they are the error's own), faults that are our
  * bugs.
@@ -80,7 +80,23 @@ enum fault {
         FAULT_SRTP_UNAUTHENTICATED,
         FAULT_TRACK_ENDED,
         FAULT_NOT_A_PICTURE,
-        FAULTS, /* how many there are; no fault */
+        FAULT_OVERLOAD, /* an alarm */
+        /* storage: states of a volume, and what follows from them */
+        FAULT_VOLUME_MISSING,
+        FAULT_VOLUME_FOREIGN,
+        FAULT_VOLUME_SWAPPED,
+        FAULT_VOLUME_STALE,
+        FAULT_VOLUME_DENIED,
+        FAULT_VOLUME_READ_ONLY,
+        FAULT_VOLUME_IO_ERROR,
+        FAULT_VOLUME_SLOW,
+        FAULT_VOLUME_FULL,
+        FAULT_VOLUME_DAMAGED, /* an alarm */
+        FAULT_BELOW_MINIMUM,  /* an alarm */
+        FAULT_NO_STORAGE,
+        /* time */
+        FAULT_CLOCK_NOT_SYNCHRONIZED, /* an alarm */
+        FAULTS,                       /* how many there are; no fault */
 };
 
 /* All static strings; for FAULT_NONE empty ones. */

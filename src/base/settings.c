@@ -75,6 +75,21 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
                 .about = "All that was written is made durable once in this time; a power cut "
                          "costs at most this "
                          "and the open fragments." },
+        [SETTINGS_QUEUE_MEMORY_MB] = { "recorder", "queue_memory_mb", SETTINGS_NUMBER, "MiB", 16,
+                65536, 256,
+                .about = "Memory of each worker for frames that wait: for a sealer, for a disk, "
+                         "or for an event that they precede." },
+        [SETTINGS_VOLUME_PATIENCE_MS] = { "storage", "volume_patience_ms", SETTINGS_NUMBER,
+                "milliseconds", 1000, 60000, 5000,
+                .about = "A disk that has not answered in this time is left; cameras go on on "
+                         "another volume." },
+        [SETTINGS_RESERVE_MB] = { "storage", "reserve_mb", SETTINGS_NUMBER, "MiB", 16, 1048576,
+                2048,
+                .about = "Room that is kept free on each volume, but at most a tenth of it: the "
+                         "oldest footage is removed for it." },
+        [SETTINGS_SCRUB_MB_S] = { "storage", "scrub_mb_s", SETTINGS_NUMBER, "MB/s", 0, 10000, 8,
+                .about = "How fast recorded footage is checked in the background; 0 checks "
+                         "nothing." },
         [SETTINGS_LOG_LEVEL] = { "log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
                 .choices = { "debug", "info", "warn", "error" },
                 .about = "The least important lines that are logged." },

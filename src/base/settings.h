@@ -28,7 +28,11 @@ enum settings_key {
         SETTINGS_UDP_PORT_LAST,
         SETTINGS_CAMERA_MBIT_MAX,
         SETTINGS_SYNC_MS,
-        SETTINGS_LOG_LEVEL, /* an enum log_level */
+        SETTINGS_QUEUE_MEMORY_MB,
+        SETTINGS_VOLUME_PATIENCE_MS,
+        SETTINGS_RESERVE_MB,
+        SETTINGS_SCRUB_MB_S, /* 0: none */
+        SETTINGS_LOG_LEVEL,  /* an enum log_level */
         SETTINGS_COUNT
 };
 

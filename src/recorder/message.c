@@ -2,34 +2,35 @@
 #include "recorder/message.h"
 
 #include "base/pack.h"
+#include "recorder/message_parts.h"
 
 #define MESSAGE_CERT_MAX 8192
 
-static int message_packed(const struct pack *p, const char *what, struct err *e)
+int message_packed(const struct pack *p, const char *what, struct err *e)
 {
         return p->bad ? err_set(e, ERR_EXHAUSTED, "%s: message too large", what) : 0;
 }
 
-static int message_parsed(const struct unpack *u, const char *what, struct err *e)
+int message_parsed(const struct unpack *u, const char *what, struct err *e)
 {
         return unpack_complete(u) ? 0 : err_set(e, ERR_PROTOCOL, "%s: malformed message", what);
 }
 
-static void message_pack_link(struct pack *p, const struct seal_link *l)
+void message_pack_link(struct pack *p, const struct seal_link *l)
 {
         pack_bytes(p, BYTES(l->epoch, sizeof l->epoch));
         pack_u64(p, l->sequence);
         pack_bytes(p, BYTES(l->hash, sizeof l->hash));
 }
 
-static void message_unpack_link(struct unpack *u, struct seal_link *l)
+void message_unpack_link(struct unpack *u, struct seal_link *l)
 {
         unpack_copy(u, l->epoch, sizeof l->epoch);
         l->sequence = unpack_u64(u);
         unpack_copy(u, l->hash, sizeof l->hash);
 }
 
-static bool message_unpack_bool(struct unpack *u)
+bool message_unpack_bool(struct unpack *u)
 {
         uint8_t v = unpack_u8(u);
 
@@ -78,6 +79,7 @@ int message_stream_open_pack(const struct message_stream_open *m, struct buf *ou
         pack_string(&p, m->stream);
         message_pack_link(&p, &m->last);
         pack_i64(&p, m->last_arrival_us);
+        pack_u8(&p, m->unseen);
         return message_packed(&p, "stream open", e);
 }
 
@@ -89,6 +91,7 @@ int message_stream_open_parse(struct bytes body, struct message_stream_open *ret
         unpack_string(&u, m.stream, sizeof m.stream);
         message_unpack_link(&u, &m.last);
         m.last_arrival_us = unpack_i64(&u);
+        m.unseen = message_unpack_bool(&u);
         int r = message_parsed(&u, "stream open", e);
         if (r == 0)
                 *ret = m;
@@ -120,6 +123,9 @@ int message_assign_pack(const struct message_assign *m, struct buf *out, struct 
         pack_u32(&p, m->idle_ms);
         pack_u32(&p, m->backoff_max_ms);
         pack_u32(&p, m->mbit_max);
+        pack_u32(&p, m->patience_ms);
+        pack_u8(&p, m->gate);
+        pack_u32(&p, m->keep_ms);
         pack_u8(&p, m->gap_cause);
         pack_i64(&p, m->gap_from_us);
         return message_packed(&p, "assign", e);
@@ -152,9 +158,13 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         ret->idle_ms = unpack_u32(&u);
         ret->backoff_max_ms = unpack_u32(&u);
         ret->mbit_max = unpack_u32(&u);
+        ret->patience_ms = unpack_u32(&u);
+        ret->gate = unpack_u8(&u);
+        ret->keep_ms = unpack_u32(&u);
         ret->gap_cause = unpack_u8(&u);
         ret->gap_from_us = unpack_i64(&u);
-        if (ret->transport > CAMERA_PLAIN || ret->carrier > CAMERA_SNAPSHOT)
+        if (ret->transport > CAMERA_PLAIN || ret->carrier > CAMERA_SNAPSHOT ||
+                ret->gate > MESSAGE_GATE_WAIT)
                 u.bad = true;
         return message_parsed(&u, "assign", e);
 }
@@ -398,6 +408,7 @@ int message_written_pack(
         pack_i64(&p, r->last_arrival_us);
         pack_bytes(&p, BYTES(r->epoch, sizeof r->epoch));
         pack_u64(&p, r->sequence);
+        pack_bytes(&p, BYTES(r->seal_hash, sizeof r->seal_hash));
         pack_u32(&p, r->fragment);
         pack_u32(&p, r->samples_video);
         pack_u8(&p, r->last);
@@ -418,6 +429,7 @@ int message_written_parse(struct bytes body, char stream[static HEAD_PATH_MAX],
         r.last_arrival_us = unpack_i64(&u);
         unpack_copy(&u, r.epoch, sizeof r.epoch);
         r.sequence = unpack_u64(&u);
+        unpack_copy(&u, r.seal_hash, sizeof r.seal_hash);
         r.fragment = unpack_u32(&u);
         r.samples_video = unpack_u32(&u);
         r.last = message_unpack_bool(&u);

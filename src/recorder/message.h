@@ -32,10 +32,14 @@ enum message_type {
                        * cause */
 
         /* parent -> supervisor */
-        MESSAGE_MANAGER_GONE, /* empty: the link ended; another is wanted */
+        MESSAGE_MANAGER_GONE,  /* empty: the link ended; another is wanted */
+        MESSAGE_VOLUME_WANTED, /* message_volume_start: a process for this volume */
+        MESSAGE_VOLUME_ENDED,  /* u32 number: its process is not wanted any more */
 
         /* supervisor -> parent, with one descriptor */
         MESSAGE_CONNECTOR, /* the channel to a new connector */
+        MESSAGE_VOLUME,    /* u32 number; the channel to a volume's process */
+        MESSAGE_SCRUBBER,  /* the channel to a new scrubber */
 
         /* sealer -> parent */
         MESSAGE_SEALER_HELLO = 10, /* message_hello */
@@ -60,7 +64,7 @@ enum message_type {
         MESSAGE_SOCKET,      /* stream; with a connected socket */
         MESSAGE_DATAGRAMS,   /* stream, u16 port; with two bound UDP sockets */
         MESSAGE_NO_SOCKET,   /* stream, u8 code, u8 fault, text */
-        MESSAGE_FILE,        /* stream, u8 direct, object key; with the file */
+        MESSAGE_FILE,        /* stream, u32 volume, u8 direct, object key; with the file */
         MESSAGE_NO_FILE,     /* stream, u8 code, u8 fault, text */
         /* worker -> parent */
         MESSAGE_CONNECT,     /* stream, u8 enum camera_socket: wants a socket to its camera */
@@ -69,10 +73,17 @@ enum message_type {
         MESSAGE_UNUSED,      /* stream, object key: a file in which nothing was written */
         MESSAGE_STATE,       /* message_state */
         MESSAGE_RELEASED,    /* stream: nothing of it is in flight any more */
+        MESSAGE_NOT_WRITTEN, /* stream, object key, u8 code, u8 fault, text: a write failed, or took
+                              * longer than the patience for it. The stream's writer stops;
+                              * RELEASED follows, and then RESEAL is awaited */
 
         /* parent -> worker */
         MESSAGE_REASSIGN, /* message_assign of a stream that it has: from now on its camera is
                            * this one. Segments and seals go on */
+        MESSAGE_LEAVE,    /* u32 volume: streams with a segment there stop their writers and send
+                           * RELEASED, as after NOT_WRITTEN */
+        MESSAGE_GATE,     /* stream, u8 enum message_gate, u32 milliseconds to keep: what is
+                           * recorded from now on */
 
         /* parent -> connector: no URL, no user, no stream */
         MESSAGE_CONNECT_TO = 80, /* message_connect */
@@ -81,6 +92,38 @@ enum message_type {
         MESSAGE_CONNECTED,     /* u32 id, u16 port (of datagrams, else 0); with the socket or the
                                   two */
         MESSAGE_NOT_CONNECTED, /* u32 id, u8 code, u8 fault, text */
+
+        /* parent -> volume (message_volume.h); id: the parent's, not in use by another */
+        MESSAGE_VOLUME_FILE = 100, /* u32 id, stream, i64 wall clock: the next segment file */
+        MESSAGE_VOLUME_KEY,        /* u32 id, path, text: durable with the next sync */
+        MESSAGE_VOLUME_SYNC,       /* u32 id */
+        MESSAGE_VOLUME_TAIL,       /* u32 id, stream, object key, u8 bound, seal_link: with bound,
+                                    * seals behind this one are cut off too */
+        MESSAGE_VOLUME_REMOVE,     /* u32 id, u32 count, names: segments and key files; what is not
+                                    * there is as good as removed */
+        MESSAGE_VOLUME_READ,       /* u32 id, object key: to read it */
+        MESSAGE_VOLUME_LOCK,       /* u32 id, lock id, text; an empty text removes it */
+        MESSAGE_VOLUME_SESSION,    /* 16: what volume.json is to say; answers the hello */
+        /* volume -> parent */
+        MESSAGE_VOLUME_STATE,  /* message_volume_state: first of all (the hello), at every change,
+                                * and every two seconds */
+        MESSAGE_VOLUME_DONE,   /* u32 id: SESSION has id 0 */
+        MESSAGE_VOLUME_FAILED, /* u32 id, u8 code, u8 fault, text */
+        MESSAGE_VOLUME_MADE, /* u32 id, u8 direct, object key; with the file (of READ: direct 0) */
+        MESSAGE_VOLUME_END,  /* u32 id, message_volume_tail */
+
+        /* parent -> scrubber */
+        MESSAGE_SCRUB = 130, /* u32 id, stream, object key, u64 bytes a second; with the file */
+        /* scrubber -> parent */
+        MESSAGE_SCRUBBED, /* message_scrubbed */
+};
+
+/* What a worker does with a stream's frames. */
+enum message_gate {
+        MESSAGE_GATE_OPEN, /* all are recorded */
+        MESSAGE_GATE_KEYS, /* key frames of the main track alone; the last milliseconds of all are
+                            * kept in memory, for OPEN */
+        MESSAGE_GATE_WAIT, /* none; likewise */
 };
 
 struct message_hello {
@@ -93,6 +136,8 @@ struct message_stream_open {
         char stream[HEAD_PATH_MAX];
         struct seal_link last;   /* last durable seal; zeros when there is none */
         int64_t last_arrival_us; /* of that seal */
+        bool unseen; /* the volume with the end of the stream does not answer: a sealer that has
+                      * issued later seals links to the last of them */
 };
 
 struct message_assign {
@@ -111,6 +156,9 @@ struct message_assign {
         char recorder[HEAD_TEXT_MAX];
         struct bytes seal_cert, issuer_cert, root_cert; /* borrowed */
         uint32_t fragment_ms, segment_s, pace_ms, idle_ms, backoff_max_ms, mbit_max;
+        uint32_t patience_ms; /* with a write */
+        uint8_t gate;         /* enum message_gate */
+        uint32_t keep_ms;
         uint8_t gap_cause;
         int64_t gap_from_us;
 };

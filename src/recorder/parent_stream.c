@@ -168,6 +168,7 @@ static int parent_stream_tell(
         t->assign.idle_ms = (uint32_t)settings_get(&p->settings, SETTINGS_IDLE_TIMEOUT_MS);
         t->assign.mbit_max = (uint32_t)settings_get(&p->settings, SETTINGS_CAMERA_MBIT_MAX);
         t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
+        t->assign.patience_ms = (uint32_t)settings_get(&p->settings, SETTINGS_VOLUME_PATIENCE_MS);
         snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
         buf_clear(&p->out);
         int r = message_assign_pack(&t->assign, &p->out, e);
@@ -326,11 +327,13 @@ static int parent_stream_parse_url(struct parent_stream *t, const char *text, st
 
 static void parent_stream_find_newest(struct parent_stream *t)
 {
+        struct index_segment newest;
         struct err e;
 
-        int r = index_newest(
-                t->parent->index, t->assign.stream, t->object_key, sizeof t->object_key, &e);
-        if (r < 0 && r != ERR_NOT_FOUND)
+        int r = index_newest(t->parent->index, t->assign.stream, &newest, &e);
+        if (r == 0)
+                snprintf(t->object_key, sizeof t->object_key, "%s", newest.object_key);
+        else if (r != ERR_NOT_FOUND)
                 log_error(&t->log, "index.unreadable", "err=\"%s\"", e.text);
 }
 

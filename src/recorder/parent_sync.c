@@ -308,6 +308,7 @@ static void parent_sync_send_file(struct parent *p, struct parent_sync_file_job 
         struct pack out = pack_to(&p->out);
         pack_string(&out, j->stream);
         if (j->result == 0) {
+                pack_u32(&out, 0);
                 pack_u8(&out, j->direct);
                 pack_string(&out, j->object_key);
                 if (worker &&
@@ -334,7 +335,7 @@ static void parent_sync_file_done(uv_work_t *work, int status)
                 j->result = err_set(&j->err, ERR_CANCELLED, "stopped");
         if (j->result < 0)
                 log_error(NULL, "vault.no_file", "cam=%s err=\"%s\"", j->stream, j->err.text);
-        else if (index_created(p->index, j->stream, j->object_key, j->wall_us, &e) < 0)
+        else if (index_created(p->index, 0, j->stream, j->object_key, j->wall_us, &e) < 0)
                 log_error(NULL, "index.failed", "err=\"%s\"", e.text);
         if (j->result == 0 && t) {
                 snprintf(t->object_key, sizeof t->object_key, "%s", j->object_key);

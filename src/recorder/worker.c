@@ -138,6 +138,7 @@ static void worker_on_reseal(struct worker_stream *t, struct unpack *u, struct c
 static void worker_on_file(struct worker_stream *t, struct unpack *u, struct chan_message *m)
 {
         char object_key[HEAD_KEY_MAX];
+        uint32_t volume = unpack_u32(u);
         bool direct = unpack_u8(u) != 0;
 
         unpack_string(u, object_key, sizeof object_key);
@@ -145,7 +146,7 @@ static void worker_on_file(struct worker_stream *t, struct unpack *u, struct cha
                 u->bad = true;
                 return;
         }
-        worker_stream_file(t, m->fds[0], direct, object_key);
+        worker_stream_file(t, m->fds[0], volume, direct, object_key);
         m->fds[0] = -1;
 }
 

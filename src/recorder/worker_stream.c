@@ -455,7 +455,8 @@ void worker_stream_no_socket(struct worker_stream *t, const struct err *why)
                 camera_no_socket(t->camera, why);
 }
 
-void worker_stream_file(struct worker_stream *t, int fd, bool direct, const char *object_key)
+void worker_stream_file(
+        struct worker_stream *t, int fd, uint32_t volume, bool direct, const char *object_key)
 {
         if (!t->granting || !t->writer) {
                 close(fd);
@@ -465,6 +466,7 @@ void worker_stream_file(struct worker_stream *t, int fd, bool direct, const char
         explicit_bzero(&t->grant, sizeof t->grant);
         t->granting = false;
         grant.fd = fd;
+        grant.volume = volume;
         grant.direct = direct;
         snprintf(grant.object_key, sizeof grant.object_key, "%s", object_key);
         segment_writer_granted(t->writer, &grant);

@@ -33,7 +33,8 @@ void worker_stream_socket(struct worker_stream *t, int fd);
 void worker_stream_datagrams(
         struct worker_stream *t, const int fds[static 2], uint16_t port); /* takes both */
 void worker_stream_no_socket(struct worker_stream *t, const struct err *why);
-void worker_stream_file(struct worker_stream *t, int fd, bool direct, const char *object_key);
+void worker_stream_file(
+        struct worker_stream *t, int fd, uint32_t volume, bool direct, const char *object_key);
 void worker_stream_no_file(struct worker_stream *t, const struct err *why);
 /* Sends MESSAGE_STATE when something changed since the last one. */
 void worker_stream_report(struct worker_stream *t);

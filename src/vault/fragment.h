@@ -29,6 +29,7 @@ struct fragment {
         bool sealed;
         uint8_t epoch[16]; /* of its seal */
         uint64_t sequence;
+        uint8_t seal_hash[32];
 };
 
 /* data is taken. Makes the front from moof and reserves room for the seal. */

@@ -4,31 +4,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "db/db.h"
 #include "os/file.h"
-
-struct index {
-        struct db *db;
-};
+#include "vault/index_parts.h"
 
 /* A segment is a minute of a camera: few columns, two indexes. */
 static const char *const index_steps[] = {
         "CREATE TABLE segment ("
         " id INTEGER PRIMARY KEY,"
+        " volume INTEGER NOT NULL,"
         " stream TEXT NOT NULL,"
         " object_key TEXT NOT NULL UNIQUE,"
         " created_us INTEGER NOT NULL,"
         " first_us INTEGER, last_us INTEGER,"
         " bytes INTEGER NOT NULL DEFAULT 0,"
-        " epoch BLOB, first_seq INTEGER, last_seq INTEGER,"
+        " epoch BLOB, first_seq INTEGER, last_seq INTEGER, last_hash BLOB,"
         " fragments INTEGER NOT NULL DEFAULT 0,"
-        " closed INTEGER NOT NULL DEFAULT 0);"
-        "CREATE INDEX segment_time ON segment (stream, last_us);",
+        " closed INTEGER NOT NULL DEFAULT 0,"
+        " ended INTEGER NOT NULL DEFAULT 0,"
+        " checked_us INTEGER NOT NULL DEFAULT 0," /* by the scrubber; 0: never */
+        " damage TEXT);"                          /* what it found; NULL: nothing */
+        "CREATE INDEX segment_time ON segment (stream, last_us);"
+        /* Few rows each: what is being written, what is damaged, the oldest check. */
+        "CREATE INDEX segment_open ON segment (ended) WHERE ended = 0;"
+        "CREATE INDEX segment_damage ON segment (id) WHERE damage IS NOT NULL;"
+        "CREATE INDEX segment_checked ON segment (volume, checked_us) WHERE ended = 1;"
+        "CREATE TABLE lock ("
+        " id TEXT PRIMARY KEY, stream TEXT NOT NULL, from_us INTEGER NOT NULL,"
+        " to_us INTEGER NOT NULL, text TEXT NOT NULL);" /* text: as in its file */
 };
-
-#define COLUMNS                                                                                    \
-        "id, stream, object_key, created_us, first_us, last_us, bytes, epoch, first_seq, "         \
-        "last_seq, fragments, closed"
 
 static int index_open_path(const char *path, struct index **ret, struct err *e)
 {
@@ -43,9 +46,9 @@ static int index_open_path(const char *path, struct index **ret, struct err *e)
         return 0;
 }
 
-int index_open(const char *vault, struct index **ret, struct err *e)
+int index_open(const char *directory, struct index **ret, struct err *e)
 {
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, INDEX_NAME);
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", directory, INDEX_NAME);
 
         /* An empty one would hide the footage that is there. */
         if (!file_exists(path))
@@ -88,13 +91,13 @@ void index_rollback(struct index *ix)
         db_rollback(ix->db);
 }
 
-int index_created(struct index *ix, const char *stream, const char *object_key, int64_t created_us,
-        struct err *e)
+int index_created(struct index *ix, uint32_t volume, const char *stream, const char *object_key,
+        int64_t created_us, struct err *e)
 {
         struct db_query *q;
 
         int r = db_query(ix->db,
-                "INSERT INTO segment (stream, object_key, created_us) VALUES (?1, ?2, ?3)"
+                "INSERT INTO segment (stream, object_key, created_us, volume) VALUES (?1, ?2, ?3, ?4)"
                 " ON CONFLICT (object_key) DO NOTHING",
                 &q, e);
         if (r < 0)
@@ -102,6 +105,7 @@ int index_created(struct index *ix, const char *stream, const char *object_key, 
         db_bind_text(q, 1, stream);
         db_bind_text(q, 2, object_key);
         db_bind_i64(q, 3, created_us);
+        db_bind_i64(q, 4, volume);
         return db_run(q, e);
 }
 
@@ -111,15 +115,9 @@ int index_durable(
         struct db_query *q;
 
         int r = db_query(ix->db,
-                "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, "
-                "epoch, first_seq, last_seq,"
-                " fragments, closed) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)"
-                " ON CONFLICT (object_key) DO UPDATE SET first_us = coalesce(first_us, "
-                "excluded.first_us),"
-                " last_us = excluded.last_us, bytes = excluded.bytes, epoch = excluded.epoch,"
-                " first_seq = coalesce(first_seq, excluded.first_seq), last_seq = "
-                "excluded.last_seq,"
-                " fragments = excluded.fragments, closed = excluded.closed",
+                "UPDATE segment SET first_us = coalesce(first_us, ?3), last_us = ?4, bytes = ?5,"
+                " epoch = ?6, first_seq = coalesce(first_seq, ?7), last_seq = ?7, fragments = ?8,"
+                " closed = ?9, ended = ?9, last_hash = ?10 WHERE object_key = ?2 AND stream = ?1",
                 &q, e);
         if (r < 0)
                 return r;
@@ -132,6 +130,7 @@ int index_durable(
         db_bind_i64(q, 7, (int64_t)s->sequence);
         db_bind_i64(q, 8, s->fragment);
         db_bind_i64(q, 9, s->last);
+        db_bind_blob(q, 10, BYTES(s->seal_hash, sizeof s->seal_hash));
         return db_run(q, e);
 }
 
@@ -142,13 +141,15 @@ int index_put(struct index *ix, const struct index_segment *s, struct err *e)
         int r = db_query(ix->db,
                 "INSERT INTO segment (stream, object_key, created_us, first_us, last_us, bytes, "
                 "epoch, first_seq, last_seq,"
-                " fragments, closed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                " fragments, closed, volume, last_hash, ended)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
                 " ON CONFLICT (object_key) DO UPDATE SET created_us = excluded.created_us, "
                 "first_us = excluded.first_us,"
                 " last_us = excluded.last_us, bytes = excluded.bytes, epoch = excluded.epoch,"
                 " first_seq = excluded.first_seq, last_seq = excluded.last_seq, fragments = "
                 "excluded.fragments,"
-                " closed = excluded.closed",
+                " closed = excluded.closed, volume = excluded.volume, last_hash = "
+                "excluded.last_hash, ended = excluded.ended",
                 &q, e);
         if (r < 0)
                 return r;
@@ -163,6 +164,9 @@ int index_put(struct index *ix, const struct index_segment *s, struct err *e)
         db_bind_i64(q, 9, (int64_t)s->last_seq);
         db_bind_i64(q, 10, s->fragments);
         db_bind_i64(q, 11, s->closed);
+        db_bind_i64(q, 12, s->volume);
+        db_bind_blob(q, 13, BYTES(s->last_hash, sizeof s->last_hash));
+        db_bind_i64(q, 14, s->ended);
         return db_run(q, e);
 }
 
@@ -177,29 +181,24 @@ int index_remove(struct index *ix, const char *object_key, struct err *e)
         return db_run(q, e);
 }
 
-int index_newest(
-        struct index *ix, const char *stream, char *ret_object_key, size_t room, struct err *e)
+int index_ended(struct index *ix, const char *object_key, struct err *e)
 {
         struct db_query *q;
 
-        int r = db_query(ix->db,
-                "SELECT object_key FROM segment WHERE stream = ?1 ORDER BY id DESC LIMIT 1", &q, e);
+        int r = db_query(ix->db, "UPDATE segment SET ended = 1 WHERE object_key = ?1", &q, e);
         if (r < 0)
                 return r;
-        db_bind_text(q, 1, stream);
-        r = db_step(q, e);
-        if (r > 0)
-                snprintf(ret_object_key, room, "%s", db_text(q, 0));
-        db_reset(q);
-        return r == 0 ? err_set(e, ERR_NOT_FOUND, "%s has no segment", stream) : r < 0 ? r : 0;
+        db_bind_text(q, 1, object_key);
+        return db_run(q, e);
 }
 
-static void index_read_row(const struct db_query *q, struct index_segment *s)
+void index_read_row(const struct db_query *q, struct index_segment *s)
 {
-        struct bytes epoch = db_blob(q, 7);
+        struct bytes epoch = db_blob(q, 7), hash = db_blob(q, 13);
 
         *s = (struct index_segment){
                 .id = db_i64(q, 0),
+                .volume = (uint32_t)db_i64(q, 12),
                 .created_us = db_i64(q, 3),
                 .first_us = db_i64(q, 4),
                 .last_us = db_i64(q, 5),
@@ -208,11 +207,31 @@ static void index_read_row(const struct db_query *q, struct index_segment *s)
                 .last_seq = (uint64_t)db_i64(q, 9),
                 .fragments = (uint32_t)db_i64(q, 10),
                 .closed = db_i64(q, 11) != 0,
+                .ended = db_i64(q, 14) != 0,
         };
         snprintf(s->stream, sizeof s->stream, "%s", db_text(q, 1));
         snprintf(s->object_key, sizeof s->object_key, "%s", db_text(q, 2));
         if (epoch.n == sizeof s->epoch)
                 memcpy(s->epoch, epoch.p, epoch.n);
+        if (hash.n == sizeof s->last_hash)
+                memcpy(s->last_hash, hash.p, hash.n);
+}
+
+int index_newest(struct index *ix, const char *stream, struct index_segment *ret, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(ix->db,
+                "SELECT " INDEX_COLUMNS " FROM segment WHERE stream = ?1 ORDER BY id DESC LIMIT 1",
+                &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, stream);
+        r = db_step(q, e);
+        if (r > 0)
+                index_read_row(q, ret);
+        db_reset(q);
+        return r == 0 ? err_set(e, ERR_NOT_FOUND, "%s has no segment", stream) : r < 0 ? r : 0;
 }
 
 int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t to_us,
@@ -223,10 +242,10 @@ int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t 
         struct db_query *q;
 
         int r = db_query(ix->db,
-                stream ? "SELECT " COLUMNS
+                stream ? "SELECT " INDEX_COLUMNS
                          " FROM segment WHERE stream = ?1 AND last_us >= ?2 AND first_us <= ?3"
                          " AND fragments > 0 ORDER BY id"
-                       : "SELECT " COLUMNS
+                       : "SELECT " INDEX_COLUMNS
                          " FROM segment WHERE ?1 IS NULL AND last_us >= ?2 AND first_us <= ?3"
                          " AND fragments > 0 ORDER BY stream, id",
                 &q, e);
@@ -252,7 +271,7 @@ int index_unclosed(struct index *ix,
         struct index_segment s;
         struct db_query *q;
 
-        int r = db_query(ix->db, "SELECT " COLUMNS " FROM segment WHERE closed = 0", &q, e);
+        int r = db_query(ix->db, "SELECT " INDEX_COLUMNS " FROM segment WHERE ended = 0", &q, e);
         if (r < 0)
                 return r;
         while ((r = db_step(q, e)) > 0) {

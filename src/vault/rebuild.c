@@ -46,7 +46,9 @@ static void fill(const struct segment *s, const char *object_key, struct index_s
                 .last_seq = last->seal.sequence,
                 .fragments = s->fragments_n,
                 .closed = s->closed,
+                .ended = true,
         };
+        seal_hash(last->seal_payload, ret->last_hash);
         memcpy(ret->epoch, last->seal.epoch, sizeof ret->epoch);
         snprintf(ret->stream, sizeof ret->stream, "%s", s->head.stream);
         snprintf(ret->object_key, sizeof ret->object_key, "%s", object_key);

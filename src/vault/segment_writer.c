@@ -188,6 +188,7 @@ static void report(struct segment_writer *w, const struct fragment *f)
 
         memcpy(r.object_key, file->object_key, sizeof r.object_key);
         memcpy(r.epoch, f->epoch, sizeof r.epoch);
+        memcpy(r.seal_hash, f->seal_hash, sizeof r.seal_hash);
         w->lane.written_us = f->request.last_arrival_us;
         w->inside++;
         w->events->on_written(w->owner, w, &r);
@@ -579,6 +580,7 @@ void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
         }
         memcpy(f->epoch, s.epoch, sizeof f->epoch);
         f->sequence = s.sequence;
+        seal_hash(payload, f->seal_hash);
         w->sealing = NULL;
         w->unbegun = w->unbegun && f->request.fragment != 1;
         pump(w);

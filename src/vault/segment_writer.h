@@ -19,8 +19,9 @@ struct segment_writer;
 
 /* A key and a file for the next segment. */
 struct segment_writer_grant {
-        int fd;      /* taken */
-        bool direct; /* O_DIRECT: aligned writes only */
+        int fd;          /* taken */
+        uint32_t volume; /* that the file lies on; its number */
+        bool direct;     /* O_DIRECT: aligned writes only */
         char object_key[HEAD_KEY_MAX];
         uint8_t kid[16], key[16], hour_key_id[16];
 };
@@ -32,6 +33,7 @@ struct segment_writer_report {
         int64_t first_arrival_us, last_arrival_us;
         uint8_t epoch[16];
         uint64_t sequence;
+        uint8_t seal_hash[32]; /* as the next seal names it */
         uint32_t fragment;
         uint32_t samples_video;
         bool last; /* the segment is closed after this; end includes mfra */

@@ -245,7 +245,8 @@ static void test_index_live_and_rebuilt(void **state)
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, INDEX_NAME);
         static struct rows live, rebuilt;
         struct rebuild_result result;
-        char key[HEAD_KEY_MAX], stream[HEAD_PATH_MAX];
+        struct index_segment newest;
+        char stream[HEAD_PATH_MAX];
         struct index *ix;
         unsigned written = 0;
         struct err e;
@@ -254,14 +255,14 @@ static void test_index_live_and_rebuilt(void **state)
         assert_int_equal(index_open(o->dir, &ix, &e), ERR_NOT_FOUND);
         assert_int_equal(rebuild_index(o->dir, NULL, NULL, &e), 0); /* of nothing */
         assert_int_equal(index_open(o->dir, &ix, &e), 0);
-        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, key, sizeof key, &e), ERR_NOT_FOUND);
+        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), ERR_NOT_FOUND);
         vault_owner_begin(o, &vault_owner_h264, 1, SEAL_GAP_START);
         for (unsigned i = 0; i < 11; i++) {
                 play(o, 1);
                 assert_int_equal(index_begin(ix, &e), 0);
                 for (unsigned k = 0; k < o->segments_n; k++)
                         assert_int_equal(
-                                index_created(ix, VAULT_OWNER_STREAM, o->segments[k].object_key,
+                                index_created(ix, 0, VAULT_OWNER_STREAM, o->segments[k].object_key,
                                         vault_walk_time_of(o->segments[k].object_key), &e),
                                 0);
                 if (o->written_n > written)
@@ -272,8 +273,8 @@ static void test_index_live_and_rebuilt(void **state)
         }
         vault_owner_stop(o);
         assert_int_equal(index_durable(ix, VAULT_OWNER_STREAM, &o->last_report, &e), 0);
-        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, key, sizeof key, &e), 0);
-        assert_string_equal(key, o->segments[o->segments_n - 1].object_key);
+        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), 0);
+        assert_string_equal(newest.object_key, o->segments[o->segments_n - 1].object_key);
         assert_int_equal(index_streams(ix, keep_stream, stream, &e), 0);
         assert_string_equal(stream, VAULT_OWNER_STREAM);
         index_free(ix);
@@ -339,21 +340,21 @@ static void test_mended_after_a_kill(void **state)
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, INDEX_NAME);
         assert_int_equal(index_create(path, &ix, &e), 0);
         for (unsigned i = 0; i < o->segments_n; i++)
-                assert_int_equal(index_created(ix, VAULT_OWNER_STREAM, o->segments[i].object_key,
+                assert_int_equal(index_created(ix, 0, VAULT_OWNER_STREAM, o->segments[i].object_key,
                                          o->now_us, &e),
                         0);
-        assert_int_equal(index_created(ix, VAULT_OWNER_STREAM,
+        assert_int_equal(index_created(ix, 0, VAULT_OWNER_STREAM,
                                  "lobby-main/2026-11-22/15/59-59.000Z.0.mp4", o->now_us, &e),
                 0);
         index_free(ix);
         rows_of(o, NULL, 0, INT64_MAX, &rows);
         assert_int_equal(rows.n, 0);
 
-        char key[HEAD_KEY_MAX];
+        struct index_segment newest;
         assert_int_equal(index_open(o->dir, &ix, &e), 0);
         assert_int_equal(rebuild_mend(o->dir, ix, &e), 0);
-        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, key, sizeof key, &e), 0);
-        assert_string_equal(key,
+        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), 0);
+        assert_string_equal(newest.object_key,
                 o->segments[o->segments_n - 1].object_key); /* the row without a file is gone */
         index_free(ix);
         rows_of(o, NULL, 0, INT64_MAX, &rows);
