@@ -211,7 +211,9 @@ static int parent_open_vault(struct parent *p, struct err *e)
                 log_info(NULL, "index.make", "from=\"the files of the vault\"");
         else
                 log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
-        r = rebuild_index(p->vault, NULL, NULL, e);
+        struct volume_list volumes = { .n = 1, .entries = { { .name = "main" } } };
+        snprintf(volumes.entries[0].path, sizeof volumes.entries[0].path, "%.1000s", p->vault);
+        r = rebuild_index(p->vault, &volumes, NULL, NULL, NULL, e);
         return r < 0 ? r : index_open(p->vault, &p->index, e);
 }
 

@@ -20,7 +20,7 @@ struct index;
 /* In this directory. ERR_NOT_FOUND when there is none, ERR_CORRUPT when it cannot be
  * used, ERR_STATE when it is of a later version: the first two are mended by rebuild_index. */
 int index_open(const char *directory, struct index **ret, struct err *e) MUST_USE;
-/* At any path, made where it is not there; for rebuild. */
+/* At any path, made where it is not there; for rebuild. NULL: in memory. */
 int index_create(const char *path, struct index **ret, struct err *e) MUST_USE;
 struct index *index_free(struct index *ix);
 void index_freep(struct index **ix);
