@@ -259,6 +259,9 @@ static const struct parent_status_request {
         { "stream.set", parent_status_set },
         { "stream.remove", parent_status_remove },
         { "connection.cut", parent_status_cut },
+        { "storage.add", parent_storage_request_add },
+        { "storage.set", parent_storage_request_set },
+        { "storage.retire", parent_storage_request_retire },
 };
 
 static int parent_status_run(
