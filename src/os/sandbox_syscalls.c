@@ -225,13 +225,17 @@ static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role ro
         static const int of_sockets[] = { SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF };
         static const int of_tcp[] = { TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT };
 
+        bool given = role == SANDBOX_WORKER || role == SANDBOX_SEALER;
+
         sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
-        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER) {
+        if (given || role == SANDBOX_VOLUME) {
                 sandbox_allow_option(f, SOL_SOCKET, of_sockets, ARRAY_LEN(of_sockets));
                 sandbox_allow_option(f, IPPROTO_TCP, of_tcp, ARRAY_LEN(of_tcp));
-                return;
+        } else {
+                sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
         }
-        sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
+        if (given)
+                return;
         sandbox_allow_names(f, with_descriptors, ARRAY_LEN(with_descriptors));
         if (role == SANDBOX_CONNECTOR || role == SANDBOX_EDGE)
                 sandbox_allow_names(f, to_anybody, ARRAY_LEN(to_anybody));
