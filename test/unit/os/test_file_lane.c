@@ -74,7 +74,8 @@ static void test_order(void **state)
         for (unsigned i = 0; i < 20; i++) {
                 assert_int_equal(d[i].calls, 1);
                 assert_int_equal(d[i].result, 0);
-                assert_in_range(d[i].number, i < 2 ? 1 : i - 1, i + FILE_LANE_WIDTH);
+                /* It began when all before it had ended but two. */
+                assert_in_range(d[i].number, i < 2 ? 1 : i - 1, 20);
         }
         struct done cut = { 0 };
         file_lane_set_length(lane, fd, 7, on_done, &cut);
