@@ -107,8 +107,8 @@ unsigned worker_load_second(struct worker_load *l, struct worker_load_stream *st
         l->calm_s = calm ? l->calm_s + 1 : 0;
         if (l->since_restored_s < WORKER_LOAD_CALM_MAX_S)
                 l->since_restored_s++;
-        else
-                l->calm_wanted_s = 0; /* long without trouble */
+        else if (l->restored)
+                l->calm_wanted_s = 0; /* all came back long ago, and nothing had to go since */
         if (!late)
                 l->exhausted = false;
         if (l->late_s >= WORKER_LOAD_LATE_S) {
