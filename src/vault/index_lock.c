@@ -56,10 +56,43 @@ int index_lock_count(struct index *ix, unsigned *ret, struct err *e)
         return 0;
 }
 
+static void index_lock_read(const struct db_query *q, struct index_lock *l)
+{
+        *l = (struct index_lock){ .id = db_text(q, 0),
+                .stream = db_text(q, 1),
+                .text = db_text(q, 4),
+                .from_us = db_i64(q, 2),
+                .to_us = db_i64(q, 3) };
+}
+
+int index_lock_get(struct index *ix, const char *id,
+        int (*on_lock)(void *owner, const struct index_lock *l, struct err *e), void *owner,
+        struct err *e)
+{
+        struct index_lock l;
+        struct db_query *q;
+
+        int r = db_query(
+                ix->db, "SELECT id, stream, from_us, to_us, text FROM lock WHERE id = ?1", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, id);
+        r = db_step(q, e);
+        if (r > 0) {
+                index_lock_read(q, &l);
+                r = on_lock(owner, &l, e);
+        } else if (r == 0) {
+                r = err_set(e, ERR_NOT_FOUND, "there is no lock %s", id);
+        }
+        db_reset(q);
+        return r;
+}
+
 int index_lock_each(struct index *ix, const char *after,
         int (*on_lock)(void *owner, const struct index_lock *l, struct err *e), void *owner,
         struct err *e)
 {
+        struct index_lock l;
         struct db_query *q;
 
         int r = db_query(ix->db,
@@ -69,11 +102,7 @@ int index_lock_each(struct index *ix, const char *after,
                 return r;
         db_bind_text(q, 1, after);
         while ((r = db_step(q, e)) > 0) {
-                struct index_lock l = { .id = db_text(q, 0),
-                        .stream = db_text(q, 1),
-                        .text = db_text(q, 4),
-                        .from_us = db_i64(q, 2),
-                        .to_us = db_i64(q, 3) };
+                index_lock_read(q, &l);
                 r = on_lock(owner, &l, e);
                 if (r != 0)
                         break;

@@ -17,6 +17,10 @@ struct index_lock {
         const char *id, *stream, *text; /* borrowed for the call */
         int64_t from_us, to_us;
 };
+/* The lock of that id, to on_lock, whose answer is returned; ERR_NOT_FOUND when there is none. */
+int index_lock_get(struct index *ix, const char *id,
+        int (*on_lock)(void *owner, const struct index_lock *l, struct err *e), void *owner,
+        struct err *e) MUST_USE;
 /* Those behind that id ("": all), by id. on_lock returns 0 to go on; anything else ends it and is
  * returned. */
 int index_lock_each(struct index *ix, const char *after,
