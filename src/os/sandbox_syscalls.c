@@ -173,13 +173,14 @@ static void sandbox_allow_open_to_read(struct sandbox_filter *f)
 
 static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
 {
-        bool changes = role == SANDBOX_PARENT || role == SANDBOX_MANAGER;
-        bool serves = changes || role == SANDBOX_EDGE;
+        bool keeps_index = role == SANDBOX_PARENT || role == SANDBOX_MANAGER;
+        bool changes = keeps_index || role == SANDBOX_VOLUME;
+        bool serves = keeps_index || role == SANDBOX_EDGE;
         bool connects = role == SANDBOX_CONNECTOR;
 
         sandbox_allow_names(f, sandbox_basic, ARRAY_LEN(sandbox_basic));
         sandbox_allow_limited(f);
-        if (serves || connects)
+        if (serves || changes || connects)
                 sandbox_allow_names(f, sandbox_look, ARRAY_LEN(sandbox_look));
         if (serves)
                 sandbox_allow_names(f, sandbox_accept, ARRAY_LEN(sandbox_accept));
@@ -188,8 +189,9 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
         if (changes) {
                 sandbox_allow_names(f, sandbox_open, ARRAY_LEN(sandbox_open));
                 sandbox_allow_names(f, sandbox_change, ARRAY_LEN(sandbox_change));
-                sandbox_allow_locks(f);
         }
+        if (keeps_index)
+                sandbox_allow_locks(f);
         if (connects) {
                 sandbox_allow_sockets(f);
                 sandbox_allow_names(f, sandbox_connect, ARRAY_LEN(sandbox_connect));
