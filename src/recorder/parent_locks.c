@@ -109,9 +109,8 @@ static int parent_locks_count(struct parent_locks *l, struct err *e)
         return r < 0 ? r : 1;
 }
 
-static void parent_locks_on_tick(void *owner)
+void parent_locks_tick(struct parent_locks *l)
 {
-        struct parent_locks *l = owner;
         int64_t now = clock_boot_us();
         struct err e;
 
@@ -134,6 +133,11 @@ static void parent_locks_on_tick(void *owner)
         }
         l->counting = false;
         l->counted_us = now;
+}
+
+static void parent_locks_on_tick(void *owner)
+{
+        parent_locks_tick(owner);
 }
 
 uint64_t parent_locks_bytes(const struct parent_locks *l, uint32_t volume)

@@ -17,6 +17,8 @@ struct parent_locks;
 
 struct parent_locks *parent_locks_new(struct parent *p); /* borrows p */
 struct parent_locks *parent_locks_free(struct parent_locks *l);
+/* What its timer does: counts a slice of what is locked. */
+void parent_locks_tick(struct parent_locks *l);
 
 /* What is locked now; borrowed until the next request. On failure nothing may be removed. */
 int parent_locks_set(struct parent_locks *l, const struct lock_set **ret, struct err *e) MUST_USE;

@@ -605,9 +605,8 @@ static void parent_retention_look_at_hours(struct parent_retention *r)
 
 /* Times */
 
-static void parent_retention_on_tick(void *owner)
+void parent_retention_tick(struct parent_retention *r)
 {
-        struct parent_retention *r = owner;
         int64_t boot_us = clock_boot_us();
         const struct parent_volume *v;
         bool everything = boot_us >= r->all_at, room = false;
@@ -629,6 +628,11 @@ static void parent_retention_on_tick(void *owner)
                 parent_storage_status_watch(r->parent);
 }
 
+static void parent_retention_on_tick(void *owner)
+{
+        parent_retention_tick(owner);
+}
+
 void parent_retention_wake(struct parent_retention *r)
 {
         if (!r)
@@ -636,7 +640,7 @@ void parent_retention_wake(struct parent_retention *r)
         for (unsigned i = 0; i < VOLUME_MAX; i++)
                 r->slots[i].not_before = 0;
         r->all_at = 0;
-        parent_retention_on_tick(r);
+        parent_retention_tick(r);
 }
 
 const struct parent_retention_removed *parent_retention_removed(const struct parent_retention *r)

@@ -21,6 +21,8 @@ struct parent_retention;
 struct parent_retention *parent_retention_new(struct parent *p);
 /* Before parent_storage_free. */
 struct parent_retention *parent_retention_free(struct parent_retention *r);
+/* What its timer does every second. */
+void parent_retention_tick(struct parent_retention *r);
 /* Something changed that may let it remove more: it looks at once. r may be NULL. */
 void parent_retention_wake(struct parent_retention *r);
 

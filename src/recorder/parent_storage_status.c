@@ -265,7 +265,7 @@ void parent_storage_status_watch(struct parent *p)
                 f.minimum_in_days >= 0 && f.minimum_in_days < PARENT_STORAGE_STATUS_NEAR_DAYS;
         if (stops)
                 log_warn(NULL, "storage.forecast",
-                        "stops_in_days=%.2f cause=\"locks hold nearly all there is\" "
+                        "stops_in_days=%.2f cause=\"what may be removed runs out\" "
                         "remedy=\"add a volume, or release locks\"",
                         f.stops_in_days);
         if (minimum)
