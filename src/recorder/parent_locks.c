@@ -91,7 +91,7 @@ static void parent_locks_on_segment(void *owner, uint32_t volume, uint64_t bytes
 /* 1: there is more to count. */
 static int parent_locks_count(struct parent_locks *l, struct err *e)
 {
-        const struct lock_set *set;
+        const struct lock_set *set = NULL;
         const char *stream;
         int64_t from_us, to_us;
 

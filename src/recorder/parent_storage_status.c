@@ -243,7 +243,7 @@ static struct parent_storage_status_foreseen parent_storage_status_foresee(
 void parent_storage_status_watch(struct parent *p)
 {
         struct parent_storage_status s;
-        const struct lock_set *locks;
+        const struct lock_set *locks = NULL;
         int64_t now = clock_boot_us();
         struct err e;
 
@@ -397,7 +397,7 @@ static json_t *parent_storage_status_removed_json(const struct parent *p)
 static int parent_storage_status_page(struct parent_storage_status *s, const char *after,
         size_t limit, json_t *answer, struct err *e)
 {
-        const struct lock_set *locks;
+        const struct lock_set *locks = NULL;
 
         int r = parent_locks_set(s->parent->locks, &locks, e);
         if (r == 0)

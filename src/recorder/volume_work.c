@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -163,16 +164,20 @@ static int volume_work_create_in(
 {
         char name[32];
         CLEANUP(own_closep) int dir_fd = -1;
+        struct statvfs room;
         struct err why;
 
         int r = volume_work_dir_of(dir, true, &dir_fd, e);
         if (r < 0)
                 return r;
+        if (fstatvfs(dir_fd, &room) < 0)
+                return volume_work_failed(e, "measure", dir);
         r = ERR_STATE;
         for (unsigned n = 0; r == ERR_STATE && n < VOLUME_WORK_NAMES_MAX; n++) {
                 snprintf(name, sizeof name, "%.2s-%.6sZ.%u.mp4", time + 14, time + 17, n);
-                r = file_create_segment(
-                        dir_fd, name, VOLUME_WORK_RESERVE_BYTES, &f->fd, &f->direct, &why);
+                r = file_create_segment(dir_fd, name,
+                        volume_segment_room((uint64_t)room.f_blocks * room.f_frsize), &f->fd,
+                        &f->direct, &why);
         }
         if (r < 0) {
                 err_set(e, r, "%s", why.text);

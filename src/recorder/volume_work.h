@@ -15,9 +15,6 @@
 
 #include "recorder/message_volume.h"
 
-#define VOLUME_WORK_RESERVE_BYTES                                                                  \
-        (32u << 20) /* set aside for a segment; what is not used is given back at close */
-
 struct volume_work {
         uv_mutex_t dirs; /* held while directories are made or removed */
 };
