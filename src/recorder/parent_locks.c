@@ -19,6 +19,7 @@
 #define PARENT_LOCKS_TICK_MS 200
 #define PARENT_LOCKS_SLICE_ROWS 500
 #define PARENT_LOCKS_RANGES 50 /* of a slice, at most */
+#define PARENT_LOCKS_TOLD 50   /* a tick */
 #define PARENT_LOCKS_COUNT_EVERY_US INT64_C(60000000)
 
 struct parent_locks_sum {
@@ -30,6 +31,9 @@ struct parent_locks {
         struct parent *parent;
         struct lock_set *set; /* NULL: to be read from the index */
         struct timer tick;
+        char told[LOCK_RECORD_ID_ROOM]; /* the volumes have heard of those up to this one */
+        bool told_all;
+        unsigned telling;
         /* The count under way */
         bool counting;
         size_t range;
@@ -109,11 +113,38 @@ static int parent_locks_count(struct parent_locks *l, struct err *e)
         return r < 0 ? r : 1;
 }
 
+/* A recorder that begins tells its volumes all locks again, a few at a time: one may have been away
+ * when a lock was made, or be new. */
+static int parent_locks_on_telling(void *owner, const struct index_lock *found, struct err *e)
+{
+        struct parent_locks *l = owner;
+
+        (void)e;
+        if (l->telling++ == PARENT_LOCKS_TOLD)
+                return 1;
+        snprintf(l->told, sizeof l->told, "%s", found->id);
+        parent_storage_lock(l->parent->storage, found->id, found->text);
+        return 0;
+}
+
+static void parent_locks_tell(struct parent_locks *l)
+{
+        struct err e;
+
+        l->telling = 0;
+        int r = index_lock_each(l->parent->index, l->told, parent_locks_on_telling, l, &e);
+        if (r < 0)
+                log_error(NULL, "index.failed", "err=\"%s\"", e.text);
+        l->told_all = r <= 0;
+}
+
 void parent_locks_tick(struct parent_locks *l)
 {
         int64_t now = clock_boot_us();
         struct err e;
 
+        if (!l->told_all)
+                parent_locks_tell(l);
         if (!l->counting && l->counted_us && now - l->counted_us < PARENT_LOCKS_COUNT_EVERY_US)
                 return;
         if (!l->counting) {

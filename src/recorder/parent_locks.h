@@ -17,7 +17,7 @@ struct parent_locks;
 
 struct parent_locks *parent_locks_new(struct parent *p); /* borrows p */
 struct parent_locks *parent_locks_free(struct parent_locks *l);
-/* What its timer does: counts a slice of what is locked. */
+/* What its timer does: tells volumes of locks, and counts a slice of what is locked. */
 void parent_locks_tick(struct parent_locks *l);
 
 /* What is locked now; borrowed until the next request. On failure nothing may be removed. */
