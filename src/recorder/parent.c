@@ -158,6 +158,9 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
         case MESSAGE_CONNECTOR:
                 parent_connect_attach(p->connect, fd);
                 return 0;
+        case MESSAGE_SCRUBBER:
+                close(fd);
+                return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
                 p->manager = chan_new(p->loop, fd, &manager_events, p);
