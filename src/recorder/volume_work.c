@@ -315,13 +315,12 @@ int volume_work_tail(const char *stream, const char *object_key, const struct se
         CLEANUP(own_closep) int dir_fd = -1;
         struct vault_tail tail;
 
-        (void)bound;
         if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))
                 return err_set(
                         e, ERR_INVALID, "\"%.160s\" is not a segment of %s", object_key, stream);
         int r = volume_work_dir_of(object_key, false, &dir_fd, e);
         if (r == 0 || r == ERR_NOT_FOUND) /* then it looks at the hour before */
-                r = volume_work_blame(e, vault_tail_read(".", stream, object_key, &tail, e));
+                r = volume_work_blame(e, vault_tail_read(".", stream, object_key, bound, &tail, e));
         if (r == ERR_NOT_FOUND) {
                 m.empty = true;
                 *ret = m;
@@ -335,6 +334,8 @@ int volume_work_tail(const char *stream, const char *object_key, const struct se
         m.last_arrival_us = tail.last_arrival_us;
         m.bytes = tail.bytes;
         m.cut_bytes = tail.cut_bytes;
+        m.fragments = tail.fragments;
+        m.closed = tail.closed;
         *ret = m;
         return 0;
 }

@@ -29,7 +29,8 @@ int index_begin(struct index *ix, struct err *e) MUST_USE;
 int index_commit(struct index *ix, struct err *e) MUST_USE;
 void index_rollback(struct index *ix);
 
-/* A file was made for the next segment of a stream. */
+/* A file was made for the next segment of a stream. ERR_STATE when a segment of that name lies on
+ * another volume. */
 int index_created(struct index *ix, uint32_t volume, const char *stream, const char *object_key,
         int64_t created_us, struct err *e) MUST_USE;
 /* A fragment is on the disk. */

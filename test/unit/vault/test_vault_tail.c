@@ -112,7 +112,7 @@ static void test_every_cut(void **state)
                                 last = at;
                 }
                 assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM,
-                                         o->segments[0].object_key, &tail, &e),
+                                         o->segments[0].object_key, NULL, &tail, &e),
                         0);
                 assert_true(tail.empty == !last);
                 assert_true(file_exists(path) == !tail.empty);
@@ -145,8 +145,8 @@ static void test_room_is_given_back(void **state)
         (void)state;
         assert_int_equal(stat(path, &st), 0);
         assert_true((uint64_t)st.st_blocks * 512 >= RESERVE);
-        assert_int_equal(
-                vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL),
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
+                                 NULL, &tail, NULL),
                 0);
         assert_int_equal(stat(path, &st), 0);
         assert_true((uint64_t)st.st_blocks * 512 < RESERVE);
@@ -175,7 +175,7 @@ static void test_newest_is_empty(void **state)
         if (!file_exists(path))
                 fail();
         assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[newest].object_key,
-                                 &tail, NULL),
+                                 NULL, &tail, NULL),
                 0);
         assert_false(tail.empty);
         assert_memory_equal(&tail.last, &o->previous, sizeof o->previous);
@@ -199,13 +199,13 @@ static void test_tail_refuses(void **state)
 
         (void)state;
         assert_int_equal(
-                vault_tail_read(o->dir, VAULT_OWNER_STREAM, "../../etc/passwd", &tail, NULL),
+                vault_tail_read(o->dir, VAULT_OWNER_STREAM, "../../etc/passwd", NULL, &tail, NULL),
                 ERR_INVALID);
         read_whole(path, &whole);
         whole.p[40] ^= 1; /* the header cannot be read: its seals are evidence all the same */
         write_whole(path, buf_bytes(&whole));
-        assert_int_equal(
-                vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL),
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
+                                 NULL, &tail, NULL),
                 ERR_CORRUPT);
         assert_true(file_exists(path));
         vault_owner_free(o);
@@ -336,51 +336,6 @@ static void test_rebuilt_in_the_order_of_seals(void **state)
         vault_owner_free(o);
 }
 
-/* What the files yield of segments that the index knows by name alone: a recorder that was killed
- * wrote them. */
-static void test_mended_after_a_kill(void **state)
-{
-        struct vault_owner *o = recorded(11, false);
-        struct rows rows, rebuilt;
-        struct index *ix;
-        struct err e;
-
-        (void)state;
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, INDEX_NAME);
-        assert_int_equal(index_create(path, &ix, &e), 0);
-        for (unsigned i = 0; i < o->segments_n; i++)
-                assert_int_equal(index_created(ix, 0, VAULT_OWNER_STREAM, o->segments[i].object_key,
-                                         o->now_us, &e),
-                        0);
-        assert_int_equal(index_created(ix, 0, VAULT_OWNER_STREAM,
-                                 "lobby-main/2026-11-22/15/59-59.000Z.0.mp4", o->now_us, &e),
-                0);
-        index_free(ix);
-        rows_of(o, NULL, 0, INT64_MAX, &rows);
-        assert_int_equal(rows.n, 0);
-
-        struct index_segment newest;
-        assert_int_equal(index_open(o->dir, &ix, &e), 0);
-        assert_int_equal(rebuild_mend(o->dir, ix, &e), 0);
-        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), 0);
-        assert_string_equal(newest.object_key,
-                o->segments[o->segments_n - 1].object_key); /* the row without a file is gone */
-        index_free(ix);
-        rows_of(o, NULL, 0, INT64_MAX, &rows);
-        assert_true(rows.n >= 3);
-        assert_int_equal(rebuild(o, NULL), 0);
-        rows_of(o, NULL, 0, INT64_MAX, &rebuilt);
-        assert_int_equal(rows.n, rebuilt.n);
-        for (unsigned i = 0; i < rows.n; i++) {
-                assert_string_equal(rows.rows[i].object_key, rebuilt.rows[i].object_key);
-                assert_int_equal(rows.rows[i].fragments, rebuilt.rows[i].fragments);
-                assert_int_equal(rows.rows[i].closed, rebuilt.rows[i].closed);
-                assert_true(rows.rows[i].last_us == rebuilt.rows[i].last_us &&
-                            rows.rows[i].bytes == rebuilt.rows[i].bytes);
-        }
-        vault_owner_free(o);
-}
-
 static void test_broken_index(void **state)
 {
         struct vault_owner *o = recorded(2, true);
@@ -468,7 +423,6 @@ int main(void)
                 cmocka_unit_test(test_tail_refuses),
                 cmocka_unit_test(test_index_live_and_rebuilt),
                 cmocka_unit_test(test_rebuilt_in_the_order_of_seals),
-                cmocka_unit_test(test_mended_after_a_kill),
                 cmocka_unit_test(test_broken_index),
                 cmocka_unit_test(test_check),
         };
