@@ -12,6 +12,7 @@
 #include "recorder/confine.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
+#include "recorder/parent_scrub.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
 
@@ -170,6 +171,9 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_VOLUME:
                 return parent_add_volume(p, m->body, fd, e);
+        case MESSAGE_SCRUBBER:
+                parent_scrub_attach(p->scrub, fd);
+                return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
                 p->manager_link++;
@@ -202,6 +206,7 @@ static void parent_free(struct parent *p)
         p->supervisor = chan_free(p->supervisor);
         p->retention = parent_retention_free(p->retention);
         p->locks = parent_locks_free(p->locks);
+        p->scrub = parent_scrub_free(p->scrub);
         p->storage = parent_storage_free(p->storage);
         loop_free(p->loop);
         index_free(p->index);
@@ -248,6 +253,8 @@ int parent_main(int argc, char **argv)
                         p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
                 p->locks = parent_locks_new(p);
                 p->retention = parent_retention_new(p);
+                p->scrub = parent_scrub_new(p->loop, p->index, p->storage,
+                        (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 parent_storage_start(p->storage);
                 loop_run(p->loop);
         }

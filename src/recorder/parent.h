@@ -111,6 +111,7 @@ struct parent {
         struct parent_stopped *stopped;     /* parent_stopped.c */
         struct parent_connect *connect;     /* parent_connect.c */
         struct buf out;                     /* one message under construction */
+        struct parent_scrub *scrub;         /* parent_scrub.h */
 };
 
 /* argv: --state DIR [--config FILE]. Returns the exit status. */

@@ -11,6 +11,7 @@
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_storage_status.h"
+#include "recorder/parent_scrub.h"
 
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
 #define PARENT_STATUS_PAGE_MAX 200
@@ -258,6 +259,11 @@ static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, st
         return 0;
 }
 
+static int parent_status_damage(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        return parent_scrub_damage(p->scrub, body, ret, e);
+}
+
 /* What a manager may ask for (docs/spec/link.md section 3), a line each. run fills *ret (an object)
  * and returns 0; or keeps parent_status_ticket and returns PARENT_STATUS_LATER. */
 static const struct parent_status_request {
@@ -275,6 +281,7 @@ static const struct parent_status_request {
         { "lock.add", parent_locks_add },
         { "lock.list", parent_locks_list },
         { "lock.remove", parent_locks_remove },
+        { "storage.damage", parent_status_damage },
 };
 
 static int parent_status_run(
