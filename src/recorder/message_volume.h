@@ -32,6 +32,7 @@ struct message_volume_tail {
         uint64_t bytes, cut_bytes;
         uint32_t fragments;
         bool closed;
+        int64_t first_arrival_us; /* of the segment's first seal */
 };
 
 struct message_scrub {

@@ -222,24 +222,8 @@ static void parent_place_ended(struct parent_stream *t)
         parent_place(t);
 }
 
-/* Has a file on a volume that takes nothing now. */
-static bool parent_place_left(const struct parent_stream *t)
-{
-        for (unsigned i = 0; i < PARENT_STREAM_FILES_MAX; i++) {
-                const struct parent_stream_file *f = &t->files[i];
-                const struct parent_volume *v =
-                        f->object_key[0] ? parent_storage_volume(t->parent->storage, f->volume)
-                                         : NULL;
-                if (v && (v->fault || v->entry.retired))
-                        return true;
-        }
-        return false;
-}
-
 void parent_place_released(struct parent_stream *t)
 {
-        bool left = parent_place_left(t);
-
         if (t->phase == PARENT_STREAM_ENDING) {
                 parent_place_let_go(t);
                 parent_place_ended(t);
@@ -248,9 +232,8 @@ void parent_place_released(struct parent_stream *t)
         if (t->phase != PARENT_STREAM_ASSIGNED)
                 return;
         parent_place_let_go(t);
-        t->left = left;
         t->phase = PARENT_STREAM_RELEASED;
-        if (t->seal_lost || left)
+        if (t->seal_lost || t->left)
                 parent_place(t);
         else /* the sealer lives and closed this channel: it has a reason that will not be gone at
                 once */

@@ -99,6 +99,14 @@ static void parent_storage_even(struct parent_storage_slot *k)
 
 void parent_storage_leave(struct parent_storage_slot *k)
 {
+        struct parent_stream *t;
+        size_t at = 0;
+
+        while ((t = table_next(&k->storage->parent->streams, &at))) {
+                for (unsigned i = 0; i < PARENT_STREAM_FILES_MAX; i++)
+                        t->left |= t->files[i].object_key[0] &&
+                                   t->files[i].volume == k->v.entry.number;
+        }
         parent_storage_tell_workers(k);
         parent_storage_file_left(k);
 }

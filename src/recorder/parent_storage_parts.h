@@ -74,8 +74,10 @@ struct parent_storage_sync {
 struct parent_storage_mend {
         struct parent_storage_slot *slot;
         char stream[HEAD_PATH_MAX];
-        char newest[HEAD_KEY_MAX]; /* that is known of */
-        bool asked, bounded;
+        char asked_key[HEAD_KEY_MAX]; /* of the newest segment that is known of, then of others */
+        bool asked, first, bounded;
+        bool given_up; /* the index cannot be written */
+        struct seal_link bound;
 };
 
 struct parent_storage_slot {

@@ -252,10 +252,8 @@ static int parent_storage_put_tail(struct parent_storage_slot *k, const char *st
                 row.created_us = vault_walk_time_of(tail->object_key);
         snprintf(row.stream, sizeof row.stream, "%s", stream);
         snprintf(row.object_key, sizeof row.object_key, "%s", tail->object_key);
-        if (row.fragments == 0) {
-                row.first_us = row.created_us; /* not later than its first frame */
-                row.first_seq = tail->last.sequence + 1 - tail->fragments;
-        }
+        row.first_us = tail->first_arrival_us;
+        row.first_seq = tail->last.sequence + 1 - tail->fragments;
         row.last_us = tail->last_arrival_us;
         row.bytes = tail->bytes;
         row.last_seq = tail->last.sequence;
@@ -267,58 +265,56 @@ static int parent_storage_put_tail(struct parent_storage_slot *k, const char *st
         return index_put(k->storage->parent->index, &row, e);
 }
 
-/* Rows of what was being written there become final: the end as it is, what is before it, and
- * nothing that is behind it, where the volume found nothing to keep. */
-static int parent_storage_settle_rows(struct parent_storage_slot *k, const char *stream,
+/* The row that was asked for becomes final, and that of the end, where that is another one. */
+static int parent_storage_settle_row(struct parent_storage_mend *m,
         const struct message_volume_tail *tail, const struct index_segment *found, struct err *e)
 {
-        struct index *ix = k->storage->parent->index;
-        struct parent_storage_rows open = { 0 };
+        struct index *ix = m->slot->storage->parent->index;
+        struct index_segment asked;
 
-        int r = index_tail_open(ix, stream, k->v.entry.number, parent_storage_on_open, &open, e);
-        if (r == 0)
-                r = index_begin(ix, e);
-        if (r < 0) {
-                free(open.rows);
+        int r = index_begin(ix, e);
+        if (r < 0)
                 return r;
-        }
-        for (unsigned i = 0; r == 0 && i < open.n; i++) {
-                const struct index_segment *row = &open.rows[i];
-                if (!tail->empty && strcmp(row->object_key, tail->object_key) == 0)
-                        continue;
-                if (found && row->id < found->id)
-                        r = index_ended(ix, row->object_key, e);
-                else
-                        r = index_remove(ix, row->object_key, e);
-        }
-        if (r == 0 && !tail->empty && tail->fragments)
-                r = parent_storage_put_tail(k, stream, tail, found, e);
+        r = index_tail_find(ix, m->asked_key, &asked, e);
+        bool is_end = !tail->empty && strcmp(m->asked_key, tail->object_key) == 0;
+        bool before_end = found && r == 0 && asked.id < found->id;
+        if (r == 0 && !is_end) /* nothing of it is there, or the end is behind it */
+                r = before_end || asked.ended ? index_ended(ix, m->asked_key, e)
+                                              : index_remove(ix, m->asked_key, e);
+        if (r == ERR_NOT_FOUND)
+                r = 0;
+        if (r == 0 && is_end && tail->fragments == 0)
+                r = index_remove(ix, m->asked_key, e);
+        else if (r == 0 && !tail->empty && tail->fragments)
+                r = parent_storage_put_tail(m->slot, m->stream, tail, found, e);
         if (r == 0)
                 r = index_commit(ix, e);
         if (r < 0)
                 index_rollback(ix);
-        free(open.rows);
         return r;
 }
 
 /* False: the volume is not what it was. */
 static bool parent_storage_take_tail(
-        struct parent_storage_slot *k, const char *stream, const struct message_volume_tail *tail)
+        struct parent_storage_mend *m, const struct message_volume_tail *tail)
 {
+        struct parent_storage_slot *k = m->slot;
         struct index_segment row, *found = NULL;
         struct err e;
 
         if (!tail->empty &&
                 index_tail_find(k->storage->parent->index, tail->object_key, &row, NULL) == 0 &&
-                row.volume == k->v.entry.number && strcmp(row.stream, stream) == 0)
+                row.volume == k->v.entry.number && strcmp(row.stream, m->stream) == 0)
                 found = &row;
-        if (parent_storage_went_back(k, stream, tail, found))
+        if (m->first && parent_storage_went_back(k, m->stream, tail, found))
                 return false;
         if (tail->cut_bytes)
-                log_warn(NULL, "vault.tail_cut", "cam=%s volume=%s bytes=%llu", stream,
+                log_warn(NULL, "vault.tail_cut", "cam=%s volume=%s bytes=%llu", m->stream,
                         k->v.entry.name, (unsigned long long)tail->cut_bytes);
-        if (parent_storage_settle_rows(k, stream, tail, found, &e) < 0)
+        if (parent_storage_settle_row(m, tail, found, &e) < 0) {
                 log_error(NULL, "index.failed", "err=\"%s\"", e.text);
+                m->given_up = true; /* the same row would be asked for again */
+        }
         return true;
 }
 
@@ -340,7 +336,28 @@ static void parent_storage_mend_done(struct parent_storage_mend *m, bool unseen,
         parent_storage_mend_pump(k);
 }
 
-static void parent_storage_mend_ask(struct parent_storage_mend *m, const struct seal_link *bound);
+static void parent_storage_mend_ask(struct parent_storage_mend *m);
+
+/* What was begun before the newest one, and is not ended in the index, has its own end. */
+static bool parent_storage_mend_next(struct parent_storage_mend *m)
+{
+        struct parent_storage_slot *k = m->slot;
+        struct parent_storage_rows open = { 0 };
+        struct err e;
+
+        if (index_tail_open(k->storage->parent->index, m->stream, k->v.entry.number,
+                    parent_storage_on_open, &open, &e) < 0)
+                log_error(NULL, "index.unreadable", "err=\"%s\"", e.text);
+        bool more = open.n && !m->given_up && parent_storage_reachable(k);
+        if (more)
+                snprintf(m->asked_key, sizeof m->asked_key, "%s", open.rows[open.n - 1].object_key);
+        free(open.rows);
+        if (more) {
+                m->first = false;
+                parent_storage_mend_ask(m);
+        }
+        return more;
+}
 
 static void parent_storage_on_end_found(
         struct parent_storage_mend *m, const struct message_volume_tail *tail)
@@ -357,11 +374,13 @@ static void parent_storage_on_end_found(
         if (!m->bounded && !tail->empty && parent_storage_bound(k, m->stream, &bound) &&
                 !parent_storage_same_link(&bound, &tail->last)) {
                 m->bounded = true;
-                parent_storage_mend_ask(m, &bound);
+                m->bound = bound;
+                parent_storage_mend_ask(m);
                 return;
         }
-        if (parent_storage_take_tail(k, m->stream, tail)) {
-                parent_storage_mend_done(m, false, false);
+        if (parent_storage_take_tail(m, tail)) {
+                if (!parent_storage_mend_next(m))
+                        parent_storage_mend_done(m, false, false);
                 return;
         }
         snprintf(text, sizeof text, "%.100s: fragments that were durable are not there any more",
@@ -391,34 +410,31 @@ static void parent_storage_on_tail(void *owner, struct parent_storage_answer *a)
         }
 }
 
-static void parent_storage_mend_ask(struct parent_storage_mend *m, const struct seal_link *bound)
+static void parent_storage_mend_ask(struct parent_storage_mend *m)
 {
         struct parent_storage_slot *k = m->slot;
-        struct parent_storage *s = k->storage;
-        static const struct seal_link none;
 
         m->asked = true;
         k->tails++;
-        struct pack out = parent_storage_ask_begin(s, MESSAGE_VOLUME_TAIL);
+        struct pack out = parent_storage_ask_begin(k->storage, MESSAGE_VOLUME_TAIL);
         pack_string(&out, m->stream);
-        pack_string(&out, m->newest);
-        pack_u8(&out, bound != NULL);
-        message_pack_link(&out, bound ? bound : &none);
+        pack_string(&out, m->asked_key);
+        pack_u8(&out, m->bounded);
+        message_pack_link(&out, &m->bound);
         parent_storage_ask_send(k, MESSAGE_VOLUME_TAIL, &out, parent_storage_on_tail, m);
 }
 
 static void parent_storage_mend_pump(struct parent_storage_slot *k)
 {
         struct parent_storage_mend *m;
-        struct seal_link bound;
         size_t at = 0;
 
         while (k->tails < PARENT_STORAGE_TAILS_MAX && parent_storage_reachable(k) &&
                 (m = table_next(&k->mends, &at))) {
                 if (m->asked)
                         continue;
-                m->bounded = parent_storage_bound(k, m->stream, &bound);
-                parent_storage_mend_ask(m, m->bounded ? &bound : NULL);
+                m->bounded = parent_storage_bound(k, m->stream, &m->bound);
+                parent_storage_mend_ask(m);
         }
 }
 
@@ -437,7 +453,8 @@ bool parent_storage_mend(struct parent_storage_slot *k, const char *stream)
         struct parent_storage_mend *m = xcalloc(1, sizeof *m);
         m->slot = k;
         snprintf(m->stream, sizeof m->stream, "%s", stream);
-        snprintf(m->newest, sizeof m->newest, "%s", newest.object_key);
+        m->first = true;
+        snprintf(m->asked_key, sizeof m->asked_key, "%s", newest.object_key);
         table_put(&k->mends, m->stream, m);
         parent_storage_mend_pump(k);
         return true;

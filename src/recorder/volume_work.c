@@ -393,6 +393,7 @@ int volume_work_tail(const char *stream, const char *object_key, const struct se
         m.empty = tail.empty;
         snprintf(m.object_key, sizeof m.object_key, "%s", tail.object_key);
         m.last = tail.last;
+        m.first_arrival_us = tail.first_arrival_us;
         m.last_arrival_us = tail.last_arrival_us;
         m.bytes = tail.bytes;
         m.cut_bytes = tail.cut_bytes;

@@ -24,7 +24,7 @@
 struct segment_end {
         bool sealed;
         struct seal_link first_previous, last;
-        int64_t last_arrival_us, sealed_us;
+        int64_t first_arrival_us, last_arrival_us, sealed_us;
         uint64_t bytes, cut_bytes;
         uint32_t fragments;
         bool completed, closed;
@@ -152,6 +152,7 @@ static int read_mapped(const char *path, struct bytes file, struct segment_end *
         ret->sealed = true;
         ret->first_previous = s.fragments[0].seal.previous;
         ret->last = seal_link_of(&last->seal, last->seal_payload);
+        ret->first_arrival_us = s.fragments[0].seal.first_arrival_us;
         ret->last_arrival_us = last->seal.last_arrival_us;
         ret->sealed_us = last->seal.sealed_us;
         ret->fragments = s.fragments_n;
@@ -187,6 +188,7 @@ static void take_end(struct vault_tail *tail, const char *object_key, const stru
         tail->empty = false;
         snprintf(tail->object_key, sizeof tail->object_key, "%s", object_key);
         tail->last = end->last;
+        tail->first_arrival_us = end->first_arrival_us;
         tail->last_arrival_us = end->last_arrival_us;
         tail->bytes = end->bytes;
         tail->fragments = end->fragments;

@@ -16,6 +16,7 @@ struct vault_tail {
         char object_key[HEAD_KEY_MAX]; /* the segment that holds the last seal */
         struct seal_link last;         /* its last seal */
         int64_t last_arrival_us;       /* of that seal */
+        int64_t first_arrival_us;      /* of the segment's first seal */
         uint64_t bytes;                /* of the file now */
         uint32_t fragments;            /* in it */
         bool closed;                   /* with its LAST seal */

@@ -15,7 +15,7 @@ STATE, DONE, FAILED, MADE, END, TROUBLE = range(108, 114)
 State = namedtuple("State", "readable name recorder id session fault text total free device")
 Made = namedtuple("Made", "fd direct key")
 Refusal = namedtuple("Refusal", "code fault text")  # FAILED
-Tail = namedtuple("Tail", "empty key epoch sequence hash last_us bytes cut fragments closed")
+Tail = namedtuple("Tail", "empty key epoch sequence hash last_us bytes cut fragments closed first_us")
 
 
 def fault_names(program=CUSTOS):
@@ -73,7 +73,8 @@ class Volume(Process):
         elif kind == MADE:
             self.answers[number] = Made(fds.pop(0), bool(r.take("B")), r.text())
         elif kind == END:
-            self.answers[number] = Tail(bool(r.take("B")), r.text(), r.bytes(16), r.take("Q"), r.bytes(32), *r.take("qQQI"), bool(r.take("B")))
+            self.answers[number] = Tail(bool(r.take("B")), r.text(), r.bytes(16), r.take("Q"), r.bytes(32), *r.take("qQQI"), bool(r.take("B")),
+                                        r.take("q"))
         else:
             raise Failure(f"message {kind} from a volume")
         check(r.at == len(body) and not fds, f"message {kind} is read to its end")
