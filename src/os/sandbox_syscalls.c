@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -254,11 +255,18 @@ static void sandbox_pool_done(uv_work_t *w, int status)
         (void)status;
 }
 
+/* A worker writes to several volumes: five may hang (os/file_lane) before the others feel it. */
+#define SANDBOX_WORKER_THREADS "16"
+#define SANDBOX_THREADS "4"
+
 /* The first work starts all the threads that the pool will ever have. */
-static int sandbox_start_pool(struct err *e)
+static int sandbox_start_pool(enum sandbox_role role, struct err *e)
 {
         uv_loop_t loop;
         uv_work_t work;
+
+        (void)setenv("UV_THREADPOOL_SIZE",
+                role == SANDBOX_WORKER ? SANDBOX_WORKER_THREADS : SANDBOX_THREADS, 1);
         int r = uv_loop_init(&loop);
 
         if (r < 0)
@@ -271,7 +279,7 @@ static int sandbox_start_pool(struct err *e)
 
 int sandbox_syscalls(enum sandbox_role role, struct err *e)
 {
-        int r = sandbox_start_pool(e);
+        int r = sandbox_start_pool(role, e);
 
         if (r < 0)
                 return r;
