@@ -48,6 +48,7 @@ struct volume_role {
                 unsigned running;
         } lanes[VOLUME_ROLE_LANES];
         unsigned jobs;
+        bool broken;    /* the parent's messages are not understood */
         struct buf out; /* one message under construction */
 };
 
@@ -291,6 +292,7 @@ static void volume_role_on_parent_end(void *owner, struct chan *c, const struct 
 
         log_info(NULL, "volume.parent_gone", "err=\"%s\"", e->text);
         v->parent = chan_free(c);
+        v->broken = e->code == ERR_PROTOCOL;
         loop_stop(v->loop);
 }
 
@@ -386,6 +388,7 @@ int volume_role_main(int argc, char **argv)
                 volume_role_run(v);
         else
                 confine_failed(&e);
+        bool broken = v->broken; /* not at once again: it would be so for ever */
         volume_role_free(v);
-        return r < 0 ? 1 : 0;
+        return r < 0 || broken ? 1 : 0;
 }
