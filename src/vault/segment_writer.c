@@ -129,13 +129,14 @@ static void fault(struct segment_writer *w, unsigned cause, const struct err *wh
 
 /* --- from the lane to the seal to the file --- */
 
-/* False: no room among the waiting ones, try again later. */
+/* False: no room among the waiting ones, or the disk is slow; try again later. What is finished
+ * belongs to its segment and its disk, what is not can still go elsewhere. */
 static bool finish(struct segment_writer *w, bool last, int64_t next_pts)
 {
         struct fragment *f;
         struct err e;
 
-        if (fragment_line_full(&w->line))
+        if (fragment_line_full(&w->line) || fragment_line_slow(&w->line))
                 return false;
         int r = segment_lane_finish(&w->lane, last, next_pts, &f, &e);
         if (r < 0) {
@@ -236,12 +237,6 @@ static void not_written(
         w->events->on_not_written(w->owner, w, object_key, &why);
         w->inside--;
         leave(w);
-}
-
-/* It is better to wait than to encrypt for a disk that may never take it. */
-static bool held_back(const struct segment_writer *w)
-{
-        return w->leaving || fragment_line_slow(&w->line);
 }
 
 static void on_fragment_done(void *owner, struct fragment *f_taken, int result, const struct err *e)
@@ -400,7 +395,7 @@ static bool take_item(struct segment_writer *w, const struct unit_queue_item *it
 
 static void pump_queue(struct segment_writer *w)
 {
-        while (w->queue.head && !held_back(w)) {
+        while (w->queue.head && !w->leaving) {
                 /* Nothing is waited for when the end is near. */
                 if (w->refused && unit_queue_stopping(&w->queue))
                         unit_queue_drop(&w->queue);
@@ -460,7 +455,7 @@ static void on_tick(void *owner)
         }
         if (w->have_next && now_ms(w) - w->granted_ms > GRANT_AGE_MS)
                 grant_give_back(w);
-        if (!held_back(w) && w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
+        if (w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
                 now_ms(w) - w->lane.started_ms > STALL_MS && segment_lane_room(&w->lane))
                 (void)finish(w, false, SEGMENT_LANE_UNKNOWN);
         pump(w);
@@ -551,7 +546,7 @@ int segment_writer_push(
         int r = check_unit(w, track, u, &plan, e);
         if (r < 0)
                 return r;
-        if (!w->queue.head && !w->queue.dropping && !w->inside && !held_back(w)) {
+        if (!w->queue.head && !w->queue.dropping && !w->inside && !w->leaving) {
                 w->inside++;
                 bool taken = take_unit(w, track, u, &plan);
                 w->inside--;
@@ -561,7 +556,8 @@ int segment_writer_push(
                         return 0;
                 }
         }
-        w->queue.cause = w->no_file || held_back(w) ? SEAL_GAP_DISK : SEAL_GAP_OVERLOAD;
+        w->queue.cause =
+                w->no_file || fragment_line_slow(&w->line) ? SEAL_GAP_DISK : SEAL_GAP_OVERLOAD;
         unit_queue_push_unit(&w->queue, track, (int)track == w->main, u);
         pump(w);
         return 0;
