@@ -5,18 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "vault/fragment_line.h"
 #include "vault/segment_lane.h"
 #include "vault/unit_queue.h"
 #include "vault/volume.h"
 
-#define TICK_MS 1000
+#define TICK_MS FRAGMENT_LINE_TICK_MS
 #define STALL_MS 3000 /* a fragment is not held open longer when nothing comes */
 #define GRANT_AGE_MS                                                                               \
         60000 /* an unused key and file are given back, so that a key does not outlive its hour */
-#define WAITING_MAX 4 /* finished fragments */
-#define HOLD_BACK_MS                                                                               \
-        250 /* behind a write that takes longer nothing is encrypted: it may have to go elsewhere  \
-             */
 #define ASK_AHEAD_US INT64_C(5000000)
 
 struct segment_writer {
@@ -41,16 +38,8 @@ struct segment_writer {
         struct segment_writer_grant next;
         uint64_t granted_ms, ask_after_ms;
 
-        struct fragment *head, *tail; /* finished, in order: to be sealed, then written */
-        unsigned waiting;
-        struct fragment *sealing; /* one of them, or NULL */
-        struct segment_write *write;
-        struct segment_file *writing; /* its file */
-        uint64_t write_ms;            /* since when */
-        int64_t patience_left_ms;     /* with it */
-        uint32_t patience_ms;
-        uint64_t tick_ms; /* the last one */
-        struct unit_queue back;
+        struct fragment_line line;
+        struct unit_queue back; /* for the next writer, once this one left */
 
         /* The latest connection, as units are checked when they come; main negative: it cannot be
          * recorded. */
@@ -116,14 +105,12 @@ static void note_unused(struct segment_writer *w, bool nothing_waits)
 /* All that is not written is dropped; what follows begins a new segment with a gap. */
 static void give_up(struct segment_writer *w, unsigned cause)
 {
-        while (w->head) {
-                struct fragment *f = w->head;
-                w->head = f->next;
+        struct fragment *f;
+
+        while ((f = fragment_line_pull(&w->line))) {
                 segment_lane_lost(&w->lane, f);
                 fragment_free(f);
         }
-        w->tail = w->sealing = NULL;
-        w->waiting = 0;
         w->unbegun = false;
         note_unused(w, true);
         segment_lane_give_up(&w->lane, cause);
@@ -142,13 +129,14 @@ static void fault(struct segment_writer *w, unsigned cause, const struct err *wh
 
 /* --- from the lane to the seal to the file --- */
 
-/* False: no room among the waiting ones, try again later. */
+/* False: no room among the waiting ones, or the disk is slow; try again later. What is finished
+ * belongs to its segment and its disk, what is not can still go elsewhere. */
 static bool finish(struct segment_writer *w, bool last, int64_t next_pts)
 {
         struct fragment *f;
         struct err e;
 
-        if (w->waiting >= WAITING_MAX)
+        if (fragment_line_full(&w->line) || fragment_line_slow(&w->line))
                 return false;
         int r = segment_lane_finish(&w->lane, last, next_pts, &f, &e);
         if (r < 0) {
@@ -157,28 +145,17 @@ static bool finish(struct segment_writer *w, bool last, int64_t next_pts)
         }
         if (!f)
                 return true;
-        if (w->tail)
-                w->tail->next = f;
-        else
-                w->head = f;
-        w->tail = f;
-        w->waiting++;
+        fragment_line_push(&w->line, f);
         w->again = true;
         return true;
 }
 
 static void pump_seal(struct segment_writer *w)
 {
-        struct fragment *f = w->head;
+        const struct fragment *f = fragment_line_to_seal(&w->line);
 
-        if (w->sealing)
-                return;
-        while (f && f->sealed)
-                f = f->next;
-        if (!f)
-                return;
-        w->sealing = f;
-        w->events->want_seal(w->owner, w, &f->request);
+        if (f)
+                w->events->want_seal(w->owner, w, &f->request);
 }
 
 static void report(struct segment_writer *w, const struct fragment *f)
@@ -230,23 +207,13 @@ static void save_units(struct segment_writer *w)
         }
 }
 
-static void leave_file(struct segment_file *file)
-{
-        if (file)
-                file->left = true;
-}
-
 static void leave(struct segment_writer *w)
 {
         w->left = w->stopping = true;
         save_units(w);
-        leave_file(w->lane.file);
-        for (struct fragment *f = w->head; f; f = f->next)
-                leave_file(f->file);
-        if (w->write) {
-                leave_file(w->writing);
-                segment_file_abandon(TAKE(w->write));
-        }
+        if (w->lane.file)
+                w->lane.file->left = true;
+        fragment_line_leave(&w->line);
         give_up(w, SEAL_GAP_DISK);
         pump(w); /* ends in on_stopped: the last thing done */
 }
@@ -272,33 +239,14 @@ static void not_written(
         leave(w);
 }
 
-/* Only time in which this process ran counts: one that was stopped, or had no processor, finds
- * all its writes done when it goes on. */
-static bool overdue(struct segment_writer *w)
-{
-        uint64_t passed = now_ms(w) - w->tick_ms;
-
-        w->tick_ms += passed;
-        if (!w->write || !w->patience_ms)
-                return false;
-        w->patience_left_ms -= (int64_t)(passed < 2 * TICK_MS ? passed : 2 * TICK_MS);
-        return w->patience_left_ms <= 0;
-}
-
-/* It is better to wait than to encrypt for a disk that may never take it. */
-static bool held_back(const struct segment_writer *w)
-{
-        return w->leaving || (w->write && now_ms(w) - w->write_ms > HOLD_BACK_MS);
-}
-
 static void on_fragment_done(void *owner, struct fragment *f_taken, int result, const struct err *e)
 {
         struct segment_writer *w = owner;
         CLEANUP(fragment_freep) struct fragment *f = f_taken;
 
-        w->write = NULL;
+        fragment_line_written(&w->line);
         if (result < 0) {
-                leave_file(f->file);
+                f->file->left = true;
                 not_written(w, f->file, e); /* w may be gone */
                 return;
         }
@@ -308,20 +256,7 @@ static void on_fragment_done(void *owner, struct fragment *f_taken, int result, 
 
 static void pump_write(struct segment_writer *w)
 {
-        struct fragment *f = w->head;
-
-        if (w->write || !f || !f->sealed)
-                return;
-        w->head = f->next;
-        if (!w->head)
-                w->tail = NULL;
-        f->next = NULL;
-        w->waiting--;
-        w->again = true;
-        w->writing = f->file;
-        w->write_ms = now_ms(w);
-        w->patience_left_ms = (int64_t)w->patience_ms + (int64_t)(w->write_ms - w->tick_ms);
-        w->write = segment_file_write(f, on_fragment_done, w);
+        w->again |= fragment_line_write(&w->line, on_fragment_done, w);
 }
 
 /* --- from the camera to the lane --- */
@@ -460,7 +395,7 @@ static bool take_item(struct segment_writer *w, const struct unit_queue_item *it
 
 static void pump_queue(struct segment_writer *w)
 {
-        while (w->queue.head && !held_back(w)) {
+        while (w->queue.head && !w->leaving) {
                 /* Nothing is waited for when the end is near. */
                 if (w->refused && unit_queue_stopping(&w->queue))
                         unit_queue_drop(&w->queue);
@@ -491,12 +426,13 @@ static void pump(struct segment_writer *w)
                 pump_seal(w);
                 pump_write(w);
         }
-        if (w->leaving && !w->left && !w->head && !w->write) {
+        bool idle = fragment_line_idle(&w->line);
+        if (w->leaving && !w->left && idle) {
                 w->inside--;
                 leave(w);
                 return;
         }
-        bool done = w->stopping && !w->stopped && !w->head && !w->write && !w->queue.head;
+        bool done = w->stopping && !w->stopped && idle && !w->queue.head;
         if (done) {
                 w->stopped = true;
                 grant_give_back(w);
@@ -511,15 +447,15 @@ static void on_tick(void *owner)
         struct segment_writer *w = owner;
         struct err e;
 
-        if (overdue(w)) {
+        if (fragment_line_overdue(&w->line)) {
                 err_set(&e, ERR_TIMEOUT, "%s: a write has not ended after %u ms",
-                        w->writing->object_key, w->patience_ms);
-                not_written(w, w->writing, &e); /* w may be gone */
+                        w->line.writing->object_key, w->line.patience_ms);
+                not_written(w, w->line.writing, &e); /* w may be gone */
                 return;
         }
         if (w->have_next && now_ms(w) - w->granted_ms > GRANT_AGE_MS)
                 grant_give_back(w);
-        if (!held_back(w) && w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
+        if (w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
                 now_ms(w) - w->lane.started_ms > STALL_MS && segment_lane_room(&w->lane))
                 (void)finish(w, false, SEGMENT_LANE_UNKNOWN);
         pump(w);
@@ -537,8 +473,7 @@ struct segment_writer *segment_writer_new(const struct segment_writer_options *o
         w->owner = owner;
         w->segment_us = o->segment_us;
         w->fragment_us = o->fragment_us;
-        w->patience_ms = o->patience_ms;
-        w->tick_ms = now_ms(w);
+        fragment_line_init(&w->line, o->loop, o->patience_ms);
         w->queue.budget = o->budget;
         segment_lane_init(&w->lane, o);
         timer_start(&w->tick, o->loop, TICK_MS, TICK_MS, on_tick, w);
@@ -550,12 +485,7 @@ struct segment_writer *segment_writer_free(struct segment_writer *w)
         if (!w)
                 return NULL;
         timer_done(&w->tick);
-        segment_file_abandon(w->write);
-        while (w->head) {
-                struct fragment *f = w->head;
-                w->head = f->next;
-                fragment_free(f);
-        }
+        fragment_line_done(&w->line);
         if (w->have_next)
                 file_lane_close(w->next.lane, w->next.fd, 0);
         unit_queue_done(&w->queue);
@@ -616,7 +546,7 @@ int segment_writer_push(
         int r = check_unit(w, track, u, &plan, e);
         if (r < 0)
                 return r;
-        if (!w->queue.head && !w->queue.dropping && !w->inside && !held_back(w)) {
+        if (!w->queue.head && !w->queue.dropping && !w->inside && !w->leaving) {
                 w->inside++;
                 bool taken = take_unit(w, track, u, &plan);
                 w->inside--;
@@ -626,7 +556,8 @@ int segment_writer_push(
                         return 0;
                 }
         }
-        w->queue.cause = w->no_file || held_back(w) ? SEAL_GAP_DISK : SEAL_GAP_OVERLOAD;
+        w->queue.cause =
+                w->no_file || fragment_line_slow(&w->line) ? SEAL_GAP_DISK : SEAL_GAP_OVERLOAD;
         unit_queue_push_unit(&w->queue, track, (int)track == w->main, u);
         pump(w);
         return 0;
@@ -648,12 +579,8 @@ void segment_writer_stop(struct segment_writer *w)
 
 static bool has_open(const struct segment_writer *w, uint32_t volume)
 {
-        bool has = w->lane.file && w->lane.file->volume == volume;
-
-        has |= w->write && w->writing->volume == volume;
-        for (const struct fragment *f = w->head; f; f = f->next)
-                has |= f->file->volume == volume;
-        return has;
+        return (w->lane.file && w->lane.file->volume == volume) ||
+               fragment_line_uses(&w->line, volume);
 }
 
 void segment_writer_leave(struct segment_writer *w, uint32_t volume)
@@ -726,7 +653,7 @@ void segment_writer_granted(struct segment_writer *w, struct segment_writer_gran
 
 void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
 {
-        struct fragment *f = w->sealing;
+        struct fragment *f = w->line.sealing;
         struct err e;
         struct seal s;
 
@@ -748,14 +675,14 @@ void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
         memcpy(f->epoch, s.epoch, sizeof f->epoch);
         f->sequence = s.sequence;
         seal_hash(payload, f->seal_hash);
-        w->sealing = NULL;
+        w->line.sealing = NULL;
         w->unbegun = w->unbegun && f->request.fragment != 1;
         pump(w);
 }
 
 static void seal_refused(struct segment_writer *w, const struct err *why)
 {
-        if (w->sealing)
+        if (w->line.sealing)
                 fault(w, SEAL_GAP_FRAMES_DROPPED, why);
 }
 

@@ -204,8 +204,8 @@ static void test_disk_hangs(void **state)
         play(&s, 27); /* the second fragment is to be written now; two frames of the third are open
                        */
         vault_owner_run_ms(o, 400);
-        play(&s, 70); /* these wait as they are */
-        assert_true(o->budget.used > 70 * 900);
+        play(&s, 70);                           /* these wait as they are */
+        assert_true(o->budget.used > 40 * 900); /* behind the fragment that is open */
         assert_int_equal(o->not_written_n, 0);
         vault_owner_run_ms(o, 2500);
         assert_int_equal(o->not_written_n, 1);
@@ -218,15 +218,17 @@ static void test_disk_hangs(void **state)
         vault_owner_stop(o);
         assert_int_equal(o->refused_n + o->faults_n + o->not_written_n, 0);
         assert_moved(o, &s, 25);
-        /* The disk comes back: nothing more is written to the segment that was left. */
+        /* The disk comes back: nothing more is done to the segment that was left, whose end
+         * somebody else has found meanwhile. */
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, o->not_written);
         assert_int_equal(stat(path, &st), 0);
-        off_t was = st.st_size;
+        assert_int_equal(truncate(path, st.st_size + 4096), 0);
         hung_memory_release(&memory);
         file_lane_free(hung);
+        off_t want = st.st_size + 4096;
         vault_owner_run_ms(o, 50);
         assert_int_equal(stat(path, &st), 0);
-        assert_int_equal(st.st_size, was);
+        assert_int_equal(st.st_size, want);
         hung_memory_done(&memory);
         fclose(scratch);
         source_done(&s);
