@@ -160,6 +160,7 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
+                p->manager_link++;
                 p->manager = chan_new(p->loop, fd, &manager_events, p);
                 return 0;
         default:

@@ -10,6 +10,8 @@
 #ifndef CUSTOS_RECORDER_PARENT_H
 #define CUSTOS_RECORDER_PARENT_H
 
+#include <jansson.h>
+
 #include "base/settings.h"
 #include "base/table.h"
 #include "os/chan.h"
@@ -20,6 +22,12 @@
 #define PARENT_WORKERS_MAX 64
 
 struct parent;
+
+/* Whom to answer later: a question of one link to a manager. */
+struct parent_status_ticket {
+        uint64_t link;
+        int64_t id;
+};
 
 enum parent_stream_phase {
         PARENT_STREAM_WAITING, /* for a sealer and a worker */
@@ -63,7 +71,9 @@ struct parent {
         char vault[4096], state[4096];
         int vault_fd, vault_lock_fd;
         struct chan *supervisor, *manager, *sealer;
-        bool sealer_ready; /* its hello came */
+        uint64_t manager_link;             /* counts them */
+        struct parent_status_ticket asked; /* the question that is being looked at */
+        bool sealer_ready;                 /* its hello came */
         bool stopping; /* streams end; the last one gone, what they wrote is synced, and the loop
                           stops */
         struct timer stop;
@@ -122,6 +132,12 @@ void parent_sync_file(struct parent_sync *s, struct parent_stream *t);
 
 /* parent_status.c: the manager's questions, JSON (docs/spec/link.md). */
 int parent_status_on_manager(struct parent *p, struct chan_message *m, struct err *e) MUST_USE;
+/* For a request whose answer comes later: it returns PARENT_STATUS_LATER, having kept the ticket,
+ * and parent_status_answer follows once: body (taken; NULL: an empty object), or why it failed. */
+#define PARENT_STATUS_LATER 1
+struct parent_status_ticket parent_status_ticket(const struct parent *p);
+void parent_status_answer(struct parent *p, const struct parent_status_ticket *ticket, json_t *body,
+        const struct err *why);
 /* Tells the manager that a stream is protected as its state says. */
 void parent_status_connected(struct parent *p, const struct parent_stream *t);
 

@@ -249,19 +249,24 @@ static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, st
         return 0;
 }
 
-static int parent_status_request(
+/* What a manager may ask for (docs/spec/link.md section 3), a line each. run fills *ret (an object)
+ * and returns 0; or keeps parent_status_ticket and returns PARENT_STATUS_LATER. */
+static const struct parent_status_request {
+        const char *type;
+        int (*run)(struct parent *p, json_t *body, json_t **ret, struct err *e);
+} parent_status_requests[] = {
+        { "status.get", parent_status_get },
+        { "stream.set", parent_status_set },
+        { "stream.remove", parent_status_remove },
+        { "connection.cut", parent_status_cut },
+};
+
+static int parent_status_run(
         struct parent *p, const struct link_message *m, json_t **ret, struct err *e)
 {
-        static const struct {
-                const char *type;
-                int (*run)(struct parent *p, json_t *body, json_t **ret, struct err *e);
-        } requests[] = { { "status.get", parent_status_get }, { "stream.set", parent_status_set },
-                { "stream.remove", parent_status_remove },
-                { "connection.cut", parent_status_cut } };
-
-        for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
-                if (strcmp(m->type, requests[i].type) == 0)
-                        return requests[i].run(p, m->body, ret, e);
+        for (size_t i = 0; i < ARRAY_LEN(parent_status_requests); i++) {
+                if (strcmp(m->type, parent_status_requests[i].type) == 0)
+                        return parent_status_requests[i].run(p, m->body, ret, e);
         }
         return err_set(e, ERR_INVALID, "the recorder knows no request of that type");
 }
@@ -278,13 +283,40 @@ int parent_status_on_manager(struct parent *p, struct chan_message *m, struct er
         if (r < 0)
                 return r;
         if (request.id > 0) {
-                if (parent_status_request(p, &request, &body, &why) < 0)
+                p->asked =
+                        (struct parent_status_ticket){ .link = p->manager_link, .id = request.id };
+                int answer = parent_status_run(p, &request, &body, &why);
+                if (answer < 0)
                         r = link_send_failure(p->manager, request.id, &why, "", e);
-                else
+                else if (answer == 0)
                         r = link_send_answer(p->manager, request.id, body, e);
+                p->asked = (struct parent_status_ticket){ 0 };
         }
         link_message_done(&request);
         return r;
+}
+
+struct parent_status_ticket parent_status_ticket(const struct parent *p)
+{
+        return p->asked;
+}
+
+void parent_status_answer(struct parent *p, const struct parent_status_ticket *ticket, json_t *body,
+        const struct err *why)
+{
+        struct err e;
+        int r;
+
+        if (!p->manager || ticket->link != p->manager_link) {
+                json_decref(body); /* whoever asked is gone */
+                return;
+        }
+        if (why)
+                r = link_send_failure(p->manager, ticket->id, why, fault_remedy(why->fault), &e);
+        else
+                r = link_send_answer(p->manager, ticket->id, body ? body : json_object(), &e);
+        if (r < 0)
+                log_warn(NULL, "manager.unreachable", "err=\"%s\"", e.text);
 }
 
 void parent_status_connected(struct parent *p, const struct parent_stream *t)
