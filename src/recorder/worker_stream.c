@@ -11,7 +11,11 @@
 #include "crypto/random.h"
 #include "ingest/liveness.h"
 #include "os/clock.h"
+#include "recorder/worker_gate.h"
 #include "recorder/worker_hold.h"
+
+/* Of what is kept before an event, for one stream: a minute at 8 Mbit/s. */
+#define WORKER_STREAM_KEEP_MAX (64u << 20)
 
 struct worker_stream {
         struct worker *worker;
@@ -22,7 +26,8 @@ struct worker_stream {
         struct camera_counters before; /* of cameras that were replaced */
         struct segment_writer *writer; /* NULL between seal channels */
         struct worker_hold hold;       /* for the next writer */
-        struct chan *seal;             /* NULL when it broke */
+        struct worker_gate gate;
+        struct chan *seal; /* NULL when it broke */
         bool stopping, writer_stopping;
 
         /* For making writers again. */
@@ -38,6 +43,10 @@ struct worker_stream {
         struct camera_connection connection;
         unsigned gap_cause;
         int64_t gap_from_us;
+        /* What is known beside that of the time that was not recorded: since when the gate was
+         * closed (0: it has its own cause there, or is open), and what lies behind us. */
+        int64_t unasked_from_us;
+        struct gap_list gaps;
         int64_t wall_boot_us;      /* wall minus boot clock at the last unit */
         struct liveness *liveness; /* owned; over all connections */
 
@@ -146,6 +155,7 @@ static void worker_stream_on_written(
         struct buf *out = &t->worker->out;
 
         (void)w;
+        worker_gate_drain(&t->gate);
         buf_clear(out);
         if (message_written_pack(t->path, r, out, NULL) == 0)
                 worker_stream_tell(t, MESSAGE_WRITTEN, out);
@@ -192,8 +202,14 @@ static void worker_stream_begin(struct worker_stream *t)
                 .tls_version = t->connection.tls_version,
                 .connected_us = t->connection.connected_us,
                 .gap_cause = t->gap_cause,
-                .gap_from_us = t->gap_from_us };
+                .gap_from_us = t->gap_from_us,
+                .gap_until_us = t->unasked_from_us,
+                .also = t->gaps };
 
+        if (t->unasked_from_us)
+                gap_list_add(&c.also, SEAL_GAP_NOT_ASKED, t->unasked_from_us, clock_wall_us(), 0);
+        t->unasked_from_us = 0;
+        t->gaps.n = 0;
         memcpy(c.tracks, t->connection.tracks, t->connection.tracks_n * sizeof c.tracks[0]);
         memcpy(c.camera_key, t->connection.camera_key, sizeof c.camera_key);
         snprintf(c.source, sizeof c.source, "%s", t->source);
@@ -309,11 +325,92 @@ void worker_stream_reseal(
         t->seal = chan_new(t->worker->loop, seal_fd, &events, t);
         t->gap_cause = gap_cause;
         t->gap_from_us = gap_from_us;
+        if (t->gate.gate == MESSAGE_GATE_WAIT && !t->unasked_from_us)
+                t->unasked_from_us = clock_wall_us();
         worker_stream_make_writer(t);
-        if (!t->connected)
+        if (!t->connected || !worker_gate_records(&t->gate))
                 return;
         worker_stream_begin(t);
         worker_hold_release(&t->hold, &t->connection, t->writer);
+        worker_gate_drain(&t->gate);
+}
+
+/* The gate: what is recorded of what the camera sends */
+
+static bool worker_stream_writes(const struct worker_stream *t)
+{
+        return t->connected && t->writer && !t->writer_stopping;
+}
+
+static int worker_stream_pass(
+        void *owner, unsigned track, const struct access_unit *unit, struct err *e)
+{
+        struct worker_stream *t = owner;
+
+        if (!t->writer || t->writer_stopping) {
+                worker_hold_unit(&t->hold, &t->connection, track, unit);
+                return 0;
+        }
+        worker_hold_note_config(&t->connection, track, unit);
+        return segment_writer_push(t->writer, track, unit, e);
+}
+
+static bool worker_stream_busy(void *owner)
+{
+        struct worker_stream *t = owner;
+
+        return !t->writer || t->writer_stopping || segment_writer_busy(t->writer);
+}
+
+/* What is recorded until now is closed: nothing stays open for hours. */
+static void worker_stream_close_gate(struct worker_stream *t)
+{
+        worker_hold_reset(&t->hold);
+        if (worker_stream_writes(t)) {
+                segment_writer_end(t->writer);
+                t->gap_cause = SEAL_GAP_NOT_ASKED;
+                t->gap_from_us = segment_writer_last_us(t->writer);
+                t->unasked_from_us = 0;
+        } else if (!t->unasked_from_us) {
+                t->unasked_from_us = clock_wall_us();
+        }
+}
+
+/* Without a camera nothing comes: what is not recorded from now on is its fault. */
+static void worker_stream_open_without_camera(struct worker_stream *t)
+{
+        int64_t now_us = clock_wall_us();
+
+        if (t->unasked_from_us) {
+                gap_list_add(&t->gaps, SEAL_GAP_NOT_ASKED, t->unasked_from_us, now_us, 0);
+        } else if (t->gap_cause == SEAL_GAP_NOT_ASKED) {
+                gap_list_add(&t->gaps, SEAL_GAP_NOT_ASKED, t->gap_from_us, now_us, 0);
+                t->gap_cause = SEAL_GAP_CAMERA_LOST;
+                t->gap_from_us = now_us;
+        }
+        t->unasked_from_us = 0;
+}
+
+void worker_stream_set_gate(struct worker_stream *t, enum message_gate gate, uint32_t keep_ms)
+{
+        bool recorded = worker_gate_records(&t->gate);
+
+        if (t->stopping)
+                return;
+        if (gate == MESSAGE_GATE_OPEN && t->gate.shortened)
+                log_warn(&t->log, "record.keep_short",
+                        "effect=\"less than asked for is kept before an event\" max_mb=%zu",
+                        t->gate.queue.max >> 20);
+        t->gate.shortened = false;
+        worker_gate_set(&t->gate, gate, keep_ms);
+        bool records = worker_gate_records(&t->gate);
+        if (recorded && !records)
+                worker_stream_close_gate(t);
+        else if (!recorded && records && worker_stream_writes(t))
+                worker_stream_begin(t);
+        else if (!recorded && records && !t->connected)
+                worker_stream_open_without_camera(t);
+        worker_gate_drain(&t->gate);
 }
 
 /* Camera */
@@ -342,6 +439,7 @@ static void worker_stream_on_start(
         t->connected = true;
         t->connection = *connection;
         worker_hold_reset(&t->hold);
+        worker_gate_begin(&t->gate);
         liveness_restart(t->liveness);
         t->wall_boot_us = clock_wall_us() - clock_boot_us();
         t->state.protection = connection->protection;
@@ -350,7 +448,7 @@ static void worker_stream_on_start(
         memcpy(t->state.tls_cipher, connection->tls_cipher, sizeof t->state.tls_cipher);
         memcpy(t->state.camera_key, connection->camera_key, sizeof t->state.camera_key);
         worker_stream_set_error(t, NULL);
-        if (t->writer && !t->writer_stopping)
+        if (worker_stream_writes(t) && worker_gate_records(&t->gate))
                 worker_stream_begin(t);
 }
 
@@ -364,6 +462,12 @@ static void worker_stream_watch_clock(struct worker_stream *t)
         if (llabs((long long)step) < 2000000)
                 return;
         log_warn(&t->log, "clock.step", "step_ms=%lld", (long long)step / 1000);
+        worker_gate_flush(&t->gate);
+        if (!worker_gate_records(&t->gate)) {
+                int64_t wall_us = clock_wall_us();
+                gap_list_add(&t->gaps, SEAL_GAP_CLOCK_STEP, wall_us - step, wall_us, 0);
+                return;
+        }
         segment_writer_end(t->writer);
         t->gap_cause = SEAL_GAP_CLOCK_STEP;
         t->gap_from_us = segment_writer_last_us(t->writer);
@@ -398,20 +502,17 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
 
         (void)c;
         worker_stream_watch_liveness(t, track, unit);
-        if (!t->writer || t->writer_stopping) {
-                worker_hold_unit(&t->hold, &t->connection, track, unit);
-                return 0;
-        }
-        worker_hold_note_config(&t->connection, track, unit);
-        if (unit->key)
+        if (unit->key && worker_stream_writes(t))
                 worker_stream_watch_clock(t);
-        return segment_writer_push(t->writer, track, unit, e);
+        return worker_gate_unit(&t->gate, track, unit, e);
 }
 
 /* What came until now is closed; the next connection begins with a gap. */
 static void worker_stream_disconnected(struct worker_stream *t)
 {
-        if (t->connected && t->writer && !t->writer_stopping) {
+        bool records = worker_gate_records(&t->gate);
+        worker_gate_flush(&t->gate);
+        if (worker_stream_writes(t) && records) {
                 segment_writer_end(t->writer);
                 t->gap_cause = SEAL_GAP_CAMERA_LOST;
                 t->gap_from_us = segment_writer_last_us(t->writer);
@@ -519,10 +620,13 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
         struct worker_stream **ret, struct err *e)
 {
         struct worker_stream *t = xcalloc(1, sizeof *t);
+        static const struct worker_gate_events gate_events = { worker_stream_pass,
+                worker_stream_busy };
         uint8_t key[LIVENESS_KEY_BYTES];
 
         random_bytes(key, sizeof key);
         t->liveness = liveness_new(key);
+        worker_gate_init(&t->gate, &t->connection, WORKER_STREAM_KEEP_MAX, &gate_events, t);
         t->worker = w;
         snprintf(t->path, sizeof t->path, "%s", a->stream);
         snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
@@ -542,6 +646,7 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
                 worker_stream_free(t);
                 return r;
         }
+        worker_gate_set(&t->gate, (enum message_gate)a->gate, a->keep_ms);
         worker_stream_reseal(t, seal_fd, a->gap_cause, a->gap_from_us);
         camera_start(t->camera);
         *ret = t;
@@ -579,6 +684,7 @@ struct worker_stream *worker_stream_free(struct worker_stream *t)
         chan_free(t->seal);
         liveness_free(t->liveness);
         worker_hold_done(&t->hold);
+        worker_gate_done(&t->gate);
         buf_done(&t->seal_cert);
         buf_done(&t->issuer_cert);
         buf_done(&t->root_cert);
@@ -592,6 +698,7 @@ void worker_stream_stop(struct worker_stream *t)
         if (t->stopping)
                 return;
         t->stopping = true;
+        worker_gate_flush(&t->gate);
         t->camera = camera_free(t->camera);
         if (t->writer) {
                 worker_stream_stop_writer(t);

@@ -50,7 +50,8 @@ struct segment_lane {
         int64_t arrivals[FMP4_TRACKS_MAX]; /* of the last sample */
         struct head source; /* protection, camera, times; the rest is filled for each segment */
         unsigned begin_cause;
-        int64_t begin_from_us;
+        int64_t begin_from_us, begin_until_us;
+        struct gap_list begin_also;
         bool awaiting_key, config_changed;
         bool has_last;
         struct track_clock_mark last; /* of the main track */

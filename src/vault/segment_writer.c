@@ -534,6 +534,11 @@ void segment_writer_stop(struct segment_writer *w)
         pump(w);
 }
 
+bool segment_writer_busy(const struct segment_writer *w)
+{
+        return w->queue.head != NULL;
+}
+
 int64_t segment_writer_last_us(const struct segment_writer *w)
 {
         return w->lane.last_us;

@@ -14,6 +14,7 @@
 #include "os/loop.h"
 #include "seal/seal.h"
 #include "vault/chunk_pool.h"
+#include "vault/gap_list.h"
 
 struct segment_writer;
 
@@ -91,6 +92,8 @@ struct segment_writer_connection {
         char source[HEAD_TEXT_MAX];
         unsigned gap_cause;
         int64_t gap_from_us;
+        int64_t gap_until_us; /* 0: until its first frame */
+        struct gap_list also; /* other gaps before it */
 };
 void segment_writer_begin(struct segment_writer *w, const struct segment_writer_connection *c);
 int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *unit,
@@ -100,6 +103,8 @@ int segment_writer_push(struct segment_writer *w, unsigned track, const struct a
 void segment_writer_end(struct segment_writer *w);
 /* As segment_writer_end, then on_stopped. */
 void segment_writer_stop(struct segment_writer *w);
+/* Units wait for a key, a file, a seal or a write: what can be kept elsewhere better is. */
+bool segment_writer_busy(const struct segment_writer *w);
 /* Wall clock of the last frame that was handed to a seal, or SEAL_UNKNOWN_US. */
 int64_t segment_writer_last_us(const struct segment_writer *w);
 

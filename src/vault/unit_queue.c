@@ -8,6 +8,11 @@ static void unit_queue_count(struct unit_queue *q, uint32_t frames)
         q->dropped = frames > UINT32_MAX - q->dropped ? UINT32_MAX : q->dropped + frames;
 }
 
+static size_t unit_queue_max(const struct unit_queue *q)
+{
+        return q->max ? q->max : UNIT_QUEUE_MAX;
+}
+
 static void unit_queue_append(struct unit_queue *q, struct unit_queue_item *item)
 {
         item->dropped = q->dropped;
@@ -24,7 +29,7 @@ static void unit_queue_append(struct unit_queue *q, struct unit_queue_item *item
 /* Room again: half of the queue, so that dropping does not begin anew at once. */
 static bool unit_queue_goes_on(const struct unit_queue *q, bool main, const struct access_unit *u)
 {
-        return main && u->key && (q->bytes == 0 || q->bytes + u->data.n <= UNIT_QUEUE_MAX / 2);
+        return main && u->key && (q->bytes == 0 || q->bytes + u->data.n <= unit_queue_max(q) / 2);
 }
 
 static struct unit_queue_item *unit_queue_copy(
@@ -57,7 +62,7 @@ bool unit_queue_push_unit(
 
         if (q->dropping && unit_queue_goes_on(q, main, u))
                 q->dropping = false;
-        if (!q->dropping && q->bytes + u->data.n <= UNIT_QUEUE_MAX)
+        if (!q->dropping && q->bytes + u->data.n <= unit_queue_max(q))
                 item = unit_queue_copy(track, main, u);
         else if (!q->dropping && q->bytes == 0)
                 item = unit_queue_copy(track, main, u); /* one frame larger than the queue */

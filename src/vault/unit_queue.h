@@ -27,6 +27,7 @@ struct unit_queue_item {
 struct unit_queue {
         struct unit_queue_item *head, *tail;
         size_t bytes;
+        size_t max; /* of bytes; 0: UNIT_QUEUE_MAX */
         unsigned marks;
         bool dropping;
         uint32_t dropped; /* not yet noted in an item */
