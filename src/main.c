@@ -20,6 +20,7 @@
 #include "recorder/connector.h"
 #include "recorder/parent.h"
 #include "recorder/sealer.h"
+#include "recorder/volume_role.h"
 #include "recorder/worker.h"
 #include "run/run.h"
 
@@ -46,6 +47,7 @@ static const struct {
         { "connector", connector_main, NULL },
         { "sealer", sealer_main, NULL },
         { "worker", worker_main, NULL },
+        { "volume", volume_role_main, NULL },
 };
 
 static void main_help(FILE *to)

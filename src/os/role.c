@@ -18,7 +18,9 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
 {
         static const struct option names[] = { { "state", required_argument, NULL, 's' },
                 { "config", required_argument, NULL, 'c' },
-                { "index", required_argument, NULL, 'i' }, { 0 } };
+                { "index", required_argument, NULL, 'i' }, { "path", required_argument, NULL, 'p' },
+                { "name", required_argument, NULL, 'n' }, { "claim", no_argument, NULL, 'l' },
+                { 0 } };
         const char *config = NULL;
         uint64_t index = 0;
         int c;
@@ -29,7 +31,13 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
                         snprintf(o->state, sizeof o->state, "%s", optarg);
                 else if (c == 'c')
                         config = optarg;
-                else if (c != 'i' || str_uint(optarg, 0, 1023, &index, e) < 0)
+                else if (c == 'p')
+                        snprintf(o->path, sizeof o->path, "%s", optarg);
+                else if (c == 'n')
+                        snprintf(o->name, sizeof o->name, "%s", optarg);
+                else if (c == 'l')
+                        o->claim = true;
+                else if (c != 'i' || str_uint(optarg, 0, UINT32_MAX, &index, e) < 0)
                         return err_set(e, ERR_INVALID, "an option that this role does not have");
         }
         if (!o->state[0])
@@ -64,8 +72,8 @@ int role_start(const char *name, int argc, char **argv, struct role_options *ret
         int r = role_options(argc, argv, &o, e);
         if (r < 0)
                 return r;
-        if (strcmp(name, "worker") == 0) {
-                snprintf(title, sizeof title, "worker.%u", o.index);
+        if (strcmp(name, "worker") == 0 || strcmp(name, "volume") == 0) {
+                snprintf(title, sizeof title, "%s.%u", name, o.index);
                 name = title;
         }
         log_open(name, (enum log_level)settings_get(&o.settings, SETTINGS_LOG_LEVEL), clock_log_us);

@@ -12,7 +12,9 @@
 
 struct role_options {
         char state[4096];
-        unsigned index;           /* of a worker */
+        unsigned index;            /* of a worker; the number of a volume */
+        char path[1024], name[40]; /* of a volume */
+        bool claim;
         struct settings settings; /* of the configuration file, or defaults */
 };
 
@@ -20,7 +22,8 @@ struct role_options {
  * else /var/lib/custos. For the command line; roles are told. */
 const char *role_default_state(void);
 
-/* Parses --state DIR, --config FILE, --index N; hardens the process and opens the log under name.
+/* Parses --state DIR, --config FILE, --index N, --path DIR, --name NAME, --claim; hardens the
+ * process and opens the log under name.
  */
 int role_start(
         const char *name, int argc, char **argv, struct role_options *ret, struct err *e) MUST_USE;

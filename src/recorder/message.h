@@ -95,7 +95,8 @@ enum message_type {
 
         /* parent -> volume (message_volume.h); id: the parent's, not in use by another */
         MESSAGE_VOLUME_FILE = 100, /* u32 id, stream, i64 wall clock: the next segment file */
-        MESSAGE_VOLUME_KEY,        /* u32 id, path, text: durable with the next sync */
+        MESSAGE_VOLUME_KEY,        /* u32 id, path, text: durable with the next sync that is asked
+                                    * for after its DONE */
         MESSAGE_VOLUME_SYNC,       /* u32 id */
         MESSAGE_VOLUME_TAIL,       /* u32 id, stream, object key, u8 bound, seal_link: with bound,
                                     * seals behind this one are cut off too */
@@ -111,6 +112,9 @@ enum message_type {
         MESSAGE_VOLUME_FAILED, /* u32 id, u8 code, u8 fault, text */
         MESSAGE_VOLUME_MADE, /* u32 id, u8 direct, object key; with the file (of READ: direct 0) */
         MESSAGE_VOLUME_END,  /* u32 id, message_volume_tail */
+        /* parent -> volume */
+        MESSAGE_VOLUME_TROUBLE, /* u8 fault, text: a worker could not write there; it probes until
+                                 * it can, and the fault is in its state so long */
 
         /* parent -> scrubber */
         MESSAGE_SCRUB = 130, /* u32 id, stream, object key, u64 bytes a second; with the file */

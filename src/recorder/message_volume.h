@@ -13,6 +13,7 @@ struct message_volume_start {
         char name[VOLUME_NAME_MAX];
 };
 
+/* Sent when a look at the volume has ended: a disk that hangs is a state that does not come. */
 struct message_volume_state {
         bool readable;                    /* identity is what volume.json says */
         struct volume_identity identity;  /* as found; zeros when not readable */

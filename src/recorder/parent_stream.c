@@ -95,7 +95,7 @@ static void parent_stream_find_end(struct parent_stream *t)
 
         if (!t->object_key[0])
                 return;
-        int r = vault_tail_read(t->parent->vault, t->assign.stream, t->object_key, &tail, &e);
+        int r = vault_tail_read(t->parent->vault, t->assign.stream, t->object_key, NULL, &tail, &e);
         if (r == 0 && !tail.empty) {
                 t->last = tail.last;
                 t->last_arrival_us = tail.last_arrival_us;

@@ -3,13 +3,15 @@
 
 #include "recorder/worker_hold.h"
 
-void worker_gate_init(struct worker_gate *g, struct camera_connection *connection, size_t max_bytes,
-        const struct worker_gate_events *events, void *owner)
+void worker_gate_init(struct worker_gate *g, struct camera_connection *connection,
+        struct unit_budget *budget, size_t max_bytes, const struct worker_gate_events *events,
+        void *owner)
 {
         *g = (struct worker_gate){
                 .events = events, .owner = owner, .connection = connection, .main = -1
         };
-        g->queue.max = max_bytes;
+        g->queue.budget = budget;
+        g->max = max_bytes;
 }
 
 void worker_gate_done(struct worker_gate *g)
@@ -19,10 +21,7 @@ void worker_gate_done(struct worker_gate *g)
 
 static void gate_empty(struct worker_gate *g)
 {
-        size_t max = g->queue.max;
-
         unit_queue_done(&g->queue);
-        g->queue.max = max;
         g->queue.dropping = true; /* up to a key frame */
         g->draining = false;
 }
@@ -79,6 +78,14 @@ static bool gate_begins_group(const struct unit_queue_item *item, int64_t group_
                item->unit.arrival_us - group_us >= WORKER_GATE_GROUP_US;
 }
 
+/* Others needed the memory of what stood before this. */
+static void gate_note_dropped(struct worker_gate *g, uint32_t n)
+{
+        if (n && worker_gate_records(g))
+                g->events->dropped(g->owner, n);
+        g->shortened |= n > 0;
+}
+
 /* The oldest group: of KEYS its key frame is recorded. The writer's word on it comes too late for
  * the camera; if the camera goes on like that, a later one stops it. */
 static void gate_let_go(struct worker_gate *g)
@@ -88,6 +95,7 @@ static void gate_let_go(struct worker_gate *g)
 
         do {
                 const struct unit_queue_item *item = g->queue.head;
+                gate_note_dropped(g, item->dropped);
                 if (first && gate_keys(g))
                         (void)gate_pass(g, item->track, &item->unit, NULL);
                 else
@@ -111,7 +119,7 @@ static int64_t gate_second_us(const struct worker_gate *g)
 
 static void gate_make_room(struct worker_gate *g, size_t n)
 {
-        while (g->queue.head && g->queue.bytes + n > g->queue.max) {
+        while (g->queue.head && g->queue.bytes + n > g->max) {
                 g->shortened = true;
                 gate_let_go(g);
                 g->queue.dropping |= !g->queue.head; /* the rest of that group goes too */
@@ -167,7 +175,7 @@ int worker_gate_unit(
         }
         worker_gate_drain(g);
         /* Where what waits has become too much, the writer decides what is dropped. */
-        if (g->draining && g->queue.bytes + u->data.n > g->queue.max)
+        if (g->draining && g->queue.bytes + u->data.n > g->max)
                 worker_gate_flush(g);
         if (g->draining && unit_queue_push_unit(&g->queue, track, (int)track == g->main, u))
                 return 0;
@@ -186,6 +194,7 @@ static void gate_pass_first(struct worker_gate *g)
         const struct unit_queue_item *item = g->queue.head;
 
         g->passing = true;
+        gate_note_dropped(g, item->dropped);
         int r = gate_pass(g, item->track, &item->unit, NULL);
         g->passing = false;
         if (r < 0)
@@ -197,8 +206,11 @@ static void gate_pass_first(struct worker_gate *g)
 static void gate_drained(struct worker_gate *g)
 {
         g->draining = g->draining && g->queue.head;
-        if (g->gate == MESSAGE_GATE_OPEN && !g->draining)
-                g->queue.dropping = false;
+        if (g->gate != MESSAGE_GATE_OPEN || g->draining)
+                return;
+        gate_note_dropped(g, g->queue.dropped); /* to the last */
+        g->queue.dropped = 0;
+        g->queue.dropping = false;
 }
 
 void worker_gate_drain(struct worker_gate *g)
@@ -222,18 +234,25 @@ void worker_gate_flush(struct worker_gate *g)
 
 void worker_gate_set(struct worker_gate *g, enum message_gate gate, uint32_t keep_ms)
 {
-        bool was_open = g->gate == MESSAGE_GATE_OPEN;
+        bool was_open = g->gate == MESSAGE_GATE_OPEN, waited = !worker_gate_records(g);
 
         if (was_open && gate != MESSAGE_GATE_OPEN) {
                 worker_gate_flush(g);
                 g->queue.dropping = true;
         }
-        if (!worker_gate_records(g))
+        if (waited)
                 g->told = g->unasked = 0;
         g->gate = gate;
         g->keep_ms = keep_ms;
         if (was_open || gate != MESSAGE_GATE_OPEN)
                 return;
+        /* What was dropped of what was only kept was not to be recorded yet. */
+        if (waited) {
+                g->shortened |= g->queue.head && g->queue.head->dropped;
+                g->queue.dropped = 0;
+        }
+        if (waited && g->queue.head)
+                g->queue.head->dropped = 0;
         g->draining = g->queue.head != NULL;
         gate_drained(g);
 }

@@ -12,8 +12,8 @@
  * When it opens, what was kept goes first, as fast as the writer takes it, and new frames behind
  * it.
  *
- * Memory is bounded by bytes and by age: the oldest groups go first. No clock: frames carry their
- * arrival.
+ * Memory is bounded by bytes, by what all streams share, and by age: the oldest groups go first. No
+ * clock: frames carry their arrival.
  */
 #ifndef CUSTOS_RECORDER_WORKER_GATE_H
 #define CUSTOS_RECORDER_WORKER_GATE_H
@@ -26,10 +26,14 @@
 /* A group goes when it is this much older than what is to be kept, though none is behind it: the
  * sealer takes nothing that is older than two minutes. */
 #define WORKER_GATE_LATE_US INT64_C(30000000)
+/* Of what is kept for one stream: a minute at 8 Mbit/s. */
+#define WORKER_GATE_KEEP_MAX (64u << 20)
 
 struct worker_gate_events {
         /* To be recorded; the owner notes new parameter sets. */
         int (*pass)(void *owner, unsigned track, const struct access_unit *u, struct err *e);
+        /* n frames of the main track that were to be recorded had to be dropped from memory. */
+        void (*dropped)(void *owner, uint32_t n);
         /* The writer has as much as it can work on. */
         bool (*busy)(void *owner);
 };
@@ -42,6 +46,7 @@ struct worker_gate {
         enum message_gate gate;
         uint32_t keep_ms;
         struct unit_queue queue;
+        size_t max;    /* of its bytes */
         bool draining; /* open, and what was kept is not all gone on yet */
         bool passing;
         unsigned told;    /* tracks (1 << n) whose new parameter sets the writer has not seen */
@@ -52,11 +57,11 @@ struct worker_gate {
         bool shortened;   /* there was no memory for all that was to be kept: said once */
 };
 
-/* max_bytes: of memory for what is kept. connection is the owner's, filled before
- * worker_gate_begin.
- */
-void worker_gate_init(struct worker_gate *g, struct camera_connection *connection, size_t max_bytes,
-        const struct worker_gate_events *events, void *owner);
+/* max_bytes: of memory for what is kept; budget: what it shares with others, who may take the
+ * oldest of it away (may be NULL). connection is the owner's, filled before worker_gate_begin. */
+void worker_gate_init(struct worker_gate *g, struct camera_connection *connection,
+        struct unit_budget *budget, size_t max_bytes, const struct worker_gate_events *events,
+        void *owner);
 void worker_gate_done(struct worker_gate *g);
 /* A connection begins: nothing is kept, and a key frame is awaited. */
 void worker_gate_begin(struct worker_gate *g);

@@ -12,10 +12,13 @@
 #include "os/chan.h"
 #include "os/clock.h"
 #include "os/proc.h"
-#include "recorder/message.h"
+#include "recorder/message_volume.h"
 
 #define SUPERVISOR_EXTRA_MAX 4
-#define SUPERVISOR_CHILDREN_MAX (4 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_EXTRA_MAX)
+/* More than a recorder has: one of a disk that hangs may outlive the want of it. */
+#define SUPERVISOR_VOLUMES_MAX (2 * VOLUME_MAX)
+#define SUPERVISOR_CHILDREN_MAX                                                                    \
+        (5 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
@@ -31,14 +34,18 @@ enum supervisor_kind {
         SUPERVISOR_SEALER,
         SUPERVISOR_CONNECTOR,
         SUPERVISOR_WORKER,
+        SUPERVISOR_VOLUME,
+        SUPERVISOR_SCRUBBER,
         SUPERVISOR_EXTRA
 };
 
 struct supervisor_child {
         struct supervisor *supervisor;
         enum supervisor_kind kind;
-        unsigned index;     /* of a worker */
-        struct log_ctx log; /* the name alone: each has its own count of repeats */
+        unsigned index;                    /* of a worker; the number of a volume */
+        bool wanted;                       /* a volume: by the parent that lives */
+        struct message_volume_start start; /* of a volume */
+        struct log_ctx log;                /* the name alone: each has its own count of repeats */
         char name[32];
         const char *const *args; /* of an extra */
         struct proc *proc;       /* NULL when it does not run */
@@ -62,6 +69,8 @@ struct supervisor {
 };
 
 static void supervisor_begin(struct supervisor_child *c);
+static struct supervisor_child *supervisor_child(
+        struct supervisor *s, enum supervisor_kind kind, const char *name);
 
 /* Channels */
 
@@ -86,14 +95,15 @@ static int supervisor_pair(
         return 0;
 }
 
-static int supervisor_pair_worker(struct supervisor *s, unsigned index, int *ret_fd, struct err *e)
+static int supervisor_pair_numbered(
+        struct supervisor *s, uint16_t type, unsigned index, int *ret_fd, struct err *e)
 {
         struct buf body;
 
         buf_init(&body, 16);
         struct pack p = pack_to(&body);
         pack_u32(&p, index);
-        int r = supervisor_pair(s, MESSAGE_WORKER, buf_bytes(&body), ret_fd, e);
+        int r = supervisor_pair(s, type, buf_bytes(&body), ret_fd, e);
         buf_done(&body);
         return r;
 }
@@ -123,13 +133,95 @@ static void supervisor_want_manager(struct supervisor *s)
                 supervisor_seek_manager, s);
 }
 
+/* The child of a volume; else, with one that is free, NULL unless there is none. */
+static struct supervisor_child *supervisor_volume(struct supervisor *s, unsigned number)
+{
+        struct supervisor_child *unused = NULL;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (c->kind != SUPERVISOR_VOLUME)
+                        continue;
+                n++;
+                if ((c->wanted || c->proc) && c->index == number)
+                        return c;
+                if (!c->wanted && !c->proc)
+                        unused = c;
+        }
+        if (unused || n == SUPERVISOR_VOLUMES_MAX)
+                return unused;
+        return supervisor_child(s, SUPERVISOR_VOLUME, "volume");
+}
+
+static int supervisor_want_volume(struct supervisor *s, struct bytes body, struct err *e)
+{
+        struct message_volume_start start;
+
+        int r = message_volume_start_parse(body, &start, e);
+        if (r < 0)
+                return r;
+        struct supervisor_child *c = supervisor_volume(s, start.number);
+        if (!c)
+                return err_set(e, ERR_EXHAUSTED, "more than %d volumes", SUPERVISOR_VOLUMES_MAX);
+        c->index = start.number;
+        c->start = start;
+        c->wanted = true;
+        c->backoff_ms = 0;
+        timer_done(&c->restart);
+        snprintf(c->name, sizeof c->name, "volume.%u", start.number);
+        snprintf(c->log.prefix, sizeof c->log.prefix, "%s", c->name);
+        if (c->proc) /* of the parent before, or told otherwise: the next begins when it has ended
+                      */
+                proc_signal(c->proc, SIGKILL);
+        else
+                supervisor_begin(c);
+        return 0;
+}
+
+static void supervisor_end_volume(struct supervisor_child *c)
+{
+        c->wanted = false;
+        timer_done(&c->restart);
+        if (c->proc)
+                proc_signal(c->proc, SIGKILL);
+}
+
+static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t number = unpack_u32(&u);
+
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "volume ended: malformed message");
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (c->kind == SUPERVISOR_VOLUME && c->wanted && c->index == number)
+                        supervisor_end_volume(c);
+        }
+        return 0;
+}
+
 static int supervisor_on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
+        struct supervisor *s = owner;
+
         (void)c;
-        if (m->type != MESSAGE_MANAGER_GONE || m->fds_n || m->body.n)
+        if (m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "a descriptor for the supervisor");
+        switch (m->type) {
+        case MESSAGE_MANAGER_GONE:
+                if (m->body.n)
+                        return err_set(e, ERR_PROTOCOL, "manager gone: malformed message");
+                supervisor_want_manager(s);
+                return 0;
+        case MESSAGE_VOLUME_WANTED:
+                return supervisor_want_volume(s, m->body, e);
+        case MESSAGE_VOLUME_ENDED:
+                return supervisor_unwant_volume(s, m->body, e);
+        default:
                 return err_set(e, ERR_PROTOCOL, "message %u to the supervisor", m->type);
-        supervisor_want_manager(owner);
-        return 0;
+        }
 }
 
 static void supervisor_on_end(void *owner, struct chan *c, const struct err *e)
@@ -166,7 +258,11 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_CONNECTOR:
                 return supervisor_pair(s, MESSAGE_CONNECTOR, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_WORKER:
-                return supervisor_pair_worker(s, c->index, ret_fd, e);
+                return supervisor_pair_numbered(s, MESSAGE_WORKER, c->index, ret_fd, e);
+        case SUPERVISOR_VOLUME:
+                return supervisor_pair_numbered(s, MESSAGE_VOLUME, c->index, ret_fd, e);
+        case SUPERVISOR_SCRUBBER:
+                return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
         case SUPERVISOR_EXTRA:
                 break;
@@ -189,15 +285,22 @@ static unsigned supervisor_running(const struct supervisor *s)
 static bool supervisor_of_recorder(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
-               c->kind == SUPERVISOR_WORKER;
+               c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
+               c->kind == SUPERVISOR_SCRUBBER;
 }
 
+/* Those whose end the next parent waits for. Not a volume's process, nor what reads from one: a
+ * disk that hangs would keep the recorder from beginning again. The next process of that volume
+ * begins when the last has ended. */
 static unsigned supervisor_recorder_running(const struct supervisor *s)
 {
         unsigned n = 0;
 
-        for (unsigned i = 0; i < s->children_n; i++)
-                n += supervisor_of_recorder(&s->children[i]) && s->children[i].proc;
+        for (unsigned i = 0; i < s->children_n; i++) {
+                const struct supervisor_child *c = &s->children[i];
+                n += supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME &&
+                     c->kind != SUPERVISOR_SCRUBBER && c->proc;
+        }
         return n;
 }
 
@@ -249,9 +352,30 @@ static void supervisor_begin_recorder(struct supervisor *s)
 {
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
-                if (supervisor_of_recorder(c) && !c->proc && !c->restart.handle)
+                if (supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME && !c->proc &&
+                        !c->restart.handle)
                         supervisor_begin(c);
         }
+}
+
+/* The next parent says which it wants. */
+static void supervisor_forget_volumes(struct supervisor *s)
+{
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (c->kind == SUPERVISOR_VOLUME) {
+                        c->wanted = false;
+                        timer_done(&c->restart);
+                }
+        }
+}
+
+/* Whether a process of the recorder has its place: the others begin with the next parent. */
+static bool supervisor_may_run(const struct supervisor_child *c)
+{
+        const struct supervisor *s = c->supervisor;
+
+        return !s->regrouping && s->to_parent && (c->kind != SUPERVISOR_VOLUME || c->wanted);
 }
 
 static void supervisor_on_exit(void *owner, struct proc *p, int status, int signal)
@@ -265,13 +389,19 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                         s->on_stopped(s->owner);
                 return;
         }
-        log_warn(&c->log, "process.ended", "status=%d signal=%d", status, signal);
+        if (c->kind == SUPERVISOR_VOLUME && status == 0) { /* it asked to begin again */
+                log_info(&c->log, "process.ended", "status=0");
+                c->backoff_ms = 0;
+        } else {
+                log_warn(&c->log, "process.ended", "status=%d signal=%d", status, signal);
+        }
         if (c->kind == SUPERVISOR_PARENT) {
                 s->to_parent = chan_free(s->to_parent);
                 s->regrouping = true;
+                supervisor_forget_volumes(s);
                 timer_start(&s->deadline, s->loop, SUPERVISOR_FINISH_MS, 0,
                         supervisor_kill_recorder, s);
-        } else if (!supervisor_of_recorder(c) || (!s->regrouping && s->to_parent)) {
+        } else if (!supervisor_of_recorder(c) || supervisor_may_run(c)) {
                 supervisor_restart_later(c);
         }
         supervisor_regroup(s);
@@ -280,11 +410,12 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
 static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
 {
         struct supervisor *s = c->supervisor;
-        const char *args[10];
+        const char *args[16];
         unsigned n = 0;
         char index[16];
 
-        static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker" };
+        static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
+                "volume", "scrubber" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -294,19 +425,28 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                         args[n++] = s->options.config;
                 }
         }
-        if (c->kind == SUPERVISOR_WORKER) {
+        if (c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME) {
                 snprintf(index, sizeof index, "%u", c->index);
                 args[n++] = "--index";
                 args[n++] = index;
         }
+        if (c->kind == SUPERVISOR_VOLUME) {
+                args[n++] = "--path";
+                args[n++] = c->start.path;
+                args[n++] = "--name";
+                args[n++] = c->start.name;
+                if (c->start.claim)
+                        args[n++] = "--claim";
+        }
         args[n] = NULL;
-        /* Its channel where it has one, then the lock, which only needs to be held. */
+        /* Its channel where it has one, then the lock, which only needs to be held. Not by what may
+         * hang with a disk: the next supervisor could not begin. */
+        bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
+                          c->kind != SUPERVISOR_SCRUBBER;
         const int fds[] = { fd, s->options.lock_fd };
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
                 .fds = fd < 0 ? fds + 1 : fds,
-                .fds_n = c->kind == SUPERVISOR_EXTRA ? 0
-                         : fd < 0                    ? 1
-                                                     : 2,
+                .fds_n = (unsigned)(fd >= 0) + holds_lock,
                 .on_exit = supervisor_on_exit,
                 .owner = c };
         return proc_start(s->loop, &o, &c->proc, e);
@@ -318,9 +458,8 @@ static void supervisor_begin(struct supervisor_child *c)
         CLEANUP(own_closep) int fd = -1;
         struct err e;
 
-        if (s->stopping || c->proc ||
-                (supervisor_of_recorder(c) && (s->regrouping || !s->to_parent)))
-                return; /* the recorder's processes begin with the next parent */
+        if (s->stopping || c->proc || (supervisor_of_recorder(c) && !supervisor_may_run(c)))
+                return;
         int r = supervisor_channel(c, &fd, &e);
         if (r == 0)
                 r = supervisor_spawn(c, fd, &e);
@@ -331,6 +470,7 @@ static void supervisor_begin(struct supervisor_child *c)
                 return;
         }
         log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
+        c->start.claim = false; /* asked for once: later its path may be the mount point alone */
         if (c->kind == SUPERVISOR_PARENT) {
                 supervisor_want_manager(s);
                 supervisor_begin_recorder(s);
@@ -371,6 +511,8 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
                 snprintf(name, sizeof name, "worker.%u", i);
                 supervisor_child(s, SUPERVISOR_WORKER, name)->index = i;
         }
+        if (o->scrub)
+                supervisor_child(s, SUPERVISOR_SCRUBBER, "scrubber");
         return s;
 }
 

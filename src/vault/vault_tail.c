@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/pack.h"
+#include "media/box.h"
 #include "os/file.h"
 #include "seal/segment.h"
 #include "vault/vault_walk.h"
@@ -23,7 +26,8 @@ struct segment_end {
         struct seal_link first_previous, last;
         int64_t last_arrival_us, sealed_us;
         uint64_t bytes, cut_bytes;
-        bool completed;
+        uint32_t fragments;
+        bool completed, closed;
 };
 
 static int write_all(int fd, struct bytes b, uint64_t at, const char *path, struct err *e)
@@ -62,19 +66,39 @@ static int complete(int fd, const char *path, const struct segment *s, uint64_t 
         return r;
 }
 
-static int mend(const char *path, const struct segment *s, struct segment_end *ret, struct err *e)
+/* Of a segment that is not closed: sidx without mfra would be a fault. */
+static int clear_index(int fd, const char *path, const struct segment *s, struct err *e)
 {
-        const struct segment_fragment *last = &s->fragments[s->fragments_n - 1];
+        CLEANUP(buf_done) struct buf space;
+
+        buf_init(&space, FMP4_INDEX_SPACE);
+        struct pack p = pack_to(&space);
+        box_free_space(&p, FMP4_INDEX_SPACE);
+        struct bytes now = bytes_sub(s->file, s->index_offset, FMP4_INDEX_SPACE);
+        return bytes_equal(now, buf_bytes(&space))
+                       ? 0
+                       : write_all(fd, buf_bytes(&space), s->index_offset, path, e);
+}
+
+/* keep: the first fragments, at least one; what is behind them is cut off. */
+static int mend(const char *path, const struct segment *s, unsigned keep, struct segment_end *ret,
+        struct err *e)
+{
+        const struct segment_fragment *last = &s->fragments[keep - 1];
         CLEANUP(own_closep) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        bool closed = s->closed && keep == s->fragments_n;
         int r = 0;
 
         if (fd < 0)
                 return err_os(e, ERR_IO, errno, "open %s", path);
-        ret->bytes = s->closed ? s->unsealed_from : last->end;
-        if (!s->closed && last->seal.flags & SEAL_LAST)
+        ret->bytes = closed ? s->unsealed_from : last->end;
+        ret->closed = closed || last->seal.flags & SEAL_LAST;
+        if (!closed && last->seal.flags & SEAL_LAST) {
                 r = complete(fd, path, s, last->end, ret, e);
-        else if (!s->closed)
+        } else if (!closed) {
                 ret->cut_bytes = s->file.n - last->end;
+                r = clear_index(fd, path, s, e);
+        }
         /* Also where nothing hangs over: gives back what was set aside. */
         if (r == 0 && ftruncate(fd, (off_t)ret->bytes) < 0)
                 r = err_os(e, ERR_IO, errno, "set the length of %s", path);
@@ -130,7 +154,8 @@ static int read_mapped(const char *path, struct bytes file, struct segment_end *
         ret->last = seal_link_of(&last->seal, last->seal_payload);
         ret->last_arrival_us = last->seal.last_arrival_us;
         ret->sealed_us = last->seal.sealed_us;
-        r = mend(path, &s, ret, e);
+        ret->fragments = s.fragments_n;
+        r = mend(path, &s, s.fragments_n, ret, e);
         segment_done(&s);
         return r;
 }
@@ -164,6 +189,8 @@ static void take_end(struct vault_tail *tail, const char *object_key, const stru
         tail->last = end->last;
         tail->last_arrival_us = end->last_arrival_us;
         tail->bytes = end->bytes;
+        tail->fragments = end->fragments;
+        tail->closed = end->closed;
 }
 
 /* Of several segments the one whose last seal the others do not continue. */
@@ -210,16 +237,155 @@ static int on_candidate(void *owner, const char *object_key, struct err *e)
         return 0;
 }
 
-int vault_tail_read(const char *vault, const char *stream, const char *object_key,
-        struct vault_tail *ret, struct err *e)
+/* --- what lies behind a bound --- */
+
+/* A segment as far as the search for the bound needs it. */
+struct piece {
+        char object_key[HEAD_KEY_MAX];
+        struct seal_link first_previous, last;
+        unsigned keep; /* fragments up to the bound; 0 where it is not in here */
+        unsigned fragments;
+        struct piece *before; /* in the chain of those that are behind the bound */
+        bool behind;
+};
+
+struct pieces {
+        const char *vault;
+        const struct seal_link *bound;
+        struct piece *list; /* owned */
+        unsigned n;
+};
+
+/* Of one that cannot be read nothing is cut off. */
+static int add_piece(void *owner, const char *object_key, struct err *e)
 {
+        struct pieces *all = owner;
+        struct piece piece = { 0 };
+        struct file_map map;
+        struct segment s;
+        char path[PATH_ROOM];
+
+        snprintf(path, sizeof path, "%s/%s", all->vault, object_key);
+        int r = file_map_open(path, &map, e);
+        if (r < 0)
+                return r == ERR_NOT_FOUND ? 0 : r;
+        if (map.bytes.n && segment_read(map.bytes, &s, NULL) == 0) {
+                snprintf(piece.object_key, sizeof piece.object_key, "%s", object_key);
+                piece.fragments = s.fragments_n;
+                for (unsigned i = 0; i < s.fragments_n; i++) {
+                        piece.last =
+                                seal_link_of(&s.fragments[i].seal, s.fragments[i].seal_payload);
+                        if (same_link(&piece.last, all->bound))
+                                piece.keep = i + 1;
+                }
+                if (s.fragments_n) {
+                        piece.first_previous = s.fragments[0].seal.previous;
+                        all->list = xrealloc(all->list, all->n + 1, sizeof *all->list);
+                        all->list[all->n++] = piece;
+                }
+                segment_done(&s);
+        }
+        file_map_done(&map);
+        return 0;
+}
+
+static int delete_piece(const char *path, struct err *e)
+{
+        CLEANUP(own_freep) char *dir = xstrdup(path);
+
+        *strrchr(dir, '/') = '\0';
+        if (unlink(path) < 0)
+                return err_os(e, ERR_IO, errno, "delete %s", path);
+        /* Before what it continues is shortened: then nothing would lead to it any more. */
+        return file_sync_dir(dir, e);
+}
+
+static int shorten(
+        const struct pieces *all, const struct piece *piece, struct vault_tail *tail, struct err *e)
+{
+        struct segment_end end = { 0 };
+        struct file_map map;
+        struct segment s;
+        char path[PATH_ROOM];
+
+        snprintf(path, sizeof path, "%s/%s", all->vault, piece->object_key);
+        int r = file_map_open(path, &map, e);
+        if (r < 0)
+                return r;
+        if (piece->keep == 0) { /* all of it is behind the bound */
+                r = delete_piece(path, e);
+                end.cut_bytes = map.bytes.n;
+                tail->deleted++;
+        } else {
+                r = segment_read(map.bytes, &s, e);
+                if (r == 0) {
+                        r = mend(path, &s, piece->keep, &end, e);
+                        segment_done(&s);
+                }
+        }
+        tail->cut_bytes += end.cut_bytes;
+        file_map_done(&map);
+        return r;
+}
+
+/* The segment that holds the bound, and those whose chain leads back to it; the last one first, so
+ * that whoever is interrupted finds the rest again. */
+static int cut_pieces(struct pieces *all, struct vault_tail *tail, struct err *e)
+{
+        struct seal_link end = *all->bound;
+        struct piece *last = NULL;
+        int r = 0;
+
+        for (unsigned i = 0; i < all->n; i++) {
+                struct piece *p = &all->list[i];
+                bool behind =
+                        p->keep ? p->keep < p->fragments : same_link(&p->first_previous, &end);
+                if (p->behind || !behind)
+                        continue;
+                p->behind = true;
+                p->before = last;
+                last = p;
+                end = p->last;
+                i = UINT_MAX; /* names need not be in the order of the chain */
+        }
+        for (; last && r == 0; last = last->before)
+                r = shorten(all, last, tail, e);
+        return r;
+}
+
+static int cut_behind(const char *vault, const char *stream, const char *object_key,
+        const struct seal_link *bound, struct vault_tail *tail, struct err *e)
+{
+        struct pieces all = { .vault = vault, .bound = bound };
+        char hour[VAULT_WALK_HOUR_ROOM];
+
+        snprintf(hour, sizeof hour, "%.13s", object_key + strlen(stream) + 1);
+        int r = vault_walk_segments(vault, stream, hour, add_piece, &all, e);
+        if (r == 0 || r == ERR_NOT_FOUND)
+                r = vault_walk_hour_before(vault, stream, hour, hour, e);
+        if (r == 0)
+                r = vault_walk_segments(vault, stream, hour, add_piece, &all, e);
+        if (r == 0 || r == ERR_NOT_FOUND)
+                r = cut_pieces(&all, tail, e);
+        free(all.list);
+        return r;
+}
+
+int vault_tail_read(const char *vault, const char *stream, const char *object_key,
+        const struct seal_link *bound, struct vault_tail *ret, struct err *e)
+{
+        static const struct seal_link none;
         struct vault_tail tail = { .empty = true };
         struct search search = { .vault = vault, .tail = &tail };
         char hour[VAULT_WALK_HOUR_ROOM];
 
         if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))
                 return err_set(e, ERR_INVALID, "\"%s\" is not a segment of %s", object_key, stream);
-        int r = on_candidate(&search, object_key, e);
+        int r = 0;
+        if (bound && !same_link(bound, &none))
+                r = cut_behind(vault, stream, object_key, bound, &tail, e);
+        if (r == 0)
+                r = on_candidate(&search, object_key, e);
         if (r < 0 && r != ERR_NOT_FOUND)
                 return r;
         snprintf(hour, sizeof hour, "%.13s", object_key + strlen(stream) + 1);

@@ -17,9 +17,11 @@ struct vault_tail {
         struct seal_link last;         /* its last seal */
         int64_t last_arrival_us;       /* of that seal */
         uint64_t bytes;                /* of the file now */
-        uint64_t cut_bytes; /* of unsealed tail that were cut off, in all files looked at */
-        unsigned deleted;   /* files in which nothing had been sealed */
-        bool completed;     /* a segment whose LAST seal was there got its index */
+        uint32_t fragments;            /* in it */
+        bool closed;                   /* with its LAST seal */
+        uint64_t cut_bytes;            /* that were cut off, in all files looked at */
+        unsigned deleted; /* files in which nothing had been sealed, or all was behind the bound */
+        bool completed;   /* a segment whose LAST seal was there got its index */
 };
 
 /*
@@ -27,8 +29,14 @@ struct vault_tail {
  * aside behind it, completes a close that was interrupted, and deletes a file in which nothing had
  * been sealed. ERR_CORRUPT, nothing changed, when the file has seals and still cannot be read:
  * custos vault check says more.
+ *
+ * bound: NULL, or the seal with which the stream went on elsewhere while this volume was away. What
+ * was sealed behind it in these hours would be a second history, and is cut off (it was never
+ * acknowledged): the rest of the segment that holds the bound, and segments that continue what was
+ * cut or begin behind the bound. What does not lead back to it stays, and a bound of zeros cuts
+ * nothing.
  */
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
-        struct vault_tail *ret, struct err *e) MUST_USE;
+        const struct seal_link *bound, struct vault_tail *ret, struct err *e) MUST_USE;
 
 #endif

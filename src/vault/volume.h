@@ -31,13 +31,23 @@ int volume_identity_parse(struct bytes text, struct volume_identity *ret, struct
 int volume_identity_format(
         const struct volume_identity *v, struct buf *out, struct err *e) MUST_USE;
 
+bool volume_is_name(const char *s);
+/* What an error of the operating system says about the volume that it came from; FAULT_NONE where
+ * it says nothing (no memory, too many files). Of a single file ENOENT says nothing either. */
+enum fault volume_fault(int os_errno);
+
 /* Makes path a volume: a directory (mode 0700, made where only its last part is missing) that is
- * empty but for lost+found, else ERR_STATE. Durable when it returns. Never formats. */
+ * empty but for lost+found, else ERR_STATE (FAULT_VOLUME_FOREIGN where strange files lie there).
+ * Durable when it returns. Never formats. */
 int volume_claim(const char *path, const char *name, const char *recorder,
         struct volume_identity *ret, struct err *e) MUST_USE;
 /* Reads the identity of what lies at path now. Faults: FAULT_VOLUME_MISSING (no directory, or no
  * volume.json in it), _DENIED, _IO_ERROR, _FOREIGN (not one of ours by its form). */
 int volume_read(const char *path, struct volume_identity *ret, struct err *e) MUST_USE;
+
+/* Writes volume.json of the volume at path, whole or not at all; for another session. */
+int volume_identity_write(
+        const char *path, const struct volume_identity *v, struct err *e) MUST_USE;
 
 /* One entry of the recorder's list. */
 struct volume_entry {
@@ -62,7 +72,8 @@ int volume_list_write(const char *state, const struct volume_list *l, struct err
 const struct volume_entry *volume_list_find(const struct volume_list *l, uint32_t number);
 
 /* What the identity that was found says about the entry: FAULT_NONE, _FOREIGN, _SWAPPED (the id of
- * another entry), _STALE (neither session nor coming). */
+ * another entry), _STALE (neither session nor coming). An entry without an id takes what has its
+ * name: the caller compares the recorder then. */
 enum fault volume_judge(const struct volume_list *l, const struct volume_entry *entry,
         const struct volume_identity *found);
 

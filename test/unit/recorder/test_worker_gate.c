@@ -11,6 +11,7 @@
 
 #define FRAME_US INT64_C(40000)
 #define BYTES_OF_FRAME 100
+#define BYTES_OF_PAIR (2 * sizeof(struct unit_queue_item) + BYTES_OF_FRAME + 10)
 #define BEGIN_US (INT64_C(1000000) * 1000000)
 
 static const uint8_t nothing[BYTES_OF_FRAME];
@@ -31,6 +32,7 @@ struct story {
         int pictures[20000], pictures_n, sounds_n;
         uint32_t unasked[20000];
         unsigned configs; /* told with pictures */
+        uint32_t dropped;
         const struct media_config *sound_config;
 };
 
@@ -61,16 +63,25 @@ static bool on_busy(void *owner)
         return s->busy || s->takes == 0;
 }
 
+static void on_dropped(void *owner, uint32_t n)
+{
+        struct story *s = owner;
+
+        s->dropped += n;
+}
+
+static struct unit_budget *budget; /* of the next story */
+
 static struct story *begin(enum message_gate gate, uint32_t keep_ms, int gop)
 {
-        static const struct worker_gate_events events = { on_pass, on_busy };
+        static const struct worker_gate_events events = { on_pass, on_dropped, on_busy };
         static struct story story;
         struct story *s = &story;
 
         *s = (struct story){ .gop = gop, .now_us = BEGIN_US, .takes = -1 };
         s->connection = (struct camera_connection){ .tracks_n = 2,
                 .tracks = { { .codec = MEDIA_H264, .width = 1 }, { .codec = MEDIA_AAC } } };
-        worker_gate_init(&s->gate, &s->connection, 4u << 20, &events, s);
+        worker_gate_init(&s->gate, &s->connection, budget, 4u << 20, &events, s);
         worker_gate_set(&s->gate, gate, keep_ms);
         worker_gate_begin(&s->gate);
         return s;
@@ -354,10 +365,10 @@ static void test_memory(void **state)
         struct story *s = begin(MESSAGE_GATE_WAIT, 60000, 25);
 
         (void)state;
-        s->gate.queue.max = 100 * (BYTES_OF_FRAME + 10);
+        s->gate.max = 100 * BYTES_OF_PAIR;
         for (int i = 0; i < 40; i++) {
                 play(s, 25);
-                assert_true(s->gate.queue.bytes <= s->gate.queue.max);
+                assert_true(s->gate.queue.bytes <= s->gate.max);
         }
         assert_true(s->gate.shortened);
         open_gate(s);
@@ -365,7 +376,7 @@ static void test_memory(void **state)
         end(s);
 
         s = begin(MESSAGE_GATE_WAIT, 60000, 250);
-        s->gate.queue.max = 100 * (BYTES_OF_FRAME + 10);
+        s->gate.max = 100 * BYTES_OF_PAIR;
         play(s, 240);
         assert_null(s->gate.queue.head);
         play(s, 60);
@@ -374,7 +385,7 @@ static void test_memory(void **state)
         end(s);
 
         s = begin(MESSAGE_GATE_KEYS, 60000, 25); /* key frames are recorded all the same */
-        s->gate.queue.max = 100 * (BYTES_OF_FRAME + 10);
+        s->gate.max = 100 * BYTES_OF_PAIR;
         play(s, 1000);
         assert_int_equal(s->pictures_n, 36);
         assert_keys(s, 0, 25);
@@ -382,13 +393,59 @@ static void test_memory(void **state)
 
         /* The disk hangs while it drains: the writer decides what is dropped. */
         s = begin(MESSAGE_GATE_WAIT, 60000, 25);
-        s->gate.queue.max = 100 * (BYTES_OF_FRAME + 10);
+        s->gate.max = 100 * BYTES_OF_PAIR;
         play(s, 100);
         s->busy = true;
         open_gate(s);
         play(s, 10);
         assert_passed(s, 0, 110);
         end(s);
+}
+
+/* Memory that others take away: of what was only kept, nothing was lost; of what was to be
+ * recorded, it is told. */
+static void test_shared_memory(void **state)
+{
+        struct unit_budget shared = { .max = 100 * BYTES_OF_PAIR };
+        struct unit_queue other = { .budget = &shared };
+        struct access_unit u = { .data = BYTES(nothing, BYTES_OF_FRAME), .key = true };
+
+        (void)state;
+        budget = &shared;
+        struct story *s = begin(MESSAGE_GATE_WAIT, 60000, 25);
+        play(s, 100);
+        for (int i = 0; i < 25; i++)
+                assert_true(unit_queue_push_unit(&other, 0, true, &u));
+        open_gate(s);
+        assert_passed(s, 25, 100);
+        assert_int_equal(s->dropped, 0);
+        assert_int_equal(shared.used, other.bytes);
+        end(s);
+
+        s = begin(MESSAGE_GATE_KEYS, 60000, 25);
+        play(s, 85);
+        for (int i = 0; i < 25; i++)
+                assert_true(unit_queue_push_unit(&other, 0, true, &u));
+        open_gate(s);
+        assert_passed(s, 25, 85);
+        assert_int_equal(s->dropped, 25);
+        end(s);
+
+        s = begin(MESSAGE_GATE_WAIT, 60000, 25);
+        unit_queue_done(&other);
+        play(s, 100);
+        s->busy = true;
+        open_gate(s);
+        for (int i = 0; i < 25; i++)
+                assert_true(unit_queue_push_unit(&other, 0, true, &u));
+        s->busy = false;
+        play(s, 1);
+        assert_passed(s, 25, 101);
+        assert_int_equal(s->dropped, 25);
+        end(s);
+        unit_queue_done(&other);
+        assert_int_equal(shared.used, 0);
+        budget = NULL;
 }
 
 /* A group that never ends: the sealer would not take what is that old. */
@@ -472,6 +529,7 @@ int main(void)
                 cmocka_unit_test(test_shuts_while_it_drains),
                 cmocka_unit_test(test_flush),
                 cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_shared_memory),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_parameter_sets),
                 cmocka_unit_test(test_refused),
