@@ -133,6 +133,8 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
         static const char time[] = "a time in UTC, as in 2026-11-22T15:40:01Z";
 
         a->values[option] = value;
+        if (option == CLI_ARGS_VAULT && a->vaults_n < VOLUME_MAX)
+                a->vaults[a->vaults_n++] = value;
         switch (option) {
         case CLI_ARGS_CAMERA:
                 return str_is_camera(value) ? NULL
@@ -199,7 +201,9 @@ static int take_option(struct cli_args *a, int argc, char **argv, int *at)
                         str_escape(
                                 typed, sizeof typed, (struct bytes){ (const uint8_t *)text, n }));
         const char *name = cli_args_table[option].name, *form = cli_args_table[option].value;
-        if (cli_args_has(a, option))
+        if (option == CLI_ARGS_VAULT && a->vaults_n == VOLUME_MAX)
+                return cli_args_misused(a, "--%s is given more than %d times", name, VOLUME_MAX);
+        if (option != CLI_ARGS_VAULT && cli_args_has(a, option))
                 return cli_args_misused(a, "--%s is given twice", name);
         a->given |= UINT32_C(1) << option;
         if (!form)
@@ -295,11 +299,6 @@ static void fill_paths(struct cli_args *a)
                 snprintf(a->stream_path, sizeof a->stream_path, "%s-%s", a->values[CLI_ARGS_CAMERA],
                         a->stream);
         cli_state(a->values[CLI_ARGS_STATE], a->state);
-        if (a->values[CLI_ARGS_VAULT])
-                snprintf(a->vault, sizeof a->vault, "%s", a->values[CLI_ARGS_VAULT]);
-        else
-                snprintf(a->vault, sizeof a->vault, "%.*s/vault",
-                        (int)(sizeof a->vault - sizeof "/vault"), a->state);
 }
 
 bool cli_args_parse(

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "seal/head.h"
+#include "vault/volume.h"
 
 enum cli_args_option {
         CLI_ARGS_STATE,
@@ -60,8 +61,8 @@ enum cli_args_option {
         "  --state DIR          the state directory (default: $CUSTOS_STATE, else ./var\n"         \
         "                       in a checkout, else /var/lib/custos)\n"
 #define CLI_ARGS_HELP_VAULT                                                                        \
-        "  --vault DIR          the vault, a copy for example (default: vault in the\n"            \
-        "                       state directory)\n"
+        "  --vault DIR          a volume that was taken elsewhere; once for each of them\n"        \
+        "                       (default: all volumes of the state directory)\n"
 #define CLI_ARGS_HELP_TIME                                                                         \
         "Times are UTC: 2026-11-22T15:40:01Z, with up to six digits of fraction.\n"
 
@@ -88,7 +89,9 @@ struct cli_args {
         const char
                 *values[CLI_ARGS_N]; /* as they were typed; NULL: not given, or without a value */
         bool json;
-        char state[CLI_PATH_MAX], vault[CLI_PATH_MAX];
+        char state[CLI_PATH_MAX];
+        unsigned vaults_n;
+        const char *vaults[VOLUME_MAX];  /* of --vault, which may be given again and again */
         const char *stream;              /* --stream, "main" without it */
         char stream_path[HEAD_PATH_MAX]; /* of --camera and --stream; "" without --camera */
         int64_t from_us, to_us, at_us;   /* without: the smallest and largest i64, 0 */

@@ -10,6 +10,7 @@
 #include "cli/cli_export_write.h"
 #include "cli/cli_progress.h"
 #include "cli/cli_recorded.h"
+#include "cli/cli_vaults.h"
 #include "cli/cli_verify.h"
 #include "cli/cli_wrap_key.h"
 #include "os/clock.h"
@@ -20,7 +21,7 @@ static const struct cli_args_command cli_export_command = {
                 "              (--from TIME --to TIME | --last DURATION) --output FILE\n"
                 "              [--without-audio] [--skip-damaged]\n"
                 "              [--key FILE | --recovery-kit FILE]\n"
-                "              [--state DIR] [--vault DIR] [--json]\n"
+                "              [--state DIR] [--vault DIR]... [--json]\n"
                 "\n"
                 "Writes footage as a clear MP4 that plays anywhere and that custos verify can\n"
                 "prove. Every fragment is checked before it goes in, and the file again when it\n"
@@ -119,13 +120,14 @@ static void cli_export_print_json(
 
 /* --- the whole --- */
 
-static int cli_export_run(const struct cli_args *a, struct cli_export_files *files,
-        struct cli_export_found *found, char remedy[static CLI_RECORDED_ROOM], struct err *e)
+static int cli_export_run(const struct cli_args *a, const struct vault_set *set,
+        struct cli_export_files *files, struct cli_export_found *found,
+        char remedy[static CLI_RECORDED_ROOM], struct err *e)
 {
         bool skip_damaged = cli_args_has(a, CLI_ARGS_SKIP_DAMAGED);
         struct cli_progress progress;
         uint8_t key[HPKE_PRIVATE_BYTES];
-        int r = cli_recorded_check(a, e);
+        int r = cli_recorded_check(a, set, e);
 
         if (r == 0)
                 r = cli_wrap_key(
@@ -133,7 +135,7 @@ static int cli_export_run(const struct cli_args *a, struct cli_export_files *fil
         if (r < 0)
                 return r;
         cli_progress_init(&progress, "checking", a->json);
-        struct cli_export_query q = { .vault = a->vault,
+        struct cli_export_query q = { .set = set,
                 .stream = a->stream_path,
                 .from_us = a->from_us,
                 .to_us = a->to_us,
@@ -143,9 +145,9 @@ static int cli_export_run(const struct cli_args *a, struct cli_export_files *fil
                 .owner = &progress };
         r = cli_export_find(&q, found, e);
         if (r == ERR_NOT_FOUND)
-                cli_recorded_around(a, a->from_us, a->to_us, remedy);
+                cli_recorded_around(a, set, a->from_us, a->to_us, remedy);
         if (r == 0) {
-                struct cli_export_order o = { .vault = a->vault,
+                struct cli_export_order o = { .set = set,
                         .output = a->values[CLI_ARGS_OUTPUT],
                         .from_us = a->from_us,
                         .to_us = a->to_us,
@@ -177,6 +179,7 @@ int cli_export(int argc, char **argv)
         struct cli_export_found found = { 0 };
         char remedy[CLI_RECORDED_ROOM] = "";
         struct cli_export_files *files;
+        struct vault_set set = { 0 };
         struct cli_args a;
         struct err e = { 0 };
 
@@ -186,7 +189,9 @@ int cli_export(int argc, char **argv)
         if (r != 0)
                 return r;
         files = xcalloc(1, sizeof *files);
-        r = cli_export_run(&a, files, &found, remedy, &e);
+        r = cli_vaults_open(&a, &set, &e);
+        if (r == 0)
+                r = cli_export_run(&a, &set, files, &found, remedy, &e);
         if (r < 0)
                 r = cli_export_failed(&a, &e, remedy);
         else if (a.json)
@@ -195,6 +200,7 @@ int cli_export(int argc, char **argv)
                 cli_export_print(files, &found);
         cli_export_files_done(files);
         cli_export_found_done(&found);
+        vault_set_done(&set);
         own_freep(&files);
         return r;
 }

@@ -48,7 +48,7 @@ static void find_done(struct find *f)
 
 /* --- names --- */
 
-static int on_segment(void *owner, const char *object_key, struct err *e)
+static int on_segment(void *owner, unsigned at, const char *object_key, struct err *e)
 {
         struct find *f = owner;
         int64_t at_us = vault_walk_time_of(object_key);
@@ -64,7 +64,7 @@ static int on_segment(void *owner, const char *object_key, struct err *e)
                 f->candidates = xrealloc(f->candidates, f->room, sizeof *f->candidates);
         }
         struct candidate *c = &f->candidates[f->n++];
-        *c = (struct candidate){ 0 };
+        *c = (struct candidate){ .s = { .at = at } };
         snprintf(c->s.object_key, sizeof c->s.object_key, "%s", object_key);
         return 0;
 }
@@ -78,7 +78,7 @@ static int find_names(struct find *f, struct err *e)
                 char time[STR_TIME_ROOM], below[VAULT_WALK_HOUR_ROOM];
                 str_time(time, hour_us < 0 ? 0 : hour_us);
                 snprintf(below, sizeof below, "%.10s/%.2s", time, time + 11);
-                int r = vault_walk_segments(f->q->vault, f->q->stream, below, on_segment, f, e);
+                int r = vault_set_segments(f->q->set, f->q->stream, below, on_segment, f, e);
                 if (r < 0)
                         return r;
         }
@@ -122,7 +122,8 @@ static int tell_unreadable(struct find *f, const struct candidate *c, struct err
 /* Returns 1 when c is of use. */
 static int look_into(struct find *f, struct candidate *c, struct err *e)
 {
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", f->q->vault, c->s.object_key);
+        CLEANUP(own_freep)
+        char *path = xasprintf("%s/%s", f->q->set->members[c->s.at].path, c->s.object_key);
         struct err why;
         int r = file_map_open(path, &c->s.map, &why);
 

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The fragments of a stream for a range of time, from the files of a vault: found by directory and
- * name, put in the order of their seals, each checked against its seal before it is offered. Not in
- * here: keys, decryption, writing.
+ * The fragments of a stream for a range of time, from the files of all volumes: found by directory
+ * and name, put in the order of their seals, each checked against its seal before it is offered.
+ * Not in here: keys, decryption, writing.
  */
 #ifndef CUSTOS_CLI_CLI_EXPORT_FIND_H
 #define CUSTOS_CLI_CLI_EXPORT_FIND_H
 
 #include "os/file.h"
 #include "seal/segment.h"
+#include "vault/vault_set.h"
 
 #define CLI_EXPORT_RANGE_MAX_US (INT64_C(31) * 24 * 3600 * 1000000)
 
 struct cli_export_segment {
         char object_key[HEAD_KEY_MAX];
+        unsigned at; /* on which volume: index into the set's members */
         struct file_map map;
         struct segment segment; /* views into map */
         unsigned fragments_n;
@@ -28,7 +30,8 @@ struct cli_export_found {
 };
 
 struct cli_export_query {
-        const char *vault, *stream;
+        const struct vault_set *set;
+        const char *stream;
         int64_t from_us, to_us;
         bool skip_damaged; /* otherwise the first damaged one fails with where and what */
         void (*on_damaged)(void *owner, const char *where, const char *text);

@@ -62,7 +62,7 @@ static int plan_keys(struct writing *w, struct err *e)
         for (size_t i = 0; i < w->found->n; i++) {
                 const struct cli_export_segment *s = &w->found->segments[i];
                 const struct seal *first = &s->segment.fragments[s->fragments[0]].seal;
-                int r = key_store_segment_key(w->o->vault, &s->segment.head,
+                int r = key_store_segment_key(w->o->set, s->at, &s->segment.head,
                         first->first_arrival_us, w->o->private_key, w->keys[i], e);
                 if (r < 0)
                         return err_wrap(e, r, "key of %s", s->object_key);

@@ -25,7 +25,8 @@ struct cli_export_files {
 };
 
 struct cli_export_order {
-        const char *vault, *output;
+        const struct vault_set *set;
+        const char *output;
         int64_t from_us, to_us;
         bool without_audio;
         bool skip_damaged; /* holes and faults in the finished file are told by its verdict and do

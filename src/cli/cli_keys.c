@@ -8,12 +8,14 @@
 #include "base/str.h"
 #include "cli/cli_args.h"
 #include "cli/cli_recorded.h"
+#include "cli/cli_vaults.h"
 #include "cli/cli_wrap_key.h"
 #include "crypto/hash.h"
 #include "os/file.h"
 #include "seal/segment.h"
 #include "vault/key_store.h"
 #include "vault/rebuild.h"
+#include "vault/segment_skim.h"
 #include "vault/vault_walk.h"
 
 #define HOUR_US INT64_C(3600000000)
@@ -55,15 +57,16 @@ static const struct cli_args_command cli_keys_command = {
 
 struct found {
         const struct cli_args *args;
+        const struct vault_set *set;
+        int64_t from_us, to_us;
         uint8_t private_key[HPKE_PRIVATE_BYTES];
         json_t *out;
         unsigned n;
 };
 
 /* The segment's key, proved by the commitment in its seals. */
-static int segment_key_of(const struct cli_args *a, struct bytes file, uint8_t ret_kid[static 16],
-        uint8_t ret_key[static 16], const uint8_t private_key[static HPKE_PRIVATE_BYTES],
-        struct err *e)
+static int segment_key_of(const struct found *f, unsigned at, struct bytes file,
+        uint8_t ret_kid[static 16], uint8_t ret_key[static 16], struct err *e)
 {
         uint8_t commitment[32];
         struct segment s;
@@ -77,7 +80,7 @@ static int segment_key_of(const struct cli_args *a, struct bytes file, uint8_t r
         }
         const struct seal *seal = &s.fragments[0].seal;
         r = key_store_segment_key(
-                a->vault, &s.head, seal->first_arrival_us, private_key, ret_key, e);
+                f->set, at, &s.head, seal->first_arrival_us, f->private_key, ret_key, e);
         if (r == 0) {
                 seal_commit_key(ret_key, s.head.kid, s.head.stream, commitment);
                 if (memcmp(commitment, seal->key_commitment, sizeof commitment) != 0)
@@ -108,18 +111,18 @@ static void print_key(struct found *f, const char *path, const uint8_t kid[stati
         explicit_bzero(key_hex, sizeof key_hex);
 }
 
-static int show_segment(struct found *f, const char *object_key, struct err *e)
+static int show_segment(struct found *f, unsigned at, const char *object_key, struct err *e)
 {
-        char path[CLI_PATH_MAX + HEAD_KEY_MAX + 16];
+        CLEANUP(own_freep)
+        char *path = xasprintf("%s/%s", f->set->members[at].path, object_key);
         uint8_t kid[16], key[16];
-        struct file_map map;
+        struct segment_skim skim;
 
-        snprintf(path, sizeof path, "%s/%s", f->args->vault, object_key);
-        int r = file_map_open(path, &map, e);
+        int r = segment_skim_open(path, &skim, e);
         if (r < 0)
                 return r;
-        r = segment_key_of(f->args, map.bytes, kid, key, f->private_key, e);
-        file_map_done(&map);
+        r = segment_key_of(f, at, skim.bytes, kid, key, e);
+        segment_skim_close(&skim);
         if (r < 0)
                 return err_wrap(e, r, "%s", object_key);
         f->n++;
@@ -128,57 +131,49 @@ static int show_segment(struct found *f, const char *object_key, struct err *e)
         return 0;
 }
 
-static int on_indexed(void *owner, const struct index_segment *s, struct err *e)
-{
-        return show_segment(owner, s->object_key, e);
-}
-
-/* Without an index (a copy of a vault has none): by the times in the files. */
-static int on_file(void *owner, const char *object_key, struct err *e)
+static int on_file(void *owner, unsigned at, const char *object_key, struct err *e)
 {
         struct found *f = owner;
         struct index_segment s;
 
-        if (rebuild_read_segment(f->args->vault, object_key, &s, NULL, NULL, NULL) < 0 ||
-                s.first_us > f->args->at_us || s.last_us < f->args->at_us)
+        if (rebuild_read_segment(f->set->members[at].path, object_key, &s, NULL, NULL, NULL) < 0 ||
+                s.first_us > f->to_us || s.last_us < f->from_us)
                 return 0;
-        return show_segment(f, object_key, e);
+        return show_segment(f, at, object_key, e);
 }
 
-static int find_by_files(struct found *f, struct err *e)
+/* By the times in the files of the hour, and of the one before, where a segment may begin. */
+static int find_between(struct found *f, int64_t from_us, int64_t to_us, struct err *e)
 {
         int r = 0;
 
-        for (int i = -1; r == 0 && i <= 0; i++) { /* a segment may begin in the hour before */
+        f->from_us = from_us;
+        f->to_us = to_us;
+        for (int i = -1; r == 0 && i <= 0; i++) {
                 char hour[KEY_STORE_HOUR_ROOM];
-                key_store_hour(f->args->at_us + i * HOUR_US, hour);
+                key_store_hour(to_us + i * HOUR_US, hour);
                 hour[10] = '/';
-                r = vault_walk_segments(f->args->vault, f->args->stream_path, hour, on_file, f, e);
+                r = vault_set_segments(f->set, f->args->stream_path, hour, on_file, f, e);
         }
         return r;
 }
 
 static int find_segments(struct found *f, struct err *e)
 {
-        const struct cli_args *a = f->args;
-        struct index *ix = NULL;
+        int64_t at_us = f->args->at_us;
 
-        if (index_open(a->vault, &ix, NULL) < 0)
-                return find_by_files(f, e);
-        int r = index_search(ix, a->stream_path, a->at_us, a->at_us, on_indexed, f, e);
+        int r = find_between(f, at_us, at_us, e);
         if (r == 0 && f->n == 0) /* between the last frame of one and the first of the next */
-                r = index_search(ix, a->stream_path, a->at_us - NEAR_US, a->at_us + NEAR_US,
-                        on_indexed, f, e);
-        index_free(ix);
+                r = find_between(f, at_us - NEAR_US, at_us + NEAR_US, e);
         return r;
 }
 
-static int keys_show(const struct cli_args *a)
+static int keys_show(const struct cli_args *a, const struct vault_set *set)
 {
-        struct found f = { .args = a };
+        struct found f = { .args = a, .set = set };
         char around[CLI_RECORDED_ROOM] = "";
         struct err e;
-        int r = cli_recorded_check(a, &e);
+        int r = cli_recorded_check(a, set, &e);
 
         if (r == 0)
                 r = cli_wrap_key(a->state, a->values[CLI_ARGS_KEY], a->values[CLI_ARGS_KIT],
@@ -191,7 +186,7 @@ static int keys_show(const struct cli_args *a)
         if (r == 0 && f.n == 0) {
                 r = err_set(&e, ERR_NOT_FOUND, "nothing of %s was recorded at that time",
                         a->stream_path);
-                cli_recorded_around(a, a->at_us, a->at_us, around);
+                cli_recorded_around(a, set, a->at_us, a->at_us, around);
         }
         if (r == 0 && a->json)
                 cli_print_json(f.out);
@@ -203,6 +198,7 @@ static int keys_show(const struct cli_args *a)
 
 struct kit_count {
         const struct cli_args *args;
+        const char *vault; /* whose files are looked at */
         uint8_t recipient[HASH_BYTES];
         const uint8_t *private_key; /* with --check */
         uint64_t files, good;
@@ -231,7 +227,7 @@ static int open_key_file(struct kit_count *c, struct bytes text, struct err *e)
 static int on_key_file(void *owner, const char *name, struct err *e)
 {
         struct kit_count *c = owner;
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->args->vault, name);
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->vault, name);
         CLEANUP(buf_done) struct buf text;
         struct err why;
 
@@ -276,15 +272,13 @@ static void print_kit(const struct kit_count *c)
                        "right\n");
 }
 
-static int keys_recovery_kit(const struct cli_args *a)
+static int keys_recovery_kit(const struct cli_args *a, const struct vault_set *set)
 {
         uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
         struct kit_count c = { .args = a };
         struct err e;
-        int r = cli_recorded_check(a, &e);
+        int r;
 
-        if (r < 0)
-                return cli_fail("keys", &e, NULL, a->json);
         if (a->values[CLI_ARGS_CHECK]) {
                 r = cli_wrap_key(a->state, NULL, a->values[CLI_ARGS_CHECK], private_key, &e);
                 if (r == 0)
@@ -295,7 +289,11 @@ static int keys_recovery_kit(const struct cli_args *a)
         }
         if (r == 0) {
                 hash_once(BYTES(public_key, sizeof public_key), c.recipient);
-                r = vault_walk_keys(a->vault, on_key_file, &c, &e);
+                for (unsigned i = 0; r == 0 && i < set->n; i++) {
+                        c.vault = set->members[i].path;
+                        if (!set->members[i].away)
+                                r = vault_walk_keys(c.vault, on_key_file, &c, &e);
+                }
         }
         explicit_bzero(private_key, sizeof private_key);
         if (r < 0)
@@ -306,9 +304,15 @@ static int keys_recovery_kit(const struct cli_args *a)
 
 int cli_keys(int argc, char **argv)
 {
+        struct vault_set set;
         struct cli_args a;
+        struct err e;
 
         if (!cli_args_parse(&a, &cli_keys_command, argc, argv))
                 return a.exit;
-        return a.verb == KEYS_SHOW ? keys_show(&a) : keys_recovery_kit(&a);
+        if (cli_vaults_open(&a, &set, &e) < 0)
+                return cli_fail("keys", &e, NULL, a.json);
+        int code = a.verb == KEYS_SHOW ? keys_show(&a, &set) : keys_recovery_kit(&a, &set);
+        vault_set_done(&set);
+        return code;
 }

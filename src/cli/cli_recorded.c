@@ -44,10 +44,10 @@ static int on_stream(void *owner, const char *path, struct err *e)
         return 0;
 }
 
-static int list(const char *vault, const char *camera, struct listing *l, struct err *e)
+static int list(const struct vault_set *set, const char *camera, struct listing *l, struct err *e)
 {
         *l = (struct listing){ .camera = camera };
-        int r = vault_walk_streams(vault, on_stream, l, e);
+        int r = vault_set_streams(set, on_stream, l, e);
         if (r == 0 && l->more)
                 snprintf(l->last, sizeof l->last, " and %u more", l->more);
         else
@@ -55,30 +55,49 @@ static int list(const char *vault, const char *camera, struct listing *l, struct
         return r;
 }
 
-int cli_recorded_check(const struct cli_args *a, struct err *e)
+static bool has_stream(const struct vault_set *set, const char *stream)
 {
-        CLEANUP(own_freep) char *dir = xasprintf("%s/%s", a->vault, a->stream_path);
+        bool found = false;
+
+        for (unsigned i = 0; !found && i < set->n; i++) {
+                CLEANUP(own_freep)
+                char *dir = xasprintf("%s/%s", set->members[i].path, stream);
+                found = !set->members[i].away && file_exists(dir);
+        }
+        return found;
+}
+
+/* " (volume archive is not there)", or nothing. */
+static const char *away_text(const struct vault_set *set, char *to, size_t room)
+{
+        to[0] = '\0';
+        for (unsigned i = 0; i < set->n && !to[0]; i++)
+                if (set->members[i].away)
+                        snprintf(to, room, " (volume %.60s is not there)", set->members[i].name);
+        return to;
+}
+
+int cli_recorded_check(const struct cli_args *a, const struct vault_set *set, struct err *e)
+{
         const char *camera = a->values[CLI_ARGS_CAMERA];
+        char away[100];
         struct listing l;
 
-        if (!file_exists(a->vault))
-                return err_set(e, ERR_NOT_FOUND,
-                        "there is no vault at %.200s: --state or --vault says where it is",
-                        a->vault);
-        if (!camera || file_exists(dir))
+        if (!camera || has_stream(set, a->stream_path))
                 return 0;
-        int r = list(a->vault, camera, &l, e);
+        away_text(set, away, sizeof away);
+        int r = list(set, camera, &l, e);
         if (r == 0 && l.n)
                 return err_set(e, ERR_NOT_FOUND,
-                        "there is nothing recorded of stream %s of camera %s; recorded are: %s%s",
-                        a->stream, camera, l.text, l.last);
+                        "there is nothing recorded of stream %s of camera %s%s; recorded are: %s%s",
+                        a->stream, camera, away, l.text, l.last);
         if (r == 0)
-                r = list(a->vault, NULL, &l, e);
+                r = list(set, NULL, &l, e);
         if (r < 0)
                 return r;
         return err_set(e, ERR_NOT_FOUND,
-                "there is nothing recorded of camera %s in %.80s; recorded are: %s%s", camera,
-                a->vault, l.n ? l.text : "none yet", l.last);
+                "there is nothing recorded of camera %s in %.80s%s; recorded are: %s%s", camera,
+                set->members[0].path, away, l.n ? l.text : "none yet", l.last);
 }
 
 /* --- which times --- */
@@ -101,25 +120,36 @@ static int on_segment(void *owner, const char *object_key, struct err *e)
         return n->after_n == NEAR;
 }
 
-char *cli_recorded_around(
-        const struct cli_args *a, int64_t from_us, int64_t to_us, char to[static CLI_RECORDED_ROOM])
+/* What the files of one volume say of the times around. */
+static void look_around(const char *vault, const char *stream, int64_t from_us, int64_t to_us,
+        int64_t *until_us, int64_t *next_us)
 {
         struct neighbours n = { .from_us = from_us, .to_us = to_us };
-        int64_t until_us = INT64_MIN, next_us = INT64_MAX;
-        char time[2][STR_TIME_ROOM];
         struct index_segment s;
 
-        if (vault_walk_segments(a->vault, a->stream_path, NULL, on_segment, &n, NULL) < 0)
-                n = (struct neighbours){ 0 };
+        if (vault_walk_segments(vault, stream, NULL, on_segment, &n, NULL) < 0)
+                return;
         for (unsigned i = 0; i < 2 * NEAR; i++) {
                 const char *key = i < NEAR ? n.before[i] : n.after[i - NEAR];
-                if (!key[0] || rebuild_read_segment(a->vault, key, &s, NULL, NULL, NULL) < 0)
+                if (!key[0] || rebuild_read_segment(vault, key, &s, NULL, NULL, NULL) < 0)
                         continue;
-                if (s.last_us < from_us && s.last_us > until_us)
-                        until_us = s.last_us;
-                if (s.first_us > to_us && s.first_us < next_us)
-                        next_us = s.first_us;
+                if (s.last_us < from_us && s.last_us > *until_us)
+                        *until_us = s.last_us;
+                if (s.first_us > to_us && s.first_us < *next_us)
+                        *next_us = s.first_us;
         }
+}
+
+char *cli_recorded_around(const struct cli_args *a, const struct vault_set *set, int64_t from_us,
+        int64_t to_us, char to[static CLI_RECORDED_ROOM])
+{
+        int64_t until_us = INT64_MIN, next_us = INT64_MAX;
+        char time[2][STR_TIME_ROOM];
+
+        for (unsigned i = 0; i < set->n; i++)
+                if (!set->members[i].away)
+                        look_around(set->members[i].path, a->stream_path, from_us, to_us, &until_us,
+                                &next_us);
         bool before = until_us > 0, after = next_us != INT64_MAX;
         snprintf(to, CLI_RECORDED_ROOM,
                 "%s%s%s%s%s%scustos vault ls --camera %s --stream %s shows all",

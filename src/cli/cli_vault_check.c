@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "cli/cli_progress.h"
-#include "cli/cli_recorded.h"
+#include "cli/cli_vaults.h"
 #include "cli/cli_verify.h"
 #include "cli/cli_wrap_key.h"
 #include "vault/vault_check.h"
@@ -17,6 +17,7 @@
 
 struct vault_report {
         const struct cli_args *args;
+        const struct vault_set *set;
         json_t *faults;
         struct cli_progress progress;
 };
@@ -52,13 +53,13 @@ static void print_json(struct vault_report *r, const struct verdict *v,
         const struct vault_check_result *c, int code)
 {
         char fingerprint[65];
-        json_t *o = json_pack("{s:s, s:s, s:o, s:O, s:I, s:I, s:I, s:I, s:I, s:b}", "result",
+        json_t *o = json_pack("{s:s, s:s, s:o, s:O, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "result",
                 overall_text(code), "fingerprint", str_hex(fingerprint, BYTES(v->fingerprint, 32)),
                 "seals", cli_verify_items_json(v), "faults", r->faults, "segments",
                 (json_int_t)c->segments, "fragments", (json_int_t)c->fragments,
                 "decrypted_fragments", (json_int_t)c->decrypted, "key_files",
-                (json_int_t)c->key_files, "empty_files", (json_int_t)c->empty, "index",
-                c->has_index);
+                (json_int_t)c->key_files, "locks", (json_int_t)c->locks, "empty_files",
+                (json_int_t)c->empty, "index", c->has_index);
 
         cli_print_json(o);
         json_decref(o);
@@ -70,9 +71,11 @@ static void print_summary(const struct verdict *v, const struct vault_check_resu
         char fingerprint[65];
 
         printf("\n%" PRIu64 " segments, %" PRIu64 " fragments, %" PRIu64 " bytes; %" PRIu64
-               " key files; index %s\n",
-                c->segments, c->fragments, v->bytes, c->key_files,
-                c->has_index ? "present" : "missing or broken");
+               " key files, %" PRIu64 " locks; index %s\n",
+                c->segments, c->fragments, v->bytes, c->key_files, c->locks,
+                c->has_index  ? "present"
+                : a->vaults_n ? "not looked at"
+                              : "missing or broken");
         if (decrypts(a))
                 printf("%" PRIu64 " of %" PRIu64 " fragments decrypted\n", c->decrypted,
                         c->fragments);
@@ -92,7 +95,9 @@ static int run_checks(struct vault_report *r, const uint8_t *private_key, struct
         struct verify_options verify = { .trust = cli_args_has(a, CLI_ARGS_TRUST) ? a->trust : NULL,
                 .on_progress = cli_progress_on_part,
                 .owner = &r->progress };
-        struct vault_check_options check = { .private_key = private_key,
+        CLEANUP(own_freep) char *index = cli_vaults_index(a);
+        struct vault_check_options check = { .index = index,
+                .private_key = private_key,
                 .on_fault = on_fault,
                 .on_segment = on_segment,
                 .owner = r };
@@ -100,12 +105,12 @@ static int run_checks(struct vault_report *r, const uint8_t *private_key, struct
         struct verdict verdict;
 
         verdict_init(&verdict);
-        int code = verify_path(a->vault, &verify, &verdict, e);
+        int code = cli_verify_set(r->set, NULL, &verify, &verdict, e);
         cli_progress_end(&r->progress);
         if (code == 0 && !a->json)
                 cli_verify_print_items(&verdict);
         if (code == 0)
-                code = vault_check(a->vault, &check, &result, e);
+                code = vault_check(r->set, &check, &result, e);
         cli_progress_end(&r->progress);
         if (code == 0) {
                 code = result.faults ? 1 : verdict_overall(&verdict);
@@ -120,10 +125,11 @@ static int run_checks(struct vault_report *r, const uint8_t *private_key, struct
 
 int cli_vault_check(const struct cli_args *a)
 {
-        struct vault_report r = { .args = a };
+        struct vault_set set = { 0 };
+        struct vault_report r = { .args = a, .set = &set };
         uint8_t private_key[HPKE_PRIVATE_BYTES];
         struct err e;
-        int code = cli_recorded_check(a, &e);
+        int code = cli_vaults_open(a, &set, &e);
 
         cli_progress_init(&r.progress, "checking", a->json);
         if (code == 0 && decrypts(a))
@@ -135,5 +141,6 @@ int cli_vault_check(const struct cli_args *a)
                 json_decref(r.faults);
         }
         explicit_bzero(private_key, sizeof private_key);
+        vault_set_done(&set);
         return code < 0 ? cli_fail("vault", &e, NULL, a->json) : code;
 }

@@ -9,6 +9,7 @@
 #include "cli/cli_args.h"
 #include "cli/cli_progress.h"
 #include "cli/cli_recorded.h"
+#include "cli/cli_vaults.h"
 #include "verify/verify.h"
 
 #define EXIT_CANNOT_TELL 2
@@ -18,11 +19,11 @@ static const struct cli_args_command cli_verify_command = {
         .name = "verify",
         .help = "custos verify [--trust FINGERPRINT] [--json] PATH\n"
                 "custos verify [--trust FINGERPRINT] [--json] --camera NAME [--stream NAME]\n"
-                "              [--state DIR] [--vault DIR]\n"
+                "              [--state DIR] [--vault DIR]...\n"
                 "\n"
                 "Says whether footage is what a recorder of Custos sealed: unchanged, whole and\n"
                 "in order. PATH is an export, a segment, a vault, or the directory of one stream\n"
-                "in a vault; --camera is that directory by the camera's name. Reads only; needs\n"
+                "in a vault; --camera is what all volumes hold of the camera. Reads only; needs\n"
                 "no key, network or database.\n"
                 "\n" CLI_ARGS_HELP_TRUST CLI_ARGS_HELP_STREAM CLI_ARGS_HELP_STATE
                         CLI_ARGS_HELP_VAULT
@@ -167,21 +168,34 @@ static void cli_verify_print_verdict_json(const struct verdict *v, int overall)
         json_decref(o);
 }
 
-/* Returns what verify_path returns, of PATH or of the stream's directory. */
+int cli_verify_set(const struct vault_set *set, const char *stream, const struct verify_options *o,
+        struct verdict *v, struct err *e)
+{
+        struct verify_vault vaults[VOLUME_MAX];
+
+        for (unsigned i = 0; i < set->n; i++)
+                vaults[i] = (struct verify_vault){ .path = set->members[i].path,
+                        .name = set->members[i].name,
+                        .away = set->members[i].away };
+        return verify_vaults(vaults, set->n, stream, o, v, e);
+}
+
+/* PATH, or the stream of --camera on all volumes. */
 static int cli_verify_run(const struct cli_args *a, struct verdict *v, struct err *e)
 {
-        CLEANUP(own_freep)
-        char *path =
-                a->operand ? xstrdup(a->operand) : xasprintf("%s/%s", a->vault, a->stream_path);
         struct cli_progress progress;
+        struct vault_set set = { 0 };
         struct verify_options o = { .trust = cli_args_has(a, CLI_ARGS_TRUST) ? a->trust : NULL,
                 .on_progress = cli_progress_on_part,
                 .owner = &progress };
 
         cli_progress_init(&progress, "verifying", a->json);
-        int r = a->operand ? 0 : cli_recorded_check(a, e);
-        if (r == 0)
-                r = verify_path(path, &o, v, e);
+        int r = a->operand ? verify_path(a->operand, &o, v, e) : cli_vaults_open(a, &set, e);
+        if (r == 0 && !a->operand)
+                r = cli_recorded_check(a, &set, e);
+        if (r == 0 && !a->operand)
+                r = cli_verify_set(&set, a->stream_path, &o, v, e);
+        vault_set_done(&set);
         cli_progress_end(&progress);
         return r;
 }

@@ -61,13 +61,13 @@ static int db_make_private(const char *path, struct err *e)
 
 int db_open(const char *path, enum db_durability durability, struct db **ret, struct err *e)
 {
-        int r = db_make_private(path, e);
+        int r = path ? db_make_private(path, e) : 0;
         if (r < 0)
                 return r;
         struct db *d = xcalloc(1, sizeof *d);
-        if (sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-                SQLITE_OK) {
-                r = err_set(e, ERR_IO, "cannot open the database %s: %s", path,
+        if (sqlite3_open_v2(path ? path : ":memory:", &d->handle,
+                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+                r = err_set(e, ERR_IO, "cannot open the database %s: %s", path ? path : "in memory",
                         sqlite3_errmsg(d->handle));
                 db_free(d);
                 return r;

@@ -19,7 +19,8 @@ enum db_durability {
         DB_DISPOSABLE, /* consistent after a crash, but the last commits may be lost */
 };
 
-/* Made with mode 0600 when it is not there. ERR_CORRUPT when it is no database. */
+/* Made with mode 0600 when it is not there; path NULL: in memory, for this connection alone.
+ * ERR_CORRUPT when it is no database. */
 int db_open(
         const char *path, enum db_durability durability, struct db **ret, struct err *e) MUST_USE;
 struct db *db_free(struct db *d);

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "recorder/parent.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/pack.h"
-#include "os/file.h"
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/confine.h"
 #include "recorder/parent_events.h"
 #include "recorder/parent_stopped.h"
-#include "vault/index.h"
-#include "vault/rebuild.h"
+#include "recorder/parent_storage.h"
 
 #define PARENT_STOP_MS 4000 /* less than the supervisor's patience */
 
@@ -36,7 +31,7 @@ static void parent_on_worker_end(void *owner, struct chan *c, const struct err *
 
         log_warn(NULL, "worker.gone", "worker=%u streams=%u err=\"%s\"", i, w->streams, e->text);
         w->chan = chan_free(c);
-        parent_stream_worker_gone(p, i);
+        parent_place_worker_gone(p, i);
 }
 
 static int parent_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
@@ -45,7 +40,7 @@ static int parent_on_sealer(void *owner, struct chan *c, struct chan_message *m,
 
         (void)c;
         if (m->type == MESSAGE_KEY_STORE)
-                return parent_sync_key(p->sync, m->body, e);
+                return parent_storage_key(p->storage, m->body, e);
         if (m->type != MESSAGE_SEALER_HELLO)
                 return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
         buf_clear(&p->hello);
@@ -55,7 +50,7 @@ static int parent_on_sealer(void *owner, struct chan *c, struct chan_message *m,
         if (r < 0)
                 return r;
         p->sealer_ready = true;
-        parent_stream_route(p);
+        parent_place_all(p);
         return 0;
 }
 
@@ -66,7 +61,7 @@ static void parent_on_sealer_end(void *owner, struct chan *c, const struct err *
         log_warn(NULL, "sealer.gone", "err=\"%s\"", e->text);
         p->sealer = chan_free(c);
         p->sealer_ready = false;
-        parent_stream_sealer_gone(p);
+        parent_place_sealer_gone(p);
 }
 
 static int parent_on_manager(void *owner, struct chan *c, struct chan_message *m, struct err *e)
@@ -106,7 +101,20 @@ static int parent_add_worker(struct parent *p, struct bytes body, int fd, struct
                 return err_set(e, ERR_PROTOCOL, "worker: malformed message");
         p->workers[i].parent = p;
         p->workers[i].chan = chan_new(p->loop, fd, &events, &p->workers[i]);
-        parent_stream_route(p);
+        parent_place_all(p);
+        return 0;
+}
+
+static int parent_add_volume(struct parent *p, struct bytes body, int fd, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t number = unpack_u32(&u);
+
+        if (!unpack_complete(&u)) {
+                close(fd);
+                return err_set(e, ERR_PROTOCOL, "volume: malformed message");
+        }
+        parent_storage_attach(p->storage, number, fd);
         return 0;
 }
 
@@ -128,7 +136,7 @@ static void parent_stop(struct parent *p)
         p->stopping = true;
         timer_start(&p->stop, p->loop, PARENT_STOP_MS, 0, parent_on_stop_deadline, p);
         if (p->streams.n == 0)
-                parent_sync_finish(p->sync);
+                parent_storage_finish(p->storage);
         else
                 parent_stream_remove_all(p);
 }
@@ -160,6 +168,8 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
         case MESSAGE_CONNECTOR:
                 parent_connect_attach(p->connect, fd);
                 return 0;
+        case MESSAGE_VOLUME:
+                return parent_add_volume(p, m->body, fd, e);
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
                 p->manager_link++;
@@ -180,43 +190,6 @@ static void parent_on_supervisor_end(void *owner, struct chan *c, const struct e
         loop_stop(p->loop);
 }
 
-/* One writer a vault: custos vault rebuild keeps away while this is held. */
-static int parent_lock_vault(struct parent *p, struct err *e)
-{
-        char path[4200];
-
-        snprintf(path, sizeof path, "%.4000s/lock", p->vault);
-        p->vault_lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (p->vault_lock_fd < 0)
-                return err_os(e, ERR_IO, errno, "cannot open %s", path);
-        if (flock(p->vault_lock_fd, LOCK_EX | LOCK_NB) < 0)
-                return err_set(e, ERR_STATE, "another process writes to the vault %s", p->vault);
-        return 0;
-}
-
-static int parent_open_vault(struct parent *p, struct err *e)
-{
-        struct err why;
-
-        int r = file_make_dirs(p->vault, 0700, e);
-        if (r < 0)
-                return r;
-        p->vault_fd = open(p->vault, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (p->vault_fd < 0)
-                return err_set(e, ERR_IO, "cannot open the vault %s", p->vault);
-        r = parent_lock_vault(p, e);
-        if (r < 0)
-                return r;
-        if (index_open(p->vault, &p->index, &why) == 0)
-                return rebuild_mend(p->vault, p->index, e);
-        if (why.code == ERR_NOT_FOUND)
-                log_info(NULL, "index.make", "from=\"the files of the vault\"");
-        else
-                log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
-        r = rebuild_index(p->vault, NULL, NULL, e);
-        return r < 0 ? r : index_open(p->vault, &p->index, e);
-}
-
 static void parent_free(struct parent *p)
 {
         timer_done(&p->stop);
@@ -229,21 +202,21 @@ static void parent_free(struct parent *p)
         p->sealer = chan_free(p->sealer);
         p->manager = chan_free(p->manager);
         p->supervisor = chan_free(p->supervisor);
+        p->storage = parent_storage_free(p->storage);
         loop_free(p->loop);
-        parent_sync_free(p->sync);
         index_free(p->index);
         parent_stopped_free(p->stopped);
         buf_done(&p->hello);
         buf_done(&p->out);
-        own_closep(&p->vault_fd);
-        own_closep(&p->vault_lock_fd);
 }
 
 static int parent_confine(struct parent *p, struct err *e)
 {
-        const struct sandbox_path vault = { p->vault, true };
+        char directory[4200];
+        const struct sandbox_path storage = { directory, true };
 
-        return confine_role(SANDBOX_PARENT, &vault, 1, e);
+        snprintf(directory, sizeof directory, "%.4000s/storage", p->state);
+        return confine_role(SANDBOX_PARENT, &storage, 1, e);
 }
 
 int parent_main(int argc, char **argv)
@@ -256,16 +229,15 @@ int parent_main(int argc, char **argv)
         if (role_start("parent", argc, argv, &options, &e) < 0)
                 return confine_failed(&e);
         p->settings = options.settings;
-        p->vault_fd = p->vault_lock_fd = -1;
         snprintf(p->state, sizeof p->state, "%s", options.state);
-        snprintf(p->vault, sizeof p->vault, "%.4000s/vault", options.state);
         snprintf(p->recorder, sizeof p->recorder, "custos://%s/recorder/main",
                 settings_text(&p->settings, SETTINGS_SITE_NAME));
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
         tzset(); /* local time, of schedules: its file cannot be read later */
-        int r = parent_open_vault(p, &e);
+        p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
+        int r = parent_storage_open(p, &p->storage, &e);
         if (r == 0)
                 r = parent_stopped_open(p->state, &p->stopped, &e);
         if (r == 0)
@@ -273,12 +245,11 @@ int parent_main(int argc, char **argv)
         if (r < 0) {
                 confine_failed(&e);
         } else {
-                p->sync = parent_sync_new(p);
                 p->connect = parent_connect_new(
                         p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
                 p->events = parent_events_new(p);
                 parent_clock_start(&p->clock, p->loop);
-                p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
+                parent_storage_start(p->storage);
                 loop_run(p->loop);
         }
         parent_free(p);

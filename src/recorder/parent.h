@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The recorder's parent process: routes streams to workers, makes files for them and has the
- * connector make their connections, writes wrapped keys, syncs the volume once a second and keeps
- * the index. Holds no key of footage, parses no byte of a camera and makes no connection.
+ * The recorder's parent process: routes streams to workers, has the connector make their
+ * connections and the volumes' processes their files, and keeps the index. Holds no key of footage,
+ * parses no byte of a camera, makes no connection and touches no volume.
  *
  * Descriptor 3 is the channel to the supervisor, which sends it the channels to workers, sealer,
- * connector and manager.
+ * connector, volumes and manager.
  */
 #ifndef CUSTOS_RECORDER_PARENT_H
 #define CUSTOS_RECORDER_PARENT_H
@@ -22,6 +22,7 @@
 #include "vault/index.h"
 
 #define PARENT_WORKERS_MAX 64
+#define PARENT_STREAM_FILES_MAX 8
 
 struct parent;
 
@@ -62,11 +63,23 @@ struct parent_stream {
         struct record_plan_answer asked;
         bool events_wanted;
         struct timer retry;
-        struct message_state state;       /* the worker's last word */
-        char object_key[HEAD_KEY_MAX];    /* of the newest segment; empty when there is none */
-        char empty_file[4][HEAD_KEY_MAX]; /* files given out in which nothing is reported written
-                                             yet */
-        struct seal_link last;            /* last durable seal known */
+        struct message_state state; /* the worker's last word */
+        struct parent_stream_file {
+                char object_key[HEAD_KEY_MAX]; /* empty: none */
+                uint32_t volume;
+                bool used;                /* something was reported written there */
+        } files[PARENT_STREAM_FILES_MAX]; /* given to its worker, not closed */
+        bool file_wanted;                 /* by its worker */
+        void *file_job;                   /* one is being made */
+        uint64_t segment_bytes;           /* of the last one that was closed */
+        int64_t written_us;        /* arrival of the last frame reported written, durable or not */
+        bool end_known, end_asked; /* of what is on disk: last, unseen */
+        bool looked;               /* at all volumes, for its end */
+        bool unseen;               /* a volume with later seals may be away */
+        bool left;                 /* its volume was left: why it is placed again */
+        struct seal_link opened_behind; /* what the sealer was told last */
+        uint8_t opened_epoch[16];       /* which sealer */
+        struct seal_link last;          /* last durable seal known */
         int64_t last_arrival_us;
         int64_t durable_us;          /* when a fragment last became durable, 0 before */
         int64_t segments, fragments; /* since this process began */
@@ -75,8 +88,7 @@ struct parent_stream {
 struct parent {
         struct loop *loop;
         struct settings settings;
-        char vault[4096], state[4096];
-        int vault_fd, vault_lock_fd;
+        char state[4096];
         struct chan *supervisor, *manager, *sealer;
         uint64_t manager_link;             /* counts them */
         struct parent_status_ticket asked; /* the question that is being looked at */
@@ -94,7 +106,7 @@ struct parent {
         struct message_hello certs;   /* views into hello */
         char recorder[HEAD_TEXT_MAX]; /* custos://SITE/recorder/NAME */
         struct index *index;
-        struct parent_sync *sync;       /* parent_sync.c */
+        struct parent_storage *storage; /* parent_storage.h */
         struct parent_stopped *stopped; /* parent_stopped.c */
         struct parent_connect *connect; /* parent_connect.c */
         struct parent_events *events;   /* parent_events.c */
@@ -116,33 +128,35 @@ int parent_stream_set(struct parent *p, const struct message_assign *a,
 void parent_stream_asked(struct parent_stream *t, const struct record_plan_answer *now);
 void parent_stream_remove(struct parent *p, struct parent_stream *t);
 void parent_stream_remove_all(struct parent *p);
-/* Gives waiting streams to workers, and released ones a new seal channel, as far as there are any.
- */
-void parent_stream_route(struct parent *p);
 /* Connections with a camera that has one of these keys end now, and are made anew by what is in
  * force. Returns how many. */
 unsigned parent_stream_cut(struct parent *p, uint8_t (*keys)[32], size_t n);
 /* What the connector made: the socket, or the pair and its port; borrowed. */
 void parent_stream_socket(struct parent_stream *t, const int *fds, unsigned fds_n, uint16_t port);
 void parent_stream_no_socket(struct parent_stream *t, const struct err *why);
-void parent_stream_worker_gone(struct parent *p, unsigned worker);
-void parent_stream_sealer_gone(struct parent *p);
 int parent_stream_on_worker(
         struct parent_worker *w, struct chan_message *m, struct err *e) MUST_USE;
 void parent_stream_free_all(struct parent *p);
+/* For parent_place.c */
+struct chan *parent_stream_chan(const struct parent_stream *t);
+struct pack parent_stream_message(struct parent_stream *t); /* in parent->out */
+void parent_stream_send(struct parent_stream *t, uint16_t type, const int *fds, unsigned fds_n);
+void parent_stream_forget(struct parent_stream *t);
+/* A message with the stream, then why. */
+void parent_stream_send_failure(struct parent_stream *t, uint16_t type, const struct err *why);
 
-/* parent_sync.c: what became durable when. */
-struct parent_sync *parent_sync_new(struct parent *p);
-struct parent_sync *parent_sync_free(struct parent_sync *s);
-void parent_sync_written(
-        struct parent_sync *s, const char *stream, const struct segment_writer_report *r);
-/* Writes a key file, and acknowledges it to the sealer once it is durable. */
-int parent_sync_key(struct parent_sync *s, struct bytes message, struct err *e) MUST_USE;
-/* Once all that was reported written is durable and in the index, stops the loop. */
-void parent_sync_finish(struct parent_sync *s);
-/* Makes the next segment file of a stream in the pool, and sends it (or the failure) to its worker.
- */
-void parent_sync_file(struct parent_sync *s, struct parent_stream *t);
+/* parent_place.c: which worker has a stream, and what it goes on from. */
+/* To a worker, or with a new seal channel to the one that has it, as soon as all is there that it
+ * takes: the end of the stream on the disks among it. */
+void parent_place(struct parent_stream *t);
+void parent_place_all(struct parent *p);
+/* The assignment to its worker; fd -1: another one for a stream that it has. */
+int parent_place_tell(
+        struct parent_stream *t, uint16_t type, int worker, int fd, struct err *e) MUST_USE;
+/* Its worker has nothing of it in flight any more. */
+void parent_place_released(struct parent_stream *t);
+void parent_place_worker_gone(struct parent *p, unsigned worker);
+void parent_place_sealer_gone(struct parent *p);
 
 /* parent_status.c: the manager's questions, JSON (docs/spec/link.md). */
 int parent_status_on_manager(struct parent *p, struct chan_message *m, struct err *e) MUST_USE;
@@ -152,6 +166,13 @@ int parent_status_on_manager(struct parent *p, struct chan_message *m, struct er
 struct parent_status_ticket parent_status_ticket(const struct parent *p);
 void parent_status_answer(struct parent *p, const struct parent_status_ticket *ticket, json_t *body,
         const struct err *why);
+/* parent_storage_request.c: storage.add, storage.set, storage.retire. */
+int parent_storage_request_add(
+        struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
+int parent_storage_request_set(
+        struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
+int parent_storage_request_retire(
+        struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
 /* Tells the manager that a stream is protected as its state says. */
 void parent_status_connected(struct parent *p, const struct parent_stream *t);
 

@@ -269,6 +269,9 @@ static const struct parent_status_request {
         { "connection.cut", parent_status_cut },
         { "event.start", parent_events_on_start },
         { "event.stop", parent_events_on_stop },
+        { "storage.add", parent_storage_request_add },
+        { "storage.set", parent_storage_request_set },
+        { "storage.retire", parent_storage_request_retire },
 };
 
 static int parent_status_run(

@@ -55,7 +55,7 @@ int parent_stopped_open(const char *state, struct parent_stopped **ret, struct e
         char path[4200];
 
         s->fd = -1;
-        snprintf(path, sizeof path, "%.4000s/recorder/stopped", state);
+        snprintf(path, sizeof path, "%.4000s/storage/stopped", state);
         int r = parent_stopped_load(s, path, e);
         if (r < 0) {
                 parent_stopped_free(s);
@@ -95,7 +95,7 @@ static int parent_stopped_save(struct parent_stopped *s, struct buf *text, struc
                 return r;
         if (pwrite(s->fd, text->p, text->n, 0) != (ssize_t)text->n ||
                 ftruncate(s->fd, (off_t)text->n) < 0)
-                return err_os(e, ERR_IO, errno, "cannot write recorder/stopped");
+                return err_os(e, ERR_IO, errno, "cannot write storage/stopped");
         return 0;
 }
 

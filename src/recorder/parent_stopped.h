@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Which streams an operator stopped, so that the gap that follows is sealed with that cause, and
- * one after a crash is not. Kept in <state>/recorder/stopped, a name a line, opened before the
+ * one after a crash is not. Kept in <state>/storage/stopped, a name a line, opened before the
  * sandbox: what is in the file when the parent starts was stopped in order and has not been
  * recorded since. A file that is missing or damaged makes gaps "unclean stop", nothing else.
  */

@@ -27,10 +27,11 @@ struct parent_volume {
         unsigned streams;                  /* with an open segment there */
 };
 
-/* Reads <state>/storage/volumes.json (made where it is missing) and opens the index, made from the
- * volumes where it is missing or useless. Before the parent is confined. */
+/* Reads <state>/storage/volumes.json (made where it is missing), asks the supervisor for the
+ * volumes' processes, and opens the index, made from the volumes where it is missing or useless.
+ * Before the parent is confined. */
 int parent_storage_open(struct parent *p, struct parent_storage **ret, struct err *e) MUST_USE;
-/* Asks the supervisor for the volumes' processes. */
+/* The loop is about to run. */
 void parent_storage_start(struct parent_storage *s);
 struct parent_storage *parent_storage_free(struct parent_storage *s);
 /* From the supervisor; fd is taken. */
@@ -45,7 +46,8 @@ uint64_t parent_storage_reserve(const struct parent_storage *s, const struct par
 /* Retention found nothing more to remove there (FAULT_VOLUME_FULL), or did (FAULT_NONE). */
 void parent_storage_set_full(struct parent_storage *s, uint32_t number, bool full);
 
-/* Changes of the list; the callback gets 0, or what was wrong. */
+/* Changes of the list; the callback gets 0, or what was wrong (of what is refused at once, from
+ * within the call). */
 typedef void (*parent_storage_on_done)(void *owner, int result, const struct err *e);
 void parent_storage_add(struct parent_storage *s, const char *name, const char *path,
         unsigned weight, bool stale, parent_storage_on_done on_done, void *owner);
@@ -66,8 +68,19 @@ void parent_storage_written(
         struct parent_storage *s, const char *stream, const struct segment_writer_report *r);
 /* A worker could not write there. */
 void parent_storage_failed(struct parent_storage *s, uint32_t number, const struct err *why);
-/* The end of a stream: what its newest segment holds. e->code ERR_TIMEOUT or ERR_UNAVAILABLE: its
- * volume does not answer; ret is NULL then. */
+/* The object key is of a file that the stream's worker was given and has not closed. */
+bool parent_storage_has(struct parent_stream *t, const char *object_key);
+/* Such a file, in which nothing was written: it is removed. */
+void parent_storage_unused(
+        struct parent_storage *s, struct parent_stream *t, const char *object_key);
+/* Such a file could not be written to: its volume is left. */
+void parent_storage_not_written(struct parent_storage *s, struct parent_stream *t,
+        const char *object_key, const struct err *why);
+/* Another sealer has other keys. */
+void parent_storage_sealer_gone(struct parent_storage *s);
+/* Where a stream ends, once nobody writes to its files: asked of the volumes that may have its end
+ * (of all, when nobody looked since the parent began), and mended there. tail: what is known, empty
+ * when nothing is; e: NULL, or a volume that may have more does not answer. */
 void parent_storage_tail(struct parent_storage *s, struct parent_stream *t,
         void (*on_tail)(void *owner, const struct message_volume_tail *tail, const struct err *e),
         void *owner);

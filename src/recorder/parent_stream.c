@@ -13,17 +13,14 @@
 #include "proto/url.h"
 #include "recorder/parent_events.h"
 #include "recorder/parent_stopped.h"
-#include "vault/vault_tail.h"
+#include "recorder/parent_storage.h"
 
-#define PARENT_STREAM_RETRY_MS 1000
-
-static struct chan *parent_stream_chan(const struct parent_stream *t)
+struct chan *parent_stream_chan(const struct parent_stream *t)
 {
         return t->worker < 0 ? NULL : t->parent->workers[t->worker].chan;
 }
 
-static void parent_stream_send(
-        struct parent_stream *t, uint16_t type, const int *fds, unsigned fds_n)
+void parent_stream_send(struct parent_stream *t, uint16_t type, const int *fds, unsigned fds_n)
 {
         struct chan *chan = parent_stream_chan(t);
         struct err e;
@@ -32,7 +29,7 @@ static void parent_stream_send(
                 log_error(&t->log, "worker.unreachable", "err=\"%s\"", e.text);
 }
 
-static struct pack parent_stream_message(struct parent_stream *t)
+struct pack parent_stream_message(struct parent_stream *t)
 {
         buf_clear(&t->parent->out);
         struct pack p = pack_to(&t->parent->out);
@@ -40,8 +37,7 @@ static struct pack parent_stream_message(struct parent_stream *t)
         return p;
 }
 
-static void parent_stream_send_failure(
-        struct parent_stream *t, uint16_t type, const struct err *why)
+void parent_stream_send_failure(struct parent_stream *t, uint16_t type, const struct err *why)
 {
         struct pack p = parent_stream_message(t);
 
@@ -56,6 +52,8 @@ static void parent_stream_free(struct parent_stream *t)
         if (t->parent->connect)
                 parent_connect_cancel(t->parent->connect, t);
         parent_events_forget(t);
+        if (t->parent->storage)
+                parent_storage_forget(t->parent->storage, t);
         timer_done(&t->retry);
         secret_done(&t->assign.password);
         buf_done(&t->roots);
@@ -74,7 +72,7 @@ void parent_stream_free_all(struct parent *p)
         table_done(&p->streams);
 }
 
-static void parent_stream_forget(struct parent_stream *t)
+void parent_stream_forget(struct parent_stream *t)
 {
         struct parent *p = t->parent;
 
@@ -83,252 +81,7 @@ static void parent_stream_forget(struct parent_stream *t)
         table_take(&p->streams, t->assign.stream);
         parent_stream_free(t);
         if (p->stopping && p->streams.n == 0)
-                parent_sync_finish(p->sync);
-}
-
-/* What is on disk of this stream: the last sealed fragment of its newest segment, whatever lies
- * behind it cut off. */
-static void parent_stream_find_end(struct parent_stream *t)
-{
-        struct vault_tail tail;
-        struct err e;
-
-        if (!t->object_key[0])
-                return;
-        int r = vault_tail_read(t->parent->vault, t->assign.stream, t->object_key, NULL, &tail, &e);
-        if (r == 0 && !tail.empty) {
-                t->last = tail.last;
-                t->last_arrival_us = tail.last_arrival_us;
-        } else if (r < 0) {
-                log_error(&t->log, "vault.tail_unreadable", "err=\"%s\"", e.text);
-        }
-        if (r == 0 && tail.cut_bytes)
-                log_warn(&t->log, "vault.tail_cut", "bytes=%llu",
-                        (unsigned long long)tail.cut_bytes);
-}
-
-static int parent_stream_pick_worker(const struct parent *p)
-{
-        int best = -1;
-
-        for (int i = 0; i < PARENT_WORKERS_MAX; i++) {
-                const struct parent_worker *w = &p->workers[i];
-                if (w->chan && (best < 0 || w->streams < p->workers[best].streams))
-                        best = i;
-        }
-        return best;
-}
-
-static bool parent_stream_has_history(const struct parent_stream *t)
-{
-        return t->last.sequence != 0;
-}
-
-/* Tells the sealer who writes this stream from now on; *ret_fd is the worker's end. */
-static int parent_stream_open_seal(struct parent_stream *t, int *ret_fd, struct err *e)
-{
-        struct parent *p = t->parent;
-        struct message_stream_open open = { .last = t->last,
-                .last_arrival_us = t->last_arrival_us };
-        int pair[2];
-
-        int r = chan_pair(pair, e);
-        if (r < 0)
-                return r;
-        snprintf(open.stream, sizeof open.stream, "%s", t->assign.stream);
-        buf_clear(&p->out);
-        r = message_stream_open_pack(&open, &p->out, e);
-        if (r == 0)
-                r = chan_send(p->sealer, MESSAGE_STREAM_OPEN, buf_bytes(&p->out), &pair[0], 1, e);
-        close(pair[0]);
-        if (r < 0) {
-                close(pair[1]);
-                return r;
-        }
-        *ret_fd = pair[1];
-        return 0;
-}
-
-static void parent_stream_fill_gap(struct parent_stream *t, unsigned cause)
-{
-        t->assign.gap_cause = (uint8_t)(parent_stream_has_history(t) ? cause : SEAL_GAP_START);
-        t->assign.gap_from_us = parent_stream_has_history(t) ? t->last_arrival_us : SEAL_UNKNOWN_US;
-}
-
-/* The assignment to a worker; fd -1: another one for a stream that it has. */
-static int parent_stream_tell(
-        struct parent_stream *t, uint16_t type, int worker, int fd, struct err *e)
-{
-        struct parent *p = t->parent;
-
-        t->assign.seal_cert = p->certs.seal_cert;
-        t->assign.issuer_cert = p->certs.issuer_cert;
-        t->assign.root_cert = p->certs.root_cert;
-        t->assign.fragment_ms = (uint32_t)settings_get(&p->settings, SETTINGS_FRAGMENT_MS);
-        t->assign.segment_s = (uint32_t)settings_get(&p->settings, SETTINGS_SEGMENT_S);
-        t->assign.pace_ms = (uint32_t)settings_get(&p->settings, SETTINGS_PACE_MS);
-        t->assign.idle_ms = (uint32_t)settings_get(&p->settings, SETTINGS_IDLE_TIMEOUT_MS);
-        t->assign.mbit_max = (uint32_t)settings_get(&p->settings, SETTINGS_CAMERA_MBIT_MAX);
-        t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
-        t->assign.patience_ms = (uint32_t)settings_get(&p->settings, SETTINGS_VOLUME_PATIENCE_MS);
-        t->assign.gate = (uint8_t)t->asked.gate;
-        t->assign.keep_ms = t->asked.keep_ms;
-        snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
-        buf_clear(&p->out);
-        int r = message_assign_pack(&t->assign, &p->out, e);
-        if (r == 0)
-                r = chan_send(p->workers[worker].chan, type, buf_bytes(&p->out), &fd, fd >= 0, e);
-        explicit_bzero(p->out.p, p->out.n); /* the password was in it */
-        if (r == 0)
-                t->stale = false;
-        return r;
-}
-
-static int parent_stream_give(struct parent_stream *t, int worker, struct err *e)
-{
-        struct parent *p = t->parent;
-        CLEANUP(own_closep) int fd = -1;
-
-        parent_stream_find_end(t);
-        parent_stream_fill_gap(t, t->unasked   ? SEAL_GAP_NOT_ASKED
-                                  : t->stopped ? SEAL_GAP_STOPPED
-                                               : SEAL_GAP_UNCLEAN_STOP);
-        int r = parent_stream_open_seal(t, &fd, e);
-        if (r == 0)
-                r = parent_stream_tell(t, MESSAGE_ASSIGN, worker, fd, e);
-        if (r < 0)
-                return r;
-        t->told = parent_connect_kinds(&t->assign);
-        t->worker = worker;
-        t->stopped = t->unasked = false;
-        t->phase = PARENT_STREAM_ASSIGNED;
-        t->seal_lost = false;
-        p->workers[worker].streams++;
-        return 0;
-}
-
-static int parent_stream_reseal(struct parent_stream *t, struct err *e)
-{
-        CLEANUP(own_closep) int fd = -1;
-
-        parent_stream_find_end(t);
-        parent_stream_fill_gap(t, SEAL_GAP_UNCLEAN_STOP);
-        int r = parent_stream_open_seal(t, &fd, e);
-        if (r < 0)
-                return r;
-        struct pack p = parent_stream_message(t);
-        pack_u8(&p, t->assign.gap_cause);
-        pack_i64(&p, t->assign.gap_from_us);
-        parent_stream_send(t, MESSAGE_RESEAL, &fd, 1);
-        t->phase = PARENT_STREAM_ASSIGNED;
-        t->seal_lost = false;
-        return 0;
-}
-
-static void parent_stream_place(struct parent_stream *t)
-{
-        struct err e;
-        int r = 0;
-
-        t->unasked |= t->asked.off && t->phase == PARENT_STREAM_WAITING;
-        if (!t->parent->sealer_ready || t->retry.handle || t->asked.off)
-                return;
-        if (t->phase == PARENT_STREAM_RELEASED) {
-                r = parent_stream_reseal(t, &e);
-        } else if (t->phase == PARENT_STREAM_WAITING) {
-                int worker = parent_stream_pick_worker(t->parent);
-                if (worker >= 0)
-                        r = parent_stream_give(t, worker, &e);
-        }
-        if (r < 0)
-                log_error(&t->log, "stream.not_placed", "err=\"%s\"", e.text);
-}
-
-void parent_stream_route(struct parent *p)
-{
-        struct parent_stream *t;
-        size_t at = 0;
-
-        while ((t = table_next(&p->streams, &at)))
-                parent_stream_place(t);
-}
-
-static void parent_stream_on_retry(void *owner)
-{
-        struct parent_stream *t = owner;
-
-        timer_done(&t->retry);
-        parent_stream_place(t);
-}
-
-/* Its worker says nothing of it any more. */
-static void parent_stream_is_off(struct parent_stream *t)
-{
-        t->state.state = CAMERA_STOPPED;
-        t->state.protection = PROTECTION_OPEN;
-        t->state.tls_version = 0;
-        t->state.fault = t->state.alarm = FAULT_NONE;
-        t->state.error[0] = '\0';
-}
-
-/* Its worker has let go of a stream that was removed: forgotten, or begun again. */
-static void parent_stream_ended(struct parent_stream *t)
-{
-        struct parent *p = t->parent;
-
-        if (!t->again || p->stopping) {
-                parent_stopped_note(p->stopped, t->assign.stream);
-                parent_stream_forget(t);
-                return;
-        }
-        p->workers[t->worker].streams--;
-        t->worker = -1;
-        t->again = false;
-        t->stopped = true;
-        t->phase = PARENT_STREAM_WAITING;
-        if (t->asked.off)
-                parent_stream_is_off(t);
-        parent_stream_place(t);
-}
-
-void parent_stream_worker_gone(struct parent *p, unsigned worker)
-{
-        struct parent_stream *t;
-        size_t at = 0;
-        bool ended = true;
-
-        /* Forgetting takes a stream out of the table: walk again after each. */
-        while (ended) {
-                ended = false;
-                at = 0;
-                while (!ended && (t = table_next(&p->streams, &at))) {
-                        if (t->worker != (int)worker)
-                                continue;
-                        parent_connect_cancel(p->connect, t);
-                        if (t->phase == PARENT_STREAM_ENDING && !t->again) {
-                                parent_stream_forget(t);
-                                ended = true;
-                                continue;
-                        }
-                        t->again = false;
-                        t->worker = -1;
-                        t->phase = PARENT_STREAM_WAITING;
-                        t->state.state = CAMERA_IDLE;
-                }
-        }
-        p->workers[worker].streams = 0;
-        parent_stream_route(p);
-}
-
-/* Streams stay with their workers; each says "released" when nothing of it is in flight, and is
- * sealed on then. */
-void parent_stream_sealer_gone(struct parent *p)
-{
-        struct parent_stream *t;
-        size_t at = 0;
-
-        while ((t = table_next(&p->streams, &at)))
-                t->seal_lost = true;
+                parent_storage_finish(p->storage);
 }
 
 static int parent_stream_parse_url(struct parent_stream *t, const char *text, struct err *e)
@@ -342,18 +95,6 @@ static int parent_stream_parse_url(struct parent_stream *t, const char *text, st
         t->port = url.port;
         t->fallback_port = url_fallback_port(&url);
         return 0;
-}
-
-static void parent_stream_find_newest(struct parent_stream *t)
-{
-        struct index_segment newest;
-        struct err e;
-
-        int r = index_newest(t->parent->index, t->assign.stream, &newest, &e);
-        if (r == 0)
-                snprintf(t->object_key, sizeof t->object_key, "%s", newest.object_key);
-        else if (r != ERR_NOT_FOUND)
-                log_error(&t->log, "index.unreadable", "err=\"%s\"", e.text);
 }
 
 static bool parent_stream_same_camera(
@@ -399,7 +140,7 @@ static void parent_stream_reassign(struct parent_stream *t)
         struct err e;
 
         parent_connect_cancel(t->parent->connect, t);
-        int r = parent_stream_tell(t, MESSAGE_REASSIGN, t->worker, -1, &e);
+        int r = parent_place_tell(t, MESSAGE_REASSIGN, t->worker, -1, &e);
         if (r < 0) {
                 log_error(&t->log, "worker.unreachable", "err=\"%s\"", e.text);
                 return;
@@ -535,7 +276,7 @@ void parent_stream_asked(struct parent_stream *t, const struct record_plan_answe
         if (now->off) {
                 parent_stream_rest(t);
         } else if (before.off) {
-                parent_stream_place(t);
+                parent_place(t);
         } else if ((before.gate != now->gate || before.keep_ms != now->keep_ms) &&
                    parent_stream_has_worker(t)) {
                 struct pack p = parent_stream_message(t);
@@ -559,10 +300,9 @@ int parent_stream_set(struct parent *p, const struct message_assign *a,
                 return r;
         }
         parent_events_terms(t, terms);
-        parent_stream_find_newest(t);
         t->stopped = parent_stopped_take(p->stopped, t->assign.stream);
         table_put(&p->streams, t->assign.stream, t);
-        parent_stream_place(t);
+        parent_place(t);
         return 0;
 }
 
@@ -635,35 +375,6 @@ static int parent_stream_connect(struct parent_stream *t, struct unpack *u, stru
         return 0;
 }
 
-static void parent_stream_released(struct parent_stream *t)
-{
-        if (t->phase == PARENT_STREAM_ENDING) {
-                parent_stream_ended(t);
-                return;
-        }
-        if (t->phase != PARENT_STREAM_ASSIGNED)
-                return;
-        t->phase = PARENT_STREAM_RELEASED;
-        if (t->seal_lost)
-                parent_stream_place(t);
-        else /* the sealer lives and closed this channel: it has a reason that will not be gone at
-                once */
-                timer_start(&t->retry, t->parent->loop, PARENT_STREAM_RETRY_MS, 0,
-                        parent_stream_on_retry, t);
-}
-
-/* Takes the file off the list of empty ones; false when it was not there. */
-static bool parent_stream_file_used(struct parent_stream *t, const char *object_key)
-{
-        for (size_t i = 0; i < ARRAY_LEN(t->empty_file); i++) {
-                if (t->empty_file[i][0] && strcmp(t->empty_file[i], object_key) == 0) {
-                        t->empty_file[i][0] = '\0';
-                        return true;
-                }
-        }
-        return false;
-}
-
 static int parent_stream_on_written(struct parent_worker *w, struct bytes body, struct err *e)
 {
         char stream[HEAD_PATH_MAX];
@@ -677,33 +388,53 @@ static int parent_stream_on_written(struct parent_worker *w, struct bytes body, 
                 return 0; /* removed meanwhile */
         if (parent_stream_chan(t) != w->chan)
                 return err_set(e, ERR_PROTOCOL, "written: %s is not this worker's", stream);
-        parent_stream_file_used(t, report.object_key);
-        parent_sync_written(w->parent->sync, stream, &report);
+        parent_storage_written(w->parent->storage, stream, &report);
         return 0;
 }
 
-/* Only a file that this worker was given, and said nothing of, is deleted at its word. */
+/* Its stream, and of it one file; NULL when the file is none that it was given. */
+static struct parent_stream *parent_stream_file_of(
+        struct parent_worker *w, struct unpack *u, char object_key[static HEAD_KEY_MAX])
+{
+        char stream[HEAD_PATH_MAX];
+
+        unpack_string(u, stream, sizeof stream);
+        unpack_string(u, object_key, HEAD_KEY_MAX);
+        struct parent_stream *t = u->bad ? NULL : table_get(&w->parent->streams, stream);
+        if (!t || parent_stream_chan(t) != w->chan || !parent_storage_has(t, object_key))
+                return NULL;
+        return t;
+}
+
 static int parent_stream_on_unused(struct parent_worker *w, struct bytes body, struct err *e)
 {
         struct unpack u = unpack_of(body);
-        char stream[HEAD_PATH_MAX], object_key[HEAD_KEY_MAX], path[4400];
-        struct err why;
+        char object_key[HEAD_KEY_MAX];
+        struct parent_stream *t = parent_stream_file_of(w, &u, object_key);
 
-        unpack_string(&u, stream, sizeof stream);
-        unpack_string(&u, object_key, sizeof object_key);
         if (!unpack_complete(&u))
                 return err_set(e, ERR_PROTOCOL, "unused: malformed message");
-        struct parent_stream *t = table_get(&w->parent->streams, stream);
-        if (!t || parent_stream_chan(t) != w->chan || !parent_stream_file_used(t, object_key))
-                return 0;
-        snprintf(path, sizeof path, "%s/%s", w->parent->vault, object_key);
-        unlink(path);
-        if (index_remove(w->parent->index, object_key, &why) < 0)
-                log_error(&t->log, "index.failed", "err=\"%s\"", why.text);
-        if (strcmp(t->object_key, object_key) == 0) {
-                t->object_key[0] = '\0';
-                parent_stream_find_newest(t);
-        }
+        if (t)
+                parent_storage_unused(w->parent->storage, t, object_key);
+        return 0;
+}
+
+/* A worker that lies about its own files costs its volume some seconds; about others it has nothing
+ * to say. */
+static int parent_stream_on_not_written(struct parent_worker *w, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        char object_key[HEAD_KEY_MAX];
+        struct parent_stream *t = parent_stream_file_of(w, &u, object_key);
+        struct err why = { .code = -(int)unpack_u8(&u) };
+        unsigned fault = unpack_u8(&u);
+
+        unpack_string(&u, why.text, sizeof why.text);
+        if (!unpack_complete(&u) || fault >= FAULTS)
+                return err_set(e, ERR_PROTOCOL, "not written: malformed message");
+        why.fault = (enum fault)fault;
+        if (t)
+                parent_storage_not_written(w->parent->storage, t, object_key, &why);
         return 0;
 }
 
@@ -738,6 +469,8 @@ int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, str
                 return parent_stream_on_written(w, m->body, e);
         if (m->type == MESSAGE_UNUSED)
                 return parent_stream_on_unused(w, m->body, e);
+        if (m->type == MESSAGE_NOT_WRITTEN)
+                return parent_stream_on_not_written(w, m->body, e);
         if (m->type == MESSAGE_STATE)
                 return parent_stream_on_state(w, m->body, e);
         unpack_string(&u, stream, sizeof stream);
@@ -750,10 +483,11 @@ int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, str
         case MESSAGE_CONNECT:
                 return parent_stream_connect(t, &u, e);
         case MESSAGE_FILE_WANTED:
-                parent_sync_file(w->parent->sync, t);
+                if (t->phase == PARENT_STREAM_ASSIGNED)
+                        parent_storage_file(w->parent->storage, t);
                 return 0;
         case MESSAGE_RELEASED:
-                parent_stream_released(t);
+                parent_place_released(t);
                 return 0;
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u from a worker", m->type);

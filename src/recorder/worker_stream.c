@@ -481,7 +481,7 @@ void worker_stream_watch_overload(struct worker_stream *t)
 
 void worker_stream_load(struct worker_stream *t, struct worker_load_stream *ret)
 {
-        uint64_t bytes = worker_stream_counters(t).bytes;
+        uint64_t bytes = t->camera ? worker_stream_counters(t).bytes : t->load_bytes;
         uint64_t now = bytes - t->load_bytes;
 
         t->load_bytes = bytes;

@@ -98,7 +98,8 @@ int index_created(struct index *ix, uint32_t volume, const char *stream, const c
 
         int r = db_query(ix->db,
                 "INSERT INTO segment (stream, object_key, created_us, volume) VALUES (?1, ?2, ?3, ?4)"
-                " ON CONFLICT (object_key) DO NOTHING",
+                " ON CONFLICT (object_key) DO UPDATE SET created_us = created_us"
+                " WHERE volume = excluded.volume RETURNING id",
                 &q, e);
         if (r < 0)
                 return r;
@@ -106,7 +107,13 @@ int index_created(struct index *ix, uint32_t volume, const char *stream, const c
         db_bind_text(q, 2, object_key);
         db_bind_i64(q, 3, created_us);
         db_bind_i64(q, 4, volume);
-        return db_run(q, e);
+        r = db_step(q, e); /* a row: it is there now */
+        if (r == 0)
+                r = err_set(e, ERR_STATE, "%s lies on another volume", object_key);
+        else if (r > 0)
+                r = db_step(q, e);
+        db_reset(q);
+        return r;
 }
 
 int index_durable(

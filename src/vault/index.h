@@ -20,7 +20,7 @@ struct index;
 /* In this directory. ERR_NOT_FOUND when there is none, ERR_CORRUPT when it cannot be
  * used, ERR_STATE when it is of a later version: the first two are mended by rebuild_index. */
 int index_open(const char *directory, struct index **ret, struct err *e) MUST_USE;
-/* At any path, made where it is not there; for rebuild. */
+/* At any path, made where it is not there; for rebuild. NULL: in memory. */
 int index_create(const char *path, struct index **ret, struct err *e) MUST_USE;
 struct index *index_free(struct index *ix);
 void index_freep(struct index **ix);
@@ -29,7 +29,8 @@ int index_begin(struct index *ix, struct err *e) MUST_USE;
 int index_commit(struct index *ix, struct err *e) MUST_USE;
 void index_rollback(struct index *ix);
 
-/* A file was made for the next segment of a stream. */
+/* A file was made for the next segment of a stream. ERR_STATE when a segment of that name lies on
+ * another volume. */
 int index_created(struct index *ix, uint32_t volume, const char *stream, const char *object_key,
         int64_t created_us, struct err *e) MUST_USE;
 /* A fragment is on the disk. */

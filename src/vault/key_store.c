@@ -270,38 +270,62 @@ static int try_all(const char *vault, const struct head *head, struct buf *text,
         return r;
 }
 
-int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text,
+static int read_on(const char *vault, const struct head *head, int64_t wall_us, struct buf *text,
         struct err *e)
 {
         static const int around[] = { 0, -1, 1 };
-        char hour[KEY_STORE_HOUR_ROOM], id[KEY_ID_HEX];
+        char hour[KEY_STORE_HOUR_ROOM];
         int r = ERR_NOT_FOUND;
 
-        if (!head_is_stream_path(head->stream))
-                return err_set(e, ERR_INVALID, "not a stream path");
         for (size_t i = 0; i < ARRAY_LEN(around) && r == ERR_NOT_FOUND; i++) {
                 key_store_hour(wall_us + around[i] * HOUR_US, hour);
                 r = try_hour(vault, head, hour, text, e);
         }
-        if (r == ERR_NOT_FOUND)
-                r = try_all(vault, head, text, e);
-        if (r == ERR_NOT_FOUND)
-                return err_set(e, ERR_NOT_FOUND,
-                        "no key file for hour key %s of %s under %s/keys: without it this footage "
-                        "cannot be decrypted",
-                        str_hex(id, BYTES(head->hour_key_id, 16)), head->stream, vault);
-        return r;
+        return r == ERR_NOT_FOUND ? try_all(vault, head, text, e) : r;
 }
 
-int key_store_segment_key(const char *vault, const struct head *head, int64_t wall_us,
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16],
-        struct err *e)
+int key_store_read(const struct vault_set *set, unsigned own, const struct head *head,
+        int64_t wall_us, struct buf *text, unsigned *ret_at, struct err *e)
+{
+        char id[KEY_ID_HEX];
+        struct err first = { 0 };
+
+        if (!head_is_stream_path(head->stream))
+                return err_set(e, ERR_INVALID, "not a stream path");
+        for (unsigned i = 0; i < set->n; i++) {
+                unsigned at = (own + i) % set->n;
+                struct err why;
+                if (set->members[at].away)
+                        continue;
+                int r = read_on(set->members[at].path, head, wall_us, text, &why);
+                if (r == 0) {
+                        if (ret_at)
+                                *ret_at = at;
+                        return 0;
+                }
+                if (r != ERR_NOT_FOUND && first.code == 0)
+                        first = why;
+        }
+        if (first.code)
+                return err_set(e, first.code, "%s", first.text);
+        unsigned away_n = vault_set_away_n(set);
+        return err_set(e, ERR_NOT_FOUND,
+                "no key file for hour key %s of %s under %s/keys%s%s: without it this footage "
+                "cannot be decrypted",
+                str_hex(id, BYTES(head->hour_key_id, 16)), head->stream, set->members[own].path,
+                set->n > 1 ? ", or on another volume" : "",
+                away_n ? " (not all volumes are there)" : "");
+}
+
+int key_store_segment_key(const struct vault_set *set, unsigned own, const struct head *head,
+        int64_t wall_us, const uint8_t private_key[static HPKE_PRIVATE_BYTES],
+        uint8_t ret_key[static 16], struct err *e)
 {
         CLEANUP(buf_done) struct buf text;
         uint8_t hour_key[32];
 
         buf_init(&text, KEY_STORE_FILE_MAX);
-        int r = key_store_read(vault, head, wall_us, &text, e);
+        int r = key_store_read(set, own, head, wall_us, &text, NULL, e);
         if (r == 0)
                 r = key_store_unwrap(buf_bytes(&text), head->stream, head->hour_key_id, private_key,
                         hour_key, e);

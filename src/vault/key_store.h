@@ -11,6 +11,7 @@
 #include "crypto/hpke.h"
 #include "seal/head.h"
 #include "seal/seal.h"
+#include "vault/vault_set.h"
 
 #define KEY_STORE_RECIPIENTS_MAX 4
 #define KEY_STORE_FILE_MAX 8192
@@ -52,15 +53,17 @@ const struct key_store_wrapped *key_store_find(
 int key_store_unwrap(struct bytes text, const char *stream, const uint8_t key_id[static 16],
         const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_hour_key[static 32],
         struct err *e) MUST_USE;
-/* The text of the key file that a head names, wherever it lies: the hour of wall_us, those beside
- * it, all others. */
-int key_store_read(const char *vault, const struct head *head, int64_t wall_us, struct buf *text,
-        struct err *e) MUST_USE;
-/* Looks in a vault for the hour key that a segment's head names (any hour: the directory of the
- * head's time first), and derives the segment key, checked against the commitment of a seal by the
- * caller. */
-int key_store_segment_key(const char *vault, const struct head *head, int64_t wall_us,
-        const uint8_t private_key[static HPKE_PRIVATE_BYTES], uint8_t ret_key[static 16],
-        struct err *e) MUST_USE;
+/*
+ * The text of the key file that a head names, wherever it lies: on the volume of its segment (own,
+ * an index into the members) and then on the others, in the hour of wall_us, those beside it, all
+ * others. *ret_at (may be NULL): on which.
+ */
+int key_store_read(const struct vault_set *set, unsigned own, const struct head *head,
+        int64_t wall_us, struct buf *text, unsigned *ret_at, struct err *e) MUST_USE;
+/* Finds the hour key that a segment's head names, and derives the segment key, checked against the
+ * commitment of a seal by the caller. */
+int key_store_segment_key(const struct vault_set *set, unsigned own, const struct head *head,
+        int64_t wall_us, const uint8_t private_key[static HPKE_PRIVATE_BYTES],
+        uint8_t ret_key[static 16], struct err *e) MUST_USE;
 
 #endif

@@ -8,10 +8,14 @@
 
 #include "os/file.h"
 #include "seal/segment.h"
+#include "vault/index_parts.h"
+#include "vault/lock_record.h"
+#include "vault/segment_skim.h"
 #include "vault/vault_walk.h"
 
 #define PATH_ROOM 4400
 #define SEGMENTS_MAX (64u << 20)
+#define LOCKS_MAX 100000u
 
 /* A segment and its place in the chain. */
 struct rebuild_item {
@@ -23,7 +27,7 @@ struct rebuild_item {
 
 /* The items of one stream. */
 struct rebuild {
-        const char *vault;
+        struct vault_set *set;
         void (*on_segment)(void *owner, const char *object_key);
         void *owner;
         struct index *index;
@@ -59,15 +63,15 @@ static int read_item(
         const char *vault, const char *object_key, struct rebuild_item *ret, struct err *e)
 {
         char path[PATH_ROOM];
-        struct file_map map;
+        struct segment_skim skim;
         struct segment s;
 
         snprintf(path, sizeof path, "%s/%s", vault, object_key);
-        int r = file_map_open(path, &map, e);
+        int r = segment_skim_open(path, &skim, e);
         if (r < 0)
                 return r;
-        r = map.bytes.n ? segment_read(map.bytes, &s, e)
-                        : err_set(e, ERR_NOT_FOUND, "%s is empty", object_key);
+        r = skim.bytes.n ? segment_read(skim.bytes, &s, e)
+                         : err_set(e, ERR_NOT_FOUND, "%s is empty", object_key);
         if (r == 0 && s.fragments_n == 0) {
                 segment_done(&s);
                 r = err_set(e, ERR_NOT_FOUND, "nothing in %s is sealed", object_key);
@@ -80,7 +84,7 @@ static int read_item(
                 ret->placed = false;
                 segment_done(&s);
         }
-        file_map_done(&map);
+        segment_skim_close(&skim);
         return r;
 }
 
@@ -150,9 +154,17 @@ int rebuild_mend(const char *vault, struct index *ix, struct err *e)
         return r;
 }
 
+/* --- the files of one stream --- */
+
+struct rebuild_place {
+        struct rebuild *b;
+        const struct vault_set_member *member;
+};
+
 static int on_segment(void *owner, const char *object_key, struct err *e)
 {
-        struct rebuild *b = owner;
+        struct rebuild_place *place = owner;
+        struct rebuild *b = place->b;
 
         if (b->items_n == b->items_room) {
                 if (b->items_room >= SEGMENTS_MAX)
@@ -165,10 +177,10 @@ static int on_segment(void *owner, const char *object_key, struct err *e)
                 b->on_segment(b->owner, object_key);
         /* A file that cannot be read is for custos vault check to tell; the index is of what can
          * be. */
-        if (read_item(b->vault, object_key, &b->items[b->items_n], NULL) < 0)
+        if (read_item(place->member->path, object_key, &b->items[b->items_n], NULL) < 0)
                 b->result.unreadable++;
         else
-                b->items_n++;
+                b->items[b->items_n++].segment.volume = place->member->number;
         return 0;
 }
 
@@ -195,6 +207,34 @@ static int by_time(const void *a, const void *b)
         const struct rebuild_item *x = a, *y = b;
 
         return (x->sealed_us > y->sealed_us) - (x->sealed_us < y->sealed_us);
+}
+
+static int by_name(const void *a, const void *b)
+{
+        const struct rebuild_item *x = a, *y = b;
+        int c = strcmp(x->segment.object_key, y->segment.object_key);
+
+        return c ? c
+                 : (x->segment.volume > y->segment.volume) -
+                               (x->segment.volume < y->segment.volume);
+}
+
+/* A segment that lies on two volumes (somebody copied it) is looked for on the first. */
+static void drop_copies(struct rebuild *b)
+{
+        size_t kept = 0;
+
+        if (b->items_n == 0)
+                return;
+        qsort(b->items, b->items_n, sizeof *b->items, by_name);
+        for (size_t i = 0; i < b->items_n; i++) {
+                if (i > 0 && strcmp(b->items[kept - 1].segment.object_key,
+                                     b->items[i].segment.object_key) == 0)
+                        b->result.copies++;
+                else
+                        b->items[kept++] = b->items[i];
+        }
+        b->items_n = kept;
 }
 
 /* The segment whose first seal names this one, not placed yet. */
@@ -258,10 +298,13 @@ static int by_last(const void *a, const void *b)
  * forged links) by time. */
 static int place_all(struct rebuild *b, struct err *e)
 {
-        size_t n = b->items_n;
-        CLEANUP(own_freep) struct rebuild_item **lasts = xcalloc(n, sizeof *lasts);
         int r = 0;
 
+        drop_copies(b);
+        size_t n = b->items_n;
+        if (n == 0)
+                return 0;
+        CLEANUP(own_freep) struct rebuild_item **lasts = xcalloc(n, sizeof *lasts);
         qsort(b->items, n, sizeof *b->items, by_time);
         b->by_before = xcalloc(n, sizeof *b->by_before);
         for (size_t i = 0; i < n; i++)
@@ -281,18 +324,131 @@ static int place_all(struct rebuild *b, struct err *e)
         return r;
 }
 
+/* --- the volumes --- */
+
+static void leave_out(struct rebuild *b, const struct vault_set_member *member)
+{
+        struct rebuild_away *away = &b->result.away[b->result.away_n++];
+
+        away->number = member->number;
+        snprintf(away->text, sizeof away->text, "%s", member->away);
+}
+
 static int on_stream(void *owner, const char *stream, struct err *e)
 {
         struct rebuild *b = owner;
+        struct err why;
 
         b->items_n = 0;
         b->result.streams++;
-        int r = vault_walk_segments(b->vault, stream, NULL, on_segment, b, e);
-        if (r == 0)
-                r = index_begin(b->index, e);
+        for (unsigned i = 0; i < b->set->n; i++) {
+                struct vault_set_member *member = &b->set->members[i];
+                struct rebuild_place place = { b, member };
+                int r = member->away ? 0
+                                     : vault_walk_segments(member->path, stream, NULL, on_segment,
+                                               &place, &why);
+                if (r < 0 && why.code != ERR_IO)
+                        return err_set(e, why.code, "%s", why.text);
+                if (r < 0) { /* a disk that fails now; what was read of it is true */
+                        member->away = xstrdup(why.text);
+                        leave_out(b, member);
+                }
+        }
+        int r = index_begin(b->index, e);
         if (r < 0)
                 return r;
         r = place_all(b, e);
+        if (r == 0)
+                return index_commit(b->index, e);
+        index_rollback(b->index);
+        return r;
+}
+
+static int on_any_stream(void *owner, const char *stream, struct err *e)
+{
+        (void)owner;
+        (void)stream;
+        (void)e;
+        return 0;
+}
+
+/* Those that are away, and those whose directory cannot be read. */
+static void leave_out_all(struct rebuild *b)
+{
+        struct err why;
+
+        for (unsigned i = 0; i < b->set->n; i++) {
+                struct vault_set_member *member = &b->set->members[i];
+                if (!member->away &&
+                        vault_walk_streams(member->path, on_any_stream, NULL, &why) < 0)
+                        member->away = xstrdup(why.text);
+                if (member->away)
+                        leave_out(b, member);
+        }
+}
+
+/* --- locks --- */
+
+static int put_lock(
+        struct rebuild *b, const struct lock_record *lock, struct bytes text, struct err *e)
+{
+        CLEANUP(own_freep) char *copy = xasprintf("%.*s", (int)text.n, (const char *)text.p);
+        struct db_query *q;
+
+        int r = db_query(b->index->db,
+                "INSERT INTO lock (id, stream, from_us, to_us, text) VALUES (?1, ?2, ?3, ?4, ?5)"
+                " ON CONFLICT (id) DO NOTHING RETURNING 1",
+                &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, lock->id);
+        db_bind_text(q, 2, lock->stream);
+        db_bind_i64(q, 3, lock->from_us);
+        db_bind_i64(q, 4, lock->to_us);
+        db_bind_text(q, 5, copy);
+        r = db_step(q, e);
+        b->result.locks += r > 0;
+        db_reset(q);
+        return r < 0 ? r : 0;
+}
+
+static int on_lock(void *owner, const char *name, struct err *e)
+{
+        struct rebuild_place *place = owner;
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", place->member->path, name);
+        CLEANUP(buf_done) struct buf text;
+        struct lock_record lock;
+        struct rebuild *b = place->b;
+
+        if (b->result.locks >= LOCKS_MAX)
+                return err_set(e, ERR_EXHAUSTED, "more than %u locks", LOCKS_MAX);
+        buf_init(&text, LOCK_RECORD_FILE_MAX);
+        if (file_read(path, LOCK_RECORD_FILE_MAX, &text, NULL) < 0 ||
+                lock_record_parse(buf_bytes(&text), &lock, NULL) < 0) {
+                b->result.unreadable_locks++;
+                return 0;
+        }
+        return put_lock(b, &lock, buf_bytes(&text), e);
+}
+
+/* A lock lies on every volume: each once. */
+static int rebuild_locks(struct rebuild *b, struct err *e)
+{
+        int r = index_begin(b->index, e);
+
+        for (unsigned i = 0; r == 0 && i < b->set->n; i++) {
+                struct vault_set_member *member = &b->set->members[i];
+                struct rebuild_place place = { b, member };
+                struct err why;
+                r = member->away ? 0 : vault_walk_locks(member->path, on_lock, &place, &why);
+                if (r == ERR_IO) {
+                        member->away = xstrdup(why.text);
+                        leave_out(b, member);
+                        r = 0;
+                } else if (r < 0) {
+                        err_set(e, r, "%s", why.text);
+                }
+        }
         if (r == 0)
                 return index_commit(b->index, e);
         index_rollback(b->index);
@@ -311,38 +467,46 @@ static void remove_index(const char *path)
         }
 }
 
-int rebuild_index_counted(const char *vault, void (*on_each)(void *owner, const char *object_key),
-        void *owner, struct rebuild_result *ret, struct err *e)
+int rebuild_into(struct index *ix, struct vault_set *set,
+        void (*on_each)(void *owner, const char *object_key), void *owner,
+        struct rebuild_result *ret, struct err *e)
 {
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault, INDEX_NAME);
+        struct rebuild b = { .set = set, .on_segment = on_each, .owner = owner, .index = ix };
+
+        leave_out_all(&b);
+        int r = vault_set_streams(set, on_stream, &b, e);
+        if (r == 0)
+                r = rebuild_locks(&b, e);
+        free(b.items);
+        if (r == 0 && ret)
+                *ret = b.result;
+        return r;
+}
+
+int rebuild_index(const char *directory, const struct volume_list *volumes,
+        void (*on_each)(void *owner, const char *object_key), void *owner,
+        struct rebuild_result *ret, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", directory, INDEX_NAME);
         CLEANUP(own_freep) char *fresh = xasprintf("%s.new", path);
-        struct rebuild b = { .vault = vault, .on_segment = on_each, .owner = owner };
+        struct index *ix = NULL;
+        struct vault_set set;
 
         remove_index(fresh);
-        int r = index_create(fresh, &b.index, e);
+        vault_set_of_list(volumes, &set);
+        int r = index_create(fresh, &ix, e);
         if (r == 0)
-                r = vault_walk_streams(vault, on_stream, &b, e);
-        index_free(b.index); /* the last connection: its log goes into the file */
-        free(b.items);
+                r = rebuild_into(ix, &set, on_each, owner, ret, e);
+        index_free(ix); /* the last connection: its log goes into the file */
+        vault_set_done(&set);
         if (r == 0) {
                 remove_index(path);
                 if (rename(fresh, path) < 0)
                         r = err_os(e, ERR_IO, errno, "rename %s", fresh);
         }
         if (r == 0)
-                r = file_sync_dir(vault, e);
-        if (r < 0) {
+                r = file_sync_dir(directory, e);
+        if (r < 0)
                 remove_index(fresh);
-                return r;
-        }
-        *ret = b.result;
-        return 0;
-}
-
-int rebuild_index(const char *vault, void (*on_each)(void *owner, const char *object_key),
-        void *owner, struct err *e)
-{
-        struct rebuild_result result;
-
-        return rebuild_index_counted(vault, on_each, owner, &result, e);
+        return r;
 }

@@ -7,6 +7,7 @@
 
 #include "vault/segment_lane.h"
 #include "vault/unit_queue.h"
+#include "vault/volume.h"
 
 #define TICK_MS 1000
 #define STALL_MS 3000 /* a fragment is not held open longer when nothing comes */
@@ -250,18 +251,11 @@ static void leave(struct segment_writer *w)
         pump(w); /* ends in on_stopped: the last thing done */
 }
 
-static enum fault fault_of(int code)
+static enum fault fault_of(const struct err *e)
 {
-        switch (code) {
-        case ERR_EXHAUSTED:
-                return FAULT_VOLUME_FULL;
-        case ERR_DENIED:
-                return FAULT_VOLUME_READ_ONLY;
-        case ERR_TIMEOUT:
-                return FAULT_VOLUME_SLOW;
-        default:
-                return FAULT_VOLUME_IO_ERROR;
-        }
+        enum fault f = e->code == ERR_TIMEOUT ? FAULT_VOLUME_SLOW : volume_fault(e->os_errno);
+
+        return f ? f : FAULT_VOLUME_IO_ERROR;
 }
 
 static void not_written(
@@ -270,7 +264,7 @@ static void not_written(
         struct err why = *e;
         char object_key[HEAD_KEY_MAX];
 
-        why.fault = fault_of(why.code);
+        why.fault = fault_of(e);
         memcpy(object_key, file->object_key, sizeof object_key);
         w->inside++;
         w->events->on_not_written(w->owner, w, object_key, &why);

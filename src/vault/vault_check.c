@@ -12,30 +12,37 @@
 #include "seal/segment.h"
 #include "vault/index.h"
 #include "vault/key_store.h"
+#include "vault/lock_record.h"
+#include "vault/segment_skim.h"
 #include "vault/vault_walk.h"
 
 #define PATH_ROOM 4400
 #define TRACK_BYTES_MAX (64u << 20) /* of one track in one fragment */
 
 struct check {
-        const char *vault;
+        const struct vault_set *set;
+        unsigned at; /* the member that is looked at */
         const struct vault_check_options *o;
         struct vault_check_result *result;
         struct index *index;
         struct table in_index; /* object key to struct index_segment */
-        struct table keys;     /* hour key ids that were found to have a file */
+        struct table keys;     /* "member/id" of hour keys that were looked for */
 };
 
+/* where: relative to the volume that is looked at; of several, it is named too. */
 static void PRINTF(3, 4) check_fault(struct check *c, const char *where, const char *fmt, ...)
 {
+        CLEANUP(own_freep) char *place = NULL;
         char text[ERR_TEXT_BYTES];
         va_list args;
 
         va_start(args, fmt);
         vsnprintf(text, sizeof text, fmt, args);
         va_end(args);
+        if (c->set->n > 1 && c->at < c->set->n)
+                place = xasprintf("%s:%s", c->set->members[c->at].name, where);
         c->result->faults++;
-        c->o->on_fault(c->o->owner, where, text);
+        c->o->on_fault(c->o->owner, place ? place : where, text);
 }
 
 /* --- the index --- */
@@ -55,8 +62,10 @@ static int on_index_row(void *owner, const struct index_segment *s, struct err *
 static void load_index(struct check *c)
 {
         struct err why;
-        int r = index_open(c->vault, &c->index, &why);
 
+        if (!c->o->index)
+                return;
+        int r = index_open(c->o->index, &c->index, &why);
         if (r == 0)
                 r = index_search(c->index, NULL, INT64_MIN, INT64_MAX, on_index_row, c, &why);
         c->result->has_index = r == 0;
@@ -78,14 +87,28 @@ static void check_row(struct check *c, const struct segment *s, const char *obje
                                 "is not in the index: custos vault rebuild mends that");
                 return;
         }
-        if (strcmp(row->stream, s->head.stream) != 0 ||
-                row->first_us != s->fragments[0].seal.first_arrival_us ||
-                row->fragments > s->fragments_n || row->bytes > s->file.n ||
-                (row->closed && row->last_us != last->seal.last_arrival_us))
+        if (row->volume != c->set->members[c->at].number) {
+                /* A copy, or moved by hand. */
+                check_fault(c, object_key,
+                        "the index says that it lies on another volume: custos vault rebuild "
+                        "mends that");
+        } else if (strcmp(row->stream, s->head.stream) != 0 ||
+                   row->first_us != s->fragments[0].seal.first_arrival_us ||
+                   row->fragments > s->fragments_n || row->bytes > s->file.n ||
+                   (row->closed && row->last_us != last->seal.last_arrival_us))
                 check_fault(c, object_key,
                         "the index says something else than the file: custos vault rebuild mends "
                         "that");
         free(row);
+}
+
+/* Its index into the members, VOLUME_MAX where it is none of them. */
+static unsigned member_of(const struct check *c, uint32_t number)
+{
+        for (unsigned i = 0; i < c->set->n; i++)
+                if (c->set->members[i].number == number)
+                        return i;
+        return VOLUME_MAX;
 }
 
 static void check_rows_left(struct check *c)
@@ -94,8 +117,10 @@ static void check_rows_left(struct check *c)
         size_t at = 0;
 
         while ((row = table_next(&c->in_index, &at))) {
-                check_fault(c, row->object_key,
-                        "is in the index, and the file is missing or cannot be read");
+                c->at = member_of(c, row->volume);
+                if (c->at == VOLUME_MAX || !c->set->members[c->at].away)
+                        check_fault(c, row->object_key,
+                                "is in the index, and the file is missing or cannot be read");
                 free(row);
         }
         table_done(&c->in_index);
@@ -107,15 +132,17 @@ static void check_key_file(
         struct check *c, const struct segment *s, const char *object_key, int64_t wall_us)
 {
         CLEANUP(buf_done) struct buf text;
-        char id[33];
+        char id[33], name[48];
         struct key_store_file file;
+        unsigned at = c->at;
         struct err why;
 
         str_hex(id, BYTES(s->head.hour_key_id, 16));
-        if (table_get(&c->keys, id))
+        snprintf(name, sizeof name, "%u/%s", c->at, id);
+        if (table_get(&c->keys, name))
                 return;
         buf_init(&text, KEY_STORE_FILE_MAX);
-        int r = key_store_read(c->vault, &s->head, wall_us, &text, &why);
+        int r = key_store_read(c->set, c->at, &s->head, wall_us, &text, &at, &why);
         if (r == 0)
                 r = key_store_parse(buf_bytes(&text), &file, &why);
         if (r == 0 && (strcmp(file.stream, s->head.stream) != 0 ||
@@ -124,7 +151,11 @@ static void check_key_file(
                         "the key file %s is of another stream or key than its name says", id);
         if (r < 0)
                 check_fault(c, object_key, "%s", why.text);
-        table_put(&c->keys, id, c); /* said once for each key */
+        else if (at != c->at)
+                check_fault(c, object_key,
+                        "its hour key %s lies on %s alone: %s cannot be read by itself", id,
+                        c->set->members[at].name, c->set->members[c->at].name);
+        table_put(&c->keys, name, c); /* said once for each key */
 }
 
 /* NAL units as decrypted: lengths that add up, and headers that can be ones (ISO/IEC
@@ -198,7 +229,8 @@ static void check_content(
 
         if (!c->o->private_key)
                 return;
-        int r = key_store_segment_key(c->vault, &s->head, wall_us, c->o->private_key, key, &why);
+        int r = key_store_segment_key(
+                c->set, c->at, &s->head, wall_us, c->o->private_key, key, &why);
         if (r < 0) {
                 check_fault(c, object_key, "%s", why.text);
                 return;
@@ -208,9 +240,9 @@ static void check_content(
         explicit_bzero(key, sizeof key);
 }
 
-/* --- the files --- */
+/* --- the segments --- */
 
-static void check_mapped(struct check *c, struct bytes file, const char *object_key)
+static void check_bytes(struct check *c, struct bytes file, const char *object_key)
 {
         struct segment s;
         struct err why;
@@ -237,31 +269,30 @@ static void check_mapped(struct check *c, struct bytes file, const char *object_
         segment_done(&s);
 }
 
-static int on_segment(void *owner, const char *object_key, struct err *e)
+static int on_segment(void *owner, unsigned at, const char *object_key, struct err *e)
 {
         struct check *c = owner;
         char path[PATH_ROOM];
+        struct segment_skim skim;
         struct file_map map;
         struct err why;
 
         (void)e;
+        c->at = at;
         if (c->o->on_segment)
                 c->o->on_segment(c->o->owner, object_key);
-        snprintf(path, sizeof path, "%s/%s", c->vault, object_key);
-        if (file_map_open(path, &map, &why) < 0) {
+        snprintf(path, sizeof path, "%s/%s", c->set->members[at].path, object_key);
+        /* Without a key nobody looks at the media here: verify/ has hashed them. */
+        if (c->o->private_key && file_map_open(path, &map, &why) == 0) {
+                check_bytes(c, map.bytes, object_key);
+                file_map_done(&map);
+        } else if (!c->o->private_key && segment_skim_open(path, &skim, &why) == 0) {
+                check_bytes(c, skim.bytes, object_key);
+                segment_skim_close(&skim);
+        } else {
                 check_fault(c, object_key, "%s", why.text);
-                return 0;
         }
-        check_mapped(c, map.bytes, object_key);
-        file_map_done(&map);
         return 0;
-}
-
-static int on_stream(void *owner, const char *stream, struct err *e)
-{
-        struct check *c = owner;
-
-        return vault_walk_segments(c->vault, stream, NULL, on_segment, c, e);
 }
 
 /* --- key files, also those that no segment names --- */
@@ -269,7 +300,7 @@ static int on_stream(void *owner, const char *stream, struct err *e)
 static int on_key(void *owner, const char *name, struct err *e)
 {
         struct check *c = owner;
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->vault, name);
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->set->members[c->at].path, name);
         CLEANUP(buf_done) struct buf text;
         struct key_store_file file;
         struct err why;
@@ -291,19 +322,82 @@ static int on_key(void *owner, const char *name, struct err *e)
         return 0;
 }
 
-int vault_check(const char *vault, const struct vault_check_options *o,
+/* --- locks, and what makes it a volume --- */
+
+static int on_lock(void *owner, const char *name, struct err *e)
+{
+        struct check *c = owner;
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", c->set->members[c->at].path, name);
+        CLEANUP(own_freep) char *expected = NULL;
+        CLEANUP(buf_done) struct buf text;
+        struct lock_record lock;
+        struct err why;
+
+        (void)e;
+        buf_init(&text, LOCK_RECORD_FILE_MAX);
+        c->result->locks++;
+        int r = file_read(path, LOCK_RECORD_FILE_MAX, &text, &why);
+        if (r == 0)
+                r = lock_record_parse(buf_bytes(&text), &lock, &why);
+        if (r < 0) {
+                check_fault(c, name, "%s", why.text);
+                return 0;
+        }
+        expected = xasprintf("locks/%s.json", lock.id);
+        if (strcmp(expected, name) != 0)
+                check_fault(c, name, "holds the lock that belongs in %s", expected);
+        return 0;
+}
+
+/* A directory that somebody copied a stream into has none, and is read all the same. */
+static void check_identity(struct check *c)
+{
+        const char *volume = c->set->members[c->at].path;
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", volume, VOLUME_FILE);
+        struct volume_identity identity;
+        struct err why;
+
+        if (file_exists(path) && volume_read(volume, &identity, &why) < 0)
+                check_fault(c, VOLUME_FILE, "%s", why.text);
+}
+
+static int check_volume(struct check *c, unsigned at, struct err *e)
+{
+        const struct vault_set_member *member = &c->set->members[at];
+
+        c->at = at;
+        if (member->away) {
+                check_fault(c, member->name,
+                        "this volume cannot be looked at: %.300s. Nothing is said of what is on it",
+                        member->away);
+                return 0;
+        }
+        check_identity(c);
+        int r = vault_walk_locks(member->path, on_lock, c, e);
+        return r < 0 ? r : vault_walk_keys(member->path, on_key, c, e);
+}
+
+static int on_stream(void *owner, const char *stream, struct err *e)
+{
+        struct check *c = owner;
+
+        return vault_set_segments(c->set, stream, NULL, on_segment, c, e);
+}
+
+int vault_check(const struct vault_set *set, const struct vault_check_options *o,
         struct vault_check_result *ret, struct err *e)
 {
         struct vault_check_result result = { 0 };
-        struct check c = { .vault = vault, .o = o, .result = &result };
+        struct check c = { .set = set, .at = VOLUME_MAX, .o = o, .result = &result };
 
-        if (!file_exists(vault))
-                return err_set(e, ERR_NOT_FOUND, "there is no vault at %s", vault);
+        if (vault_set_away_n(set) == set->n)
+                return err_set(e, ERR_NOT_FOUND, "there is no vault that can be looked at%s%s",
+                        set->n ? ": " : "", set->n ? set->members[0].away : "");
         load_index(&c);
-        int r = vault_walk_streams(vault, on_stream, &c, e);
+        int r = vault_set_streams(set, on_stream, &c, e);
         check_rows_left(&c);
-        if (r == 0)
-                r = vault_walk_keys(vault, on_key, &c, e);
+        for (unsigned i = 0; r == 0 && i < set->n; i++)
+                r = check_volume(&c, i, e);
         table_done(&c.keys);
         index_free(c.index);
         if (r < 0)

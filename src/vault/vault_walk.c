@@ -175,6 +175,20 @@ int vault_walk_keys(const char *vault, int (*on_key)(void *owner, const char *na
         return walk_keys(vault, "keys", 1, on_key, owner, e);
 }
 
+int vault_walk_locks(const char *vault,
+        int (*on_lock)(void *owner, const char *name, struct err *e), void *owner, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/locks", vault);
+        CLEANUP(name_list_done) struct name_list names = { 0 };
+        int r = name_list_read(path, &names, e);
+
+        for (int i = 0; r == 0 && i < names.n; i++) {
+                CLEANUP(own_freep) char *name = xasprintf("locks/%s", names.entries[i]->d_name);
+                r = on_lock(owner, name, e);
+        }
+        return r;
+}
+
 int64_t vault_walk_time_of(const char *object_key)
 {
         const char *slash = strchr(object_key, '/');

@@ -25,6 +25,10 @@ int vault_walk_hour_before(const char *vault, const char *stream, const char *ho
  * no order. */
 int vault_walk_keys(const char *vault, int (*on_key)(void *owner, const char *name, struct err *e),
         void *owner, struct err *e) MUST_USE;
+/* All lock files: locks/<file>, whatever their names; relative to the vault, ascending. */
+int vault_walk_locks(const char *vault,
+        int (*on_lock)(void *owner, const char *name, struct err *e), void *owner,
+        struct err *e) MUST_USE;
 /* The time in an object key's name; SEAL_UNKNOWN_US (the smallest i64) where it has none. */
 int64_t vault_walk_time_of(const char *object_key);
 

@@ -9,17 +9,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Files of one stream: paths relative to the vault. */
+#define VAULTS_MAX 32
+
+/* Files of one stream: paths relative to their vaults. */
 struct files {
+        char *stream;
         size_t n, room;
         struct file {
+                unsigned vault; /* index into those that are looked at */
                 char *key;
                 uint64_t bytes;
         } * files;
 };
 
 struct walk {
-        const char *vault;
+        const struct verify_vault *vaults;
+        unsigned vaults_n;
+        char *failed[VAULTS_MAX]; /* why a vault could not be read; owned */
+        size_t streams_n, streams_room;
+        struct files *streams; /* owned */
         const struct verify_options *o;
         struct signers *signers;
         struct verdict *v;
@@ -31,16 +39,17 @@ static void files_done(struct files *f)
         for (size_t i = 0; i < f->n; i++)
                 free(f->files[i].key);
         free(f->files);
+        free(f->stream);
         *f = (struct files){ 0 };
 }
 
-static void files_add(struct files *f, char *key, uint64_t bytes)
+static void files_add(struct files *f, unsigned vault, char *key, uint64_t bytes)
 {
         if (f->n == f->room) {
                 f->room = f->room ? 2 * f->room : 64;
                 f->files = xrealloc(f->files, f->room, sizeof *f->files);
         }
-        f->files[f->n++] = (struct file){ key, bytes };
+        f->files[f->n++] = (struct file){ vault, key, bytes };
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -51,9 +60,10 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* Days below a stream, hours below a day, files below an hour: `depth` more levels. */
-static int collect(struct walk *w, const char *key, unsigned depth, struct files *to, struct err *e)
+static int collect(struct walk *w, unsigned vault, const char *key, unsigned depth,
+        struct files *to, struct err *e)
 {
-        CLEANUP(own_freep) char *dir = xasprintf("%s/%s", w->vault, key);
+        CLEANUP(own_freep) char *dir = xasprintf("%s/%s", w->vaults[vault].path, key);
         CLEANUP(source_names_done) struct source_names names = { 0 };
         int r = source_list(dir, &names, e);
 
@@ -61,9 +71,9 @@ static int collect(struct walk *w, const char *key, unsigned depth, struct files
                 const struct source_name *n = &names.names[i];
                 CLEANUP(own_freep) char *child = xasprintf("%s/%s", key, n->name);
                 if (n->is_dir && depth > 0)
-                        r = collect(w, child, depth - 1, to, e);
+                        r = collect(w, vault, child, depth - 1, to, e);
                 else if (!n->is_dir && ends_with(n->name, ".mp4"))
-                        files_add(to, TAKE(child), n->bytes);
+                        files_add(to, vault, TAKE(child), n->bytes);
         }
         return r < 0 ? r : 0;
 }
@@ -81,14 +91,17 @@ static void progress(struct walk *w, uint64_t bytes)
  * as an item. */
 static int inspect_file(struct walk *w, const struct file *f, struct piece *p)
 {
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", w->vault, f->key);
+        const struct verify_vault *vault = &w->vaults[f->vault];
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", vault->path, f->key);
+        CLEANUP(own_freep)
+        char *shown = w->vaults_n > 1 ? xasprintf("%s:%s", vault->name, f->key) : xstrdup(f->key);
         struct source source;
         struct err why;
         int r = source_open(path, &source, &why);
 
         if (r == ERR_NOT_FOUND)
                 return 0;
-        piece_init(p, f->key);
+        piece_init(p, shown);
         p->named_us = piece_time_of_key(f->key);
         if (r == 0) {
                 r = source_load(&source, 0, source.bytes.n, &why);
@@ -131,13 +144,28 @@ static void tell_foreign(struct walk *w, const char *stream, const struct piece 
         w->v->segments++;
 }
 
-static int inspect_stream(
-        struct walk *w, const char *stream, const struct files *files, struct err *e)
+/* What the chain misses may lie on a volume that is not there. */
+static void hint_at_away(struct walk *w, size_t from)
+{
+        for (size_t i = from; i < w->v->items_n; i++) {
+                struct verdict_item *item = &w->v->items[i];
+                if (item->kind != VERDICT_REMOVED && item->kind != VERDICT_TRUNCATED)
+                        continue;
+                for (unsigned k = 0; k < w->vaults_n; k++) {
+                        size_t n = strlen(item->text);
+                        if (w->vaults[k].away || w->failed[k])
+                                snprintf(item->text + n, sizeof item->text - n,
+                                        "; volume %.60s is not there", w->vaults[k].name);
+                }
+        }
+}
+
+static void inspect_stream(struct walk *w, const struct files *files)
 {
         struct piece *pieces = xcalloc(files->n + 1, sizeof *pieces);
-        size_t n = 0;
+        const char *stream = files->stream;
+        size_t n = 0, items_before = w->v->items_n;
 
-        (void)e;
         w->v->streams++;
         for (size_t i = 0; i < files->n; i++) {
                 struct piece *p = &pieces[n];
@@ -156,47 +184,118 @@ static int inspect_stream(
                 n++;
         }
         line_judge(LINE_VAULT, stream, pieces, n, w->signers, w->v);
+        hint_at_away(w, items_before);
         for (size_t i = 0; i < n; i++)
                 piece_done(&pieces[i]);
         free(pieces);
+}
+
+/* --- the streams to look at: all directories that have such a name --- */
+
+static struct files *stream_of(struct walk *w, const char *name)
+{
+        for (size_t i = 0; i < w->streams_n; i++)
+                if (strcmp(w->streams[i].stream, name) == 0)
+                        return &w->streams[i];
+        if (w->streams_n == w->streams_room) {
+                w->streams_room = w->streams_room ? 2 * w->streams_room : 16;
+                w->streams = xrealloc(w->streams, w->streams_room, sizeof *w->streams);
+        }
+        w->streams[w->streams_n] = (struct files){ .stream = xstrdup(name) };
+        return &w->streams[w->streams_n++];
+}
+
+static int collect_vault(struct walk *w, unsigned vault, const char *only, struct err *e)
+{
+        CLEANUP(source_names_done) struct source_names names = { 0 };
+        int r = source_list(w->vaults[vault].path, &names, e);
+
+        for (size_t i = 0; r == 0 && i < names.n; i++) {
+                const struct source_name *name = &names.names[i];
+                if (name->is_dir && head_is_stream_path(name->name) &&
+                        (!only || strcmp(only, name->name) == 0))
+                        r = collect(w, vault, name->name, 2, stream_of(w, name->name), e);
+        }
+        return r;
+}
+
+static int by_stream(const void *a, const void *b)
+{
+        const struct files *x = a, *y = b;
+
+        return strcmp(x->stream, y->stream);
+}
+
+/* Of several vaults, one that fails is one that is not there. */
+static int collect_all(struct walk *w, const char *only, struct err *e)
+{
+        for (unsigned i = 0; i < w->vaults_n; i++) {
+                struct err why;
+                int r = w->vaults[i].away ? 0 : collect_vault(w, i, only, &why);
+                if (r < 0 && w->vaults_n == 1)
+                        return err_set(e, why.code, "%s", why.text);
+                if (r < 0)
+                        w->failed[i] = xstrdup(why.text);
+        }
+        for (size_t i = 0; i < w->streams_n; i++)
+                for (size_t k = 0; k < w->streams[i].n; k++)
+                        w->total += w->streams[i].files[k].bytes;
+        if (w->streams_n)
+                qsort(w->streams, w->streams_n, sizeof *w->streams, by_stream);
         return 0;
 }
 
-/* The streams to look at: all directories of a vault that have such a name. */
+static void tell_away(struct walk *w)
+{
+        for (unsigned i = 0; i < w->vaults_n; i++) {
+                const char *why = w->failed[i] ? w->failed[i] : w->vaults[i].away;
+                struct verdict_item item = { .kind = VERDICT_CANNOT_TELL,
+                        .from_us = SEAL_UNKNOWN_US,
+                        .to_us = SEAL_UNKNOWN_US };
+                if (!why)
+                        continue;
+                snprintf(item.where, sizeof item.where, "%s", w->vaults[i].name);
+                snprintf(item.text, sizeof item.text,
+                        "volume %.60s cannot be read, and nothing is said of what is on it: %s",
+                        w->vaults[i].name, why);
+                verdict_add(w->v, &item);
+        }
+}
+
 static int inspect_streams(struct walk *w, const char *only, struct err *e)
 {
-        CLEANUP(source_names_done) struct source_names names = { 0 };
-        struct files *of = NULL;
         size_t n = 0;
-        int r = source_list(w->vault, &names, e);
+        int r = collect_all(w, only, e);
 
-        if (r < 0)
-                return r;
-        of = xcalloc(names.n + 1, sizeof *of);
-        for (size_t i = 0; r == 0 && i < names.n; i++) {
-                const struct source_name *name = &names.names[i];
-                if (!name->is_dir || !head_is_stream_path(name->name) ||
-                        (only && strcmp(only, name->name) != 0))
+        for (size_t i = 0; r == 0 && i < w->streams_n; i++) {
+                if (w->streams[i].n == 0)
                         continue;
-                r = collect(w, name->name, 2, &of[i], e);
-                for (size_t k = 0; k < of[i].n; k++)
-                        w->total += of[i].files[k].bytes;
-        }
-        for (size_t i = 0; r == 0 && i < names.n; i++) {
-                if (of[i].n == 0)
-                        continue;
-                r = inspect_stream(w, names.names[i].name, &of[i], e);
+                inspect_stream(w, &w->streams[i]);
                 n++;
         }
-        for (size_t i = 0; i < names.n; i++)
-                files_done(&of[i]);
-        free(of);
-        if (r == 0 && n == 0)
-                return err_set(e, ERR_INVALID,
+        if (r == 0)
+                tell_away(w);
+        if (r == 0 && n == 0 && w->v->kinds[VERDICT_CANNOT_TELL] == 0)
+                r = err_set(e, ERR_INVALID,
                         "%s holds no segments: give a vault, a stream's directory in one, or a "
                         "file",
-                        w->vault);
+                        w->vaults_n ? w->vaults[0].path : "nothing");
+        for (size_t i = 0; i < w->streams_n; i++)
+                files_done(&w->streams[i]);
+        free(w->streams);
+        for (unsigned i = 0; i < w->vaults_n; i++)
+                free(w->failed[i]);
         return r;
+}
+
+int vault_inspect_all(const struct verify_vault *vaults, unsigned n, const char *stream,
+        const struct verify_options *o, struct signers *signers, struct verdict *v, struct err *e)
+{
+        struct walk w = { .vaults = vaults, .vaults_n = n, .o = o, .signers = signers, .v = v };
+
+        if (n > VAULTS_MAX)
+                return err_set(e, ERR_INVALID, "more than %d vaults", VAULTS_MAX);
+        return inspect_streams(&w, stream, e);
 }
 
 int vault_inspect(const char *path, const struct verify_options *o, struct signers *signers,
@@ -223,6 +322,6 @@ int vault_inspect(const char *path, const struct verify_options *o, struct signe
         if (only && slash)
                 *slash = '\0';
         const char *root = !only ? vault : slash == vault ? "/" : slash ? vault : ".";
-        struct walk w = { .vault = root, .o = o, .signers = signers, .v = v };
-        return inspect_streams(&w, only, e);
+        return vault_inspect_all(
+                &(struct verify_vault){ .path = root, .name = root }, 1, only, o, signers, v, e);
 }

@@ -132,3 +132,14 @@ int verify_path(
         signers_free(signers);
         return r;
 }
+
+int verify_vaults(const struct verify_vault *vaults, unsigned n, const char *stream,
+        const struct verify_options *o, struct verdict *ret, struct err *e)
+{
+        struct signers *signers = signers_new(o->trust);
+        int r = vault_inspect_all(vaults, n, stream, o, signers, ret, e);
+
+        conclude(o, signers, ret);
+        signers_free(signers);
+        return r;
+}

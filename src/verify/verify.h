@@ -19,9 +19,20 @@ struct verify_options {
         void *owner;
 };
 
+/* One volume of those that are verified as one. */
+struct verify_vault {
+        const char *path;
+        const char *name; /* for texts */
+        const char *away; /* why nothing can be read there: said in the verdict, and where something
+                             is missing; NULL: it is read */
+};
+
 /* path: a segment, an export, a vault, or one stream's directory in it. ret: from verdict_init. */
 int verify_path(const char *path, const struct verify_options *o, struct verdict *ret,
         struct err *e) MUST_USE;
+/* The streams that lie on these volumes, each as one chain. stream: that one alone; NULL: all. */
+int verify_vaults(const struct verify_vault *vaults, unsigned n, const char *stream,
+        const struct verify_options *o, struct verdict *ret, struct err *e) MUST_USE;
 /* The same for the bytes of one segment or export; name is for texts. */
 int verify_bytes(struct bytes file, const char *name, const struct verify_options *o,
         struct verdict *ret, struct err *e) MUST_USE;

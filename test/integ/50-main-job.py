@@ -173,7 +173,7 @@ def check_vault(site, trust):
 def check_rebuild(site):
     before = json.loads(site.cli("vault", "ls", "--json").stdout)
     check(len(before) == len(site.segments()), f"vault ls lists {len(before)} of {len(site.segments())} segments")
-    for index in (site.state / "vault").glob("index.sqlite*"):
+    for index in (site.state / "storage").glob("index.sqlite*"):
         index.unlink()
     site.cli("vault", "rebuild")
     after = json.loads(site.cli("vault", "ls", "--json").stdout)

@@ -5,13 +5,28 @@ the program at a time, and this program in the place of all others.
 import array
 import json
 import os
+import re
 import signal
 import socket
 import struct
 import time
 from pathlib import Path
 
-from custos_site import CUSTOS, Failure, check
+from custos_site import CUSTOS, ROOT, Failure, check
+
+
+def message_numbers():
+    """The numbers of the messages, by their names without MESSAGE_ (src/recorder/message.h)."""
+    source = (ROOT / "src/recorder/message.h").read_text()
+    body = re.sub(r"/\*.*?\*/", "", source[source.index("enum message_type {"):], flags=re.S).split("};")[0].split("{")[1]
+    numbers, n = {}, 0
+    for name, value in re.findall(r"MESSAGE_(\w+)(?:\s*=\s*(\d+))?\s*,", body):
+        n = int(value) if value else n + 1
+        numbers[name] = n
+    return numbers
+
+
+NUMBERS = message_numbers()
 
 
 def text(s):
@@ -80,10 +95,10 @@ class Channel:
 class Process:
     """A role of the program with this program on its descriptor 3."""
 
-    def __init__(self, folder, state, role, program=CUSTOS, user=None):
+    def __init__(self, folder, state, role, program=CUSTOS, user=None, arguments=()):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.state, self.role, self.log_path = state, role, Path(folder) / f"{role}-{time.monotonic_ns()}.log"
-        command = [str(program), role, "--state", str(state)]
+        command = [str(program), role, "--state", str(state), *map(str, arguments)]
         if user:
             command = ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         log = os.open(self.log_path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -100,6 +115,10 @@ class Process:
     def end(self):
         """Its first channel closes: it ends by itself."""
         self.first.end.close()
+        self.ended()
+
+    def ended(self):
+        """It ends by itself, with status 0."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -129,7 +148,10 @@ class Peer:
 
 
 class Worker(Peer):
-    ASSIGN, UNASSIGN, SOCKET, DATAGRAMS, NO_SOCKET, CONNECT, STATE, RELEASED, REASSIGN = 50, 52, 53, 54, 55, 58, 62, 63, 64
+    (ASSIGN, RESEAL, UNASSIGN, SOCKET, DATAGRAMS, NO_SOCKET, FILE, NO_FILE, CONNECT, FILE_WANTED, WRITTEN, UNUSED, STATE, RELEASED,
+     NOT_WRITTEN, REASSIGN, LEAVE) = (NUMBERS[n] for n in (
+         "ASSIGN", "RESEAL", "UNASSIGN", "SOCKET", "DATAGRAMS", "NO_SOCKET", "FILE", "NO_FILE", "CONNECT", "FILE_WANTED", "WRITTEN", "UNUSED",
+         "STATE", "RELEASED", "NOT_WRITTEN", "REASSIGN", "LEAVE"))
 
     def expect(self, wanted):
         """(stream, the rest of the body, descriptors) of the next message, which has to be of this type."""
@@ -191,7 +213,8 @@ class Worker(Peer):
 
 
 class Connector(Peer):
-    CONNECT_TO, CANCEL, CONNECTED, NOT_CONNECTED = 80, 81, 82, 83
+    CONNECT_TO, CANCEL, CONNECTED, NOT_CONNECTED = (
+        NUMBERS[n] for n in ("CONNECT_TO", "CONNECT_CANCEL", "CONNECTED", "NOT_CONNECTED"))
 
     def wanted(self):
         """(number, kind, host, port) of the next attempt."""
@@ -224,7 +247,9 @@ class Parent(Process):
     """The recorder's parent; this program is its supervisor, manager and sealer (which signs nothing), and what worker() and
     connector are used for."""
 
-    WORKER, SEALER, MANAGER, CONNECTOR, HELLO, LINK = 1, 2, 3, 6, 10, 100
+    WORKER, SEALER, MANAGER, CONNECTOR, VOLUME, HELLO = (
+        NUMBERS[n] for n in ("WORKER", "SEALER", "MANAGER", "CONNECTOR", "VOLUME", "SEALER_HELLO"))
+    LINK = 100
 
     def __init__(self, folder, site, program=CUSTOS):
         super().__init__(folder, site.state, "parent", program)

@@ -81,14 +81,17 @@ static void test_places(void **state)
         (void)state;
         assert_true(parse("show", "--camera", "a", "--state", "/s", NULL));
         assert_string_equal(args.state, "/s");
-        assert_string_equal(args.vault, "/s/vault");
-        assert_true(parse("show", "--camera", "a", "--state", "/s", "--vault", "/v", NULL));
+        assert_int_equal(args.vaults_n, 0);
+        assert_true(parse(
+                "show", "--camera", "a", "--state", "/s", "--vault", "/v", "--vault=/w", NULL));
         assert_string_equal(args.state, "/s");
-        assert_string_equal(args.vault, "/v");
+        assert_int_equal(args.vaults_n, 2);
+        assert_string_equal(args.vaults[0], "/v");
+        assert_string_equal(args.vaults[1], "/w");
         setenv("CUSTOS_STATE", "/from/environment", 1);
         assert_true(parse("show", "--camera", "a", NULL));
         unsetenv("CUSTOS_STATE");
-        assert_string_equal(args.vault, "/from/environment/vault");
+        assert_string_equal(args.state, "/from/environment");
 }
 
 static void test_durations(void **state)

@@ -308,7 +308,7 @@ static void test_names(void **state)
         assert_int_equal(command_run(cli_export, "--state", f->state, "--camera", "lobby",
                                  "--output", f->out, WITH_SOUND, NULL),
                 1);
-        SAYS("there is no vault at ");
+        SAYS("there is no vault of ");
         assert_int_equal(command_run(cli_export, "--state", "/nonexistent", "--vault", f->o->dir,
                                  "--camera", "lobby", "--output", f->out, WITH_SOUND, NULL),
                 1);

@@ -63,7 +63,7 @@ static int setup(void **state)
         memset(d->hour_key, 0x42, 32);
         buf_init(&d->out, 65536);
         notary_init(&d->notary, "lobby-main", d->epoch);
-        assert_int_equal(notary_open(&d->notary, &none, SEAL_UNKNOWN_US, &d->err), 0);
+        assert_int_equal(notary_open(&d->notary, &none, SEAL_UNKNOWN_US, false, &d->err), 0);
         *state = d;
         return 0;
 }
@@ -246,7 +246,7 @@ static void test_continues_after_a_dead_worker(void **state)
                 0); /* never written */
         notary_durable(&d->notary, d->epoch, 1);
 
-        assert_int_equal(notary_open(&d->notary, &at_one, one.last_arrival_us, &d->err), 0);
+        assert_int_equal(notary_open(&d->notary, &at_one, one.last_arrival_us, false, &d->err), 0);
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
         struct seal next = request_for(d, kid, 1, NOW + 3 * SECOND);
         assert_int_equal(ask(d, next, NOW + 4 * SECOND), ERR_DENIED); /* without its gap */
@@ -272,13 +272,14 @@ static void test_never_goes_back_behind_durable(void **state)
         assert_int_equal(ask(d, request_for(d, kid, 2, NOW + SECOND), NOW + 2 * SECOND), 0);
         notary_durable(&d->notary, d->epoch, 2);
 
-        assert_int_equal(notary_open(&d->notary, &at_one, NOW, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &at_one, NOW, false, &d->err), ERR_DENIED);
         assert_non_null(strstr(d->err.text, "went back"));
-        assert_int_equal(notary_open(&d->notary, &none, SEAL_UNKNOWN_US, &d->err), ERR_DENIED);
+        assert_int_equal(
+                notary_open(&d->notary, &none, SEAL_UNKNOWN_US, false, &d->err), ERR_DENIED);
         forged.sequence = 2; /* the right place, another seal */
-        assert_int_equal(notary_open(&d->notary, &forged, NOW, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &forged, NOW, false, &d->err), ERR_DENIED);
         future.sequence = 3;
-        assert_int_equal(notary_open(&d->notary, &future, NOW, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &future, NOW, false, &d->err), ERR_DENIED);
 }
 
 int main(void)

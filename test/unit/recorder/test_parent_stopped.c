@@ -24,7 +24,7 @@ static int setup(void **state)
         snprintf(dir, sizeof dir, "/tmp/cst-stopped-XXXXXX");
         if (!mkdtemp(dir))
                 return -1;
-        snprintf(recorder, sizeof recorder, "%s/recorder", dir);
+        snprintf(recorder, sizeof recorder, "%s/storage", dir);
         snprintf(file, sizeof file, "%s/stopped", recorder);
         return mkdir(recorder, 0700);
 }
@@ -34,7 +34,7 @@ static int teardown(void **state)
         char recorder[96];
         (void)state;
 
-        snprintf(recorder, sizeof recorder, "%s/recorder", dir);
+        snprintf(recorder, sizeof recorder, "%s/storage", dir);
         unlink(file);
         rmdir(recorder);
         return rmdir(dir);

@@ -168,16 +168,17 @@ static void test_found_in_another_hour(void **state)
 
         (void)state;
         assert_non_null(mkdtemp(vault));
+        struct vault_set set = { .n = 1, .members = { { .path = vault } } };
         for (size_t i = 0; i < ARRAY_LEN(hours); i++) {
                 random_bytes(hour_key, sizeof hour_key);
                 seal_hour_key_id(hour_key, STREAM, head.hour_key_id);
                 random_bytes(head.kid, sizeof head.kid);
-                assert_int_equal(
-                        key_store_segment_key(vault, &head, WALL_US, recorder.private_key, key, &e),
+                assert_int_equal(key_store_segment_key(
+                                         &set, 0, &head, WALL_US, recorder.private_key, key, &e),
                         ERR_NOT_FOUND);
                 write_key(vault, hours[i], hour_key, &recorder);
-                assert_int_equal(
-                        key_store_segment_key(vault, &head, WALL_US, recorder.private_key, key, &e),
+                assert_int_equal(key_store_segment_key(
+                                         &set, 0, &head, WALL_US, recorder.private_key, key, &e),
                         0);
                 seal_segment_key(hour_key, head.kid, expected);
                 assert_memory_equal(key, expected, sizeof key);

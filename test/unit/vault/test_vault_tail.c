@@ -59,6 +59,16 @@ static void write_whole(const char *path, struct bytes b)
         assert_int_equal(file_write_atomic(path, b, 0600, NULL), 0);
 }
 
+/* The index of this one volume, in it. */
+static int rebuild(const struct vault_owner *o, struct rebuild_result *ret)
+{
+        struct volume_list volumes = { .n = 1, .entries = { { .name = "main" } } };
+        struct err e;
+
+        snprintf(volumes.entries[0].path, sizeof volumes.entries[0].path, "%s", o->dir);
+        return rebuild_index(o->dir, &volumes, NULL, NULL, ret, &e);
+}
+
 /* A recording of `segments` segments of 4 s; killed in the last one when it is not stopped. */
 static struct vault_owner *recorded(unsigned seconds, bool stop)
 {
@@ -253,7 +263,7 @@ static void test_index_live_and_rebuilt(void **state)
 
         (void)state;
         assert_int_equal(index_open(o->dir, &ix, &e), ERR_NOT_FOUND);
-        assert_int_equal(rebuild_index(o->dir, NULL, NULL, &e), 0); /* of nothing */
+        assert_int_equal(rebuild(o, NULL), 0); /* of nothing */
         assert_int_equal(index_open(o->dir, &ix, &e), 0);
         assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), ERR_NOT_FOUND);
         vault_owner_begin(o, &vault_owner_h264, 1, SEAL_GAP_START);
@@ -282,7 +292,7 @@ static void test_index_live_and_rebuilt(void **state)
         assert_int_equal(live.n, 3);
 
         unlink(path);
-        assert_int_equal(rebuild_index_counted(o->dir, NULL, NULL, &result, &e), 0);
+        assert_int_equal(rebuild(o, &result), 0);
         assert_int_equal(result.segments, 3);
         assert_int_equal(result.streams, 1);
         rows_of(o, NULL, INT64_MIN, INT64_MAX, &rebuilt);
@@ -305,7 +315,6 @@ static void test_rebuilt_in_the_order_of_seals(void **state)
 {
         struct vault_owner *o = vault_owner_new(SECOND, 4 * SECOND, 0);
         static struct rows rows;
-        struct err e;
 
         (void)state;
         vault_owner_begin(o, &vault_owner_h264, 1, SEAL_GAP_START);
@@ -316,7 +325,7 @@ static void test_rebuilt_in_the_order_of_seals(void **state)
         play(o, 5);
         vault_owner_stop(o);
         assert_int_equal(o->refused_n + o->faults_n, 0);
-        assert_int_equal(rebuild_index(o->dir, NULL, NULL, &e), 0);
+        assert_int_equal(rebuild(o, NULL), 0);
         rows_of(o, NULL, INT64_MIN, INT64_MAX, &rows);
         unsigned k = 0;
         for (unsigned i = 0; i < o->segments_n; i++) {
@@ -359,7 +368,7 @@ static void test_mended_after_a_kill(void **state)
         index_free(ix);
         rows_of(o, NULL, 0, INT64_MAX, &rows);
         assert_true(rows.n >= 3);
-        assert_int_equal(rebuild_index(o->dir, NULL, NULL, &e), 0);
+        assert_int_equal(rebuild(o, NULL), 0);
         rows_of(o, NULL, 0, INT64_MAX, &rebuilt);
         assert_int_equal(rows.n, rebuilt.n);
         for (unsigned i = 0; i < rows.n; i++) {
@@ -385,7 +394,7 @@ static void test_broken_index(void **state)
         write_whole(path, BYTES(rubbish, sizeof rubbish));
         assert_int_equal(index_open(o->dir, &ix, &e), ERR_CORRUPT);
         assert_non_null(strstr(e.text, "vault rebuild"));
-        assert_int_equal(rebuild_index(o->dir, NULL, NULL, &e), 0);
+        assert_int_equal(rebuild(o, NULL), 0);
         assert_int_equal(index_open(o->dir, &ix, &e), 0);
         index_free(ix);
         vault_owner_free(o);
@@ -404,12 +413,15 @@ static struct vault_check_result check(
         struct vault_owner *o, const uint8_t *private_key, char said[600])
 {
         struct vault_check_options options = {
-                .private_key = private_key, .on_fault = count_fault, .owner = said
+                .index = o->dir, .private_key = private_key, .on_fault = count_fault, .owner = said
         };
         struct vault_check_result result;
+        struct vault_set set = { 0 };
 
         said[0] = '\0';
-        assert_int_equal(vault_check(o->dir, &options, &result, NULL), 0);
+        assert_int_equal(vault_set_add(&set, o->dir, NULL), 0);
+        assert_int_equal(vault_check(&set, &options, &result, NULL), 0);
+        vault_set_done(&set);
         return result;
 }
 
@@ -425,7 +437,7 @@ static void test_check(void **state)
         (void)state;
         r = check(o, NULL, said);
         assert_true(r.faults == 1 && strstr(said, "is missing")); /* no index yet */
-        assert_int_equal(rebuild_index(o->dir, NULL, NULL, NULL), 0);
+        assert_int_equal(rebuild(o, NULL), 0);
         r = check(o, o->private_key, said);
         assert_string_equal(said, "");
         assert_true(r.faults == 0 && r.segments == 3 && r.fragments == 9 && r.decrypted == 9 &&

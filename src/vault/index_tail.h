@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the index knows of where streams end, on each volume (docs/design/storage.md, "Leaving a
+ * volume"). Each fails with ERR_NOT_FOUND where there is no such row. */
+#ifndef CUSTOS_VAULT_INDEX_TAIL_H
+#define CUSTOS_VAULT_INDEX_TAIL_H
+
+#include "vault/index.h"
+
+/* Which sealer seals into the segment that was just made: its epoch, in the row from the beginning.
+ */
+int index_tail_made_by(struct index *ix, const char *object_key, const uint8_t epoch[static 16],
+        struct err *e) MUST_USE;
+int index_tail_find(struct index *ix, const char *object_key, struct index_segment *ret,
+        struct err *e) MUST_USE;
+/* The stream's last segment with something durable in it, of rows up to this one. */
+int index_tail_durable(struct index *ix, const char *stream, int64_t up_to_id,
+        struct index_segment *ret, struct err *e) MUST_USE;
+/* The segment of a stream that was made last on this volume; durable: of those with something
+ * durable in them. */
+int index_tail_newest_on(struct index *ix, const char *stream, uint32_t volume, bool durable,
+        struct index_segment *ret, struct err *e) MUST_USE;
+/* The first one made after this row on another volume. */
+int index_tail_after(struct index *ix, const char *stream, int64_t id, uint32_t volume,
+        struct index_segment *ret, struct err *e) MUST_USE;
+/* Rows of the stream on this volume that have not ended. on_segment must not change the index. */
+int index_tail_open(struct index *ix, const char *stream, uint32_t volume,
+        int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,
+        struct err *e) MUST_USE;
+
+#endif
