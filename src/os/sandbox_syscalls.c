@@ -10,10 +10,12 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -186,6 +188,10 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
                 sandbox_allow_names(f, sandbox_accept, ARRAY_LEN(sandbox_accept));
         if (role == SANDBOX_EDGE || connects)
                 sandbox_allow_open_to_read(f);
+        /* Whether something keeps the clock right. To set it takes a capability that no role has.
+         */
+        if (role == SANDBOX_PARENT)
+                sandbox_allow_arg(f, "clock_adjtime", 0, SANDBOX_INT, CLOCK_REALTIME);
         if (changes) {
                 sandbox_allow_names(f, sandbox_open, ARRAY_LEN(sandbox_open));
                 sandbox_allow_names(f, sandbox_change, ARRAY_LEN(sandbox_change));
@@ -225,13 +231,17 @@ static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role ro
         static const int of_sockets[] = { SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF };
         static const int of_tcp[] = { TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT };
 
+        bool given = role == SANDBOX_WORKER || role == SANDBOX_SEALER;
+
         sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
-        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER) {
+        if (given || role == SANDBOX_VOLUME) {
                 sandbox_allow_option(f, SOL_SOCKET, of_sockets, ARRAY_LEN(of_sockets));
                 sandbox_allow_option(f, IPPROTO_TCP, of_tcp, ARRAY_LEN(of_tcp));
-                return;
+        } else {
+                sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
         }
-        sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
+        if (given)
+                return;
         sandbox_allow_names(f, with_descriptors, ARRAY_LEN(with_descriptors));
         if (role == SANDBOX_CONNECTOR || role == SANDBOX_EDGE)
                 sandbox_allow_names(f, to_anybody, ARRAY_LEN(to_anybody));
@@ -250,11 +260,18 @@ static void sandbox_pool_done(uv_work_t *w, int status)
         (void)status;
 }
 
+/* A worker writes to several volumes: five may hang (os/file_lane) before the others feel it. */
+#define SANDBOX_WORKER_THREADS "16"
+#define SANDBOX_THREADS "4"
+
 /* The first work starts all the threads that the pool will ever have. */
-static int sandbox_start_pool(struct err *e)
+static int sandbox_start_pool(enum sandbox_role role, struct err *e)
 {
         uv_loop_t loop;
         uv_work_t work;
+
+        (void)setenv("UV_THREADPOOL_SIZE",
+                role == SANDBOX_WORKER ? SANDBOX_WORKER_THREADS : SANDBOX_THREADS, 1);
         int r = uv_loop_init(&loop);
 
         if (r < 0)
@@ -267,7 +284,7 @@ static int sandbox_start_pool(struct err *e)
 
 int sandbox_syscalls(enum sandbox_role role, struct err *e)
 {
-        int r = sandbox_start_pool(e);
+        int r = sandbox_start_pool(role, e);
 
         if (r < 0)
                 return r;

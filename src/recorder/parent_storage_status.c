@@ -9,6 +9,7 @@
 #include "net/link.h"
 #include "os/clock.h"
 #include "recorder/parent.h"
+#include "recorder/parent_clock.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_storage.h"
@@ -410,7 +411,7 @@ static int parent_storage_status_page(struct parent_storage_status *s, const cha
                         parent_storage_status_number(f.minimum_in_days), "stops_in_days",
                         parent_storage_status_number(f.stops_in_days)));
         json_object_set_new(answer, "removed", parent_storage_status_removed_json(s->parent));
-        json_object_set_new(answer, "clock", json_null());
+        json_object_set_new(answer, "clock", parent_clock_json(s->parent));
         json_object_set_new(answer, "more",
                 json_boolean(parent_storage_status_streams_json(s, after, limit,
                         json_object_get(answer, "streams"), link_json_bytes(answer))));

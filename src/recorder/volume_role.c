@@ -374,6 +374,9 @@ int volume_role_main(int argc, char **argv)
         int r = role_start("volume", argc, argv, &options, &e);
         if (r == 0 && (!options.path[0] || !volume_is_name(options.name)))
                 r = err_set(&e, ERR_INVALID, "--path DIR or --name NAME is missing");
+        /* Before the volume is looked at: what root may open by a capability, it could not use. */
+        if (r == 0)
+                r = sandbox_drop(NULL, &e);
         if (r < 0) {
                 free(v);
                 return confine_failed(&e);

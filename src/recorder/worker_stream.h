@@ -28,6 +28,8 @@ void worker_stream_reseal(
 /* From now on its camera is what a says: the connection ends, another is made; the segment writer
  * and the seal channel stay. */
 void worker_stream_reassign(struct worker_stream *t, const struct message_assign *a);
+/* What is recorded from now on. */
+void worker_stream_set_gate(struct worker_stream *t, enum message_gate gate, uint32_t keep_ms);
 /* Answers of the parent. fd is taken. */
 void worker_stream_socket(struct worker_stream *t, int fd);
 void worker_stream_datagrams(
@@ -36,6 +38,14 @@ void worker_stream_no_socket(struct worker_stream *t, const struct err *why);
 void worker_stream_file(
         struct worker_stream *t, int fd, uint32_t volume, bool direct, const char *object_key);
 void worker_stream_no_file(struct worker_stream *t, const struct err *why);
+/* The volume is not to be used any more: where the stream has a segment there, its writer stops. */
+void worker_stream_leave(struct worker_stream *t, uint32_t volume);
+/* For worker_load, once a second; name is borrowed. */
+void worker_stream_load(struct worker_stream *t, struct worker_load_stream *ret);
+/* From now on key frames alone are recorded, or all again. */
+void worker_stream_shed(struct worker_stream *t, bool shed);
+/* Notices the beginning and the end of frames being dropped; every two seconds. */
+void worker_stream_watch_overload(struct worker_stream *t);
 /* Sends MESSAGE_STATE when something changed since the last one. */
 void worker_stream_report(struct worker_stream *t);
 

@@ -42,13 +42,15 @@ void segment_lane_init(struct segment_lane *l, const struct segment_writer_optio
                 assert(r == 0);
                 (void)r;
         }
-        fragment_builder_init(&l->builder, o->pool);
+        l->share = chunk_share_new(o->pool);
+        fragment_builder_init(&l->builder, l->share);
         l->last_us = l->written_us = SEAL_UNKNOWN_US;
 }
 
 void segment_lane_done(struct segment_lane *l)
 {
         fragment_builder_done(&l->builder);
+        chunk_share_free(l->share);
         l->file = segment_file_unref(l->file);
         free(l->header);
         for (unsigned i = 0; i < ARRAY_LEN(l->certs); i++)
@@ -127,6 +129,8 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
         snprintf(l->source.source, sizeof l->source.source, "%s", c->source);
         l->begin_cause = c->gap_cause;
         l->begin_from_us = c->gap_from_us;
+        l->begin_until_us = c->gap_until_us;
+        gap_list_join(&l->begin_also, c->also.gaps, c->also.n);
         l->awaiting_key = true;
         l->config_changed = l->has_last = false;
         l->step_cause = 0;
@@ -180,7 +184,7 @@ static unsigned find_step(const struct segment_lane *l, const struct access_unit
 
         if (arrival < 0 || stamps < -BACK_US || arrival - stamps > STALL_US)
                 return SEAL_GAP_CLOCK_STEP;
-        if (stamps <= JUMP_US)
+        if (stamps <= JUMP_US || u->unasked_before)
                 return 0;
         return stamps - arrival < PAUSE_US && arrival - stamps < PAUSE_US ? SEAL_GAP_FRAMES_DROPPED
                                                                           : SEAL_GAP_CLOCK_STEP;
@@ -208,7 +212,8 @@ static struct fragment_builder_sample sample_of(
                 .ranges = plan->n ? plan->ranges : NULL,
                 .ranges_n = plan->n,
                 .time = time,
-                .key = u->key };
+                .key = u->key,
+                .stamp = { u->pts, u->arrival_us, u->sender_us, u->lost_before } };
 }
 
 /* How long the group that u begins will be: as the one before. */
@@ -243,7 +248,9 @@ static bool segment_ends_at_key(const struct segment_lane *l, const struct acces
         int64_t gop = next_gop_us(l, u);
         int64_t fragments = gop / FRAGMENT_MAX_US + 1;
 
+        /* Stamps may creep, or stand still. */
         return segment_lane_elapsed_us(l, u) + gop > limit ||
+               u->arrival_us - l->zero_arrival_us > SEGMENT_MAX_US ||
                l->fragments + 1 + fragments > FRAGMENTS_MAX;
 }
 
@@ -257,6 +264,7 @@ enum segment_lane_step segment_lane_judge(
 {
         if (l->awaiting_key && !u->key) {
                 count_drop(l, l->drop.cause != 0);
+                l->overload_frames += l->drop.cause == SEAL_GAP_OVERLOAD;
                 return SEGMENT_LANE_SKIP;
         }
         if (!l->file)
@@ -309,7 +317,15 @@ enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned
 static void note_beginning(struct segment_lane *l, const struct access_unit *u)
 {
         if (l->begin_cause)
-                gap_list_add(&l->gaps, l->begin_cause, l->begin_from_us, u->arrival_us, 0);
+                gap_list_add(&l->gaps, l->begin_cause, l->begin_from_us,
+                        l->begin_until_us ? l->begin_until_us : u->arrival_us, 0);
+        for (unsigned i = 0; i < l->begin_also.n; i++) {
+                const struct seal_gap *g = &l->begin_also.gaps[i];
+                bool ends = g->cause == SEAL_GAP_CLOCK_STEP || g->to_us < u->arrival_us;
+                gap_list_add(
+                        &l->gaps, g->cause, g->from_us, ends ? g->to_us : u->arrival_us, g->frames);
+        }
+        l->begin_also.n = 0;
         /* The clock can have gone back while nothing was recorded, over a restart too. */
         if (l->begin_cause && l->begin_from_us != SEAL_UNKNOWN_US &&
                 u->arrival_us < l->begin_from_us)
@@ -337,12 +353,13 @@ int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant 
         h.issuer_cert = buf_bytes(&l->certs[1]);
         h.root_cert = buf_bytes(&l->certs[2]);
         memcpy(l->header->kid, g->kid, sizeof l->header->kid);
-        int r = segment_file_new(g->fd, g->direct, &h, l->header, &l->file, e);
+        int r = segment_file_new(g, &h, l->header, &l->file, e);
         if (r < 0)
                 return r;
         fragment_builder_segment(&l->builder, l->header->tracks, l->header->tracks_n, g->key);
         l->fragments = 0;
         l->zero_pts = u->pts;
+        l->zero_arrival_us = u->arrival_us;
         l->config_changed = l->has_picture = false;
         memset(l->aligned, 0, sizeof l->aligned);
         note_beginning(l, u);
@@ -400,12 +417,17 @@ void segment_lane_add(struct segment_lane *l, unsigned track, const struct acces
                         &l->gaps, l->drop.cause, l->drop.from_us, u->arrival_us, l->drop.frames);
                 l->drop = (struct segment_lane_drop){ 0 };
         }
+        if (main && u->unasked_before)
+                gap_list_add(&l->gaps, SEAL_GAP_NOT_ASKED,
+                        l->has_last ? l->last.arrival_us : l->last_us, u->arrival_us,
+                        u->unasked_before);
         if (u->lost_before && l->arrivals[at] != SEAL_UNKNOWN_US)
                 gap_list_add(&l->gaps, SEAL_GAP_FRAMES_DROPPED, l->arrivals[at], u->arrival_us, 0);
         if (fragment_builder_add(&l->builder, at, &s, NULL) < 0) {
                 if (main)
                         segment_lane_dropped(l, SEAL_GAP_OVERLOAD, 1);
-                else
+                l->overload_frames += main;
+                if (!main)
                         gap_list_add(&l->gaps, SEAL_GAP_OVERLOAD, u->arrival_us, u->arrival_us, 0);
                 return;
         }
@@ -476,6 +498,37 @@ void segment_lane_lost(struct segment_lane *l, const struct fragment *f)
 {
         count_drop(l, f->samples_video);
         gap_list_join(&l->gaps, f->request.gaps, f->request.gaps_n);
+}
+
+struct take_back {
+        const struct segment_lane *lane;
+        struct unit_queue *queue;
+};
+
+static void on_taken_back(void *owner, unsigned place, const struct fragment_builder_sample *s)
+{
+        const struct take_back *t = owner;
+        struct access_unit u = { .data = s->data,
+                .pts = s->stamp.pts,
+                .key = s->key,
+                .lost_before = s->stamp.lost_before,
+                .arrival_us = s->stamp.arrival_us,
+                .sender_us = s->stamp.sender_us,
+                .report_us = INT64_MIN,
+                .report_came_us = INT64_MIN };
+
+        for (unsigned i = 0; i < t->lane->tracks_n; i++) {
+                if (t->lane->place[i] == place)
+                        unit_queue_push_unit(t->queue, i, i == t->lane->main, &u);
+        }
+}
+
+void segment_lane_take_back(struct segment_lane *l, struct unit_queue *q)
+{
+        struct take_back t = { l, q };
+
+        if (l->file)
+                fragment_builder_take_back(&l->builder, on_taken_back, &t);
 }
 
 void segment_lane_give_up(struct segment_lane *l, unsigned cause)

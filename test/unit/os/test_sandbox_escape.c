@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -393,6 +394,21 @@ static int way_ring(void)
         return r == EPERM || r == ENOSYS ? -1 : r; /* off on this machine */
 }
 
+/* The parent may read it by the same call. Set to what it is, so that the machine stays as it is.
+ */
+static int way_clock_state(void)
+{
+        struct timex t = { .modes = 0 };
+        int r = adjtimex(&t);
+
+        if (r < 0)
+                return errno;
+        t.modes = ADJ_STATUS;
+        if (adjtimex(&t) >= 0)
+                return 0;
+        return errno == EPERM ? -1 : errno; /* without a sandbox: no root here */
+}
+
 enum {
         W = 1 << SANDBOX_WORKER,
         S = 1 << SANDBOX_SEALER,
@@ -400,7 +416,8 @@ enum {
         C = 1 << SANDBOX_CONNECTOR,
         M = 1 << SANDBOX_MANAGER,
         E = 1 << SANDBOX_EDGE,
-        ALL = W | S | P | C | M | E
+        V = 1 << SANDBOX_VOLUME,
+        ALL = W | S | P | C | M | E | V
 };
 
 /* Who must not: some roles need the like for what they are there for (design: section 2). */
@@ -423,17 +440,17 @@ static const struct {
         { "mkdir", way_mkdir, W | S | C | E },
         { "fchmod", way_chmod_given, W | S | C | E },
         { "chdir", way_chdir, ALL },
-        { "socketpair", way_socketpair, W | S | C },
-        { "bind", way_bind, W | S | P | M | E },
-        { "connect a UDP socket anew", way_aim_again, W | S | P | M | E },
-        { "sendto elsewhere", way_sendto_elsewhere, W | S | P | M },
+        { "socketpair", way_socketpair, W | S | C | V },
+        { "bind", way_bind, W | S | P | M | E | V },
+        { "connect a UDP socket anew", way_aim_again, W | S | P | M | E | V },
+        { "sendto elsewhere", way_sendto_elsewhere, W | S | P | M | V },
         { "sendmsg elsewhere", way_sendmsg_elsewhere, W | S },
-        { "sendmmsg elsewhere", way_sendmmsg_elsewhere, W | S | P | M },
-        { "TCP fast open", way_fast_open, W | S | P | M },
+        { "sendmmsg elsewhere", way_sendmmsg_elsewhere, W | S | P | M | V },
+        { "TCP fast open", way_fast_open, W | S | P | M | V },
         { "pass a descriptor on", way_pass_descriptor, W | S },
-        { "SO_ATTACH_FILTER", way_kernel_filter, W | S },
-        { "IP_ADD_MEMBERSHIP", way_multicast, W | S },
-        { "SO_BINDTODEVICE", way_other_device, W | S },
+        { "SO_ATTACH_FILTER", way_kernel_filter, W | S | V },
+        { "IP_ADD_MEMBERSHIP", way_multicast, W | S | V },
+        { "SO_BINDTODEVICE", way_other_device, W | S | V },
         { "F_SETSIG", way_signal_by_io, ALL },
         { "rt_sigqueueinfo", way_signal_queue, ALL },
         { "tkill", way_tkill, ALL },
@@ -451,6 +468,7 @@ static const struct {
         { "RLIMIT_CORE", way_limits, ALL },
         { "TIOCSTI", way_terminal_input, ALL },
         { "personality", way_personality, ALL },
+        { "set how the clock is kept", way_clock_state, ALL },
         { "setresuid", way_user, ALL },
         { "io_uring_setup", way_ring, ALL },
 };
@@ -458,7 +476,8 @@ static const struct {
 /* As confine_role does it, in the order of sandbox.h. */
 static int confine(enum sandbox_role role)
 {
-        struct sandbox_path own = { dir, role == SANDBOX_PARENT || role == SANDBOX_MANAGER };
+        struct sandbox_path own = { dir,
+                role == SANDBOX_PARENT || role == SANDBOX_MANAGER || role == SANDBOX_VOLUME };
         bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER;
         struct err e;
 
