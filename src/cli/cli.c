@@ -68,6 +68,12 @@ const char *cli_text(const json_t *object, const char *key)
         return text ? text : "";
 }
 
+void cli_put(json_t *object, const char *key, const char *text)
+{
+        if (text)
+                json_object_set_new(object, key, json_string_nocheck(text));
+}
+
 void cli_print_json(const json_t *value)
 {
         json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

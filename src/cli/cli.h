@@ -38,6 +38,8 @@ int cli_call(const char *state, const char *type, json_t *body, json_t **ret, ch
         struct err *e) MUST_USE;
 /* A text of an object, "" when it is not there. */
 const char *cli_text(const json_t *object, const char *key);
+/* The other way: NULL puts nothing. What is no UTF-8 is refused by cli_call. */
+void cli_put(json_t *object, const char *key, const char *text);
 void cli_print_json(const json_t *value);
 
 #endif
