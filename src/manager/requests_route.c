@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "manager/requests_parts.h"
+#include "net/record_link.h"
 #include "os/clock.h"
 #include "proto/url.h"
 
@@ -116,6 +117,7 @@ static void requests_route_tell(
         json_object_set_new(body, "roots", requests_route_pem(buf_bytes(&r->root_pem)));
         json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
         json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca)));
+        json_object_set_new(body, "record", record_link_format(&s->record));
         recorder_link_ask(r->recorder, "stream.set", body, 0);
 }
 

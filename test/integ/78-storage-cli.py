@@ -21,6 +21,7 @@ from custos_site import CUSTOS, ENV, SANITIZER, Program, Site, check, main, wait
 
 LINK = 100
 ME = pwd.getpwuid(os.geteuid()).pw_name
+TERMS = {"mode": "always", "between": "nothing", "schedule": "", "pre_s": 5, "post_s": 5, "min_days": 0, "max_days": 0, "quota_mb": 0}
 
 
 class Refusal(Exception):
@@ -390,6 +391,53 @@ def test_events(folder):
         said = desk.cli("event", "start", "--camera", "door", ok=1).stderr
         check(said.startswith("custos event: no\n  Do it later.") and len(recorder.requests("event.start")) == 2,
               f"the other is recorded all the same: {said}")
+
+
+def test_record_terms(folder):
+    with Desk(folder) as desk:
+        recorder = desk.attach()
+
+        def told(path="lobby-main"):
+            return recorder.set[path]["record"]
+
+        def shown():
+            return desk.json("camera", "show", "lobby")["camera"]["streams"][0]["record"]
+        desk.site.add("lobby", "rtsps://127.0.0.1:1/x")
+        check(told() == TERMS and shown() == TERMS, f"always, without a bound: {told()}")
+        answer = desk.json("camera", "set", "lobby", "--record", "event", "--pre", "10", "--schedule", "mon-fri 08:00-18:00")
+        want = {**TERMS, "mode": "event", "pre_s": 10, "schedule": "mon-fri 08:00-18:00"}
+        check(told() == want and answer["camera"]["streams"][0]["record"] == want, f"what was given is changed: {told()}")
+        desk.cli("camera", "set", "lobby", "--min-days", "10", "--max-days", "30", "--quota", "5000", "--between", "key-frames")
+        want.update(min_days=10, max_days=30, quota_mb=5000, between="key-frames")
+        check(told() == want and shown() == want, f"and nothing else: {told()}")
+        said = desk.cli("camera", "show", "lobby").stdout
+        check("recorded: event (mon-fri 08:00-18:00), 10 s before and 5 s behind an event, key frames between; kept 10 to 30 days; "
+              "5000 MB at most" in said, said)
+        before = len(recorder.requests("stream.set"))
+        for words, text in ((("--min-days", "31"), "31"), (("--record", "sometimes"), "always, schedule, event or off"),
+                            (("--schedule", "noon"), "schedule")):
+            said = desk.cli("camera", "set", "lobby", *words, ok=64).stderr
+            check(text in said, f"{words}: {said}")
+        check("0 to 60" in desk.cli("camera", "set", "lobby", "--pre", "61", ok=64).stderr, "bounds")
+        check(shown() == want and len(recorder.requests("stream.set")) == before, "what is refused changes nothing")
+        desk.cli("camera", "set", "lobby", "--record", "off")
+        want["mode"] = "off"
+        check(told() == want, f"the recorder is told that it is off: {told()}")
+        desk.cli("camera", "set", "lobby", "--record", "always", "--max-days", "0")
+        desk.cli("camera", "set", "lobby", "--without-audio")
+        lines = desk.audit("camera.record")
+        check([(x["before"]["mode"], x["record"]["mode"], x["record"]["max_days"]) for x in lines] ==
+              [("always", "event", 0), ("event", "event", 30), ("event", "off", 30)] and {x["by"] for x in lines} == {ME},
+              f"what is recorded or kept less, and no more: {lines}")
+        said = desk.cli("audit", "show").stdout
+        check('camera.record' in said and '"mode":"off"' in said.replace("\\x22", '"'), f"the terms can be read: {said}")
+        desk.site.add("other", "rtsps://127.0.0.1:1/x", None, None, "--record", "schedule", "--schedule", "daily 22:00-06:00")
+        check(told("other-main") == {**TERMS, "mode": "schedule", "schedule": "daily 22:00-06:00"}, "of a new camera")
+        # A recorder that begins anew hears all of it again.
+        recorder.close()
+        recorder = desk.attach()
+        check(recorder.set["other-main"]["record"]["mode"] == "schedule" and recorder.set["lobby-main"]["record"]["pre_s"] == 10,
+              "it stands in the inventory")
 
 
 main(globals())

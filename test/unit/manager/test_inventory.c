@@ -205,11 +205,11 @@ static void fill(struct db *d, unsigned version)
 {
         static const char *const rows[] = {
                 "INSERT INTO camera (name, added_us) VALUES ('gate', 17)",
-                "INSERT INTO stream (camera, name, url, user, password, transport, pin, audio,"
-                " added_us) VALUES ('gate', 'main', 'rtsps://192.0.2.7/1', 'op', x'7077',"
-                " 'tls-pinned', zeroblob(32), 0, 18)",
-                "INSERT INTO stream (camera, name, url, user, password, transport, pin, added_us)"
-                " VALUES ('gate', 'sub', 'https://192.0.2.7/2', '', x'', 'tls', x'', 19)",
+                ("INSERT INTO stream (camera, name, url, user, password, transport, pin, audio,"
+                 " added_us) VALUES ('gate', 'main', 'rtsps://192.0.2.7/1', 'op', x'7077',"
+                 " 'tls-pinned', zeroblob(32), 0, 18)"),
+                ("INSERT INTO stream (camera, name, url, user, password, transport, pin, added_us)"
+                 " VALUES ('gate', 'sub', 'https://192.0.2.7/2', '', x'', 'tls', x'', 19)"),
         };
         struct db_query *q;
 
