@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/confine.h"
+#include "recorder/parent_events.h"
 #include "recorder/parent_stopped.h"
 #include "vault/index.h"
 #include "vault/rebuild.h"
@@ -160,6 +162,7 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
+                p->manager_link++;
                 p->manager = chan_new(p->loop, fd, &manager_events, p);
                 return 0;
         default:
@@ -217,6 +220,8 @@ static int parent_open_vault(struct parent *p, struct err *e)
 static void parent_free(struct parent *p)
 {
         timer_done(&p->stop);
+        parent_clock_done(&p->clock);
+        p->events = parent_events_free(p->events);
         p->connect = parent_connect_free(p->connect);
         parent_stream_free_all(p);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
@@ -259,6 +264,7 @@ int parent_main(int argc, char **argv)
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
+        tzset(); /* local time, of schedules: its file cannot be read later */
         int r = parent_open_vault(p, &e);
         if (r == 0)
                 r = parent_stopped_open(p->state, &p->stopped, &e);
@@ -270,6 +276,8 @@ int parent_main(int argc, char **argv)
                 p->sync = parent_sync_new(p);
                 p->connect = parent_connect_new(
                         p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
+                p->events = parent_events_new(p);
+                parent_clock_start(&p->clock, p->loop);
                 p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
                 loop_run(p->loop);
         }

@@ -10,16 +10,26 @@
 #ifndef CUSTOS_RECORDER_PARENT_H
 #define CUSTOS_RECORDER_PARENT_H
 
+#include <jansson.h>
+
 #include "base/settings.h"
 #include "base/table.h"
 #include "os/chan.h"
 #include "recorder/message.h"
+#include "recorder/parent_clock.h"
 #include "recorder/parent_connect.h"
+#include "recorder/record_plan.h"
 #include "vault/index.h"
 
 #define PARENT_WORKERS_MAX 64
 
 struct parent;
+
+/* Whom to answer later: a question of one link to a manager. */
+struct parent_status_ticket {
+        uint64_t link;
+        int64_t id;
+};
 
 enum parent_stream_phase {
         PARENT_STREAM_WAITING, /* for a sealer and a worker */
@@ -46,6 +56,11 @@ struct parent_stream {
         int worker;     /* index, or -1 */
         bool seal_lost; /* the sealer died while assigned */
         bool stopped;   /* by an operator, and not placed since */
+        bool unasked;   /* it was off, and not placed since */
+        struct record_terms terms;
+        struct record_plan plan; /* parent_events.c */
+        struct record_plan_answer asked;
+        bool events_wanted;
         struct timer retry;
         struct message_state state;       /* the worker's last word */
         char object_key[HEAD_KEY_MAX];    /* of the newest segment; empty when there is none */
@@ -63,7 +78,9 @@ struct parent {
         char vault[4096], state[4096];
         int vault_fd, vault_lock_fd;
         struct chan *supervisor, *manager, *sealer;
-        bool sealer_ready; /* its hello came */
+        uint64_t manager_link;             /* counts them */
+        struct parent_status_ticket asked; /* the question that is being looked at */
+        bool sealer_ready;                 /* its hello came */
         bool stopping; /* streams end; the last one gone, what they wrote is synced, and the loop
                           stops */
         struct timer stop;
@@ -80,7 +97,9 @@ struct parent {
         struct parent_sync *sync;       /* parent_sync.c */
         struct parent_stopped *stopped; /* parent_stopped.c */
         struct parent_connect *connect; /* parent_connect.c */
-        struct buf out;                 /* one message under construction */
+        struct parent_events *events;   /* parent_events.c */
+        struct parent_clock clock;
+        struct buf out; /* one message under construction */
 };
 
 /* argv: --state DIR [--config FILE]. Returns the exit status. */
@@ -88,8 +107,13 @@ int parent_main(int argc, char **argv);
 
 /* parent_stream.c */
 /* Takes over what the manager says of a stream, new or changed; everything is copied. A change that
- * a living connection satisfies (other revocations, TLS as it has it) waits until that ends. */
-int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e) MUST_USE;
+ * a living connection satisfies (other revocations, TLS as it has it) waits until that ends; one of
+ * the terms (checked) counts at once and touches no connection. */
+int parent_stream_set(struct parent *p, const struct message_assign *a,
+        const struct record_terms *terms, struct err *e) MUST_USE;
+/* What is recorded from now on, into t->asked; its worker is told where that changed, or gets the
+ * stream, or loses it. */
+void parent_stream_asked(struct parent_stream *t, const struct record_plan_answer *now);
 void parent_stream_remove(struct parent *p, struct parent_stream *t);
 void parent_stream_remove_all(struct parent *p);
 /* Gives waiting streams to workers, and released ones a new seal channel, as far as there are any.
@@ -122,6 +146,12 @@ void parent_sync_file(struct parent_sync *s, struct parent_stream *t);
 
 /* parent_status.c: the manager's questions, JSON (docs/spec/link.md). */
 int parent_status_on_manager(struct parent *p, struct chan_message *m, struct err *e) MUST_USE;
+/* For a request whose answer comes later: it returns PARENT_STATUS_LATER, having kept the ticket,
+ * and parent_status_answer follows once: body (taken; NULL: an empty object), or why it failed. */
+#define PARENT_STATUS_LATER 1
+struct parent_status_ticket parent_status_ticket(const struct parent *p);
+void parent_status_answer(struct parent *p, const struct parent_status_ticket *ticket, json_t *body,
+        const struct err *why);
 /* Tells the manager that a stream is protected as its state says. */
 void parent_status_connected(struct parent *p, const struct parent_stream *t);
 

@@ -6,8 +6,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "net/link.h"
+#include "net/record_link.h"
 #include "os/clock.h"
-#include "recorder/parent.h"
+#include "recorder/parent_events.h"
 
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
 #define PARENT_STATUS_PAGE_MAX 200
@@ -67,6 +68,7 @@ static json_t *parent_status_stream(const struct parent_stream *t)
         json_object_set_new(
                 o, "transport", json_string(camera_transport_name(t->assign.transport)));
         json_object_set_new(o, "carrier", json_string(camera_carrier_name(t->assign.carrier)));
+        json_object_set_new(o, "gate", json_string(parent_events_gate_name(t)));
         json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));
         parent_status_connection(o, t);
         return o;
@@ -161,6 +163,7 @@ struct parent_status_asked {
         const char *stream, *url, *user, *password, *transport, *carrier, *pin, *roots, *issuer,
                 *crls;
         int audio;
+        json_t *record;
 };
 
 static int parent_status_unpack(json_t *body, struct parent_status_asked *q, struct err *e)
@@ -175,10 +178,11 @@ static int parent_status_unpack(json_t *body, struct parent_status_asked *q, str
                 .crls = "",
                 .audio = 1 };
         if (json_unpack_ex(body, &why, JSON_STRICT,
-                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s?:b}", "stream",
-                    &q->stream, "url", &q->url, "user", &q->user, "password", &q->password,
-                    "transport", &q->transport, "carrier", &q->carrier, "pin", &q->pin, "roots",
-                    &q->roots, "issuer", &q->issuer, "crls", &q->crls, "audio", &q->audio) < 0)
+                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s?:b, s?:o}",
+                    "stream", &q->stream, "url", &q->url, "user", &q->user, "password",
+                    &q->password, "transport", &q->transport, "carrier", &q->carrier, "pin",
+                    &q->pin, "roots", &q->roots, "issuer", &q->issuer, "crls", &q->crls, "audio",
+                    &q->audio, "record", &q->record) < 0)
                 return err_set(e, ERR_INVALID, "stream.set: %s", why.text);
         if (!parent_status_is_stream_path(q->stream))
                 return err_set(e, ERR_INVALID, "stream.set: not a stream path (CAMERA-STREAM)");
@@ -189,10 +193,14 @@ static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struc
 {
         struct message_assign a = { 0 };
         struct parent_status_asked q;
+        struct record_terms terms;
 
         int r = parent_status_unpack(body, &q, e);
         if (r < 0)
                 return r;
+        record_terms_defaults(&terms);
+        if (q.record && (r = record_link_parse(q.record, &terms, e)) < 0)
+                return err_wrap(e, r, "stream.set");
         if (strlen(q.url) >= sizeof a.url || strlen(q.user) >= sizeof a.user)
                 return err_set(e, ERR_INVALID, "stream.set: url or user too long");
         snprintf(a.stream, sizeof a.stream, "%s", q.stream);
@@ -206,7 +214,7 @@ static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struc
         if (r == 0)
                 r = parent_status_terms(&a, q.transport, q.carrier, q.pin, e);
         if (r == 0)
-                r = parent_stream_set(p, &a, e);
+                r = parent_stream_set(p, &a, &terms, e);
         secret_done(&a.password);
         if (r == 0)
                 *ret = json_object();
@@ -249,19 +257,26 @@ static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, st
         return 0;
 }
 
-static int parent_status_request(
+/* What a manager may ask for (docs/spec/link.md section 3), a line each. run fills *ret (an object)
+ * and returns 0; or keeps parent_status_ticket and returns PARENT_STATUS_LATER. */
+static const struct parent_status_request {
+        const char *type;
+        int (*run)(struct parent *p, json_t *body, json_t **ret, struct err *e);
+} parent_status_requests[] = {
+        { "status.get", parent_status_get },
+        { "stream.set", parent_status_set },
+        { "stream.remove", parent_status_remove },
+        { "connection.cut", parent_status_cut },
+        { "event.start", parent_events_on_start },
+        { "event.stop", parent_events_on_stop },
+};
+
+static int parent_status_run(
         struct parent *p, const struct link_message *m, json_t **ret, struct err *e)
 {
-        static const struct {
-                const char *type;
-                int (*run)(struct parent *p, json_t *body, json_t **ret, struct err *e);
-        } requests[] = { { "status.get", parent_status_get }, { "stream.set", parent_status_set },
-                { "stream.remove", parent_status_remove },
-                { "connection.cut", parent_status_cut } };
-
-        for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
-                if (strcmp(m->type, requests[i].type) == 0)
-                        return requests[i].run(p, m->body, ret, e);
+        for (size_t i = 0; i < ARRAY_LEN(parent_status_requests); i++) {
+                if (strcmp(m->type, parent_status_requests[i].type) == 0)
+                        return parent_status_requests[i].run(p, m->body, ret, e);
         }
         return err_set(e, ERR_INVALID, "the recorder knows no request of that type");
 }
@@ -278,13 +293,40 @@ int parent_status_on_manager(struct parent *p, struct chan_message *m, struct er
         if (r < 0)
                 return r;
         if (request.id > 0) {
-                if (parent_status_request(p, &request, &body, &why) < 0)
+                p->asked =
+                        (struct parent_status_ticket){ .link = p->manager_link, .id = request.id };
+                int answer = parent_status_run(p, &request, &body, &why);
+                if (answer < 0)
                         r = link_send_failure(p->manager, request.id, &why, "", e);
-                else
+                else if (answer == 0)
                         r = link_send_answer(p->manager, request.id, body, e);
+                p->asked = (struct parent_status_ticket){ 0 };
         }
         link_message_done(&request);
         return r;
+}
+
+struct parent_status_ticket parent_status_ticket(const struct parent *p)
+{
+        return p->asked;
+}
+
+void parent_status_answer(struct parent *p, const struct parent_status_ticket *ticket, json_t *body,
+        const struct err *why)
+{
+        struct err e;
+        int r;
+
+        if (!p->manager || ticket->link != p->manager_link) {
+                json_decref(body); /* whoever asked is gone */
+                return;
+        }
+        if (why)
+                r = link_send_failure(p->manager, ticket->id, why, fault_remedy(why->fault), &e);
+        else
+                r = link_send_answer(p->manager, ticket->id, body ? body : json_object(), &e);
+        if (r < 0)
+                log_warn(NULL, "manager.unreachable", "err=\"%s\"", e.text);
 }
 
 void parent_status_connected(struct parent *p, const struct parent_stream *t)

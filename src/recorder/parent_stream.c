@@ -11,6 +11,7 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "proto/url.h"
+#include "recorder/parent_events.h"
 #include "recorder/parent_stopped.h"
 #include "vault/vault_tail.h"
 
@@ -54,6 +55,7 @@ static void parent_stream_free(struct parent_stream *t)
 {
         if (t->parent->connect)
                 parent_connect_cancel(t->parent->connect, t);
+        parent_events_forget(t);
         timer_done(&t->retry);
         secret_done(&t->assign.password);
         buf_done(&t->roots);
@@ -169,6 +171,8 @@ static int parent_stream_tell(
         t->assign.mbit_max = (uint32_t)settings_get(&p->settings, SETTINGS_CAMERA_MBIT_MAX);
         t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
         t->assign.patience_ms = (uint32_t)settings_get(&p->settings, SETTINGS_VOLUME_PATIENCE_MS);
+        t->assign.gate = (uint8_t)t->asked.gate;
+        t->assign.keep_ms = t->asked.keep_ms;
         snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
         buf_clear(&p->out);
         int r = message_assign_pack(&t->assign, &p->out, e);
@@ -186,7 +190,9 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
         CLEANUP(own_closep) int fd = -1;
 
         parent_stream_find_end(t);
-        parent_stream_fill_gap(t, t->stopped ? SEAL_GAP_STOPPED : SEAL_GAP_UNCLEAN_STOP);
+        parent_stream_fill_gap(t, t->unasked   ? SEAL_GAP_NOT_ASKED
+                                  : t->stopped ? SEAL_GAP_STOPPED
+                                               : SEAL_GAP_UNCLEAN_STOP);
         int r = parent_stream_open_seal(t, &fd, e);
         if (r == 0)
                 r = parent_stream_tell(t, MESSAGE_ASSIGN, worker, fd, e);
@@ -194,7 +200,7 @@ static int parent_stream_give(struct parent_stream *t, int worker, struct err *e
                 return r;
         t->told = parent_connect_kinds(&t->assign);
         t->worker = worker;
-        t->stopped = false;
+        t->stopped = t->unasked = false;
         t->phase = PARENT_STREAM_ASSIGNED;
         t->seal_lost = false;
         p->workers[worker].streams++;
@@ -224,7 +230,8 @@ static void parent_stream_place(struct parent_stream *t)
         struct err e;
         int r = 0;
 
-        if (!t->parent->sealer_ready || t->retry.handle)
+        t->unasked |= t->asked.off && t->phase == PARENT_STREAM_WAITING;
+        if (!t->parent->sealer_ready || t->retry.handle || t->asked.off)
                 return;
         if (t->phase == PARENT_STREAM_RELEASED) {
                 r = parent_stream_reseal(t, &e);
@@ -254,6 +261,16 @@ static void parent_stream_on_retry(void *owner)
         parent_stream_place(t);
 }
 
+/* Its worker says nothing of it any more. */
+static void parent_stream_is_off(struct parent_stream *t)
+{
+        t->state.state = CAMERA_STOPPED;
+        t->state.protection = PROTECTION_OPEN;
+        t->state.tls_version = 0;
+        t->state.fault = t->state.alarm = FAULT_NONE;
+        t->state.error[0] = '\0';
+}
+
 /* Its worker has let go of a stream that was removed: forgotten, or begun again. */
 static void parent_stream_ended(struct parent_stream *t)
 {
@@ -269,6 +286,8 @@ static void parent_stream_ended(struct parent_stream *t)
         t->again = false;
         t->stopped = true;
         t->phase = PARENT_STREAM_WAITING;
+        if (t->asked.off)
+                parent_stream_is_off(t);
         parent_stream_place(t);
 }
 
@@ -483,23 +502,63 @@ static struct parent_stream *parent_stream_new(struct parent *p, const char *str
         return t;
 }
 
-int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e)
+static int parent_stream_set_known(struct parent_stream *t, const struct message_assign *a,
+        const struct record_terms *terms, struct err *e)
+{
+        int r;
+
+        if (t->phase == PARENT_STREAM_ENDING) {
+                r = parent_stream_take(t, a, e);
+                t->again |= r == 0;
+        } else {
+                r = parent_stream_change(t, a, e);
+        }
+        if (r == 0)
+                parent_events_terms(t, terms);
+        return r;
+}
+
+/* Off: its worker lets go of it, and it waits until it is asked for again. */
+static void parent_stream_rest(struct parent_stream *t)
+{
+        if (!parent_stream_has_worker(t))
+                return;
+        parent_stream_remove(t->parent, t);
+        t->again = true;
+}
+
+void parent_stream_asked(struct parent_stream *t, const struct record_plan_answer *now)
+{
+        struct record_plan_answer before = t->asked;
+
+        t->asked = *now;
+        if (now->off) {
+                parent_stream_rest(t);
+        } else if (before.off) {
+                parent_stream_place(t);
+        } else if ((before.gate != now->gate || before.keep_ms != now->keep_ms) &&
+                   parent_stream_has_worker(t)) {
+                struct pack p = parent_stream_message(t);
+                pack_u8(&p, (uint8_t)now->gate);
+                pack_u32(&p, now->keep_ms);
+                parent_stream_send(t, MESSAGE_GATE, NULL, 0);
+        }
+}
+
+int parent_stream_set(struct parent *p, const struct message_assign *a,
+        const struct record_terms *terms, struct err *e)
 {
         struct parent_stream *t = table_get(&p->streams, a->stream);
 
-        if (t && t->phase == PARENT_STREAM_ENDING) {
-                int r = parent_stream_take(t, a, e);
-                t->again |= r == 0;
-                return r;
-        }
         if (t)
-                return parent_stream_change(t, a, e);
+                return parent_stream_set_known(t, a, terms, e);
         t = parent_stream_new(p, a->stream);
         int r = parent_stream_take(t, a, e);
         if (r < 0) {
                 parent_stream_free(t);
                 return r;
         }
+        parent_events_terms(t, terms);
         parent_stream_find_newest(t);
         t->stopped = parent_stopped_take(p->stopped, t->assign.stream);
         table_put(&p->streams, t->assign.stream, t);

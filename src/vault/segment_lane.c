@@ -243,7 +243,9 @@ static bool segment_ends_at_key(const struct segment_lane *l, const struct acces
         int64_t gop = next_gop_us(l, u);
         int64_t fragments = gop / FRAGMENT_MAX_US + 1;
 
+        /* Stamps may creep, or stand still. */
         return segment_lane_elapsed_us(l, u) + gop > limit ||
+               u->arrival_us - l->zero_arrival_us > SEGMENT_MAX_US ||
                l->fragments + 1 + fragments > FRAGMENTS_MAX;
 }
 
@@ -343,6 +345,7 @@ int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant 
         fragment_builder_segment(&l->builder, l->header->tracks, l->header->tracks_n, g->key);
         l->fragments = 0;
         l->zero_pts = u->pts;
+        l->zero_arrival_us = u->arrival_us;
         l->config_changed = l->has_picture = false;
         memset(l->aligned, 0, sizeof l->aligned);
         note_beginning(l, u);

@@ -60,7 +60,7 @@ struct segment_lane {
         /* The segment; file NULL: none is open. */
         struct segment_file *file;
         uint32_t fragments; /* finished */
-        int64_t zero_pts;
+        int64_t zero_pts, zero_arrival_us;
         bool aligned[FMP4_TRACKS_MAX];
 
         /* The fragment. */
