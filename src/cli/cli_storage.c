@@ -45,9 +45,9 @@ static const struct cli_args_command cli_storage_command = {
                 "                       in full knowledge of what it lacks\n"
                 "  --yes                retire without being asked back\n" CLI_ARGS_HELP_STATE
                 "  --json               list: an array of volumes; status: {volumes, streams,\n"
-                "                       clock}; damage: an array of segments; add: {volume,\n"
-                "                       warnings}; others {}; keys as in docs/spec/link.md; or\n"
-                "                       {error: {code, text, remedy}}\n"
+                "                       clock, forecast, ...}; damage: an array of segments;\n"
+                "                       add: {volume, warnings}; others: {}; keys as in\n"
+                "                       docs/spec/link.md; or {error: {code, text, remedy}}\n"
                 "\n"
                 "Exit: 0 done, and with status nothing is wrong, 1 it is, or refused, or Custos\n"
                 "does not run, 64 wrong use.\n",

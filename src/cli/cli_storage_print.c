@@ -11,15 +11,21 @@
 #define CLI_STORAGE_BYTES_ROOM 16
 #define CLI_STORAGE_STATE_ROOM 64
 #define CLI_STORAGE_TEXT_ROOM 1100
+#define CLI_STORAGE_NEAR_DAYS 7.0 /* from when on a forecast is a trouble */
 
-/* As disks are sold: "980 MB", "12.3 GB". */
+/* As disks are sold: "980 MB", "12.3 GB"; "-" where it is not known. */
 static const char *cli_storage_bytes(
         char to[static CLI_STORAGE_BYTES_ROOM], const json_t *object, const char *key)
 {
         static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-        double value = json_number_value(json_object_get(object, key));
+        const json_t *number = json_object_get(object, key);
+        double value = json_number_value(number);
         size_t unit = 0;
 
+        if (!json_is_number(number)) {
+                snprintf(to, CLI_STORAGE_BYTES_ROOM, "-");
+                return to;
+        }
         while (value >= 999.5 && unit + 1 < ARRAY_LEN(units)) {
                 value /= 1000;
                 unit++;
@@ -115,15 +121,19 @@ static void cli_storage_print_forecast(const json_t *volume)
 {
         const json_t *full = json_object_get(volume, "full_in_days");
         const json_t *keeps = json_object_get(volume, "keeps_days");
+        char keeping[64] = "";
 
-        if (!json_is_number(full) || !json_is_number(keeps))
-                printf("  forecast  nothing is recorded here at present\n");
-        else if (json_number_value(full) > 0)
-                printf("  forecast  full in %.1f days; at this rate it keeps %.1f days\n",
-                        json_number_value(full), json_number_value(keeps));
-        else
-                printf("  forecast  full: the oldest is removed; at this rate it keeps %.1f days\n",
+        if (json_is_number(keeps))
+                snprintf(keeping, sizeof keeping, "; at this rate it keeps %.1f days",
                         json_number_value(keeps));
+        if (!json_is_number(full) && !json_is_number(keeps))
+                printf("  forecast  nothing is recorded here at present\n");
+        else if (!json_is_number(full))
+                printf("  forecast  does not fill%s\n", keeping);
+        else if (json_number_value(full) > 0)
+                printf("  forecast  full in %.1f days%s\n", json_number_value(full), keeping);
+        else
+                printf("  forecast  full: the oldest is removed%s\n", keeping);
 }
 
 static void cli_storage_print_volume(const json_t *v)
@@ -188,15 +198,53 @@ static void cli_storage_print_streams(const json_t *streams)
         }
 }
 
+/* What will be wrong with all volumes together, in how many days; only what is near, where days are
+ * not 0. */
+static void cli_storage_print_foreseen(const json_t *storage, const char *head, double days)
+{
+        const json_t *forecast = json_object_get(storage, "forecast");
+        const json_t *minimum = json_object_get(forecast, "minimum_in_days");
+        const json_t *stops = json_object_get(forecast, "stops_in_days");
+
+        if (json_is_number(minimum) && (days == 0 || json_number_value(minimum) < days))
+                printf("%sin %.1f days there is no room left for the minimum days. %s\n", head,
+                        json_number_value(minimum), fault_remedy(FAULT_BELOW_MINIMUM));
+        if (json_is_number(stops) && (days == 0 || json_number_value(stops) < days))
+                printf("%sin %.1f days recording stops, because nearly all that is kept is locked. "
+                       "%s\n",
+                        head, json_number_value(stops), fault_remedy(FAULT_VOLUME_FULL));
+}
+
+static bool cli_storage_clock_is_wrong(const json_t *clock)
+{
+        return json_is_false(json_object_get(clock, "synchronized"));
+}
+
 static void cli_storage_print_clock(const json_t *clock)
 {
+        const json_t *synchronized = json_object_get(clock, "synchronized");
+        const json_t *offset = json_object_get(clock, "offset_us");
+        const json_t *drift = json_object_get(clock, "drift_ppm");
+        const json_t *steps = json_object_get(clock, "last_steps");
+        const json_t *last = json_array_get(steps, json_array_size(steps) - 1);
+
         if (!json_is_object(clock))
                 return;
-        printf("\nclock  %s, %+.3f s, %lld steps\n",
-                json_is_true(json_object_get(clock, "synchronized")) ? "synchronized"
-                                                                     : "NOT SYNCHRONIZED",
-                json_number_value(json_object_get(clock, "offset_us")) / 1e6,
-                cli_storage_number(clock, "steps"));
+        printf("\nclock  %s", json_is_true(synchronized) ? "synchronized"
+                              : cli_storage_clock_is_wrong(clock)
+                                      ? "NOT SYNCHRONIZED"
+                                      : "not known whether it is synchronized");
+        if (json_is_number(offset))
+                printf(", off by %+.3f s", json_number_value(offset) / 1e6);
+        if (json_is_number(drift))
+                printf(", drift %+.1f ppm", json_number_value(drift));
+        printf(", %lld steps", cli_storage_number(clock, "steps"));
+        if (last)
+                printf(" (the last at %s by %+.3f s)", cli_text(last, "time"),
+                        json_number_value(json_object_get(last, "step_us")) / 1e6);
+        printf("\n");
+        if (cli_storage_clock_is_wrong(clock))
+                printf("       %s\n", fault_remedy(FAULT_CLOCK_NOT_SYNCHRONIZED));
 }
 
 void cli_storage_print_troubles(const json_t *storage)
@@ -220,7 +268,8 @@ void cli_storage_print_troubles(const json_t *storage)
         if (below)
                 printf("STORAGE      %zu stream%s kept for less than the minimum days. %s\n", below,
                         below == 1 ? " is" : "s are", fault_remedy(FAULT_BELOW_MINIMUM));
-        if (json_is_false(json_object_get(clock, "synchronized")))
+        cli_storage_print_foreseen(storage, "STORAGE      ", CLI_STORAGE_NEAR_DAYS);
+        if (cli_storage_clock_is_wrong(clock))
                 printf("CLOCK        not synchronized, %lld steps. %s\n",
                         cli_storage_number(clock, "steps"),
                         fault_remedy(FAULT_CLOCK_NOT_SYNCHRONIZED));
@@ -241,6 +290,7 @@ bool cli_storage_print_status(const json_t *storage)
         if (below)
                 printf("%s\n%s\n", fault_text(FAULT_BELOW_MINIMUM),
                         fault_remedy(FAULT_BELOW_MINIMUM));
+        cli_storage_print_foreseen(storage, "\nforecast: ", 0);
         cli_storage_print_clock(json_object_get(storage, "clock"));
         return good && below == 0;
 }

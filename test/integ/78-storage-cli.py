@@ -43,6 +43,7 @@ class Recorder:
         self.streams, self.locks, self.damaged, self.asked, self.set = [], [], [], [], {}
         self.page = 200
         self.clock = {"synchronized": True, "offset_us": 0, "steps": 0}
+        self.forecast = {"minimum_in_days": None, "stops_in_days": None}
         self.status = []
         self.do = {"stream.set": self.on_set, "stream.remove": lambda b: {}, "connection.cut": lambda b: {"cut": 0},
                    "status.get": self.on_status, "storage.get": self.on_storage, "storage.add": self.on_add, "storage.set": lambda b: {},
@@ -92,7 +93,7 @@ class Recorder:
 
     def on_storage(self, body):
         check(set(body) <= {"after"}, f"what storage.list forwards: {body}")
-        return {"volumes": self.volumes, "clock": self.clock, **self.paged("streams", self.streams, body.get("after"), "stream")}
+        return {"volumes": self.volumes, "clock": self.clock, "forecast": self.forecast, **self.paged("streams", self.streams, body.get("after"), "stream")}
 
     def on_add(self, body):
         self.volumes.append(volume(len(self.volumes), body["name"], body["path"], weight=body["weight"]))
@@ -230,7 +231,7 @@ def test_status(folder):
         recorder.streams = [{"stream": f"cam{i}-main", "bytes": 10**9, "oldest": "2026-11-20T00:00:00.000Z", "days_kept": 2.5,
                              "bytes_a_day": 4 * 10**8, "below_minimum": i == 4} for i in range(5)]
         shown = desk.json("storage", "status", ok=1)
-        check(set(shown) == {"volumes", "streams", "clock"} and shown["streams"] == recorder.streams, f"all pages in one: {shown}")
+        check(set(shown) == {"volumes", "streams", "clock", "forecast"} and shown["streams"] == recorder.streams, f"all pages in one: {shown}")
         said = desk.cli("storage", "status", ok=1).stdout
         for text in ("main: healthy since 2026-11-22T15:40:01.000Z", "room      40.0 GB free of 100.0 GB; 1.0 GB of it is kept free",
                      "full in 3.5 days; at this rate it keeps 20.0 days", "cam4-main", "BELOW ITS MINIMUM", "clock  synchronized"):
@@ -242,10 +243,13 @@ def test_status(folder):
         recorder.clock = {"synchronized": False, "offset_us": 1500000, "steps": 2}
         said = desk.cli("storage", "status", ok=1).stdout
         check("main: volume-slow since" in said and "cause     no answer for 12 s\n  to do     Look for other load on it." in said and
-              "NOT SYNCHRONIZED, +1.500 s, 2 steps" in said, said)
+              "NOT SYNCHRONIZED, off by +1.500 s, 2 steps" in said, said)
         said = desk.cli("status", ok=None).stdout
         check("volume main: volume-slow since 2026-11-22T15:40:01.000Z. Look for other load" in said, said)
         check("CLOCK        not synchronized, 2 steps. Run an NTP client" in said, said)
+
+        recorder.forecast["minimum_in_days"] = 3.25
+        check("in 3.2 days there is no room left for the minimum days" in desk.cli("status", ok=None).stdout, "said days before")
 
         # A stream that nobody asks for is no fault; one that could not be recorded if asked for is.
         idle = {"stream": "a-main", "state": "streaming", "recording": False, "protection": "encrypted and verified", "transport": "tls"}

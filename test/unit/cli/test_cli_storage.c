@@ -86,7 +86,8 @@ static void test_all_is_well(void **state)
         storage = load("{'volumes': [%s], 'streams': [{'stream': 'lobby-main', 'bytes': 2000000,"
                        " 'oldest': '2026-11-20T00:00:00.000Z', 'days_kept': 2.5, 'bytes_a_day': 80,"
                        " 'below_minimum': false}], 'clock': {'synchronized': true,"
-                       " 'offset_us': -1500, 'steps': 0}}",
+                       " 'offset_us': -1500, 'steps': 0}, 'forecast': {'minimum_in_days': null,"
+                       " 'stops_in_days': 7.5}}",
                 good);
         assert_int_equal(command_run(print_troubles, NULL), 0);
         assert_string_equal(command_run_output, "");
@@ -97,11 +98,13 @@ static void test_all_is_well(void **state)
         LINES("  footage   1.0 GB in 1234 segments, 0 B locked; 12 streams record here\n");
         LINES("  forecast  full in 3.2 days; at this rate it keeps 30.0 days\n");
         LINES("  checked   not all of it yet\n");
-        LACKS("cause");
+        LACKS("  cause ");
         LACKS("DAMAGED");
         LINES("lobby-main                         2 MB       80 B        2.5  "
               "2026-11-20T00:00:00.000Z\n");
-        LINES("clock  synchronized, -0.002 s, 0 steps\n");
+        LINES("clock  synchronized, off by -0.002 s, 0 steps\n");
+        LINES("forecast: in 7.5 days recording stops");
+        LACKS("minimum days");
         assert_int_equal(command_run(print_list, NULL), 0);
         LINES("main             healthy                 100    12.3 GB   100.0 GB     1.0 GB  "
               "/var/lib/custos/vault\n1 volume\n");
@@ -111,10 +114,13 @@ static void test_all_is_well(void **state)
 static void test_troubles(void **state)
 {
         (void)state;
-        storage = load("{'volumes': [%s, %s, %s], 'streams': [{'stream': 'lobby-main', 'bytes': 0,"
-                       " 'days_kept': 0, 'bytes_a_day': 0, 'below_minimum': true}],"
-                       " 'clock': {'synchronized': false, 'offset_us': 0, 'steps': 3}}",
-                good, gone, retired);
+        storage =
+                load("{'volumes': [%s, %s, %s], 'streams': [{'stream': 'lobby-main', 'bytes': 0,"
+                     " 'days_kept': 0, 'bytes_a_day': 0, 'below_minimum': true}],"
+                     " 'clock': {'synchronized': false, 'offset_us': null, 'steps': 3, 'drift_ppm':"
+                     " -12.34, 'last_steps': [{'time': 'A', 'step_us': 1}, {'time': 'B', 'step_us':"
+                     " -2000000}]}, 'forecast': {'minimum_in_days': 6.9, 'stops_in_days': 7.1}}",
+                        good, gone, retired);
         assert_int_equal(command_run(print_troubles, NULL), 0);
         LINES("STORAGE      volume disk2: volume-missing since 2026-11-22T16:00:00.000Z. Mount "
               "it.\n");
@@ -122,7 +128,9 @@ static void test_troubles(void **state)
               "damage.");
         LINES("STORAGE      1 stream is kept for less than the minimum days. Add a volume");
         LINES("CLOCK        not synchronized, 3 steps. Run an NTP client");
-        LACKS("old"); /* what was retired may be gone */
+        LINES("STORAGE      in 6.9 days there is no room left for the minimum days. Add a volume");
+        LACKS("recording stops"); /* not that near */
+        LACKS("old");             /* what was retired may be gone */
         assert_int_equal(command_run(print_status, NULL), 1);
         LINES("disk2: volume-missing since 2026-11-22T16:00:00.000Z\n"
               "  cause     no volume.json in /mnt/disk2\n  to do     Mount it.\n");
@@ -133,7 +141,8 @@ static void test_troubles(void **state)
         LINES("old: retired, volume-missing since ");
         LINES("  forecast  full: the oldest is removed; at this rate it keeps 7.0 days\n");
         LINES("  BELOW ITS MINIMUM\n");
-        LINES("clock  NOT SYNCHRONIZED, +0.000 s, 3 steps\n");
+        LINES("clock  NOT SYNCHRONIZED, drift -12.3 ppm, 3 steps (the last at B by -2.000 s)\n"
+              "       Run an NTP client");
         assert_int_equal(command_run(print_list, NULL), 0);
         LINES("disk2            volume-missing           50 ");
         LINES("old              retired, volume-missing ");
@@ -154,6 +163,17 @@ static void test_one_trouble(void **state)
                 assert_int_equal(command_run(print_status, NULL), 1);
                 json_decref(storage);
         }
+        /* What is not known is shown as such. */
+        storage = load("{'volumes': [{'name': 'x', 'state': 'healthy', 'full_in_days': null,"
+                       " 'keeps_days': 9}], 'streams': [{'stream': 's', 'bytes': 0, 'days_kept': 0,"
+                       " 'bytes_a_day': null}], 'clock': {'synchronized': null, 'steps': 0}}");
+        assert_int_equal(command_run(print_status, NULL), 0);
+        LINES("  forecast  does not fill; at this rate it keeps 9.0 days\n");
+        LINES("       0 B          -        0.0");
+        LINES("clock  not known whether it is synchronized, 0 steps\n");
+        assert_int_equal(command_run(print_troubles, NULL), 0);
+        assert_string_equal(command_run_output, "");
+        json_decref(storage);
         storage = load("{'volumes': [{'name': 'x', 'retired': true, 'state': 'healthy',"
                        " 'damaged': 0}], 'streams': []}");
         assert_int_equal(command_run(print_status, NULL), 0);
