@@ -132,7 +132,7 @@ static int cli_storage_call(const struct cli_args *a, const char *type, json_t *
         char remedy[LINK_REMEDY_MAX];
         struct err e;
 
-        return cli_call(a->state, type, body, ret, remedy, &e) < 0
+        return cli_call_disk(a->state, type, body, ret, remedy, &e) < 0
                        ? cli_fail("storage", &e, remedy, a->json)
                        : CLI_OK;
 }
