@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from channels import Channel, Gone
-from custos_site import CUSTOS, ENV, SANITIZER, Program, Site, check, main, wait_for
+from custos_site import CUSTOS, ENV, SANITIZER, Program, Site, check, main, run, wait_for
 
 LINK = 100
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -50,7 +50,7 @@ class Recorder:
                    "storage.retire": lambda b: {}, "storage.damage": self.on_damage, "lock.add": self.on_lock, "lock.list": self.on_locks,
                    "lock.remove": lambda b: {}, "event.start": lambda b: {}, "event.stop": lambda b: {}}
         end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        end.connect(str(state / "recorder.sock"))
+        wait_for(lambda: end.connect_ex(str(state / "recorder.sock")) == 0, 20, "the manager listens for recorders")
         self.channel = Channel(end)
         end.settimeout(None)
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -115,13 +115,14 @@ class Recorder:
 class Desk:
     """A site with its manager, and this recorder."""
 
-    def __init__(self, folder, prepare=None):
+    def __init__(self, folder, prepare=None, before=()):
+        """prepare(state directory) before the manager runs; before: what stands before its command line."""
         self.site = Site(folder)
         self.site.init()
         if prepare:
             prepare(self.site.state)
-        self.manager = Program(folder / "manager.log", [CUSTOS, "manager", "--state", self.site.state])
-        wait_for(lambda: (self.site.state / "recorder.sock").exists(), 20, lambda: f"the manager runs: {self.manager.log()}")
+        self.manager = Program(folder / "manager.log", [*before, CUSTOS, "manager", "--state", self.site.state])
+        wait_for(lambda: self.site.status(), 20, lambda: f"the manager answers: {self.manager.log()}")
         self.recorder = None
 
     def attach(self):
@@ -304,6 +305,30 @@ def test_locks(folder):
                             (("--reason", "x" * 400), "at most 399 bytes")):
             said = desk.cli("lock", "add", "--camera", "a", "--from", "2026-11-20T08:00:00Z", "--to", "2026-11-20T09:00:00Z", *words, ok=64)
             check(text in said.stderr, said.stderr)
+
+
+def test_who_asks_is_who_the_socket_says(folder):
+    """The manager runs as another user; root and that user may ask, and each has a name of his own."""
+    if os.geteuid() != 0:
+        print("left out test_who_asks_is_who_the_socket_says: one user alone is there without root")
+        return
+    nobody = pwd.getpwnam("nobody")
+    become = ["/usr/bin/setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    if subprocess.run([*become, CUSTOS, "version"], capture_output=True).returncode:
+        print("left out test_who_asks_is_who_the_socket_says: another user cannot run the program here")
+        return
+
+    def give(state):
+        for path in (state, *state.rglob("*")):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+
+    with Desk(folder, prepare=give, before=become) as desk:
+        recorder = desk.attach()
+        lock(desk)
+        run(*become, CUSTOS, "lock", "add", "--camera", "lobby", "--from", "2026-11-20T08:00:00Z", "--to", "2026-11-20T09:00:00Z",
+            "--reason", "case 12", "--state", desk.site.state)
+        check([x["by"] for x in recorder.requests("lock.add")] == ["root", "nobody"], f"{recorder.requests('lock.add')}")
+        check([x["by"] for x in desk.audit("lock.added")] == ["root", "nobody"], "in the log too")
 
 
 def test_a_lock_is_removed_in_the_log_first(folder):
