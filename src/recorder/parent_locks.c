@@ -20,7 +20,7 @@
 #define PARENT_LOCKS_SLICE_ROWS 500
 #define PARENT_LOCKS_RANGES 50 /* of a slice, at most */
 #define PARENT_LOCKS_TOLD 50   /* a tick */
-#define PARENT_LOCKS_COUNT_EVERY_US INT64_C(60000000)
+#define PARENT_LOCKS_COUNT_EVERY_US INT64_C(10000000)
 
 struct parent_locks_sum {
         char stream[HEAD_PATH_MAX];

@@ -202,11 +202,13 @@ static struct forecast_volume parent_storage_status_forecast_of(
 {
         const struct parent_storage_status_volume *has =
                 parent_storage_status_volume(s, v->entry.number);
+        uint64_t locked = parent_locks_bytes(s->parent->locks, v->entry.number);
+        bool full = v->fault == FAULT_VOLUME_FULL; /* whatever is free, and not counted yet */
 
-        return (struct forecast_volume){ .free_bytes = v->state.free_bytes,
+        return (struct forecast_volume){ .free_bytes = full ? 0 : v->state.free_bytes,
                 .reserve_bytes = parent_storage_reserve(s->parent->storage, v),
-                .footage_bytes = has ? has->bytes : 0,
-                .locked_bytes = parent_locks_bytes(s->parent->locks, v->entry.number),
+                .footage_bytes = has && !full ? has->bytes : 0,
+                .locked_bytes = locked,
                 .bytes_a_day = has ? parent_storage_status_a_day(s, &has->rate) : 0 };
 }
 
