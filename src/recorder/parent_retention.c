@@ -23,9 +23,10 @@
 #define PARENT_RETENTION_STUCK_US (5 * PARENT_RETENTION_SECOND)
 /* A volume says how much is free every two seconds: until then what was removed is added. */
 #define PARENT_RETENTION_CREDIT_US (3 * PARENT_RETENTION_SECOND)
-/* A volume's word is two seconds old, a look one more, a removal another. */
-#define PARENT_RETENTION_AHEAD_S 4u
-#define PARENT_RETENTION_AHEAD_PART 8u /* of the volume, at most */
+/* A volume's word is two seconds old, a look one more, a removal another; and after a pause a
+ * worker writes what it held. */
+#define PARENT_RETENTION_AHEAD_S 5u
+#define PARENT_RETENTION_AHEAD_PART 4u /* of the volume, at most */
 /* A manager that has been there for so long has said all it knows. */
 #define PARENT_RETENTION_SETTLED_US (60 * PARENT_RETENTION_SECOND)
 #define PARENT_RETENTION_HOUSEKEEPING_US PARENT_RETENTION_HOUR_US
