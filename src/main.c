@@ -8,10 +8,13 @@
 #include "cli/cli_audit.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_errors.h"
+#include "cli/cli_event.h"
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
+#include "cli/cli_lock.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
+#include "cli/cli_storage.h"
 #include "cli/cli_vault.h"
 #include "cli/cli_verify.h"
 #include "cli/cli_version.h"
@@ -35,6 +38,9 @@ static const struct {
         { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
+        { "storage", cli_storage, "list, status, add, set, retire, damage: the disks" },
+        { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
+        { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
         { "verify", cli_verify, "prove an export, a segment or a vault, offline" },

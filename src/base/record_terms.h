@@ -15,6 +15,7 @@
 #define RECORD_TERMS_PRE_MAX_S 60
 #define RECORD_TERMS_POST_MAX_S 3600
 #define RECORD_TERMS_DAYS_MAX 36500
+#define RECORD_TERMS_QUOTA_MAX_MB (UINT64_C(1) << 40) /* its bytes fit a signed number */
 
 enum record_mode {
         RECORD_ALWAYS,
@@ -42,6 +43,8 @@ struct record_terms {
 };
 
 void record_terms_defaults(struct record_terms *t); /* always, 5 s before and after an event */
+/* ERR_INVALID with what is wrong: a number beyond its maximum, a schedule that cannot be read, less
+ * time to keep at most than at least. */
 int record_terms_check(const struct record_terms *t, struct err *e) MUST_USE;
 const char *record_mode_name(enum record_mode m);       /* "always", "schedule", "event", "off" */
 int record_mode_find(const char *name);                 /* or -1 */

@@ -8,6 +8,7 @@
 #include "os/role.h"
 
 #define CLI_TIMEOUT_MS 10000
+#define CLI_DISK_TIMEOUT_MS 90000 /* beyond the longest patience with a disk (settings) */
 
 void cli_state(const char *option, char to[static CLI_PATH_MAX])
 {
@@ -52,13 +53,25 @@ int cli_read_password(const char *path, struct secret *ret, struct err *e)
         return r < 0 ? r : 0;
 }
 
-int cli_call(const char *state, const char *type, json_t *body, json_t **ret, char *remedy,
-        struct err *e)
+static int cli_call_within(const char *state, const char *type, json_t *body, int timeout_ms,
+        json_t **ret, char *remedy, struct err *e)
 {
         char path[CLI_PATH_MAX + 16];
 
         snprintf(path, sizeof path, "%s/control.sock", state);
-        return link_call(path, type, body, CLI_TIMEOUT_MS, ret, remedy, e);
+        return link_call(path, type, body, timeout_ms, ret, remedy, e);
+}
+
+int cli_call(const char *state, const char *type, json_t *body, json_t **ret, char *remedy,
+        struct err *e)
+{
+        return cli_call_within(state, type, body, CLI_TIMEOUT_MS, ret, remedy, e);
+}
+
+int cli_call_disk(const char *state, const char *type, json_t *body, json_t **ret, char *remedy,
+        struct err *e)
+{
+        return cli_call_within(state, type, body, CLI_DISK_TIMEOUT_MS, ret, remedy, e);
 }
 
 const char *cli_text(const json_t *object, const char *key)
@@ -66,6 +79,12 @@ const char *cli_text(const json_t *object, const char *key)
         const char *text = json_string_value(json_object_get(object, key));
 
         return text ? text : "";
+}
+
+void cli_put(json_t *object, const char *key, const char *text)
+{
+        if (text)
+                json_object_set_new(object, key, json_string_nocheck(text));
 }
 
 void cli_print_json(const json_t *value)

@@ -36,8 +36,13 @@ int cli_read_password(const char *path, struct secret *ret, struct err *e) MUST_
  * body; *ret is the caller's. remedy has LINK_REMEDY_MAX bytes. */
 int cli_call(const char *state, const char *type, json_t *body, json_t **ret, char *remedy,
         struct err *e) MUST_USE;
+/* The same, for what may take longer than seconds: a disk has to answer first. */
+int cli_call_disk(const char *state, const char *type, json_t *body, json_t **ret, char *remedy,
+        struct err *e) MUST_USE;
 /* A text of an object, "" when it is not there. */
 const char *cli_text(const json_t *object, const char *key);
+/* The other way: NULL puts nothing. What is no UTF-8 is refused by cli_call. */
+void cli_put(json_t *object, const char *key, const char *text);
 void cli_print_json(const json_t *value);
 
 #endif

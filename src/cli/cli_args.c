@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli_args.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/record_terms.h"
 #include "base/str.h"
 
 #define LAST_MAX_S (UINT64_C(31) * 24 * 3600)
@@ -12,6 +14,7 @@
 
 static const struct {
         const char *name, *value; /* value NULL: it takes none */
+        uint64_t min, max;        /* of a number; max 0: it is none */
 } cli_args_table[CLI_ARGS_N] = {
         [CLI_ARGS_STATE] = { "state", "DIR" },
         [CLI_ARGS_VAULT] = { "vault", "DIR" },
@@ -35,16 +38,29 @@ static const struct {
         [CLI_ARGS_TRANSPORT] = { "transport", "WORD" },
         [CLI_ARGS_CARRIER] = { "carrier", "WORD" },
         [CLI_ARGS_ROOTS] = { "roots", "FILE" },
-        [CLI_ARGS_SECONDS] = { "seconds", "N" },
+        [CLI_ARGS_SECONDS] = { "seconds", "N", 1, 3600 },
         [CLI_ARGS_WITH_AUDIO] = { "with-audio", NULL },
         [CLI_ARGS_CSR] = { "csr", "FILE" },
+        [CLI_ARGS_RECORD] = { "record", "MODE" },
+        [CLI_ARGS_SCHEDULE] = { "schedule", "TEXT" },
+        [CLI_ARGS_PRE] = { "pre", "SECONDS", 0, RECORD_TERMS_PRE_MAX_S },
+        [CLI_ARGS_POST] = { "post", "SECONDS", 0, RECORD_TERMS_POST_MAX_S },
+        [CLI_ARGS_BETWEEN] = { "between", "WORD" },
+        [CLI_ARGS_MIN_DAYS] = { "min-days", "N", 0, RECORD_TERMS_DAYS_MAX },
+        [CLI_ARGS_MAX_DAYS] = { "max-days", "N", 0, RECORD_TERMS_DAYS_MAX },
+        [CLI_ARGS_QUOTA] = { "quota", "MB", 0, RECORD_TERMS_QUOTA_MAX_MB },
+        [CLI_ARGS_WEIGHT] = { "weight", "N", 1, 1000 },
+        [CLI_ARGS_STALE] = { "stale", NULL },
+        [CLI_ARGS_REASON] = { "reason", "TEXT" },
+        [CLI_ARGS_SOURCE] = { "source", "WORD" },
+        [CLI_ARGS_YES] = { "yes", NULL },
         [CLI_ARGS_EXAMPLE] = { "example", NULL },
         [CLI_ARGS_MARKDOWN] = { "markdown", NULL },
         [CLI_ARGS_JSON] = { "json", NULL },
         [CLI_ARGS_HELP] = { "help", NULL },
 };
 
-static bool has_bit(uint32_t set, unsigned option)
+static bool has_bit(uint64_t set, unsigned option)
 {
         return set >> option & 1;
 }
@@ -127,14 +143,29 @@ static int parse_fingerprint(const char *text, uint8_t to[static 32])
         return *text || n != 64 ? ERR_INVALID : str_unhex(to, 32, hex, NULL);
 }
 
+/* A number within the option's bounds. Returns NULL, or what the option takes instead. */
+static const char *take_number(struct cli_args *a, enum cli_args_option option, const char *value,
+        char wanted[static SHOWN_MAX])
+{
+        uint64_t min = cli_args_table[option].min, max = cli_args_table[option].max;
+
+        if (str_uint(value, min, max, &a->numbers[option], NULL) == 0)
+                return NULL;
+        snprintf(wanted, SHOWN_MAX, "a number from %" PRIu64 " to %" PRIu64, min, max);
+        return wanted;
+}
+
 /* Returns NULL, or what the option takes instead. */
-static const char *take_value(struct cli_args *a, enum cli_args_option option, const char *value)
+static const char *take_value(struct cli_args *a, enum cli_args_option option, const char *value,
+        char wanted[static SHOWN_MAX])
 {
         static const char time[] = "a time in UTC, as in 2026-11-22T15:40:01Z";
 
         a->values[option] = value;
         if (option == CLI_ARGS_VAULT && a->vaults_n < VOLUME_MAX)
                 a->vaults[a->vaults_n++] = value;
+        if (cli_args_table[option].max)
+                return take_number(a, option, value, wanted);
         switch (option) {
         case CLI_ARGS_CAMERA:
                 return str_is_camera(value) ? NULL
@@ -152,9 +183,8 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
                 return parse_duration(value, &a->last_s) < 0
                                ? "seconds, or as in 90s, 5m, 2h, 1d, within 31 days"
                                : NULL;
-        case CLI_ARGS_SECONDS:
-                return str_uint(value, 1, 600, &a->seconds, NULL) < 0 ? "a number from 1 to 600"
-                                                                      : NULL;
+        case CLI_ARGS_SCHEDULE: /* an empty one is at all times */
+                return strlen(value) < RECORD_TERMS_SCHEDULE_MAX ? NULL : "a shorter text";
         case CLI_ARGS_TRUST:
                 return parse_fingerprint(value, a->trust) < 0 ? "a fingerprint of 64 hex digits"
                                                               : NULL;
@@ -180,7 +210,7 @@ static unsigned find_option(const char *text, size_t n)
 
 static bool is_taken(const struct cli_args_command *c, unsigned option)
 {
-        uint32_t taken = CLI_ARGS_BIT(HELP);
+        uint64_t taken = CLI_ARGS_BIT(HELP);
 
         for (unsigned i = 0; i < c->verbs_n; i++)
                 taken |= c->verbs[i].takes | c->verbs[i].needs;
@@ -194,7 +224,7 @@ static int take_option(struct cli_args *a, int argc, char **argv, int *at)
         const char *text = argv[*at] + 2, *equals = strchr(text, '=');
         size_t n = equals ? (size_t)(equals - text) : strlen(text);
         unsigned option = find_option(text, n);
-        char typed[SHOWN_MAX];
+        char typed[SHOWN_MAX], wanted[SHOWN_MAX];
 
         if (!is_taken(a->command, option)) /* without its value, which may be a secret */
                 return cli_args_misused(a, "there is no option --%s",
@@ -205,16 +235,16 @@ static int take_option(struct cli_args *a, int argc, char **argv, int *at)
                 return cli_args_misused(a, "--%s is given more than %d times", name, VOLUME_MAX);
         if (option != CLI_ARGS_VAULT && cli_args_has(a, option))
                 return cli_args_misused(a, "--%s is given twice", name);
-        a->given |= UINT32_C(1) << option;
+        a->given |= UINT64_C(1) << option;
         if (!form)
                 return equals ? cli_args_misused(a, "--%s takes no value", name) : 0;
         if (!equals && *at + 1 >= argc)
                 return cli_args_misused(a, "--%s lacks its %s", name, form);
         const char *value = equals ? equals + 1 : argv[++*at];
-        const char *wanted = take_value(a, option, value);
-        if (wanted)
+        const char *instead = take_value(a, option, value, wanted);
+        if (instead)
                 return cli_args_misused(
-                        a, "--%s takes %s, not \"%s\"", name, wanted, shown(typed, value));
+                        a, "--%s takes %s, not \"%s\"", name, instead, shown(typed, value));
         return 0;
 }
 
@@ -240,9 +270,10 @@ static int take_word(struct cli_args *a, const char *word, bool *verb_known)
         char typed[SHOWN_MAX], list[LIST_ROOM];
 
         if (*verb_known) {
-                if (a->operand || !verb_of(a)->operand)
+                const struct cli_args_verb *v = verb_of(a);
+                if (!v->operand || (a->operand && (a->second || !v->second)))
                         return cli_args_misused(a, "\"%s\" is a word too many", shown(typed, word));
-                a->operand = word;
+                *(a->operand ? &a->second : &a->operand) = word;
                 return 0;
         }
         for (a->verb = 0; a->verb < c->verbs_n; a->verb++)
@@ -274,6 +305,8 @@ static int check_verb(const struct cli_args *a)
         if (v->operand && !v->operand_optional && !a->operand && !replaced)
                 return cli_args_misused(
                         a, "%sneeds %s%s", form, v->operand, v->instead ? " or --camera" : "");
+        if (v->second && !a->second)
+                return cli_args_misused(a, "%sneeds %s", form, v->second);
         if (a->operand && replaced)
                 return cli_args_misused(a, "%stakes %s or --camera, not both", form, v->operand);
         return 0;

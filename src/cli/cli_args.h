@@ -38,13 +38,26 @@ enum cli_args_option {
         CLI_ARGS_SECONDS,
         CLI_ARGS_WITH_AUDIO,
         CLI_ARGS_CSR,
+        CLI_ARGS_RECORD,
+        CLI_ARGS_SCHEDULE,
+        CLI_ARGS_PRE,
+        CLI_ARGS_POST,
+        CLI_ARGS_BETWEEN,
+        CLI_ARGS_MIN_DAYS,
+        CLI_ARGS_MAX_DAYS,
+        CLI_ARGS_QUOTA,
+        CLI_ARGS_WEIGHT,
+        CLI_ARGS_STALE,
+        CLI_ARGS_REASON,
+        CLI_ARGS_SOURCE,
+        CLI_ARGS_YES,
         CLI_ARGS_EXAMPLE,
         CLI_ARGS_MARKDOWN,
         CLI_ARGS_JSON,
         CLI_ARGS_HELP,
         CLI_ARGS_N,
 };
-#define CLI_ARGS_BIT(name) (UINT32_C(1) << CLI_ARGS_##name)
+#define CLI_ARGS_BIT(name) (UINT64_C(1) << CLI_ARGS_##name)
 
 /* Lines of the help for options that several commands take; 79 columns. */
 #define CLI_ARGS_HELP_STREAM                                                                       \
@@ -70,9 +83,10 @@ enum cli_args_option {
 struct cli_args_verb {
         const char *word;    /* NULL: the command has one form alone */
         const char *operand; /* what it is called in messages; NULL: none is taken */
+        const char *second;  /* likewise, of one behind it; both are needed then */
         bool operand_optional;
-        uint32_t takes, needs; /* CLI_ARGS_BIT; what is needed is taken too */
-        uint32_t instead;      /* CAMERA, where it may stand in the place of the operand */
+        uint64_t takes, needs; /* CLI_ARGS_BIT; what is needed is taken too */
+        uint64_t instead;      /* CAMERA, where it may stand in the place of the operand */
 };
 
 struct cli_args_command {
@@ -84,8 +98,8 @@ struct cli_args_command {
 struct cli_args {
         const struct cli_args_command *command;
         unsigned verb; /* index into command->verbs */
-        const char *operand;
-        uint32_t given;
+        const char *operand, *second;
+        uint64_t given;
         const char
                 *values[CLI_ARGS_N]; /* as they were typed; NULL: not given, or without a value */
         bool json;
@@ -95,7 +109,8 @@ struct cli_args {
         const char *stream;              /* --stream, "main" without it */
         char stream_path[HEAD_PATH_MAX]; /* of --camera and --stream; "" without --camera */
         int64_t from_us, to_us, at_us;   /* without: the smallest and largest i64, 0 */
-        uint64_t last_s, seconds;        /* seconds: 0 without */
+        uint64_t last_s;
+        uint64_t numbers[CLI_ARGS_N]; /* of options that take a number; 0 without */
         uint8_t trust[32];
         int exit; /* when cli_args_parse says that it is over */
 };

@@ -2,6 +2,7 @@
 #include "cli/cli_audit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/str.h"
 #include "cli/cli_args.h"
@@ -16,8 +17,9 @@ static const struct cli_args_command cli_audit_command = {
                 "custos audit verify\n"
                 "\n"
                 "The audit log: cameras added, changed and removed, exceptions from encryption,\n"
-                "certificates made and revoked, cameras that were refused. Each line names the\n"
-                "one before it by its hash. verify names every line that was changed, put in or\n"
+                "certificates made and revoked, cameras that were refused, less that is recorded\n"
+                "or kept, volumes, locks made and removed. Each line names the one before it by\n"
+                "its hash. verify names every line that was changed, put in or\n"
                 "taken out. A log that was cut off at its end, or written anew, shows only to\n"
                 "who kept the last hash elsewhere.\n"
                 "\n" CLI_ARGS_HELP_STATE
@@ -40,6 +42,14 @@ struct cli_audit_walk {
         json_t *list; /* of objects, or of what is broken */
 };
 
+static void cli_audit_print_object(const char *key, const json_t *value)
+{
+        char *text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+
+        printf(" %s=%s", key, text ? text : "");
+        free(text);
+}
+
 static void cli_audit_print_line(const json_t *line)
 {
         static const char *const known[] = { "v", "n", "time", "event", "camera", "stream",
@@ -60,6 +70,10 @@ static void cli_audit_print_line(const json_t *line)
                         continue;
                 if (json_is_integer(value))
                         printf(" %s=%lld", key, (long long)json_integer_value(value));
+                else if (json_is_boolean(value))
+                        printf(" %s=%s", key, json_is_true(value) ? "true" : "false");
+                else if (json_is_object(value))
+                        cli_audit_print_object(key, value);
                 else if (json_is_string(value) && json_string_length(value))
                         printf(" %s=\"%s\"", key,
                                 str_escape(

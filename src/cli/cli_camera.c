@@ -5,6 +5,7 @@
 
 #include "cli/cli_args.h"
 #include "cli/cli_camera_test.h"
+#include "cli/cli_record.h"
 #include "cli/cli_status.h"
 #include "net/link.h"
 #include "os/file.h"
@@ -26,7 +27,7 @@ enum {
 #define CLI_CAMERA_ASKED                                                                           \
         (CLI_ARGS_BIT(USER) | CLI_ARGS_BIT(PASSWORD) | CLI_ARGS_BIT(STREAM) | CLI_ARGS_BIT(PIN) |  \
                 CLI_ARGS_BIT(TRANSPORT) | CLI_ARGS_BIT(CARRIER) | CLI_ARGS_BIT(WITHOUT_AUDIO) |    \
-                CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
+                CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) | CLI_RECORD_OPTIONS)
 #define CLI_CAMERA_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
 
 static const struct cli_args_command cli_camera_command = {
@@ -34,6 +35,9 @@ static const struct cli_args_command cli_camera_command = {
         .help = "custos camera add NAME --url URL [--stream NAME]\n"
                 "                  [--user NAME --password-file FILE] [--pin SHA256]\n"
                 "                  [--transport WORD] [--carrier WORD] [--without-audio]\n"
+                "                  [--record MODE] [--schedule TEXT] [--pre SECONDS]\n"
+                "                  [--post SECONDS] [--between WORD] [--min-days N]\n"
+                "                  [--max-days N] [--quota MB]\n"
                 "custos camera set NAME [--stream NAME] [what is to change, as above]\n"
                 "custos camera list\n"
                 "custos camera show NAME\n"
@@ -44,7 +48,7 @@ static const struct cli_args_command cli_camera_command = {
                 "custos camera clear-tls-memory NAME\n"
                 "\n"
                 "The cameras of the running system. The footage of one that is removed stays.\n"
-                "What weakens protection is in custos audit show.\n"
+                "What weakens protection, or has less recorded or kept, is in custos audit show.\n"
                 "\n"
                 "  --url URL            where the camera serves the stream, rtsps:// or\n"
                 "                       https://; no user or password in it\n"
@@ -61,7 +65,7 @@ static const struct cli_args_command cli_camera_command = {
                 "                       the way can see it)\n"
                 "  --carrier WORD       interleaved (default for rtsps), tunnel (RTSP in\n"
                 "                       HTTPS, default for https), udp, mjpeg, snapshot\n"
-                "  --without-audio      record no sound; --with-audio: again\n"
+                "  --without-audio      record no sound; --with-audio: again\n" CLI_RECORD_HELP
                 "  --csr FILE           the camera's signing request; its key is certified for\n"
                 "                       the addresses of the inventory, and printed (PEM)\n"
                 "  revoke               no certificate that was made here for the camera is\n"
@@ -69,9 +73,9 @@ static const struct cli_args_command cli_camera_command = {
                 "  clear-tls-memory     a camera once on TLS is never again taken without;\n"
                 "                       after this it may be. For one that was replaced\n" CLI_ARGS_HELP_STATE
                 "  --json               add, set and show: {camera: {name, streams: [{stream,\n"
-                "                       url, user, transport, carrier, pin, audio, added,\n"
-                "                       state}]}}, state of show alone; list: an array of such\n"
-                "                       cameras; certificate: {certificate}; revoke:\n"
+                "                       url, user, transport, carrier, pin, audio, record,\n"
+                "                       added, state}]}}, state of show alone; list: an array\n"
+                "                       of such cameras; certificate: {certificate}; revoke:\n"
                 "                       {revoked}; others: {}; or {error: {code, text, remedy}}\n"
                 "\n"
                 "Exit: 0 done, 1 refused or not reachable, 64 wrong use.\n",
@@ -111,12 +115,15 @@ static void cli_camera_print(json_t *camera)
         json_array_foreach(json_object_get(camera, "streams"), i, stream)
         {
                 json_t *state = json_object_get(stream, "state");
+                char record[CLI_RECORD_ROOM];
                 printf("  %-8s %s\n", cli_text(stream, "stream"), cli_text(stream, "url"));
                 printf("           asked: %s, %s%s; now: %s, %s\n", cli_text(stream, "transport"),
                         cli_text(stream, "carrier"),
                         json_is_true(json_object_get(stream, "audio")) ? "" : ", without audio",
                         json_is_object(state) ? cli_text(state, "state") : "unknown",
                         json_is_object(state) ? cli_status_protection(state) : "recorder away");
+                printf("           recorded: %s\n",
+                        cli_record_text(record, json_object_get(stream, "record")));
                 if (json_is_object(state) && cli_text(state, "error")[0])
                         printf("           %s\n           %s\n", cli_text(state, "error"),
                                 cli_text(state, "remedy"));
@@ -131,12 +138,6 @@ static int cli_camera_call(const struct cli_args *a, const char *type, json_t *b
         return cli_call(a->state, type, body, ret, remedy, &e) < 0
                        ? cli_fail("camera", &e, remedy, a->json)
                        : CLI_OK;
-}
-
-static void cli_camera_put(json_t *body, const char *key, const char *value)
-{
-        if (value)
-                json_object_set_new(body, key, json_string(value));
 }
 
 /* What was given on the command line, and nothing else. */
@@ -154,11 +155,14 @@ static int cli_camera_asked(const struct cli_args *a, json_t *body, struct err *
         json_object_set_new(body, "name", json_string(a->operand));
         if (a->verb == CAMERA_ADD || cli_args_has(a, CLI_ARGS_STREAM))
                 json_object_set_new(body, "stream", json_string(a->stream));
-        cli_camera_put(body, "url", a->values[CLI_ARGS_URL]);
-        cli_camera_put(body, "user", a->values[CLI_ARGS_USER]);
-        cli_camera_put(body, "pin", a->values[CLI_ARGS_PIN]);
-        cli_camera_put(body, "transport", a->values[CLI_ARGS_TRANSPORT]);
-        cli_camera_put(body, "carrier", a->values[CLI_ARGS_CARRIER]);
+        cli_put(body, "url", a->values[CLI_ARGS_URL]);
+        cli_put(body, "user", a->values[CLI_ARGS_USER]);
+        cli_put(body, "pin", a->values[CLI_ARGS_PIN]);
+        cli_put(body, "transport", a->values[CLI_ARGS_TRANSPORT]);
+        cli_put(body, "carrier", a->values[CLI_ARGS_CARRIER]);
+        json_t *record = cli_record_asked(a);
+        if (record)
+                json_object_set_new(body, "record", record);
         if (cli_args_has(a, CLI_ARGS_WITHOUT_AUDIO) || cli_args_has(a, CLI_ARGS_WITH_AUDIO))
                 json_object_set_new(
                         body, "audio", json_boolean(cli_args_has(a, CLI_ARGS_WITH_AUDIO)));

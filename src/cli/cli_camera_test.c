@@ -11,6 +11,7 @@
 #include "probe/probe.h"
 
 #define CLI_CAMERA_TEST_SECONDS 10
+#define CLI_CAMERA_TEST_SECONDS_MAX 600
 
 static const struct cli_args_command cli_camera_test_command = {
         .name = "camera test",
@@ -224,7 +225,9 @@ static int cli_camera_test_look(struct cli_camera_test *t)
                 .issuer_der = buf_bytes(&t->issuer),
                 .crls_pem = buf_bytes(&t->crls),
                 .without_audio = cli_args_has(a, CLI_ARGS_WITHOUT_AUDIO),
-                .seconds = a->seconds ? (unsigned)a->seconds : CLI_CAMERA_TEST_SECONDS };
+                .seconds = cli_args_has(a, CLI_ARGS_SECONDS)
+                                   ? (unsigned)a->numbers[CLI_ARGS_SECONDS]
+                                   : CLI_CAMERA_TEST_SECONDS };
         struct probe_result result = { 0 };
         struct err e;
 
@@ -245,6 +248,8 @@ int cli_camera_test(int argc, char **argv)
 
         if (!cli_args_parse(&a, &cli_camera_test_command, argc, argv))
                 return a.exit;
+        if (a.numbers[CLI_ARGS_SECONDS] > CLI_CAMERA_TEST_SECONDS_MAX)
+                return cli_args_misused(&a, "--seconds: at most %d", CLI_CAMERA_TEST_SECONDS_MAX);
         t.args = &a;
         buf_init(&t.roots, X509_PEM_MAX);
         buf_init(&t.issuer, X509_CERT_MAX);

@@ -83,13 +83,21 @@ static void note_arrival(struct camera_track *t, int64_t timestamp, int64_t arri
 {
         unsigned newest = (t->arrivals_at + CAMERA_TRACK_ARRIVALS - 1) % CAMERA_TRACK_ARRIVALS;
 
-        if (t->arrivals_n > 0 && t->arrivals[newest].timestamp == timestamp)
+        if (t->arrivals_n > 0 && t->arrivals[newest].timestamp == timestamp && !t->came)
                 return;
+        t->came = false;
         t->arrivals[t->arrivals_at].timestamp = timestamp;
         t->arrivals[t->arrivals_at].arrival_us = arrival_us;
         t->arrivals_at = (t->arrivals_at + 1) % CAMERA_TRACK_ARRIVALS;
         if (t->arrivals_n < CAMERA_TRACK_ARRIVALS)
                 t->arrivals_n++;
+}
+
+static void note_unit(struct camera_track *t, int64_t timestamp)
+{
+        unsigned newest = (t->arrivals_at + CAMERA_TRACK_ARRIVALS - 1) % CAMERA_TRACK_ARRIVALS;
+
+        t->came = t->came || (t->arrivals_n > 0 && t->arrivals[newest].timestamp == timestamp);
 }
 
 /* Newest first. Of several audio frames in one packet only the first has the packet's own
@@ -139,6 +147,7 @@ int camera_track_pull(
                 t->damage = why;
         }
         unit.arrival_us = arrival_of(t, unit.pts);
+        note_unit(t, unit.pts);
         unit.sender_us = rtcp_clock_wall_us(clock, unit.pts, t->config.clock_rate);
         unit.report_us = clock->known ? clock->wall_us : INT64_MIN;
         unit.report_came_us = clock->known ? clock->arrival_us : INT64_MIN;

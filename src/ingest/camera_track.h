@@ -24,6 +24,7 @@ struct camera_track {
                 int64_t timestamp, arrival_us;
         } arrivals[CAMERA_TRACK_ARRIVALS];
         unsigned arrivals_n, arrivals_at;
+        bool came; /* a unit of the newest timestamp: a packet that has it again begins another */
         bool config_held; /* a unit that was not delivered changed the configuration */
         uint64_t bad_packets;
         uint64_t sequence; /* extended, of the newest packet */

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "manager/control.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "os/listener.h"
 
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_ASKED_MAX 256
+#define CONTROL_NAME_ROOM 64
 
 struct control_client {
         struct control *control;
         struct chan *chan; /* NULL: free */
         uint64_t number;   /* never used twice, so that a late answer finds nobody else */
+        bool root;         /* who it is: root, or our own user */
 };
 
 struct control {
@@ -26,6 +31,7 @@ struct control {
                 int64_t id;
         } asked[CONTROL_ASKED_MAX];
         uint64_t last_number, last_tag;
+        char own_name[CONTROL_NAME_ROOM], root_name[CONTROL_NAME_ROOM];
         control_on_request on_request;
         void *owner;
 };
@@ -51,6 +57,20 @@ static struct chan *control_take(struct control *c, uint64_t tag, int64_t *ret_i
                 return control_chan(c, a->client);
         }
         return NULL;
+}
+
+const char *control_person(struct control *c, uint64_t tag)
+{
+        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
+                if (c->asked[i].tag != tag)
+                        continue;
+                for (unsigned j = 0; j < CONTROL_CLIENTS_MAX; j++) {
+                        const struct control_client *client = &c->clients[j];
+                        if (client->chan && client->number == c->asked[i].client)
+                                return client->root ? c->root_name : c->own_name;
+                }
+        }
+        return "";
 }
 
 void control_answer(struct control *c, uint64_t tag, json_t *body)
@@ -137,7 +157,7 @@ static struct control_client *control_free_client(struct control *c)
         return NULL;
 }
 
-static void control_on_connection(void *owner, int fd)
+static void control_on_connection(void *owner, int fd, unsigned uid)
 {
         static const struct chan_events chan_events = { control_on_message, control_on_end };
         struct control *c = owner;
@@ -150,6 +170,7 @@ static void control_on_connection(void *owner, int fd)
         }
         client->control = c;
         client->number = ++c->last_number;
+        client->root = uid == 0;
         client->chan = chan_new(c->loop, fd, &chan_events, client);
 }
 
@@ -159,6 +180,18 @@ static void control_on_refused(void *owner, unsigned uid)
         log_warn(NULL, "control.refused", "why=\"another user\" uid=%u", uid);
 }
 
+/* A name that JSON can carry. */
+static void control_name(char to[static CONTROL_NAME_ROOM], uid_t uid)
+{
+        struct passwd entry, *found = NULL;
+        char room[1024];
+
+        if (getpwuid_r(uid, &entry, room, sizeof room, &found) == 0 && found && found->pw_name[0])
+                str_escape(to, CONTROL_NAME_ROOM, bytes_str(found->pw_name));
+        else
+                snprintf(to, CONTROL_NAME_ROOM, "uid %u", (unsigned)uid);
+}
+
 int control_open(struct loop *l, const char *path, control_on_request on_request, void *owner,
         struct control **ret, struct err *e)
 {
@@ -166,6 +199,8 @@ int control_open(struct loop *l, const char *path, control_on_request on_request
         struct control *c = xcalloc(1, sizeof *c);
 
         *c = (struct control){ .loop = l, .on_request = on_request, .owner = owner };
+        control_name(c->own_name, geteuid());
+        control_name(c->root_name, 0);
         int r = listener_open(l, path, &events, c, &c->listener, e);
         if (r < 0) {
                 free(c);

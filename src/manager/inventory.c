@@ -33,6 +33,18 @@ static const char *const inventory_schema[] = {
         ") STRICT, WITHOUT ROWID;",
         "ALTER TABLE stream ADD COLUMN carrier TEXT NOT NULL DEFAULT 'interleaved'"
         "  CHECK (carrier IN ('interleaved', 'tunnel', 'udp', 'mjpeg', 'snapshot'));",
+        /* base/record_terms.h. The older column said nothing that was ever done. */
+        "ALTER TABLE stream ADD COLUMN record TEXT NOT NULL DEFAULT 'always'"
+        "  CHECK (record IN ('always', 'schedule', 'event', 'off'));"
+        "ALTER TABLE stream ADD COLUMN between_times TEXT NOT NULL DEFAULT 'nothing'"
+        "  CHECK (between_times IN ('nothing', 'key-frames'));"
+        "ALTER TABLE stream ADD COLUMN schedule TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE stream ADD COLUMN pre_s INTEGER NOT NULL DEFAULT 5;"
+        "ALTER TABLE stream ADD COLUMN post_s INTEGER NOT NULL DEFAULT 5;"
+        "ALTER TABLE stream ADD COLUMN min_days INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE stream ADD COLUMN max_days INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE stream ADD COLUMN quota_mb INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE stream DROP COLUMN mode;",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)
@@ -82,7 +94,7 @@ int inventory_check(const struct inventory_stream *s, struct err *e)
         if ((s->user[0] != '\0') != (s->password.n != 0))
                 return err_set(
                         e, ERR_INVALID, "user and password come together: one of them is missing");
-        return 0;
+        return record_terms_check(&s->record, e);
 }
 
 static int inventory_insert_camera(struct inventory *v, const char *camera, struct err *e)
@@ -109,6 +121,14 @@ static void inventory_bind(struct db_query *q, const struct inventory_stream *s)
         db_bind_blob(q, 7, BYTES(s->pin, inventory_is_pinned(s) ? sizeof s->pin : 0));
         db_bind_i64(q, 8, s->audio);
         db_bind_text(q, 9, s->carrier);
+        db_bind_text(q, 10, record_mode_name(s->record.mode));
+        db_bind_text(q, 11, record_between_name(s->record.between));
+        db_bind_text(q, 12, s->record.schedule);
+        db_bind_i64(q, 13, s->record.pre_s);
+        db_bind_i64(q, 14, s->record.post_s);
+        db_bind_i64(q, 15, s->record.min_days);
+        db_bind_i64(q, 16, s->record.max_days);
+        db_bind_i64(q, 17, (int64_t)s->record.quota_mb);
 }
 
 static int inventory_insert_stream(
@@ -118,13 +138,14 @@ static int inventory_insert_stream(
 
         int r = db_query(v->db,
                 "INSERT INTO stream"
-                " (camera, name, url, user, password, transport, pin, audio, carrier, added_us)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (camera, name, url, user, password, transport, pin, audio, carrier, record,"
+                " between_times, schedule, pre_s, post_s, min_days, max_days, quota_mb, added_us)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 &q, e);
         if (r < 0)
                 return r;
         inventory_bind(q, s);
-        db_bind_i64(q, 10, clock_wall_us());
+        db_bind_i64(q, 18, clock_wall_us());
         r = db_run(q, e);
         if (r == ERR_STATE)
                 return err_set(e, ERR_STATE,
@@ -181,8 +202,25 @@ int inventory_remove(struct inventory *v, const char *camera, struct err *e)
 }
 
 #define INVENTORY_SELECT                                                                           \
-        "SELECT camera, name, url, user, password, transport, pin, audio, added_us, carrier"       \
+        "SELECT camera, name, url, user, password, transport, pin, audio, added_us, carrier,"      \
+        " record, between_times, schedule, pre_s, post_s, min_days, max_days, quota_mb"            \
         " FROM stream"
+
+/* Words and bounds were checked when they were written, and the schema holds them to it; where a
+ * row is damaged all the same, its stream is recorded. */
+static void inventory_read_record(const struct db_query *q, struct record_terms *t)
+{
+        int mode = record_mode_find(db_text(q, 10)), between = record_between_find(db_text(q, 11));
+
+        *t = (struct record_terms){ .mode = mode < 0 ? RECORD_ALWAYS : (enum record_mode)mode,
+                .between = between < 0 ? RECORD_NOTHING : (enum record_between)between,
+                .pre_s = (unsigned)db_i64(q, 13),
+                .post_s = (unsigned)db_i64(q, 14),
+                .min_days = (unsigned)db_i64(q, 15),
+                .max_days = (unsigned)db_i64(q, 16),
+                .quota_mb = (uint64_t)db_i64(q, 17) };
+        snprintf(t->schedule, sizeof t->schedule, "%s", db_text(q, 12));
+}
 
 static int inventory_read(const struct db_query *q, struct inventory_stream *s, struct err *e)
 {
@@ -199,6 +237,7 @@ static int inventory_read(const struct db_query *q, struct inventory_stream *s, 
                 memcpy(s->pin, pin.p, sizeof s->pin);
         s->audio = db_i64(q, 7) != 0;
         s->added_us = db_i64(q, 8);
+        inventory_read_record(q, &s->record);
         return secret_set(&s->password, db_blob(q, 4), e);
 }
 
@@ -215,7 +254,9 @@ int inventory_set(struct inventory *v, const struct inventory_stream *s, struct 
         secret_done(&before.password);
         r = db_query(v->db,
                 "UPDATE stream SET url = ?3, user = ?4, password = ?5, transport = ?6, pin = ?7,"
-                " audio = ?8, carrier = ?9 WHERE camera = ?1 AND name = ?2",
+                " audio = ?8, carrier = ?9, record = ?10, between_times = ?11, schedule = ?12,"
+                " pre_s = ?13, post_s = ?14, min_days = ?15, max_days = ?16, quota_mb = ?17"
+                " WHERE camera = ?1 AND name = ?2",
                 &q, e);
         if (r < 0)
                 return r;

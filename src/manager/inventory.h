@@ -9,6 +9,7 @@
 #ifndef CUSTOS_MANAGER_INVENTORY_H
 #define CUSTOS_MANAGER_INVENTORY_H
 
+#include "base/record_terms.h"
 #include "base/secret.h"
 #include "db/db.h"
 #include "manager/camera_terms.h"
@@ -26,6 +27,7 @@ struct inventory_stream {
         char transport[CAMERA_TERMS_ROOM], carrier[CAMERA_TERMS_ROOM]; /* camera_terms.h */
         uint8_t pin[32]; /* of tls-pinned, else zeros */
         bool audio;
+        struct record_terms record; /* what is recorded of it, and how long it is kept */
         int64_t added_us;
 };
 
@@ -34,7 +36,7 @@ struct inventory *inventory_free(struct inventory *v);
 
 bool inventory_is_pinned(const struct inventory_stream *s);
 /* What a user may have typed wrong, in words: names, url (no user in it), transport and carrier
- * that do not go with it, user without password. */
+ * that do not go with it, user without password, what record_terms_check finds. */
 int inventory_check(const struct inventory_stream *s, struct err *e) MUST_USE;
 /* Adds the camera when it is not there, and the stream. ERR_STATE when the stream is. */
 int inventory_add(struct inventory *v, const struct inventory_stream *s, struct err *e) MUST_USE;

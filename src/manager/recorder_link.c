@@ -35,7 +35,7 @@ static void recorder_link_tell_failed(void *owner)
         unsigned n = r->failed_n;
         r->failed_n = 0;
         for (unsigned i = 0; i < n; i++)
-                r->events.on_answer(r->owner, r->failed[i], NULL, &why);
+                r->events.on_answer(r->owner, r->failed[i], NULL, &why, "");
 }
 
 static void recorder_link_fail(struct recorder_link *r, uint64_t tag)
@@ -56,8 +56,8 @@ static void recorder_link_answered(struct recorder_link *r, const struct link_me
                 uint64_t tag = o->tag;
                 o->id = 0;
                 if (tag)
-                        r->events.on_answer(
-                                r->owner, tag, m->failure.code < 0 ? NULL : m->body, &m->failure);
+                        r->events.on_answer(r->owner, tag, m->failure.code < 0 ? NULL : m->body,
+                                &m->failure, m->remedy);
                 else if (m->failure.code < 0)
                         log_warn(NULL, "recorder.refused", "err=\"%s\"", m->failure.text);
                 return;

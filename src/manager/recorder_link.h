@@ -11,9 +11,10 @@
 
 struct recorder_link;
 
-/* body is borrowed, NULL when why says what failed. */
+/* body is borrowed, NULL when why says what failed, and remedy ("" where there is none) what to do.
+ */
 typedef void (*recorder_link_on_answer)(
-        void *owner, uint64_t tag, json_t *body, const struct err *why);
+        void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy);
 
 struct recorder_link_events {
         /* A recorder is there (again): it knows no stream yet. */

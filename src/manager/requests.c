@@ -11,74 +11,79 @@
 
 /* Answers that wait for the recorder */
 
-void requests_wait_status(
-        struct requests *r, enum requests_wait kind, uint64_t tag, json_t *camera, json_t *ask)
+void requests_ask(struct requests *r, uint64_t tag, const char *type, json_t *body,
+        requests_then then, json_t *context)
 {
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++) {
                 struct requests_waiting *w = &r->waiting[i];
-                if (w->kind != REQUESTS_FREE)
+                if (w->then)
                         continue;
-                const char *after = json_string_value(json_object_get(ask, "after"));
-                *w = (struct requests_waiting){ .kind = kind, .tag = tag, .camera = camera };
-                snprintf(w->after, sizeof w->after, "%s", after ? after : "");
-                recorder_link_ask(r->recorder, "status.get", ask, i + 1);
+                *w = (struct requests_waiting){ then, tag, context };
+                recorder_link_ask(r->recorder, type, body, i + 1);
                 return;
         }
         struct err e;
-        json_decref(camera);
-        json_decref(ask);
-        err_set(&e, ERR_EXHAUSTED, "too many requests are waiting");
+        json_decref(context);
+        json_decref(body);
+        err_set(&e, ERR_EXHAUSTED, "too many requests are waiting for the recorder");
         control_fail(r->control, tag, &e, "Try again in a moment.");
 }
 
-/* Each stream of the camera gets its state beside its settings, null where the recorder is away. */
-static void requests_add_states(json_t *camera, json_t *status)
-{
-        const char *name = json_string_value(json_object_get(camera, "name"));
-        json_t *stream, *state;
-        size_t i, j;
-        char path[96];
-
-        json_array_foreach(json_object_get(camera, "streams"), i, stream)
-        {
-                snprintf(path, sizeof path, "%s-%s", name,
-                        json_string_value(json_object_get(stream, "stream")));
-                json_object_set_new(stream, "state", json_null());
-                json_array_foreach(json_object_get(status, "streams"), j, state)
-                {
-                        const char *of = json_string_value(json_object_get(state, "stream"));
-                        if (of && strcmp(of, path) == 0)
-                                json_object_set(stream, "state", state);
-                }
-        }
-}
-
 static void requests_on_recorder_answer(
-        void *owner, uint64_t tag, json_t *body, const struct err *why)
+        void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy)
 {
         struct requests *r = owner;
         struct requests_waiting w = r->waiting[tag - 1];
-        json_t *recorder = body ? json_incref(body) : json_null();
+        const struct requests_answer answer = { w.context, body, why, remedy };
 
         r->waiting[tag - 1] = (struct requests_waiting){ 0 };
-        key_alarm_merge(&r->alarm, w.after, recorder);
-        if (!body)
-                log_warn(NULL, "status.unanswered", "err=\"%s\"", why->text);
-        if (w.kind == REQUESTS_SHOW) {
-                requests_add_states(w.camera, recorder);
-                json_decref(recorder);
-                control_answer(r->control, w.tag, json_pack("{s:o}", "camera", w.camera));
-                return;
-        }
-        control_answer(r->control, w.tag,
+        w.then(r, w.tag, &answer);
+        json_decref(w.context);
+}
+
+json_t *requests_text(const char *text)
+{
+        json_t *value = json_string(text);
+
+        return value ? value : json_string("(unprintable)");
+}
+
+void requests_refuse(struct requests *r, uint64_t tag, const struct requests_answer *a)
+{
+        control_fail(r->control, tag, a->why, a->remedy);
+}
+
+void requests_pass(struct requests *r, uint64_t tag, const struct requests_answer *a)
+{
+        if (a->body)
+                control_answer(r->control, tag, json_incref(a->body));
+        else
+                requests_refuse(r, tag, a);
+}
+
+static void requests_on_status(struct requests *r, uint64_t tag, const struct requests_answer *a)
+{
+        control_answer(r->control, tag,
                 json_pack("{s:s, s:s, s:s, s:o}", "site", r->site, "fingerprint", r->fingerprint,
-                        "manager", "running", "recorder", recorder));
+                        "manager", "running", "recorder", requests_status_of(r, a)));
+}
+
+json_t *requests_status_of(struct requests *r, const struct requests_answer *a)
+{
+        const char *after = json_string_value(json_object_get(a->context, "after"));
+        json_t *recorder = a->body ? json_incref(a->body) : json_null();
+
+        if (!a->body)
+                log_warn(NULL, "status.unanswered", "err=\"%s\"", a->why->text);
+        key_alarm_merge(&r->alarm, after ? after : "", recorder);
+        return recorder;
 }
 
 static int requests_status(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         (void)e;
-        requests_wait_status(r, REQUESTS_STATUS, tag, NULL, json_incref(body));
+        requests_ask(
+                r, tag, "status.get", json_incref(body), requests_on_status, json_deep_copy(body));
         return 0;
 }
 
@@ -104,20 +109,35 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
         static const struct {
                 const char *type;
                 requests_run run;
-        } known[] = { { "camera.add", requests_camera_add }, { "camera.set", requests_camera_set },
-                { "camera.list", requests_camera_list }, { "camera.show", requests_camera_show },
-                { "camera.remove", requests_camera_remove },
-                { "camera.clear_tls_memory", requests_trust_clear },
-                { "camera.certificate", requests_trust_certify },
-                { "camera.revoke", requests_trust_revoke }, { "status", requests_status },
-                { "site.root", requests_site_root } };
+                const char *forward; /* without run: the recorder answers, and checks the body */
+        } known[] = { { "camera.add", requests_camera_add, NULL },
+                { "camera.set", requests_camera_set, NULL },
+                { "camera.list", requests_camera_list, NULL },
+                { "camera.show", requests_camera_show, NULL },
+                { "camera.remove", requests_camera_remove, NULL },
+                { "camera.clear_tls_memory", requests_trust_clear, NULL },
+                { "camera.certificate", requests_trust_certify, NULL },
+                { "camera.revoke", requests_trust_revoke, NULL },
+                { "status", requests_status, NULL }, { "site.root", requests_site_root, NULL },
+                { "storage.list", NULL, "storage.get" },
+                { "storage.add", requests_storage_add, NULL },
+                { "storage.set", NULL, "storage.set" },
+                { "storage.retire", requests_storage_retire, NULL },
+                { "storage.damage", NULL, "storage.damage" },
+                { "lock.add", requests_lock_add, NULL }, { "lock.list", NULL, "lock.list" },
+                { "lock.remove", requests_lock_remove, NULL },
+                { "event.start", requests_event_start, NULL },
+                { "event.stop", requests_event_stop, NULL } };
         struct requests *r = owner;
         struct err e = { 0 };
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++) {
                 if (strcmp(m->type, known[i].type) != 0)
                         continue;
-                if (known[i].run(r, tag, m->body, &e) < 0)
+                if (!known[i].run)
+                        requests_ask(r, tag, known[i].forward, json_incref(m->body), requests_pass,
+                                NULL);
+                else if (known[i].run(r, tag, m->body, &e) < 0)
                         control_fail(r->control, tag, &e, fault_remedy(e.fault));
                 return;
         }
@@ -143,10 +163,11 @@ static int requests_load_site(struct requests *r, struct err *e)
                                   &r->camera_issuer_pem, e);
 }
 
-static void requests_on_recorder(void *owner, int fd)
+static void requests_on_recorder(void *owner, int fd, unsigned uid)
 {
         struct requests *r = owner;
 
+        (void)uid;
         recorder_link_attach(r->recorder, fd);
 }
 
@@ -195,7 +216,7 @@ struct requests *requests_free(struct requests *r)
         control_free(r->control);
         recorder_link_free(r->recorder);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)
-                json_decref(r->waiting[i].camera);
+                json_decref(r->waiting[i].context);
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
         audit_free(r->audit);

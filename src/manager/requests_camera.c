@@ -4,7 +4,9 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "manager/record_change.h"
 #include "manager/requests_parts.h"
+#include "net/record_link.h"
 
 static json_t *requests_camera_json(const struct inventory_stream *s)
 {
@@ -12,9 +14,10 @@ static json_t *requests_camera_json(const struct inventory_stream *s)
 
         if (inventory_is_pinned(s))
                 str_hex(pin, BYTES(s->pin, sizeof s->pin));
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "stream", s->stream, "url",
-                s->url, "user", s->user, "transport", s->transport, "carrier", s->carrier, "pin",
-                pin, "audio", (int)s->audio, "added", str_time(added, s->added_us));
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:s}", "stream", s->stream,
+                "url", s->url, "user", s->user, "transport", s->transport, "carrier", s->carrier,
+                "pin", pin, "audio", (int)s->audio, "record", record_link_format(&s->record),
+                "added", str_time(added, s->added_us));
 }
 
 struct requests_camera_page {
@@ -75,6 +78,39 @@ int requests_camera_list(struct requests *r, uint64_t tag, json_t *body, struct 
         return 0;
 }
 
+/* Each stream of the camera gets its state beside its settings, null where the recorder is away. */
+static void requests_camera_add_states(json_t *camera, json_t *status)
+{
+        const char *name = json_string_value(json_object_get(camera, "name"));
+        json_t *stream, *state;
+        size_t i, j;
+        char path[REQUESTS_PATH_ROOM];
+
+        json_array_foreach(json_object_get(camera, "streams"), i, stream)
+        {
+                snprintf(path, sizeof path, "%s-%s", name,
+                        json_string_value(json_object_get(stream, "stream")));
+                json_object_set_new(stream, "state", json_null());
+                json_array_foreach(json_object_get(status, "streams"), j, state)
+                {
+                        const char *of = json_string_value(json_object_get(state, "stream"));
+                        if (of && strcmp(of, path) == 0)
+                                json_object_set(stream, "state", state);
+                }
+        }
+}
+
+static void requests_camera_on_status(
+        struct requests *r, uint64_t tag, const struct requests_answer *a)
+{
+        json_t *camera = json_object_get(a->context, "camera");
+        json_t *status = requests_status_of(r, a);
+
+        requests_camera_add_states(camera, status);
+        json_decref(status);
+        control_answer(r->control, tag, json_pack("{s:O}", "camera", camera));
+}
+
 static int requests_camera_tell(struct requests *r, uint64_t tag, const char *name, struct err *e)
 {
         struct requests_camera_page c = { .limit = 1 };
@@ -94,8 +130,9 @@ static int requests_camera_tell(struct requests *r, uint64_t tag, const char *na
         /* Streams are "<camera>-<stream>": a page that begins just before the first of this camera.
          */
         snprintf(after, sizeof after, "%s-", name);
-        requests_wait_status(r, REQUESTS_SHOW, tag, camera,
-                json_pack("{s:s, s:i}", "after", after, "limit", 32));
+        requests_ask(r, tag, "status.get", json_pack("{s:s, s:i}", "after", after, "limit", 32),
+                requests_camera_on_status,
+                json_pack("{s:s, s:o}", "after", after, "camera", camera));
         return 0;
 }
 
@@ -113,6 +150,7 @@ int requests_camera_show(struct requests *r, uint64_t tag, json_t *body, struct 
 struct requests_camera_asked {
         const char *name, *stream, *url, *user, *password, *transport, *carrier, *pin;
         int audio; /* -1: not given */
+        json_t *record;
 };
 
 static int requests_camera_unpack(
@@ -122,10 +160,10 @@ static int requests_camera_unpack(
 
         *q = (struct requests_camera_asked){ .stream = "main", .audio = -1 };
         if (json_unpack_ex(body, &why, JSON_STRICT,
-                    "{s:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:b}", "name", &q->name,
+                    "{s:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:b, s?:o}", "name", &q->name,
                     "stream", &q->stream, "url", &q->url, "user", &q->user, "password",
                     &q->password, "transport", &q->transport, "carrier", &q->carrier, "pin",
-                    &q->pin, "audio", &q->audio) < 0)
+                    &q->pin, "audio", &q->audio, "record", &q->record) < 0)
                 return err_set(e, ERR_INVALID, "%s: %s", type, why.text);
         return 0;
 }
@@ -172,6 +210,8 @@ static int requests_camera_lay(
                 done = secret_set(&s->password, bytes_str(q->password), e);
         if (done == 0)
                 done = requests_camera_complete(q, s, e);
+        if (done == 0 && q->record)
+                done = record_link_parse(q->record, &s->record, e);
         if (q->audio >= 0)
                 s->audio = q->audio != 0;
         return done;
@@ -215,6 +255,7 @@ int requests_camera_add(struct requests *r, uint64_t tag, json_t *body, struct e
         struct inventory_stream s = { .transport = "tls", .audio = true };
         struct requests_camera_asked q;
 
+        record_terms_defaults(&s.record);
         int done = requests_camera_unpack(body, "camera.add", &q, e);
         if (done == 0 && !q.url)
                 done = err_set(e, ERR_INVALID, "camera.add: url is missing");
@@ -239,10 +280,23 @@ int requests_camera_add(struct requests *r, uint64_t tag, json_t *body, struct e
         return done;
 }
 
-static int requests_camera_change(struct requests *r, const struct requests_camera_asked *q,
-        struct inventory_stream *s, struct err *e)
+/* Less is recorded or kept from now on than was. */
+static int requests_camera_audit_record(struct requests *r, uint64_t tag,
+        const struct inventory_stream *s, const struct record_terms *before, struct err *e)
+{
+        if (!record_change_reduces(before, &s->record))
+                return 0;
+        return requests_route_audit(r, "camera.record", s->camera, s->stream,
+                json_pack("{s:s, s:o, s:o}", "by", control_person(r->control, tag), "record",
+                        record_link_format(&s->record), "before", record_link_format(before)),
+                e);
+}
+
+static int requests_camera_change(struct requests *r, uint64_t tag,
+        const struct requests_camera_asked *q, struct inventory_stream *s, struct err *e)
 {
         char before[CAMERA_TERMS_ROOM], path[REQUESTS_PATH_ROOM];
+        const struct record_terms record = s->record;
 
         snprintf(before, sizeof before, "%s", s->transport);
         int done = requests_camera_lay(q, s, e);
@@ -256,7 +310,8 @@ static int requests_camera_change(struct requests *r, const struct requests_came
         snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
         key_alarm_clear(&r->alarm, path);
         requests_route_stream(r, s);
-        return requests_camera_audit(r, "camera.changed", s, before, e);
+        done = requests_camera_audit(r, "camera.changed", s, before, e);
+        return done < 0 ? done : requests_camera_audit_record(r, tag, s, &record, e);
 }
 
 int requests_camera_set(struct requests *r, uint64_t tag, json_t *body, struct err *e)
@@ -270,11 +325,11 @@ int requests_camera_set(struct requests *r, uint64_t tag, json_t *body, struct e
         if (json_object_size(body) == 1u + (json_object_get(body, "stream") != NULL))
                 return err_set(e, ERR_INVALID,
                         "camera.set: say what to change (url, user, password, transport, carrier, "
-                        "pin or audio)");
+                        "pin, audio or record)");
         done = inventory_get(r->inventory, q.name, q.stream, &s, e);
         if (done < 0)
                 return done;
-        done = requests_camera_change(r, &q, &s, e);
+        done = requests_camera_change(r, tag, &q, &s, e);
         if (done == 0)
                 done = requests_camera_tell(r, tag, s.camera, e);
         secret_done(&s.password);

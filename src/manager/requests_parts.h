@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the files of requests (requests.c: asking and answering; requests_camera.c: what is asked
- * about cameras; requests_route.c: what the recorder is told, and what it tells) share. For these
- * alone.
+ * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust,
+ * _storage, _lock, _event: what is asked about what; requests_route.c: what the recorder is told,
+ * and what it tells) share. For these alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
@@ -21,7 +21,17 @@
 #define REQUESTS_WAITING_MAX 256
 #define REQUESTS_PATH_ROOM 96 /* of CAMERA-STREAM */
 
-enum requests_wait { REQUESTS_FREE, REQUESTS_STATUS, REQUESTS_SHOW };
+struct requests;
+
+/* What the recorder said to requests_ask; all borrowed. */
+struct requests_answer {
+        json_t *context;
+        json_t *body; /* NULL: why and remedy ("" where there is none) say what failed */
+        const struct err *why;
+        const char *remedy;
+};
+/* Answers whoever asked under tag, or asks on. */
+typedef void (*requests_then)(struct requests *r, uint64_t tag, const struct requests_answer *a);
 
 struct requests {
         struct loop *loop;
@@ -36,18 +46,28 @@ struct requests {
         struct recorder_link *recorder;
         struct listener *recorders;
         struct key_alarm alarm;
-        /* Those whose answer needs the recorder's status first. */
+        /* Those whose answer needs the recorder's first. */
         struct requests_waiting {
-                enum requests_wait kind;
+                requests_then then; /* NULL: free */
                 uint64_t tag;
-                json_t *camera; /* owned; for REQUESTS_SHOW */
-                char after[96]; /* where the page begins */
+                json_t *context; /* owned */
         } waiting[REQUESTS_WAITING_MAX];
 };
 
-/* requests.c. Takes camera (may be NULL) and ask, the body of status.get. */
-void requests_wait_status(
-        struct requests *r, enum requests_wait kind, uint64_t tag, json_t *camera, json_t *ask);
+/* requests.c */
+/* Asks the recorder; then is called with what it says, never from within this call. Takes body, and
+ * context (may be NULL), which then gets. */
+void requests_ask(struct requests *r, uint64_t tag, const char *type, json_t *body,
+        requests_then then, json_t *context);
+/* A then: the recorder's answer, or its failure, is the manager's. */
+void requests_pass(struct requests *r, uint64_t tag, const struct requests_answer *a);
+/* Its failure is. */
+void requests_refuse(struct requests *r, uint64_t tag, const struct requests_answer *a);
+/* As JSON; a text that was cut within a character is no UTF-8, and is not repeated. */
+json_t *requests_text(const char *text);
+/* The caller's: the answer to status.get with what the manager knows of it; null where the recorder
+ * is away. context->after is where the page begins. */
+json_t *requests_status_of(struct requests *r, const struct requests_answer *a);
 
 /* requests_camera.c. Each answers, or returns an error for the caller to tell. */
 typedef int (*requests_run)(struct requests *r, uint64_t tag, json_t *body, struct err *e);
@@ -62,10 +82,25 @@ int requests_trust_clear(struct requests *r, uint64_t tag, json_t *body, struct 
 int requests_trust_certify(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
+/* requests_storage.c: the recorder's volumes. */
+int requests_storage_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_lock.c: what may not be removed, and who says so. */
+int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_event.c: what happens at a camera, said by a person for now. */
+int requests_event_start(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_event_stop(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
 /* requests_route.c */
-/* A line of the audit log; takes fields (NULL: camera and stream alone, stream may be NULL). What
- * happened has happened: where it cannot be written, that is returned for whoever asked. */
+/* A line of the audit log; takes fields (may be NULL); camera and stream may be NULL. What happened
+ * has happened: where it cannot be written, that is returned for whoever asked. */
 int requests_route_audit(struct requests *r, const char *event, const char *camera,
+        const char *stream, json_t *fields, struct err *e) MUST_USE;
+/* The same before it is done: where it cannot be written, it is not to be done. */
+int requests_route_announce(struct requests *r, const char *event, const char *camera,
         const char *stream, json_t *fields, struct err *e) MUST_USE;
 /* What the inventory says now, to the recorder: the stream with the protection that it must have by
  * what is remembered, or that there is none. */

@@ -8,16 +8,19 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "manager/requests_parts.h"
+#include "net/record_link.h"
 #include "os/clock.h"
 #include "proto/url.h"
 
 #define REQUESTS_ROUTE_CUT_MAX 500 /* keys in one message */
 
-int requests_route_audit(struct requests *r, const char *event, const char *camera,
+static int requests_route_write(struct requests *r, const char *event, const char *camera,
         const char *stream, json_t *fields, struct err *e)
 {
-        json_t *all = json_pack("{s:s}", "camera", camera);
+        json_t *all = json_object();
 
+        if (camera)
+                json_object_set_new(all, "camera", json_string(camera));
         if (stream)
                 json_object_set_new(all, "stream", json_string(stream));
         if (fields)
@@ -26,7 +29,25 @@ int requests_route_audit(struct requests *r, const char *event, const char *came
         int done = audit_write(r->audit, event, all, e);
         if (done < 0)
                 log_error(NULL, "audit.not_written", "event=%s err=\"%s\"", event, e->text);
+        return done;
+}
+
+int requests_route_audit(struct requests *r, const char *event, const char *camera,
+        const char *stream, json_t *fields, struct err *e)
+{
+        int done = requests_route_write(r, event, camera, stream, fields, e);
+
         return done < 0 ? err_wrap(e, done, "%s is done, but it is not in the audit log", event)
+                        : 0;
+}
+
+int requests_route_announce(struct requests *r, const char *event, const char *camera,
+        const char *stream, json_t *fields, struct err *e)
+{
+        int done = requests_route_write(r, event, camera, stream, fields, e);
+
+        return done < 0 ? err_wrap(e, done, "%s is not done, because the audit log cannot take it",
+                                  event)
                         : 0;
 }
 
@@ -96,6 +117,7 @@ static void requests_route_tell(
         json_object_set_new(body, "roots", requests_route_pem(buf_bytes(&r->root_pem)));
         json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
         json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca)));
+        json_object_set_new(body, "record", record_link_format(&s->record));
         recorder_link_ask(r->recorder, "stream.set", body, 0);
 }
 

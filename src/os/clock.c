@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/timex.h>
 #include <time.h>
 
 #define CLOCK_OFFSET_MAX_S (100ll * 366 * 24 * 3600)
@@ -41,6 +42,27 @@ int64_t clock_wall_us(void)
 int64_t clock_boot_us(void)
 {
         return clock_read_us(CLOCK_BOOTTIME);
+}
+
+int64_t clock_slewed_us(void)
+{
+        return clock_read_us(CLOCK_MONOTONIC) - clock_read_us(CLOCK_MONOTONIC_RAW);
+}
+
+int clock_discipline(struct clock_discipline *ret, struct err *e)
+{
+        struct timex t = { .modes = 0 };
+        int state = adjtimex(&t);
+
+        if (state < 0)
+                return err_os(e, ERR_UNAVAILABLE, errno, "read the state of the clock");
+        *ret = (struct clock_discipline){
+                .synchronized = state != TIME_ERROR && !(t.status & STA_UNSYNC),
+                .offset_us = t.status & STA_NANO ? t.offset / 1000 : t.offset,
+                .estimated_error_us = t.esterror,
+                .maximum_error_us = t.maxerror,
+        };
+        return 0;
 }
 
 long long clock_log_us(void)

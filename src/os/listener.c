@@ -29,7 +29,7 @@ static void listener_on_readable(uv_poll_t *poll, int status, int events)
                 return;
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
                 (peer.uid == 0 || peer.uid == geteuid())) {
-                n->events.on_connection(n->owner, fd);
+                n->events.on_connection(n->owner, fd, peer.uid);
                 return;
         }
         close(fd);

@@ -12,9 +12,10 @@
 
 struct listener;
 
-/* on_connection takes fd. on_refused, which may be NULL, is told of another user's attempt. */
+/* on_connection takes fd; uid is the peer's: ours or 0. on_refused, which may be NULL, is told of
+ * another user's attempt. */
 struct listener_events {
-        void (*on_connection)(void *owner, int fd);
+        void (*on_connection)(void *owner, int fd, unsigned uid);
         void (*on_refused)(void *owner, unsigned uid);
 };
 

@@ -2,6 +2,7 @@
 #include "recorder/message.h"
 
 #include "base/pack.h"
+#include "base/record_terms.h"
 #include "recorder/message_parts.h"
 
 #define MESSAGE_CERT_MAX 8192
@@ -164,7 +165,7 @@ int message_assign_parse(struct bytes body, struct message_assign *ret, struct e
         ret->gap_cause = unpack_u8(&u);
         ret->gap_from_us = unpack_i64(&u);
         if (ret->transport > CAMERA_PLAIN || ret->carrier > CAMERA_SNAPSHOT ||
-                ret->gate > MESSAGE_GATE_WAIT)
+                ret->gate > MESSAGE_GATE_WAIT || ret->keep_ms > RECORD_TERMS_PRE_MAX_S * 1000)
                 u.bad = true;
         return message_parsed(&u, "assign", e);
 }

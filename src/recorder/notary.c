@@ -118,7 +118,7 @@ static int notary_check_form(const struct notary *n, const struct notary_segment
                 return err_set(e, ERR_DENIED, "%s: a new beginning without its gap", n->stream);
         for (unsigned i = 0; i < s->gaps_n; i++) {
                 const struct seal_gap *g = &s->gaps[i];
-                if (g->cause < SEAL_GAP_START || g->cause > SEAL_GAP_OVERLOAD ||
+                if (g->cause < SEAL_GAP_START || g->cause > SEAL_GAP_NOT_ASKED ||
                         (g->from_us != SEAL_UNKNOWN_US && g->from_us > g->to_us &&
                                 g->cause != SEAL_GAP_CLOCK_STEP))
                         return err_set(e, ERR_DENIED, "%s: a gap that cannot be", n->stream);

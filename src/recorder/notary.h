@@ -13,7 +13,9 @@
 #include "seal/seal.h"
 
 #define NOTARY_REMEMBERED 128 /* seals that may be issued and not yet durable */
-#define NOTARY_PAST_US INT64_C(60000000)
+/* What waits in memory for an event (recorder/worker_gate) is this old at most when it is sealed.
+ */
+#define NOTARY_PAST_US INT64_C(120000000)
 #define NOTARY_FUTURE_US INT64_C(1000000)
 #define NOTARY_MEDIA_US INT64_C(2500000)
 #define NOTARY_CLOCK_STEP_US INT64_C(2000000)

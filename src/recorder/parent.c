@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/confine.h"
+#include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
@@ -197,6 +199,8 @@ static void parent_on_supervisor_end(void *owner, struct chan *c, const struct e
 static void parent_free(struct parent *p)
 {
         timer_done(&p->stop);
+        parent_clock_done(&p->clock);
+        p->events = parent_events_free(p->events);
         p->connect = parent_connect_free(p->connect);
         parent_stream_free_all(p);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
@@ -240,6 +244,7 @@ int parent_main(int argc, char **argv)
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
+        tzset(); /* local time, of schedules: its file cannot be read later */
         p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
         int r = parent_storage_open(p, &p->storage, &e);
         if (r == 0)
@@ -255,6 +260,8 @@ int parent_main(int argc, char **argv)
                 p->retention = parent_retention_new(p);
                 p->scrub = parent_scrub_new(p->loop, p->index, p->storage,
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
+                p->events = parent_events_new(p);
+                parent_clock_start(&p->clock, p->loop);
                 parent_storage_start(p->storage);
                 loop_run(p->loop);
         }

@@ -17,7 +17,9 @@
 #include "base/table.h"
 #include "os/chan.h"
 #include "recorder/message.h"
+#include "recorder/parent_clock.h"
 #include "recorder/parent_connect.h"
+#include "recorder/record_plan.h"
 #include "vault/index.h"
 
 #define PARENT_WORKERS_MAX 64
@@ -57,9 +59,13 @@ struct parent_stream {
         bool seen_tls; /* assigned tls-if-available and verified: tls here, before the manager says
                           so */
         enum parent_stream_phase phase;
-        int worker;     /* index, or -1 */
-        bool seal_lost; /* the sealer died while assigned */
-        bool stopped;   /* by an operator, and not placed since */
+        int worker;              /* index, or -1 */
+        bool seal_lost;          /* the sealer died while assigned */
+        bool stopped;            /* by an operator, and not placed since */
+        bool unasked;            /* it was off, and not placed since */
+        struct record_plan plan; /* parent_events.c */
+        struct record_plan_answer asked;
+        bool events_wanted;
         struct timer retry;
         struct message_state state; /* the worker's last word */
         struct parent_stream_file {
@@ -112,6 +118,8 @@ struct parent {
         struct parent_connect *connect;     /* parent_connect.c */
         struct buf out;                     /* one message under construction */
         struct parent_scrub *scrub;         /* parent_scrub.h */
+        struct parent_events *events;       /* parent_events.c */
+        struct parent_clock clock;
 };
 
 /* argv: --state DIR [--config FILE]. Returns the exit status. */
@@ -119,8 +127,13 @@ int parent_main(int argc, char **argv);
 
 /* parent_stream.c */
 /* Takes over what the manager says of a stream, new or changed; everything is copied. A change that
- * a living connection satisfies (other revocations, TLS as it has it) waits until that ends. */
-int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e) MUST_USE;
+ * a living connection satisfies (other revocations, TLS as it has it) waits until that ends; one of
+ * the terms (checked) counts at once and touches no connection. */
+int parent_stream_set(struct parent *p, const struct message_assign *a,
+        const struct record_terms *terms, struct err *e) MUST_USE;
+/* What is recorded from now on, into t->asked; its worker is told where that changed, or gets the
+ * stream, or loses it. */
+void parent_stream_asked(struct parent_stream *t, const struct record_plan_answer *now);
 void parent_stream_remove(struct parent *p, struct parent_stream *t);
 void parent_stream_remove_all(struct parent *p);
 /* Connections with a camera that has one of these keys end now, and are made anew by what is in

@@ -20,11 +20,18 @@
 #define PARENT_LOCKS_SLICE_ROWS 500
 #define PARENT_LOCKS_RANGES 50 /* of a slice, at most */
 #define PARENT_LOCKS_TOLD 50   /* a tick */
-#define PARENT_LOCKS_COUNT_EVERY_US INT64_C(60000000)
+#define PARENT_LOCKS_COUNT_EVERY_US INT64_C(10000000)
 
 struct parent_locks_sum {
-        uint32_t number;
+        char stream[HEAD_PATH_MAX];
+        uint32_t volume;
         uint64_t bytes;
+};
+
+/* By stream, in the order of the ranges; a few volumes each. */
+struct parent_locks_sums {
+        struct parent_locks_sum *list;
+        size_t n, room;
 };
 
 struct parent_locks {
@@ -38,11 +45,10 @@ struct parent_locks {
         bool counting;
         size_t range;
         struct retention_position at;
-        struct parent_locks_sum sums[VOLUME_MAX];
-        unsigned sums_n;
+        const char *stream; /* of the range */
+        struct parent_locks_sums sums;
         /* The last one */
-        struct parent_locks_sum known[VOLUME_MAX];
-        unsigned known_n;
+        struct parent_locks_sums known;
         int64_t counted_us; /* boot clock; 0: to be counted now */
 };
 
@@ -81,15 +87,23 @@ static void parent_locks_changed(struct parent_locks *l)
 static void parent_locks_on_segment(void *owner, uint32_t volume, uint64_t bytes)
 {
         struct parent_locks *l = owner;
-        unsigned i = 0;
+        struct parent_locks_sums *sums = &l->sums;
+        size_t i = sums->n;
 
-        while (i < l->sums_n && l->sums[i].number != volume)
-                i++;
-        if (i == VOLUME_MAX)
+        while (i > 0 && strcmp(sums->list[i - 1].stream, l->stream) == 0 &&
+                sums->list[i - 1].volume != volume)
+                i--;
+        if (i > 0 && strcmp(sums->list[i - 1].stream, l->stream) == 0) {
+                sums->list[i - 1].bytes += bytes;
                 return;
-        if (i == l->sums_n)
-                l->sums[l->sums_n++] = (struct parent_locks_sum){ .number = volume };
-        l->sums[i].bytes += bytes;
+        }
+        if (sums->n == sums->room) {
+                sums->room = sums->room ? 2 * sums->room : 16;
+                sums->list = xrealloc(sums->list, sums->room, sizeof *sums->list);
+        }
+        struct parent_locks_sum *sum = &sums->list[sums->n++];
+        *sum = (struct parent_locks_sum){ .volume = volume, .bytes = bytes };
+        snprintf(sum->stream, sizeof sum->stream, "%s", l->stream);
 }
 
 /* 1: there is more to count. */
@@ -103,6 +117,7 @@ static int parent_locks_count(struct parent_locks *l, struct err *e)
         for (unsigned n = 0; r == 0 && n < PARENT_LOCKS_RANGES; n++) {
                 if (!lock_set_range(set, l->range, &stream, &from_us, &to_us))
                         return 0;
+                l->stream = stream;
                 r = index_retention_sum(l->parent->index, stream, from_us, to_us, &l->at,
                         PARENT_LOCKS_SLICE_ROWS, parent_locks_on_segment, l, e);
                 if (r != 0)
@@ -150,7 +165,7 @@ void parent_locks_tick(struct parent_locks *l)
         if (!l->counting) {
                 l->counting = true;
                 l->range = 0;
-                l->sums_n = 0;
+                l->sums.n = 0;
                 l->at = (struct retention_position){ INT64_MIN, INT64_MIN };
         }
         int r = parent_locks_count(l, &e);
@@ -159,8 +174,9 @@ void parent_locks_tick(struct parent_locks *l)
         if (r < 0) {
                 log_error(NULL, "index.failed", "err=\"%s\"", e.text);
         } else {
-                memcpy(l->known, l->sums, sizeof l->known);
-                l->known_n = l->sums_n;
+                struct parent_locks_sums old = l->known;
+                l->known = l->sums;
+                l->sums = old;
         }
         l->counting = false;
         l->counted_us = now;
@@ -173,9 +189,27 @@ static void parent_locks_on_tick(void *owner)
 
 uint64_t parent_locks_bytes(const struct parent_locks *l, uint32_t volume)
 {
-        for (unsigned i = 0; i < l->known_n; i++) {
-                if (l->known[i].number == volume)
-                        return l->known[i].bytes;
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < l->known.n; i++)
+                bytes += l->known.list[i].volume == volume ? l->known.list[i].bytes : 0;
+        return bytes;
+}
+
+uint64_t parent_locks_bytes_of(const struct parent_locks *l, const char *stream, uint32_t volume)
+{
+        size_t low = 0, high = l->known.n;
+
+        while (low < high) { /* the stream's first */
+                size_t middle = low + (high - low) / 2;
+                if (strcmp(l->known.list[middle].stream, stream) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < l->known.n && strcmp(l->known.list[low].stream, stream) == 0; low++) {
+                if (l->known.list[low].volume == volume)
+                        return l->known.list[low].bytes;
         }
         return 0;
 }
@@ -196,6 +230,8 @@ struct parent_locks *parent_locks_free(struct parent_locks *l)
                 return NULL;
         timer_done(&l->tick);
         lock_set_free(l->set);
+        free(l->sums.list);
+        free(l->known.list);
         free(l);
         return NULL;
 }

@@ -25,6 +25,9 @@ int parent_locks_set(struct parent_locks *l, const struct lock_set **ret, struct
 /* Bytes of the volume's segments that a lock holds: as last counted, within the last minutes. */
 uint64_t parent_locks_bytes(const struct parent_locks *l, uint32_t volume);
 
+/* Likewise of one stream. */
+uint64_t parent_locks_bytes_of(const struct parent_locks *l, const char *stream, uint32_t volume);
+
 /* Requests of the manager (docs/spec/link.md section 3). */
 int parent_locks_add(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
 int parent_locks_list(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;

@@ -79,6 +79,8 @@ int parent_place_tell(struct parent_stream *t, uint16_t type, int worker, int fd
         t->assign.mbit_max = (uint32_t)settings_get(&p->settings, SETTINGS_CAMERA_MBIT_MAX);
         t->assign.backoff_max_ms = (uint32_t)settings_get(&p->settings, SETTINGS_BACKOFF_MAX_MS);
         t->assign.patience_ms = (uint32_t)settings_get(&p->settings, SETTINGS_VOLUME_PATIENCE_MS);
+        t->assign.gate = (uint8_t)t->asked.gate;
+        t->assign.keep_ms = t->asked.keep_ms;
         snprintf(t->assign.recorder, sizeof t->assign.recorder, "%s", p->recorder);
         buf_clear(&p->out);
         int r = message_assign_pack(&t->assign, &p->out, e);
@@ -93,7 +95,7 @@ int parent_place_tell(struct parent_stream *t, uint16_t type, int worker, int fd
 static void parent_place_placed(struct parent_stream *t)
 {
         t->phase = PARENT_STREAM_ASSIGNED;
-        t->seal_lost = t->left = t->stopped = t->end_known = t->unseen = false;
+        t->seal_lost = t->left = t->stopped = t->unasked = t->end_known = t->unseen = false;
 }
 
 static int parent_place_give(struct parent_stream *t, int worker, struct err *e)
@@ -101,9 +103,10 @@ static int parent_place_give(struct parent_stream *t, int worker, struct err *e)
         struct parent *p = t->parent;
         CLEANUP(own_closep) int fd = -1;
 
-        parent_place_fill_gap(t, t->stopped ? SEAL_GAP_STOPPED
-                                 : t->left  ? SEAL_GAP_DISK
-                                            : SEAL_GAP_UNCLEAN_STOP);
+        parent_place_fill_gap(t, t->unasked   ? SEAL_GAP_NOT_ASKED
+                                 : t->stopped ? SEAL_GAP_STOPPED
+                                 : t->left    ? SEAL_GAP_DISK
+                                              : SEAL_GAP_UNCLEAN_STOP);
         int r = parent_place_open_seal(t, &fd, e);
         if (r == 0)
                 r = parent_place_tell(t, MESSAGE_ASSIGN, worker, fd, e);
@@ -165,7 +168,8 @@ void parent_place(struct parent_stream *t)
         struct err e;
         int r = 0;
 
-        if (!t->parent->sealer_ready || t->retry.handle)
+        t->unasked |= t->asked.off && t->phase == PARENT_STREAM_WAITING;
+        if (!t->parent->sealer_ready || t->retry.handle || t->asked.off)
                 return;
         if (t->phase == PARENT_STREAM_RELEASED) {
                 if (parent_place_knows_end(t))
@@ -204,6 +208,16 @@ static void parent_place_let_go(struct parent_stream *t)
         t->end_known = false;
 }
 
+/* Its worker says nothing of it any more. */
+static void parent_place_is_off(struct parent_stream *t)
+{
+        t->state.state = CAMERA_STOPPED;
+        t->state.protection = PROTECTION_OPEN;
+        t->state.tls_version = 0;
+        t->state.fault = t->state.alarm = FAULT_NONE;
+        t->state.error[0] = '\0';
+}
+
 /* Its worker has let go of a stream that was removed: forgotten, or begun again. */
 static void parent_place_ended(struct parent_stream *t)
 {
@@ -219,6 +233,8 @@ static void parent_place_ended(struct parent_stream *t)
         t->again = false;
         t->stopped = true;
         t->phase = PARENT_STREAM_WAITING;
+        if (t->asked.off)
+                parent_place_is_off(t);
         parent_place(t);
 }
 

@@ -23,6 +23,10 @@
 #define PARENT_RETENTION_STUCK_US (5 * PARENT_RETENTION_SECOND)
 /* A volume says how much is free every two seconds: until then what was removed is added. */
 #define PARENT_RETENTION_CREDIT_US (3 * PARENT_RETENTION_SECOND)
+/* A volume's word is two seconds old, a look one more, a removal another; and after a pause a
+ * worker writes what it held. */
+#define PARENT_RETENTION_AHEAD_S 5u
+#define PARENT_RETENTION_AHEAD_PART 4u /* of the volume, at most */
 /* A manager that has been there for so long has said all it knows. */
 #define PARENT_RETENTION_SETTLED_US (60 * PARENT_RETENTION_SECOND)
 #define PARENT_RETENTION_HOUSEKEEPING_US PARENT_RETENTION_HOUR_US
@@ -49,6 +53,10 @@ struct parent_retention_slot {
         int64_t not_before; /* boot clock: it failed, or was stuck */
         uint64_t credit_bytes, credit_free;
         int64_t credit_until; /* boot clock */
+        /* How fast it fills: between two words of the volume */
+        uint64_t word_free, word_removed;
+        int64_t word_at; /* boot clock; 0: none yet */
+        uint64_t filled_a_second;
         /* The batch under way: segments, or the keys of an hour */
         bool busy;
         unsigned n;
@@ -124,6 +132,42 @@ static uint64_t parent_retention_free_bytes(
         return v->state.free_bytes + s->credit_bytes;
 }
 
+/* How fast the volume fills, of the faster of the last words: as it falls by and by, a pause of the
+ * cameras is not taken for their end. */
+static void parent_retention_measure(
+        struct parent_retention_slot *s, const struct parent_volume *v, int64_t boot_us)
+{
+        uint64_t had = s->word_free + s->word_removed, has = v->state.free_bytes;
+
+        if (s->word_at && has == s->word_free)
+                return;
+        if (s->word_at && boot_us > s->word_at) {
+                uint64_t filled = had > has ? had - has : 0;
+                uint64_t rate = filled * (uint64_t)PARENT_RETENTION_SECOND /
+                                (uint64_t)(boot_us - s->word_at);
+                uint64_t before = s->filled_a_second - s->filled_a_second / 8;
+                s->filled_a_second = rate > before ? rate : before;
+        }
+        s->word_free = has;
+        s->word_removed = 0;
+        s->word_at = boot_us;
+}
+
+/* Room beside the reserve (vault/forecast.h), and what fills until the volume's next word and the
+ * removal that follows. */
+static void parent_retention_bounds(struct parent_retention *r,
+        const struct parent_retention_slot *s, const struct parent_volume *v, uint64_t *ret_low,
+        uint64_t *ret_high)
+{
+        uint64_t reserve = parent_storage_reserve(r->parent->storage, v);
+        uint64_t most = v->state.total_bytes / PARENT_RETENTION_AHEAD_PART;
+        uint64_t ahead = s->filled_a_second * PARENT_RETENTION_AHEAD_S;
+
+        ahead = ahead < most ? ahead : most;
+        *ret_low = forecast_low_bytes(reserve) + ahead;
+        *ret_high = forecast_high_bytes(reserve) + ahead;
+}
+
 static bool parent_retention_needs_room(
         struct parent_retention *r, const struct parent_volume *v, int64_t boot_us)
 {
@@ -131,7 +175,9 @@ static bool parent_retention_needs_room(
 
         if (!s || v->entry.retired || !parent_retention_reaches(v))
                 return false;
-        uint64_t low = forecast_low_bytes(parent_storage_reserve(r->parent->storage, v));
+        uint64_t low, high;
+        parent_retention_measure(s, v, boot_us);
+        parent_retention_bounds(r, s, v, &low, &high);
         if (parent_retention_free_bytes(s, v, boot_us) >= low) {
                 if (s->full)
                         log_info(NULL, "volume.room", "volume=%s", v->entry.name);
@@ -205,9 +251,10 @@ bool parent_retention_below_minimum(const struct parent_stream *t, int64_t wall_
 
 unsigned parent_retention_min_days(const struct parent_retention *r, const char *stream)
 {
-        const struct index_terms *t = table_get(&r->terms, stream);
+        const struct parent_stream *said = table_get(&r->parent->streams, stream);
+        const struct index_terms *known = table_get(&r->terms, stream);
 
-        return t ? t->min_days : 0;
+        return said ? said->terms.min_days : known ? known->min_days : 0;
 }
 
 /* Terms of cameras that are gone with all their footage. */
@@ -282,7 +329,8 @@ static void parent_retention_view_volumes(
                 unsigned at = w->in.volumes_n++;
                 uint64_t reserve = parent_storage_reserve(r->parent->storage, v);
                 uint64_t has = parent_retention_free_bytes(s, v, boot_us);
-                uint64_t low = forecast_low_bytes(reserve), high = forecast_high_bytes(reserve);
+                uint64_t low, high;
+                parent_retention_bounds(r, s, v, &low, &high);
                 bool idle = !s->busy && boot_us >= s->not_before;
                 bool short_of_room = !v->entry.retired && has < low;
                 w->slots[at] = s;
@@ -326,9 +374,12 @@ static void parent_retention_view_lanes(
                         w->in.streams_n++;
                 }
                 w->lane_usage[w->in.lanes_n] = i;
-                w->lanes[w->in.lanes_n++] = (struct retention_lane){
-                        .stream = w->in.streams_n - 1, .volume = volume, .bytes = u->bytes
-                };
+                w->lanes[w->in.lanes_n++] = (struct retention_lane){ .stream = w->in.streams_n - 1,
+                        .volume = volume,
+                        .bytes = u->bytes,
+                        .locked_bytes =
+                                parent_locks_bytes_of(r->parent->locks, u->stream, u->volume),
+                        .open = u->open };
         }
 }
 
@@ -458,6 +509,7 @@ static void parent_retention_on_removed(void *owner, int result, const struct er
                 r->removed.segments[item->why]++;
                 r->removed.bytes += item->bytes;
                 s->credit_bytes += item->bytes;
+                s->word_removed += item->bytes;
                 if (item->why == RETENTION_BELOW_MINIMUM)
                         parent_retention_note_below(r, item->stream);
         }

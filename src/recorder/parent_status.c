@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "net/link.h"
+#include "net/record_link.h"
 #include "os/clock.h"
 #include "recorder/parent.h"
+#include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_storage_status.h"
@@ -77,6 +79,7 @@ static json_t *parent_status_stream(const struct parent_stream *t)
         json_object_set_new(
                 o, "transport", json_string(camera_transport_name(t->assign.transport)));
         json_object_set_new(o, "carrier", json_string(camera_carrier_name(t->assign.carrier)));
+        json_object_set_new(o, "gate", json_string(parent_events_gate_name(t)));
         json_object_set_new(o, "last_durable", parent_status_time(t->durable_us));
         parent_status_connection(o, t);
         return o;
@@ -171,6 +174,7 @@ struct parent_status_asked {
         const char *stream, *url, *user, *password, *transport, *carrier, *pin, *roots, *issuer,
                 *crls;
         int audio;
+        json_t *record;
 };
 
 static int parent_status_unpack(json_t *body, struct parent_status_asked *q, struct err *e)
@@ -185,10 +189,11 @@ static int parent_status_unpack(json_t *body, struct parent_status_asked *q, str
                 .crls = "",
                 .audio = 1 };
         if (json_unpack_ex(body, &why, JSON_STRICT,
-                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s?:b}", "stream",
-                    &q->stream, "url", &q->url, "user", &q->user, "password", &q->password,
-                    "transport", &q->transport, "carrier", &q->carrier, "pin", &q->pin, "roots",
-                    &q->roots, "issuer", &q->issuer, "crls", &q->crls, "audio", &q->audio) < 0)
+                    "{s:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s:s, s?:s, s?:s, s?:b, s?:o}",
+                    "stream", &q->stream, "url", &q->url, "user", &q->user, "password",
+                    &q->password, "transport", &q->transport, "carrier", &q->carrier, "pin",
+                    &q->pin, "roots", &q->roots, "issuer", &q->issuer, "crls", &q->crls, "audio",
+                    &q->audio, "record", &q->record) < 0)
                 return err_set(e, ERR_INVALID, "stream.set: %s", why.text);
         if (!parent_status_is_stream_path(q->stream))
                 return err_set(e, ERR_INVALID, "stream.set: not a stream path (CAMERA-STREAM)");
@@ -199,10 +204,14 @@ static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struc
 {
         struct message_assign a = { 0 };
         struct parent_status_asked q;
+        struct record_terms terms;
 
         int r = parent_status_unpack(body, &q, e);
         if (r < 0)
                 return r;
+        record_terms_defaults(&terms);
+        if (q.record && (r = record_link_parse(q.record, &terms, e)) < 0)
+                return err_wrap(e, r, "stream.set");
         if (strlen(q.url) >= sizeof a.url || strlen(q.user) >= sizeof a.user)
                 return err_set(e, ERR_INVALID, "stream.set: url or user too long");
         snprintf(a.stream, sizeof a.stream, "%s", q.stream);
@@ -216,7 +225,7 @@ static int parent_status_set(struct parent *p, json_t *body, json_t **ret, struc
         if (r == 0)
                 r = parent_status_terms(&a, q.transport, q.carrier, q.pin, e);
         if (r == 0)
-                r = parent_stream_set(p, &a, e);
+                r = parent_stream_set(p, &a, &terms, e);
         secret_done(&a.password);
         if (r == 0)
                 *ret = json_object();
@@ -274,6 +283,8 @@ static const struct parent_status_request {
         { "stream.set", parent_status_set },
         { "stream.remove", parent_status_remove },
         { "connection.cut", parent_status_cut },
+        { "event.start", parent_events_on_start },
+        { "event.stop", parent_events_on_stop },
         { "storage.add", parent_storage_request_add },
         { "storage.set", parent_storage_request_set },
         { "storage.retire", parent_storage_request_retire },

@@ -9,6 +9,7 @@
 #include "net/link.h"
 #include "os/clock.h"
 #include "recorder/parent.h"
+#include "recorder/parent_clock.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_storage.h"
@@ -201,11 +202,13 @@ static struct forecast_volume parent_storage_status_forecast_of(
 {
         const struct parent_storage_status_volume *has =
                 parent_storage_status_volume(s, v->entry.number);
+        uint64_t locked = parent_locks_bytes(s->parent->locks, v->entry.number);
+        bool full = v->fault == FAULT_VOLUME_FULL; /* whatever is free, and not counted yet */
 
-        return (struct forecast_volume){ .free_bytes = v->state.free_bytes,
+        return (struct forecast_volume){ .free_bytes = full ? 0 : v->state.free_bytes,
                 .reserve_bytes = parent_storage_reserve(s->parent->storage, v),
-                .footage_bytes = has ? has->bytes : 0,
-                .locked_bytes = parent_locks_bytes(s->parent->locks, v->entry.number),
+                .footage_bytes = has && !full ? has->bytes : 0,
+                .locked_bytes = locked,
                 .bytes_a_day = has ? parent_storage_status_a_day(s, &has->rate) : 0 };
 }
 
@@ -410,7 +413,7 @@ static int parent_storage_status_page(struct parent_storage_status *s, const cha
                         parent_storage_status_number(f.minimum_in_days), "stops_in_days",
                         parent_storage_status_number(f.stops_in_days)));
         json_object_set_new(answer, "removed", parent_storage_status_removed_json(s->parent));
-        json_object_set_new(answer, "clock", json_null());
+        json_object_set_new(answer, "clock", parent_clock_json(s->parent));
         json_object_set_new(answer, "more",
                 json_boolean(parent_storage_status_streams_json(s, after, limit,
                         json_object_get(answer, "streams"), link_json_bytes(answer))));

@@ -11,6 +11,7 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "proto/url.h"
+#include "recorder/parent_events.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
 
@@ -50,6 +51,7 @@ static void parent_stream_free(struct parent_stream *t)
 {
         if (t->parent->connect)
                 parent_connect_cancel(t->parent->connect, t);
+        parent_events_forget(t);
         if (t->parent->storage)
                 parent_storage_forget(t->parent->storage, t);
         timer_done(&t->retry);
@@ -241,23 +243,63 @@ static struct parent_stream *parent_stream_new(struct parent *p, const char *str
         return t;
 }
 
-int parent_stream_set(struct parent *p, const struct message_assign *a, struct err *e)
+static int parent_stream_set_known(struct parent_stream *t, const struct message_assign *a,
+        const struct record_terms *terms, struct err *e)
+{
+        int r;
+
+        if (t->phase == PARENT_STREAM_ENDING) {
+                r = parent_stream_take(t, a, e);
+                t->again |= r == 0;
+        } else {
+                r = parent_stream_change(t, a, e);
+        }
+        if (r == 0)
+                parent_events_terms(t, terms);
+        return r;
+}
+
+/* Off: its worker lets go of it, and it waits until it is asked for again. */
+static void parent_stream_rest(struct parent_stream *t)
+{
+        if (!parent_stream_has_worker(t))
+                return;
+        parent_stream_remove(t->parent, t);
+        t->again = true;
+}
+
+void parent_stream_asked(struct parent_stream *t, const struct record_plan_answer *now)
+{
+        struct record_plan_answer before = t->asked;
+
+        t->asked = *now;
+        if (now->off) {
+                parent_stream_rest(t);
+        } else if (before.off) {
+                parent_place(t);
+        } else if ((before.gate != now->gate || before.keep_ms != now->keep_ms) &&
+                   parent_stream_has_worker(t)) {
+                struct pack p = parent_stream_message(t);
+                pack_u8(&p, (uint8_t)now->gate);
+                pack_u32(&p, now->keep_ms);
+                parent_stream_send(t, MESSAGE_GATE, NULL, 0);
+        }
+}
+
+int parent_stream_set(struct parent *p, const struct message_assign *a,
+        const struct record_terms *terms, struct err *e)
 {
         struct parent_stream *t = table_get(&p->streams, a->stream);
 
-        if (t && t->phase == PARENT_STREAM_ENDING) {
-                int r = parent_stream_take(t, a, e);
-                t->again |= r == 0;
-                return r;
-        }
         if (t)
-                return parent_stream_change(t, a, e);
+                return parent_stream_set_known(t, a, terms, e);
         t = parent_stream_new(p, a->stream);
         int r = parent_stream_take(t, a, e);
         if (r < 0) {
                 parent_stream_free(t);
                 return r;
         }
+        parent_events_terms(t, terms);
         t->stopped = parent_stopped_take(p->stopped, t->assign.stream);
         table_put(&p->streams, t->assign.stream, t);
         parent_place(t);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/pack.h"
+#include "base/record_terms.h"
 #include "base/str.h"
 #include "crypto/hash.h"
 #include "crypto/srtp_session.h"
@@ -187,6 +188,18 @@ static void worker_on_datagrams(struct worker_stream *t, struct unpack *u, struc
         m->fds[0] = m->fds[1] = -1;
 }
 
+static void worker_on_gate(struct worker_stream *t, struct unpack *u)
+{
+        unsigned gate = unpack_u8(u);
+        uint32_t keep_ms = unpack_u32(u);
+
+        if (!unpack_complete(u) || gate > MESSAGE_GATE_WAIT ||
+                keep_ms > RECORD_TERMS_PRE_MAX_S * 1000)
+                u->bad = true;
+        else
+                worker_stream_set_gate(t, (enum message_gate)gate, keep_ms);
+}
+
 static void worker_on_failure(struct worker_stream *t, uint16_t type, struct unpack *u)
 {
         struct err why = { .code = -(int)unpack_u8(u) };
@@ -227,6 +240,9 @@ static void worker_on_stream_message(
                 break;
         case MESSAGE_FILE:
                 worker_on_file(t, u, m);
+                break;
+        case MESSAGE_GATE:
+                worker_on_gate(t, u);
                 break;
         case MESSAGE_NO_SOCKET:
         case MESSAGE_NO_FILE:

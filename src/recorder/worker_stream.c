@@ -12,6 +12,8 @@
 #include "ingest/liveness.h"
 #include "os/clock.h"
 #include "recorder/worker_alarm.h"
+#include "recorder/worker_gaps.h"
+#include "recorder/worker_gate.h"
 #include "recorder/worker_hold.h"
 
 struct worker_stream {
@@ -23,7 +25,8 @@ struct worker_stream {
         struct camera_counters before; /* of cameras that were replaced */
         struct segment_writer *writer; /* NULL between seal channels */
         struct worker_hold hold;       /* for the next writer */
-        struct chan *seal;             /* NULL when it broke */
+        struct worker_gate gate;
+        struct chan *seal; /* NULL when it broke */
         bool stopping, writer_stopping;
 
         /* For making writers again. */
@@ -39,8 +42,7 @@ struct worker_stream {
         bool connected; /* between on_start and on_lost: connection holds */
         struct camera_connection connection;
         int main; /* its main track */
-        unsigned gap_cause;
-        int64_t gap_from_us;
+        struct worker_gaps gaps;
         int64_t wall_boot_us;      /* wall minus boot clock at the last unit */
         struct liveness *liveness; /* owned; over all connections */
         struct worker_alarm alarm;
@@ -62,15 +64,19 @@ static void worker_stream_tell(struct worker_stream *t, uint16_t type, const str
                 log_error(&t->log, "worker.parent_unreachable", "err=\"%s\"", e.text);
 }
 
-/* A message to the parent that carries the stream alone. */
+/* A message to the parent begins with the stream. */
+static struct pack worker_stream_message(struct worker_stream *t)
+{
+        buf_clear(&t->worker->out);
+        struct pack p = pack_to(&t->worker->out);
+        pack_string(&p, t->path);
+        return p;
+}
+
 static void worker_stream_say(struct worker_stream *t, uint16_t type)
 {
-        struct buf *out = &t->worker->out;
-
-        buf_clear(out);
-        struct pack p = pack_to(out);
-        pack_string(&p, t->path);
-        worker_stream_tell(t, type, out);
+        (void)worker_stream_message(t);
+        worker_stream_tell(t, type, &t->worker->out);
 }
 
 static struct camera_counters worker_stream_counters(const struct worker_stream *t)
@@ -155,6 +161,7 @@ static void worker_stream_on_written(
         struct buf *out = &t->worker->out;
 
         (void)w;
+        worker_gate_drain(&t->gate);
         buf_clear(out);
         if (message_written_pack(t->path, r, out, NULL) == 0)
                 worker_stream_tell(t, MESSAGE_WRITTEN, out);
@@ -176,33 +183,27 @@ static void worker_stream_on_not_written(
         void *owner, struct segment_writer *w, const char *object_key, const struct err *why)
 {
         struct worker_stream *t = owner;
-        struct buf *out = &t->worker->out;
 
         (void)w;
         log_error(&t->log, "record.not_written", "fault=%s err=\"%s\"", fault_name(why->fault),
                 why->text);
         worker_stream_set_error(t, why);
-        buf_clear(out);
-        struct pack p = pack_to(out);
-        pack_string(&p, t->path);
+        struct pack p = worker_stream_message(t);
         pack_string(&p, object_key);
         pack_u8(&p, (uint8_t)-why->code);
         pack_u8(&p, (uint8_t)why->fault);
         pack_string(&p, why->text);
-        worker_stream_tell(t, MESSAGE_NOT_WRITTEN, out);
+        worker_stream_tell(t, MESSAGE_NOT_WRITTEN, &t->worker->out);
 }
 
 static void worker_stream_on_unused(void *owner, struct segment_writer *w, const char *object_key)
 {
         struct worker_stream *t = owner;
-        struct buf *out = &t->worker->out;
+        struct pack p = worker_stream_message(t);
 
         (void)w;
-        buf_clear(out);
-        struct pack p = pack_to(out);
-        pack_string(&p, t->path);
         pack_string(&p, object_key);
-        worker_stream_tell(t, MESSAGE_UNUSED, out);
+        worker_stream_tell(t, MESSAGE_UNUSED, &t->worker->out);
 }
 
 /* What is not lost with the disk is held for the writer that comes with the next seal channel. */
@@ -230,13 +231,14 @@ static void worker_stream_on_stopped(void *owner, struct segment_writer *w)
 
 static void worker_stream_begin(struct worker_stream *t)
 {
-        struct segment_writer_connection c = { .tracks_n = t->connection.tracks_n,
+        struct segment_writer_connection c = {
+                .tracks_n = t->connection.tracks_n,
                 .protection = t->connection.protection,
                 .tls_version = t->connection.tls_version,
                 .connected_us = t->connection.connected_us,
-                .gap_cause = t->gap_cause,
-                .gap_from_us = t->gap_from_us };
+        };
 
+        worker_gaps_tell(&t->gaps, clock_wall_us(), &c);
         memcpy(c.tracks, t->connection.tracks, t->connection.tracks_n * sizeof c.tracks[0]);
         memcpy(c.camera_key, t->connection.camera_key, sizeof c.camera_key);
         snprintf(c.source, sizeof c.source, "%s", t->source);
@@ -341,6 +343,57 @@ static void worker_stream_on_sealer_end(void *owner, struct chan *c, const struc
                 worker_stream_stop_writer(t);
 }
 
+/* The gate: what is recorded of what the camera sends */
+
+static bool worker_stream_writes(const struct worker_stream *t)
+{
+        return t->connected && t->writer && !t->writer_stopping;
+}
+
+static void worker_stream_dropped(void *owner, uint32_t n)
+{
+        struct worker_stream *t = owner;
+
+        t->overload_before += n;
+        for (uint32_t i = 0; i < n && t->writer && !t->writer_stopping; i++)
+                segment_writer_skip(t->writer, SEAL_GAP_OVERLOAD);
+}
+
+static int worker_stream_pass(
+        void *owner, unsigned track, const struct access_unit *unit, struct err *e)
+{
+        struct worker_stream *t = owner;
+
+        if (!t->writer || t->writer_stopping) {
+                worker_hold_unit(&t->hold, &t->connection, track, unit);
+                return 0;
+        }
+        worker_hold_note_config(&t->connection, track, unit);
+        if (t->shed && (int)track == t->main && !unit->key) {
+                worker_stream_dropped(t, 1);
+                return 0;
+        }
+        return segment_writer_push(t->writer, track, unit, e);
+}
+
+static bool worker_stream_busy(void *owner)
+{
+        struct worker_stream *t = owner;
+
+        return !t->writer || t->writer_stopping || segment_writer_busy(t->writer);
+}
+
+/* What is recorded until now is closed: nothing stays open for hours. */
+static void worker_stream_close_gate(struct worker_stream *t)
+{
+        if (!worker_stream_writes(t)) {
+                worker_gaps_close(&t->gaps, clock_wall_us());
+                return;
+        }
+        segment_writer_end(t->writer);
+        worker_gaps_begin(&t->gaps, SEAL_GAP_NOT_ASKED, segment_writer_last_us(t->writer));
+}
+
 void worker_stream_reseal(
         struct worker_stream *t, int seal_fd, unsigned gap_cause, int64_t gap_from_us)
 {
@@ -352,13 +405,39 @@ void worker_stream_reseal(
                 return;
         }
         t->seal = chan_new(t->worker->loop, seal_fd, &events, t);
-        t->gap_cause = gap_cause;
-        t->gap_from_us = gap_from_us;
+        bool records = worker_gate_records(&t->gate), held = t->connected && t->hold.queue.head;
+        int64_t unasked_us = worker_gaps_unasked_us(&t->gaps, clock_wall_us());
+        worker_gaps_begin(&t->gaps, gap_cause, gap_from_us);
+        t->gaps.unasked_from_us = t->gate.gate == MESSAGE_GATE_WAIT && !held ? unasked_us : 0;
         worker_stream_make_writer(t);
-        if (!t->connected)
+        if (!t->connected || (!held && !records))
                 return;
         worker_stream_begin(t);
         worker_hold_release(&t->hold, &t->connection, t->writer);
+        if (!records) /* that came before the gate was shut */
+                worker_stream_close_gate(t);
+        worker_gate_drain(&t->gate);
+}
+
+void worker_stream_set_gate(struct worker_stream *t, enum message_gate gate, uint32_t keep_ms)
+{
+        bool recorded = worker_gate_records(&t->gate);
+
+        if (t->stopping)
+                return;
+        if (gate == MESSAGE_GATE_OPEN && t->gate.shortened)
+                log_warn(&t->log, "record.keep_short",
+                        "effect=\"less than asked for is kept before an event\"");
+        t->gate.shortened = false;
+        worker_gate_set(&t->gate, gate, keep_ms);
+        bool records = worker_gate_records(&t->gate);
+        if (recorded && !records)
+                worker_stream_close_gate(t);
+        else if (!recorded && records && worker_stream_writes(t))
+                worker_stream_begin(t);
+        else if (!recorded && records && !t->connected)
+                worker_gaps_open(&t->gaps, clock_wall_us());
+        worker_gate_drain(&t->gate);
 }
 
 void worker_stream_leave(struct worker_stream *t, uint32_t volume)
@@ -427,14 +506,11 @@ void worker_stream_shed(struct worker_stream *t, bool shed)
 static void worker_stream_need_socket(void *owner, struct camera *c, enum camera_socket kind)
 {
         struct worker_stream *t = owner;
-        struct buf *out = &t->worker->out;
+        struct pack p = worker_stream_message(t);
 
         (void)c;
-        buf_clear(out);
-        struct pack p = pack_to(out);
-        pack_string(&p, t->path);
         pack_u8(&p, (uint8_t)kind);
-        worker_stream_tell(t, MESSAGE_CONNECT, out);
+        worker_stream_tell(t, MESSAGE_CONNECT, &t->worker->out);
         worker_stream_report(t);
 }
 
@@ -448,6 +524,7 @@ static void worker_stream_on_start(
         t->connection = *connection;
         t->main = media_config_main_track(connection->tracks, connection->tracks_n);
         worker_hold_reset(&t->hold);
+        worker_gate_begin(&t->gate);
         liveness_restart(t->liveness);
         t->wall_boot_us = clock_wall_us() - clock_boot_us();
         t->state.protection = connection->protection;
@@ -456,7 +533,7 @@ static void worker_stream_on_start(
         memcpy(t->state.tls_cipher, connection->tls_cipher, sizeof t->state.tls_cipher);
         memcpy(t->state.camera_key, connection->camera_key, sizeof t->state.camera_key);
         worker_stream_set_error(t, NULL);
-        if (t->writer && !t->writer_stopping)
+        if (worker_stream_writes(t) && worker_gate_records(&t->gate))
                 worker_stream_begin(t);
 }
 
@@ -470,9 +547,15 @@ static void worker_stream_watch_clock(struct worker_stream *t)
         if (llabs((long long)step) < 2000000)
                 return;
         log_warn(&t->log, "clock.step", "step_ms=%lld", (long long)step / 1000);
+        worker_gate_flush(&t->gate);
+        if (!worker_gate_records(&t->gate)) {
+                worker_gaps_step(&t->gaps, clock_wall_us() - step, clock_wall_us());
+                return;
+        }
+        if (!worker_stream_writes(t))
+                return; /* its disk failed meanwhile */
         segment_writer_end(t->writer);
-        t->gap_cause = SEAL_GAP_CLOCK_STEP;
-        t->gap_from_us = segment_writer_last_us(t->writer);
+        worker_gaps_begin(&t->gaps, SEAL_GAP_CLOCK_STEP, segment_writer_last_us(t->writer));
         worker_stream_begin(t);
 }
 
@@ -503,29 +586,19 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
 
         (void)c;
         worker_stream_watch_liveness(t, track, unit);
-        if (!t->writer || t->writer_stopping) {
-                worker_hold_unit(&t->hold, &t->connection, track, unit);
-                return 0;
-        }
-        worker_hold_note_config(&t->connection, track, unit);
-        bool main = (int)track == t->main;
-        if (unit->key)
+        if (unit->key && worker_stream_writes(t))
                 worker_stream_watch_clock(t);
-        if (t->shed && main && !unit->key) {
-                segment_writer_skip(t->writer, SEAL_GAP_OVERLOAD);
-                t->overload_before++;
-                return 0;
-        }
-        return segment_writer_push(t->writer, track, unit, e);
+        return worker_gate_unit(&t->gate, track, unit, e);
 }
 
 /* What came until now is closed; the next connection begins with a gap. */
 static void worker_stream_disconnected(struct worker_stream *t)
 {
-        if (t->connected && t->writer && !t->writer_stopping) {
+        worker_gate_flush(&t->gate);
+        if (worker_stream_writes(t) && worker_gate_records(&t->gate)) {
                 segment_writer_end(t->writer);
-                t->gap_cause = SEAL_GAP_CAMERA_LOST;
-                t->gap_from_us = segment_writer_last_us(t->writer);
+                worker_gaps_begin(
+                        &t->gaps, SEAL_GAP_CAMERA_LOST, segment_writer_last_us(t->writer));
         }
         t->connected = false;
         worker_hold_reset(&t->hold);
@@ -635,10 +708,14 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
         struct worker_stream **ret, struct err *e)
 {
         struct worker_stream *t = xcalloc(1, sizeof *t);
+        static const struct worker_gate_events gate_events = { worker_stream_pass,
+                worker_stream_dropped, worker_stream_busy };
         uint8_t key[LIVENESS_KEY_BYTES];
 
         random_bytes(key, sizeof key);
         t->liveness = liveness_new(key);
+        worker_gate_init(
+                &t->gate, &t->connection, &w->budget, WORKER_GATE_KEEP_MAX, &gate_events, t);
         t->worker = w;
         snprintf(t->path, sizeof t->path, "%s", a->stream);
         snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
@@ -660,6 +737,7 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
                 worker_stream_free(t);
                 return r;
         }
+        worker_gate_set(&t->gate, (enum message_gate)a->gate, a->keep_ms);
         worker_stream_reseal(t, seal_fd, a->gap_cause, a->gap_from_us);
         camera_start(t->camera);
         *ret = t;
@@ -697,6 +775,7 @@ struct worker_stream *worker_stream_free(struct worker_stream *t)
         chan_free(t->seal);
         liveness_free(t->liveness);
         worker_hold_done(&t->hold);
+        worker_gate_done(&t->gate);
         buf_done(&t->seal_cert);
         buf_done(&t->issuer_cert);
         buf_done(&t->root_cert);
@@ -709,6 +788,7 @@ void worker_stream_stop(struct worker_stream *t)
 {
         if (t->stopping)
                 return;
+        worker_gate_flush(&t->gate);
         t->stopping = true;
         t->camera = camera_free(t->camera);
         if (t->writer) {

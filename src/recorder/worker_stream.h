@@ -28,6 +28,8 @@ void worker_stream_reseal(
 /* From now on its camera is what a says: the connection ends, another is made; the segment writer
  * and the seal channel stay. */
 void worker_stream_reassign(struct worker_stream *t, const struct message_assign *a);
+/* What is recorded from now on. */
+void worker_stream_set_gate(struct worker_stream *t, enum message_gate gate, uint32_t keep_ms);
 /* Answers of the parent. fd is taken. */
 void worker_stream_socket(struct worker_stream *t, int fd);
 void worker_stream_datagrams(

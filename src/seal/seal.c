@@ -7,7 +7,8 @@
 #include "crypto/hash.h"
 #include "crypto/kdf.h"
 
-#define SEAL_VERSION 1
+#define SEAL_VERSION 2
+#define SEAL_GAPS_MAX_1 8 /* of version 1 */
 #define SEAL_KID_BYTES 16
 
 /* Signed ahead of the fields, its NUL included, so that a signature made here means a seal and
@@ -20,7 +21,7 @@ const uint8_t seal_user_type[16] = { 0x7e, 0xf7, 0x36, 0xf2, 0x5a, 0xea, 0x45, 0
 const char *seal_gap_name(unsigned cause)
 {
         static const char *const names[] = { "start", "camera lost", "frames dropped",
-                "unclean stop", "clock step", "disk", "stopped", "overload" };
+                "unclean stop", "clock step", "disk", "stopped", "overload", "not asked for" };
 
         return cause >= 1 && cause <= ARRAY_LEN(names) ? names[cause - 1] : "unknown";
 }
@@ -34,13 +35,34 @@ static bool all_zero(const uint8_t *p, size_t n)
         return any == 0;
 }
 
+/* The least that has all of its gaps. */
+static unsigned seal_version_of(const struct seal *s)
+{
+        for (unsigned i = 0; i < s->gaps_n; i++) {
+                if (s->gaps[i].cause == SEAL_GAP_NOT_ASKED)
+                        return 2;
+        }
+        return 1;
+}
+
+static int check_gaps(const struct seal *s, struct err *e)
+{
+        for (unsigned i = 0; i < s->gaps_n; i++)
+                if (s->gaps[i].cause < SEAL_GAP_START || s->gaps[i].cause > SEAL_GAP_NOT_ASKED)
+                        return err_set(e, ERR_INVALID, "gap of cause %u", s->gaps[i].cause);
+        return 0;
+}
+
 static int check_tracks(const struct seal *s, struct err *e)
 {
         uint32_t id = 0;
 
         if (s->tracks_n > SEAL_TRACKS_MAX || s->gaps_n > SEAL_GAPS_MAX)
-                return err_set(e, ERR_INVALID, "%u tracks and %u gaps, at most %d of each",
-                        s->tracks_n, s->gaps_n, SEAL_TRACKS_MAX);
+                return err_set(e, ERR_INVALID, "%u tracks and %u gaps, at most %d and %d",
+                        s->tracks_n, s->gaps_n, SEAL_TRACKS_MAX, SEAL_GAPS_MAX);
+        if (s->gaps_n > SEAL_GAPS_MAX_1 && seal_version_of(s) == 1)
+                return err_set(e, ERR_INVALID, "%u gaps in a seal of version 1, at most %d",
+                        s->gaps_n, SEAL_GAPS_MAX_1);
         if (s->tracks_n == 0 && !(s->flags & SEAL_LAST))
                 return err_set(e, ERR_INVALID, "no tracks, and not the last seal of its segment");
         for (unsigned i = 0; i < s->tracks_n; i++) {
@@ -50,10 +72,7 @@ static int check_tracks(const struct seal *s, struct err *e)
                                 id, t->samples);
                 id = t->id;
         }
-        for (unsigned i = 0; i < s->gaps_n; i++)
-                if (s->gaps[i].cause < SEAL_GAP_START || s->gaps[i].cause > SEAL_GAP_OVERLOAD)
-                        return err_set(e, ERR_INVALID, "gap of cause %u", s->gaps[i].cause);
-        return 0;
+        return check_gaps(s, e);
 }
 
 static int check_seal(const struct seal *s, struct err *e)
@@ -97,7 +116,7 @@ static void put_tracks(struct pack *p, const struct seal *s)
 /* All fields but the signature. */
 static void put_fields(struct pack *p, const struct seal *s)
 {
-        pack_u8(p, SEAL_VERSION);
+        pack_u8(p, (uint8_t)seal_version_of(s));
         pack_u8(p, s->flags);
         pack_string(p, s->stream);
         pack_bytes(p, BYTES(s->epoch, sizeof s->epoch));
@@ -207,8 +226,8 @@ int seal_parse(struct bytes payload, struct seal *ret, struct err *e)
         struct seal s = { 0 };
         unsigned version = unpack_u8(&u);
 
-        if (u.bad || version != SEAL_VERSION)
-                return err_set(e, ERR_CORRUPT, "seal: version %u; this reader knows version %d",
+        if (u.bad || version < 1 || version > SEAL_VERSION)
+                return err_set(e, ERR_CORRUPT, "seal: version %u; this reader knows 1 to %d",
                         version, SEAL_VERSION);
         read_fields(&u, &s);
         if (!unpack_complete(&u))
@@ -216,6 +235,9 @@ int seal_parse(struct bytes payload, struct seal *ret, struct err *e)
         int r = check_seal(&s, e);
         if (r < 0)
                 return err_wrap(e, ERR_CORRUPT, "seal");
+        if (version != seal_version_of(&s))
+                return err_set(e, ERR_CORRUPT, "seal: version %u, and its gaps are of version %u",
+                        version, seal_version_of(&s));
         *ret = s;
         return 0;
 }

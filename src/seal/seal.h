@@ -9,7 +9,7 @@
 #include "seal/head.h"
 
 #define SEAL_TRACKS_MAX 8
-#define SEAL_GAPS_MAX 8
+#define SEAL_GAPS_MAX 9
 #define SEAL_BYTES_MAX 1536
 #define SEAL_UNKNOWN_US INT64_MIN
 
@@ -23,6 +23,7 @@ enum seal_gap_cause {
         SEAL_GAP_DISK,
         SEAL_GAP_STOPPED,
         SEAL_GAP_OVERLOAD,
+        SEAL_GAP_NOT_ASKED, /* as the terms of the recording have it; makes a seal of version 2 */
 };
 const char *seal_gap_name(unsigned cause); /* "camera lost", ...; "unknown" */
 
@@ -71,7 +72,8 @@ struct seal {
         uint8_t signature[SIGN_BYTES];
 };
 
-/* Fills signer and signature, and appends the payload (without the box header) to out. */
+/* Fills signer and signature, and appends the payload (without the box header) to out. Its version
+ * is the least that has what is in it. */
 int seal_sign(struct seal *s, struct sign_key *key, struct buf *out, struct err *e) MUST_USE;
 /* Strict: every byte accounted for. The signature is not checked. */
 int seal_parse(struct bytes payload, struct seal *ret, struct err *e) MUST_USE;

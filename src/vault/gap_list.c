@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-_Static_assert(SEAL_GAP_OVERLOAD <= SEAL_GAPS_MAX, "one gap of each cause fits a seal");
+_Static_assert(SEAL_GAP_NOT_ASKED <= SEAL_GAPS_MAX, "one gap of each cause fits a seal");
 
 static struct seal_gap *gap_list_find(struct gap_list *l, unsigned cause)
 {
@@ -17,7 +17,7 @@ static struct seal_gap *gap_list_find(struct gap_list *l, unsigned cause)
 void gap_list_add(
         struct gap_list *l, unsigned cause, int64_t from_us, int64_t to_us, uint32_t frames)
 {
-        assert(cause >= SEAL_GAP_START && cause <= SEAL_GAP_OVERLOAD);
+        assert(cause >= SEAL_GAP_START && cause <= SEAL_GAP_NOT_ASKED);
         struct seal_gap *g = gap_list_find(l, cause);
         /* Only a clock that was set back ends before it began. */
         if (cause != SEAL_GAP_CLOCK_STEP && from_us != SEAL_UNKNOWN_US && from_us > to_us)

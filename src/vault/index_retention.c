@@ -31,9 +31,9 @@ enum index_retention_question {
 };
 
 const char *const index_retention_sql[] = {
-        [USAGE] = "SELECT stream, volume, sum(bytes), sum(segments) FROM ("
-                  " SELECT stream, volume, bytes, segments FROM usage UNION ALL"
-                  " SELECT stream, volume, bytes, 1 FROM segment WHERE ended = 0)"
+        [USAGE] = "SELECT stream, volume, sum(bytes), sum(segments), max(open) FROM ("
+                  " SELECT stream, volume, bytes, segments, 0 AS open FROM usage UNION ALL"
+                  " SELECT stream, volume, bytes, 1, 1 FROM segment WHERE ended = 0)"
                   " GROUP BY stream, volume ORDER BY stream, volume",
         [NEXT] = "SELECT id, first_us, last_us, bytes, ended, object_key FROM segment"
                  " WHERE volume = ?1 AND stream = ?2 AND ended = 1 AND (last_us, id) > (?3, ?4)"
@@ -90,7 +90,8 @@ int index_retention_usage(struct index *ix, struct index_usage **ret, size_t *re
                 struct index_usage *u = &all[n++];
                 *u = (struct index_usage){ .volume = (uint32_t)db_i64(q, 1),
                         .bytes = (uint64_t)db_i64(q, 2),
-                        .segments = (uint64_t)db_i64(q, 3) };
+                        .segments = (uint64_t)db_i64(q, 3),
+                        .open = db_i64(q, 4) != 0 };
                 snprintf(u->stream, sizeof u->stream, "%s", db_text(q, 0));
         }
         db_reset(q);

@@ -16,6 +16,7 @@ struct index_usage {
         uint32_t volume;
         uint64_t bytes;
         uint64_t segments;
+        bool open; /* something is being written there */
 };
 /* By stream, then volume. *ret is the caller's (free). */
 int index_retention_usage(

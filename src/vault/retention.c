@@ -230,7 +230,24 @@ static int retention_by_retirement(struct retention_work *w, unsigned volume, st
         return r < 0 ? r : 0;
 }
 
-/* The lane of that volume with most bytes, of those that have anything to give: 1, or 0. */
+/* What a lane takes that is not locked. */
+static uint64_t retention_takes(const struct retention_work *w, unsigned lane)
+{
+        uint64_t bytes = w->heads[lane].bytes, locked = w->in->lanes[lane].locked_bytes;
+
+        return bytes > locked ? bytes - locked : 0;
+}
+
+/* What it is writing now can be removed once it has ended. */
+static bool retention_will_pay(const struct retention_work *w, unsigned lane)
+{
+        return w->in->lanes[lane].open &&
+               !lock_set_covers(w->in->locks, retention_stream_of(w, lane)->name, w->in->now_us,
+                       w->in->now_us, NULL);
+}
+
+/* The lane of that volume that takes most, of those that have or will have anything to give: 1, or
+ * 0. */
 static int retention_largest(
         struct retention_work *w, unsigned volume, unsigned *ret, struct err *e)
 {
@@ -239,14 +256,15 @@ static int retention_largest(
 
         for (unsigned i = 0; i < w->in->lanes_n; i++) {
                 if (w->in->lanes[i].volume != volume ||
-                        (found && w->heads[i].bytes <= w->heads[*ret].bytes))
+                        (found && retention_takes(w, i) <= retention_takes(w, *ret)))
                         continue;
                 int r = retention_head_of(w, i, &s, e);
                 if (r < 0)
                         return r;
-                if (r > 0)
-                        *ret = i;
-                found |= r > 0;
+                if (r == 0 && !retention_will_pay(w, i))
+                        continue;
+                *ret = i;
+                found = true;
         }
         return found;
 }
@@ -261,10 +279,9 @@ static int retention_below_minimum(struct retention_work *w, unsigned volume, st
                 r = retention_largest(w, volume, &lane, e);
                 if (r < 0)
                         return r;
-                if (r == 0) {
-                        o->stuck = true;
+                o->stuck = r == 0;
+                if (r == 0 || w->heads[lane].state != RETENTION_THERE)
                         break;
-                }
                 retention_take(w, lane, RETENTION_BELOW_MINIMUM);
         }
         return 0;

@@ -5,7 +5,9 @@
  *
  * Never what is locked or being written. First what is older than its stream's max_days, then what
  * exceeds its quota; then, where a volume wants room, the oldest of all streams that is beyond its
- * minimum days; then, where it needs room, the oldest of the stream with most bytes there.
+ * minimum days; then, where it needs room, the oldest of the stream that takes most bytes there
+ * (what is locked not counted). Where that stream has nothing but what it is writing now, that is
+ * waited for: nobody else pays for it.
  */
 #ifndef CUSTOS_VAULT_RETENTION_H
 #define CUSTOS_VAULT_RETENTION_H
@@ -45,6 +47,8 @@ struct retention_volume {
 struct retention_lane {
         unsigned stream, volume; /* places in the arrays */
         uint64_t bytes;          /* of what is being written too */
+        uint64_t locked_bytes;   /* of these, as far as is known */
+        bool open;               /* something is being written */
 };
 
 struct retention_segment {

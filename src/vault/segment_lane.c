@@ -129,6 +129,8 @@ void segment_lane_connect(struct segment_lane *l, const struct segment_writer_co
         snprintf(l->source.source, sizeof l->source.source, "%s", c->source);
         l->begin_cause = c->gap_cause;
         l->begin_from_us = c->gap_from_us;
+        l->begin_until_us = c->gap_until_us;
+        gap_list_join(&l->begin_also, c->also.gaps, c->also.n);
         l->awaiting_key = true;
         l->config_changed = l->has_last = false;
         l->step_cause = 0;
@@ -182,7 +184,7 @@ static unsigned find_step(const struct segment_lane *l, const struct access_unit
 
         if (arrival < 0 || stamps < -BACK_US || arrival - stamps > STALL_US)
                 return SEAL_GAP_CLOCK_STEP;
-        if (stamps <= JUMP_US)
+        if (stamps <= JUMP_US || u->unasked_before)
                 return 0;
         return stamps - arrival < PAUSE_US && arrival - stamps < PAUSE_US ? SEAL_GAP_FRAMES_DROPPED
                                                                           : SEAL_GAP_CLOCK_STEP;
@@ -246,7 +248,9 @@ static bool segment_ends_at_key(const struct segment_lane *l, const struct acces
         int64_t gop = next_gop_us(l, u);
         int64_t fragments = gop / FRAGMENT_MAX_US + 1;
 
+        /* Stamps may creep, or stand still. */
         return segment_lane_elapsed_us(l, u) + gop > limit ||
+               u->arrival_us - l->zero_arrival_us > SEGMENT_MAX_US ||
                l->fragments + 1 + fragments > FRAGMENTS_MAX;
 }
 
@@ -313,7 +317,15 @@ enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned
 static void note_beginning(struct segment_lane *l, const struct access_unit *u)
 {
         if (l->begin_cause)
-                gap_list_add(&l->gaps, l->begin_cause, l->begin_from_us, u->arrival_us, 0);
+                gap_list_add(&l->gaps, l->begin_cause, l->begin_from_us,
+                        l->begin_until_us ? l->begin_until_us : u->arrival_us, 0);
+        for (unsigned i = 0; i < l->begin_also.n; i++) {
+                const struct seal_gap *g = &l->begin_also.gaps[i];
+                bool ends = g->cause == SEAL_GAP_CLOCK_STEP || g->to_us < u->arrival_us;
+                gap_list_add(
+                        &l->gaps, g->cause, g->from_us, ends ? g->to_us : u->arrival_us, g->frames);
+        }
+        l->begin_also.n = 0;
         /* The clock can have gone back while nothing was recorded, over a restart too. */
         if (l->begin_cause && l->begin_from_us != SEAL_UNKNOWN_US &&
                 u->arrival_us < l->begin_from_us)
@@ -347,6 +359,7 @@ int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant 
         fragment_builder_segment(&l->builder, l->header->tracks, l->header->tracks_n, g->key);
         l->fragments = 0;
         l->zero_pts = u->pts;
+        l->zero_arrival_us = u->arrival_us;
         l->config_changed = l->has_picture = false;
         memset(l->aligned, 0, sizeof l->aligned);
         note_beginning(l, u);
@@ -404,6 +417,10 @@ void segment_lane_add(struct segment_lane *l, unsigned track, const struct acces
                         &l->gaps, l->drop.cause, l->drop.from_us, u->arrival_us, l->drop.frames);
                 l->drop = (struct segment_lane_drop){ 0 };
         }
+        if (main && u->unasked_before)
+                gap_list_add(&l->gaps, SEAL_GAP_NOT_ASKED,
+                        l->has_last ? l->last.arrival_us : l->last_us, u->arrival_us,
+                        u->unasked_before);
         if (u->lost_before && l->arrivals[at] != SEAL_UNKNOWN_US)
                 gap_list_add(&l->gaps, SEAL_GAP_FRAMES_DROPPED, l->arrivals[at], u->arrival_us, 0);
         if (fragment_builder_add(&l->builder, at, &s, NULL) < 0) {

@@ -51,7 +51,8 @@ struct segment_lane {
         int64_t arrivals[FMP4_TRACKS_MAX]; /* of the last sample */
         struct head source; /* protection, camera, times; the rest is filled for each segment */
         unsigned begin_cause;
-        int64_t begin_from_us;
+        int64_t begin_from_us, begin_until_us;
+        struct gap_list begin_also;
         bool awaiting_key, config_changed;
         bool has_last;
         struct track_clock_mark last; /* of the main track */
@@ -61,7 +62,7 @@ struct segment_lane {
         /* The segment; file NULL: none is open. */
         struct segment_file *file;
         uint32_t fragments; /* finished */
-        int64_t zero_pts;
+        int64_t zero_pts, zero_arrival_us;
         bool aligned[FMP4_TRACKS_MAX];
 
         /* The fragment. */

@@ -577,6 +577,11 @@ void segment_writer_stop(struct segment_writer *w)
         pump(w);
 }
 
+bool segment_writer_busy(const struct segment_writer *w)
+{
+        return w->queue.head || held_back(w);
+}
+
 static bool has_open(const struct segment_writer *w, uint32_t volume)
 {
         return (w->lane.file && w->lane.file->volume == volume) ||

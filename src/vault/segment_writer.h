@@ -17,6 +17,7 @@
 #include "os/file_lane.h"
 #include "seal/seal.h"
 #include "vault/chunk_pool.h"
+#include "vault/gap_list.h"
 #include "vault/unit_queue.h"
 
 struct segment_writer;
@@ -103,6 +104,8 @@ struct segment_writer_connection {
         char source[HEAD_TEXT_MAX];
         unsigned gap_cause;
         int64_t gap_from_us;
+        int64_t gap_until_us; /* 0: until its first frame */
+        struct gap_list also; /* other gaps before it */
 };
 void segment_writer_begin(struct segment_writer *w, const struct segment_writer_connection *c);
 int segment_writer_push(struct segment_writer *w, unsigned track, const struct access_unit *unit,
@@ -112,6 +115,8 @@ int segment_writer_push(struct segment_writer *w, unsigned track, const struct a
 void segment_writer_end(struct segment_writer *w);
 /* As segment_writer_end, then on_stopped. */
 void segment_writer_stop(struct segment_writer *w);
+/* Units wait for a key, a file, a seal or a write: what can be kept elsewhere better is. */
+bool segment_writer_busy(const struct segment_writer *w);
 /*
  * This volume is not to be used any more; nothing happens where it has no file of the writer. One
  * with an open segment there gives up what is not written, does nothing more to its files, and

@@ -25,6 +25,12 @@ struct line {
         bool broken;                           /* something but "authentic" was said by the chain */
         const struct piece *before;            /* the last piece with a seal in its place */
         const struct piece_seal *last, *first; /* seals in their place */
+
+        /* The item about key frames alone: each of their seals has a gap, and one sentence is
+         * enough. */
+        const struct piece_seal *unasked; /* the last one that it is about, or NULL */
+        size_t unasked_at;                /* among the verdict's items */
+        uint64_t unasked_frames;
 };
 
 /* --- order --- */
@@ -133,12 +139,38 @@ static struct verdict_item at_piece(const struct piece *p)
         return at;
 }
 
+static void tell_unasked(
+        struct line *l, const struct piece *p, const struct piece_seal *s, const struct seal_gap *g)
+{
+        struct verdict_item at = { .from_us = g->from_us, .to_us = g->to_us };
+
+        if (g->frames == 0) {
+                tell(l, VERDICT_GAP, p, &at, "%s: nothing was to be recorded then",
+                        seal_gap_name(g->cause));
+                return;
+        }
+        if (!l->unasked || l->unasked != l->last || l->before != p) {
+                tell(l, VERDICT_GAP, p, &at, "%s", seal_gap_name(g->cause));
+                l->unasked_at = l->v->items_n - 1;
+                l->unasked_frames = 0;
+        }
+        struct verdict_item *item = &l->v->items[l->unasked_at];
+        l->unasked_frames += g->frames;
+        l->unasked = s;
+        item->to_us = g->to_us;
+        snprintf(item->text, sizeof item->text,
+                "%s: key frames alone were to be recorded, %" PRIu64 " others left out",
+                seal_gap_name(g->cause), l->unasked_frames);
+}
+
 static void tell_gaps(struct line *l, const struct piece *p, const struct piece_seal *s)
 {
         for (unsigned i = 0; i < s->gaps_n; i++) {
                 const struct seal_gap *g = &p->gaps[s->gaps_first + i];
                 struct verdict_item at = { .from_us = g->from_us, .to_us = g->to_us };
-                if (g->frames)
+                if (g->cause == SEAL_GAP_NOT_ASKED)
+                        tell_unasked(l, p, s, g);
+                else if (g->frames)
                         tell(l, VERDICT_GAP, p, &at, "%s, %" PRIu32 " frames lost",
                                 seal_gap_name(g->cause), g->frames);
                 else

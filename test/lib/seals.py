@@ -10,7 +10,7 @@ USER_TYPE = uuid.UUID("7ef736f2-5aea-45a1-b2d4-4f6f4638cd4d").bytes
 UNKNOWN_US = -(1 << 63)
 FIRST, LAST = 1, 2
 CAUSES = {1: "start", 2: "camera lost", 3: "frames dropped", 4: "unclean stop", 5: "clock step", 6: "disk",
-          7: "stopped by an operator", 8: "overload"}
+          7: "stopped by an operator", 8: "overload", 9: "not asked for"}
 
 
 class Reader:
@@ -30,8 +30,9 @@ class Reader:
 def parse(payload):
     """A seal's fields by name; ValueError where the form is another."""
     r, s = Reader(payload), {}
-    if r.number("B") != 1:
-        raise ValueError("not version 1")
+    version = r.number("B")
+    if version not in (1, 2):
+        raise ValueError("not version 1 or 2")
     s["flags"] = r.number("B")
     s["stream"] = r.take(r.number("H")).decode()
     s["epoch"], s["sequence"] = r.take(16), r.number("Q")
@@ -44,6 +45,8 @@ def parse(payload):
                         bytes=r.number("Q"), hash=r.take(32)) for _ in range(r.number("B"))]
     s["gaps"] = [dict(cause=CAUSES[r.number("B")], from_us=r.number("q"), to_us=r.number("q"), frames=r.number("I"))
                  for _ in range(r.number("B"))]
+    if (version == 2) != any(g["cause"] == CAUSES[9] for g in s["gaps"]):
+        raise ValueError("not the least version")
     s["signer"] = r.take(32)
     s["signed"], s["signature"] = payload[:r.at], r.take(64)
     if r.at != len(payload):

@@ -540,13 +540,14 @@ static void builder_audio(struct segment_builder *b)
         t->next_time += BUILDER_AUDIO_SAMPLES;
 }
 
-static void builder_lost(struct segment_builder *b)
+static void builder_pause(
+        struct segment_builder *b, unsigned cause, unsigned seconds, uint32_t frames)
 {
         segment_builder_cut(b);
-        segment_builder_gap(b, SEAL_GAP_CAMERA_LOST, b->now_us, b->now_us + 5000000, 0);
-        b->now_us += 5000000;
-        b->state->tracks[0].next_time += 5 * 90000;
-        b->state->tracks[1].next_time += 5 * BUILDER_AUDIO_RATE;
+        segment_builder_gap(b, cause, b->now_us, b->now_us + seconds * INT64_C(1000000), frames);
+        b->now_us += seconds * INT64_C(1000000);
+        b->state->tracks[0].next_time += seconds * 90000;
+        b->state->tracks[1].next_time += seconds * BUILDER_AUDIO_RATE;
 }
 
 static void builder_killed(struct segment_builder *b)
@@ -579,7 +580,14 @@ static void builder_step(struct segment_builder *b, char letter, bool audio)
                 segment_builder_cut(b);
                 break;
         case 'G':
-                builder_lost(b);
+                builder_pause(b, SEAL_GAP_CAMERA_LOST, 5, 0);
+                break;
+        case 'N':
+                builder_pause(b, SEAL_GAP_NOT_ASKED, 5, 0);
+                break;
+        case 'K':
+                builder_pause(b, SEAL_GAP_NOT_ASKED, 1, 24);
+                builder_video(b, true);
                 break;
         case 'E':
                 builder_killed(b);

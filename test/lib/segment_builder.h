@@ -18,6 +18,8 @@
  * camera was lost for 5 s: ends the fragment; the next one carries that gap E  the sealer was
  * killed and starts again: the fragment is sealed, the segment stays unclosed; a new epoch, a new
  * hour key, and an "unclean stop" gap of 3 s begin with the next S or I
+ *     N  for 5 s nothing was asked for: ends the fragment; the next one carries that gap
+ *     K  a second later, a key frame alone: 24 others were not asked for
  *     -  (at the end) leaves the last segment unclosed; without it the end closes it
  */
 #ifndef CUSTOS_TEST_SEGMENT_BUILDER_H

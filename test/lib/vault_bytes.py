@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 HEAD_TYPE = bytes.fromhex("c5bca1ec3ea442c0b394fe626b63c2cb")
 SEAL_TYPE = bytes.fromhex("7ef736f25aea45a1b2d44f6f4638cd4d")
 GAP_CAUSES = {1: "start", 2: "camera lost", 3: "frames dropped", 4: "unclean stop", 5: "clock step", 6: "disk", 7: "stopped",
-              8: "overload"}
+              8: "overload", 9: "not asked for"}
 LAST = 2
 
 # size is of the whole box; body begins at data[at + 8].
@@ -61,7 +61,7 @@ def parse_seal(payload):
         return values[0] if len(values) == 1 else values
 
     version, flags, n = take("BBH")
-    if version != 1:
+    if version not in (1, 2):
         raise ValueError(f"seal of version {version}")
     stream = take(f"{n}s").decode()
     fixed = take("16sQ16sQ32s16s32s32sIqqqqqI32s")

@@ -9,10 +9,13 @@
 
 #include "cli/cli_args.h"
 #include "cli/cli_camera.h"
+#include "cli/cli_event.h"
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
+#include "cli/cli_lock.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
+#include "cli/cli_storage.h"
 #include "cli/cli_vault.h"
 #include "cli/cli_verify.h"
 #include "cli/cli_version.h"
@@ -140,6 +143,20 @@ static void test_fingerprints(void **state)
         SAYS("64 hex digits");
 }
 
+/* Options whose bit lies behind the 32nd are themselves, and no other. */
+static void test_many_options(void **state)
+{
+        (void)state;
+        assert_true(CLI_ARGS_N > 32 && CLI_ARGS_N <= 64);
+        for (unsigned i = 0; i < CLI_ARGS_N; i++) {
+                const struct cli_args a = { .given = UINT64_C(1) << i };
+                for (unsigned j = 0; j < CLI_ARGS_N; j++)
+                        assert_true(cli_args_has(&a, (enum cli_args_option)j) == (i == j));
+        }
+        assert_int_equal(command_run(film_command, "cut", "f", "--reason", "x", NULL), 64);
+        SAYS("there is no option --reason");
+}
+
 #define REFUSED(text, ...)                                                                         \
         do {                                                                                       \
                 assert_int_equal(command_run(film_command, __VA_ARGS__, NULL), 64);                \
@@ -220,12 +237,16 @@ static void test_help(void **state)
                 const char *options;
         } all[] = {
                 { cli_camera,
-                        "--url --user --password-file --stream --pin --without-audio --state --json" },
+                        "--url --user --password-file --stream --pin --without-audio --record --schedule "
+                        "--pre --post --between --min-days --max-days --quota --state --json" },
+                { cli_event, "--camera --stream --source --seconds --state --json" },
                 { cli_export,
                         "--camera --stream --from --to --last --output --without-audio --skip-damaged --key --recovery-kit "
                         "--vault --state --json" },
                 { cli_keys,
                         "--camera --stream --at --key --recovery-kit --check --vault --state --json" },
+                { cli_lock, "--camera --stream --from --to --reason --yes --state --json" },
+                { cli_storage, "--weight --stale --yes --state --json" },
                 { cli_settings, "--example --markdown --check" }, { cli_status, "--state --json" },
                 { cli_vault,
                         "--camera --stream --from --to --trust --key --recovery-kit --vault --state --json" },
@@ -260,6 +281,7 @@ int main(void)
                 cmocka_unit_test(test_places),
                 cmocka_unit_test(test_durations),
                 cmocka_unit_test(test_fingerprints),
+                cmocka_unit_test(test_many_options),
                 cmocka_unit_test(test_misuse),
                 cmocka_unit_test(test_stream_names),
                 cmocka_unit_test(test_help),

@@ -76,6 +76,7 @@ static struct inventory_stream stream(const char *camera, const char *name)
                 .carrier = "interleaved",
                 .audio = true };
 
+        record_terms_defaults(&s.record);
         snprintf(s.camera, sizeof s.camera, "%s", camera);
         snprintf(s.stream, sizeof s.stream, "%s", name);
         assert_int_equal(secret_set(&s.password, bytes_str("s3cret"), NULL), 0);
@@ -136,9 +137,142 @@ static void streams(void **state)
         inventory_free(v);
 }
 
+static void record(void **state)
+{
+        struct inventory_stream s = stream("lobby", "main"), got;
+        struct inventory *v = NULL;
+        struct err e;
+
+        (void)state;
+        unlink(path);
+        assert_int_equal(inventory_open(path, &v, NULL), 0);
+        assert_int_equal(inventory_add(v, &s, &e), 0);
+        s.record = (struct record_terms){ .mode = RECORD_EVENT,
+                .between = RECORD_KEY_FRAMES,
+                .schedule = "mon-fri 08:00-18:00",
+                .pre_s = 60,
+                .post_s = 3600,
+                .min_days = 10,
+                .max_days = 30,
+                .quota_mb = RECORD_TERMS_QUOTA_MAX_MB };
+        assert_int_equal(inventory_set(v, &s, &e), 0);
+        v = inventory_free(v);
+        assert_int_equal(inventory_open(path, &v, NULL), 0);
+        assert_int_equal(inventory_get(v, "lobby", "main", &got, &e), 0);
+        assert_int_equal(got.record.mode, RECORD_EVENT);
+        assert_int_equal(got.record.between, RECORD_KEY_FRAMES);
+        assert_string_equal(got.record.schedule, "mon-fri 08:00-18:00");
+        assert_int_equal(got.record.pre_s, 60);
+        assert_int_equal(got.record.post_s, 3600);
+        assert_int_equal(got.record.min_days, 10);
+        assert_int_equal(got.record.max_days, 30);
+        assert_true(got.record.quota_mb == RECORD_TERMS_QUOTA_MAX_MB);
+        secret_done(&got.password);
+        s.record.min_days = 31;
+        assert_int_equal(inventory_set(v, &s, &e), ERR_INVALID);
+        s.record.min_days = 0;
+        snprintf(s.record.schedule, sizeof s.record.schedule, "never");
+        assert_int_equal(inventory_set(v, &s, &e), ERR_INVALID);
+        inventory_free(v);
+        secret_done(&s.password);
+}
+
+/* As the released schemas were; a step is never changed. */
+static const char *const released[] = {
+        "CREATE TABLE camera ("
+        "  name TEXT PRIMARY KEY NOT NULL,"
+        "  added_us INTEGER NOT NULL,"
+        "  note TEXT NOT NULL DEFAULT ''"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE stream ("
+        "  camera TEXT NOT NULL REFERENCES camera(name) ON DELETE CASCADE,"
+        "  name TEXT NOT NULL,"
+        "  url TEXT NOT NULL,"
+        "  user TEXT NOT NULL,"
+        "  password BLOB NOT NULL,"
+        "  transport TEXT NOT NULL CHECK (transport IN ('tls', 'tls-pinned', 'tls-if-available', 'plain')),"
+        "  pin BLOB NOT NULL CHECK (length(pin) IN (0, 32)),"
+        "  mode TEXT NOT NULL DEFAULT 'record' CHECK (mode IN ('record', 'live', 'off')),"
+        "  audio INTEGER NOT NULL DEFAULT 1 CHECK (audio IN (0, 1)),"
+        "  added_us INTEGER NOT NULL,"
+        "  PRIMARY KEY (camera, name)"
+        ") STRICT, WITHOUT ROWID;",
+        "ALTER TABLE stream ADD COLUMN carrier TEXT NOT NULL DEFAULT 'interleaved'"
+        "  CHECK (carrier IN ('interleaved', 'tunnel', 'udp', 'mjpeg', 'snapshot'));",
+};
+
+static void fill(struct db *d, unsigned version)
+{
+        static const char *const rows[] = {
+                "INSERT INTO camera (name, added_us) VALUES ('gate', 17)",
+                ("INSERT INTO stream (camera, name, url, user, password, transport, pin, audio,"
+                 " added_us) VALUES ('gate', 'main', 'rtsps://192.0.2.7/1', 'op', x'7077',"
+                 " 'tls-pinned', zeroblob(32), 0, 18)"),
+                ("INSERT INTO stream (camera, name, url, user, password, transport, pin, added_us)"
+                 " VALUES ('gate', 'sub', 'https://192.0.2.7/2', '', x'', 'tls', x'', 19)"),
+        };
+        struct db_query *q;
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                assert_int_equal(db_query(d, rows[i], &q, NULL), 0);
+                assert_int_equal(db_run(q, NULL), 0);
+        }
+        if (version < 2)
+                return;
+        assert_int_equal(
+                db_query(d, "UPDATE stream SET carrier = 'tunnel' WHERE name = 'sub'", &q, NULL),
+                0);
+        assert_int_equal(db_run(q, NULL), 0);
+}
+
+/* A site of every earlier release: its cameras are what they were, and recorded at all times. */
+static void migration(void **state)
+{
+        struct inventory_stream s;
+        struct inventory *v;
+        struct record_terms defaults;
+        struct db *d;
+        struct err e;
+
+        (void)state;
+        record_terms_defaults(&defaults);
+        for (unsigned version = 1; version <= ARRAY_LEN(released); version++) {
+                unlink(path);
+                assert_int_equal(db_open(path, DB_DURABLE, &d, &e), 0);
+                assert_int_equal(db_migrate(d, released, version, &e), 0);
+                fill(d, version);
+                db_free(d);
+                assert_int_equal(inventory_open(path, &v, &e), 0);
+                assert_int_equal(inventory_get(v, "gate", "main", &s, &e), 0);
+                assert_string_equal(s.url, "rtsps://192.0.2.7/1");
+                assert_string_equal(s.user, "op");
+                assert_true(bytes_equal(secret_bytes(&s.password), bytes_str("pw")));
+                assert_true(inventory_is_pinned(&s));
+                assert_false(s.audio);
+                assert_int_equal(s.added_us, 18);
+                assert_memory_equal(&s.record, &defaults, sizeof defaults);
+                secret_done(&s.password);
+                assert_int_equal(inventory_get(v, "gate", "sub", &s, &e), 0);
+                assert_string_equal(s.carrier, version < 2 ? "interleaved" : "tunnel");
+                assert_true(s.audio);
+                /* And they can be changed. */
+                s.record.mode = RECORD_OFF;
+                snprintf(s.carrier, sizeof s.carrier, "tunnel");
+                assert_int_equal(inventory_set(v, &s, &e), 0);
+                assert_int_equal(inventory_get(v, "gate", "sub", &s, &e), 0);
+                assert_int_equal(s.record.mode, RECORD_OFF);
+                inventory_free(v);
+                /* An older program does not touch what it does not know. */
+                assert_int_equal(db_open(path, DB_DURABLE, &d, &e), 0);
+                assert_int_equal(db_migrate(d, released, ARRAY_LEN(released), &e), ERR_STATE);
+                db_free(d);
+        }
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(terms), cmocka_unit_test(streams) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(terms), cmocka_unit_test(streams),
+                cmocka_unit_test(record), cmocka_unit_test(migration) };
 
         if (!mkdtemp(dir))
                 return 1;

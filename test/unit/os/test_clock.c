@@ -61,6 +61,26 @@ static void test_boot_is_not_shifted_and_goes_on(void **state)
         unsetenv("CUSTOS_CLOCK_OFFSET_S");
 }
 
+/* Asking is allowed to everybody; the answer is the kernel's, whatever it is. */
+static void test_discipline(void **state)
+{
+        struct clock_discipline d = { .maximum_error_us = -1 };
+        struct err e;
+
+        (void)state;
+        int r = clock_discipline(&d, &e);
+        if (r < 0) {
+                assert_int_equal(r, ERR_UNAVAILABLE);
+                assert_int_equal(d.maximum_error_us, -1);
+                return;
+        }
+        assert_true(d.maximum_error_us >= 0 && d.estimated_error_us >= 0);
+        int64_t a = clock_slewed_us();
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+        int64_t b = clock_slewed_us();
+        assert_true(b - a > -100000 && b - a < 100000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -68,6 +88,7 @@ int main(void)
                 cmocka_unit_test(test_wall_is_shifted),
                 cmocka_unit_test(test_bad_shifts_are_none),
                 cmocka_unit_test(test_boot_is_not_shifted_and_goes_on),
+                cmocka_unit_test(test_discipline),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -393,6 +394,21 @@ static int way_ring(void)
         return r == EPERM || r == ENOSYS ? -1 : r; /* off on this machine */
 }
 
+/* The parent may read it by the same call. Set to what it is, so that the machine stays as it is.
+ */
+static int way_clock_state(void)
+{
+        struct timex t = { .modes = 0 };
+        int r = adjtimex(&t);
+
+        if (r < 0)
+                return errno;
+        t.modes = ADJ_STATUS;
+        if (adjtimex(&t) >= 0)
+                return 0;
+        return errno == EPERM ? -1 : errno; /* without a sandbox: no root here */
+}
+
 enum {
         W = 1 << SANDBOX_WORKER,
         S = 1 << SANDBOX_SEALER | 1 << SANDBOX_SCRUBBER,
@@ -452,6 +468,7 @@ static const struct {
         { "RLIMIT_CORE", way_limits, ALL },
         { "TIOCSTI", way_terminal_input, ALL },
         { "personality", way_personality, ALL },
+        { "set how the clock is kept", way_clock_state, ALL },
         { "setresuid", way_user, ALL },
         { "io_uring_setup", way_ring, ALL },
 };

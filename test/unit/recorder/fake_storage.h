@@ -38,6 +38,17 @@ long long clock_log_us(void)
         return fake_wall_us;
 }
 
+int64_t clock_slewed_us(void)
+{
+        return 0;
+}
+
+int clock_discipline(struct clock_discipline *ret, struct err *e)
+{
+        (void)ret;
+        return err_set(e, ERR_UNAVAILABLE, "this clock stands");
+}
+
 static struct fake_storage {
         struct parent_volume volumes[4];
         unsigned n;

@@ -205,14 +205,14 @@ static void test_times_are_held_to_its_own_clock(void **state)
         uint8_t kid[16];
 
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        struct seal old = with_gap(request_for(d, kid, 1, NOW - 61 * SECOND), SEAL_GAP_START);
+        struct seal old = with_gap(request_for(d, kid, 1, NOW - 121 * SECOND), SEAL_GAP_START);
         assert_int_equal(ask(d, old, NOW), ERR_DENIED);
         assert_non_null(strstr(d->err.text, "old time"));
         struct seal early = with_gap(request_for(d, kid, 1, NOW + SECOND / 2), SEAL_GAP_START);
         assert_int_equal(ask(d, early, NOW), ERR_DENIED);
         assert_non_null(strstr(d->err.text, "future"));
         assert_int_equal(
-                ask(d, with_gap(request_for(d, kid, 1, NOW - 59 * SECOND), SEAL_GAP_START), NOW),
+                ask(d, with_gap(request_for(d, kid, 1, NOW - 119 * SECOND), SEAL_GAP_START), NOW),
                 0);
 }
 

@@ -291,8 +291,10 @@ static int teardown(void **state)
 static struct parent_stream *stream_of(struct desk *d)
 {
         struct message_assign a = { .stream = STREAM, .url = "rtsps://192.0.2.1/x" };
+        struct record_terms terms;
 
-        assert_int_equal(parent_stream_set(d->p, &a, &d->err), 0); /* no sealer yet: it waits */
+        record_terms_defaults(&terms);
+        assert_int_equal(parent_stream_set(d->p, &a, &terms, &d->err), 0); /* no sealer yet: it waits */
         struct parent_stream *t = table_get(&d->p->streams, STREAM);
         t->phase = PARENT_STREAM_ASSIGNED;
         t->worker = 0;

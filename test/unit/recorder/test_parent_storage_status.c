@@ -94,6 +94,9 @@ static void test_a_healthy_volume(void **state)
                 json_is_null(json_object_get(json_object_get(a, "forecast"), "minimum_in_days")));
         assert_true(json_is_null(json_object_get(json_object_get(a, "forecast"), "stops_in_days")));
         assert_true(json_is_false(json_object_get(a, "more")));
+        assert_int_equal(
+                json_integer_value(json_object_get(json_object_get(a, "clock"), "steps")), 0);
+        assert_true(json_is_object(json_object_get(a, "clock")));
         json_decref(a);
 }
 

@@ -179,22 +179,26 @@ static void test_limits(void **state)
         REFUSED(seal.tracks_n = 0);
         REFUSED(seal.tracks[1].id = 1);
         REFUSED(seal.tracks[0].samples = 0);
-        REFUSED(seal.gaps_n = 9);
+        REFUSED(seal.gaps_n = 10);
         REFUSED(seal.gaps[0].cause = 0);
-        REFUSED(seal.gaps[0].cause = 9);
+        REFUSED(seal.gaps[0].cause = 10);
+        /* Nine gaps are a matter of version 2, and need its cause. */
+        REFUSED(seal.gaps_n = 9;
+                for (unsigned i = 0; i < 9; i++) seal.gaps[i].cause = (uint8_t)(i % 8 + 1););
 
         seal = make_seal(); /* the largest one */
         memset(seal.stream, 'a', 63);
         memcpy(seal.stream + 63, "-0123456789abcdef", 18);
         seal.tracks_n = SEAL_TRACKS_MAX;
         seal.gaps_n = SEAL_GAPS_MAX;
-        for (unsigned i = 0; i < 8; i++) {
+        for (unsigned i = 0; i < SEAL_TRACKS_MAX; i++)
                 seal.tracks[i] = (struct seal_track){ .id = i + 1, .samples = 1 };
+        for (unsigned i = 0; i < SEAL_GAPS_MAX; i++)
                 seal.gaps[i] = (struct seal_gap){ .cause = (uint8_t)(i + 1) };
-        }
         assert_int_equal(seal_sign(&seal, s->key, &out, &e), 0);
         assert_int_equal(seal_parse(buf_bytes(&out), &back, &e), 0);
         assert_int_equal(back.gaps[7].cause, SEAL_GAP_OVERLOAD);
+        assert_int_equal(back.gaps[8].cause, SEAL_GAP_NOT_ASKED);
 
         buf_clear(&out);
         seal = make_seal(); /* a closing one */
@@ -202,6 +206,36 @@ static void test_limits(void **state)
         seal.flags = SEAL_LAST;
         assert_int_equal(seal_sign(&seal, s->key, &out, &e), 0);
         assert_int_equal(seal_parse(buf_bytes(&out), &back, &e), 0);
+}
+
+/* The version is the least that has what is in it, and no other is read. */
+static void test_versions(void **state)
+{
+        struct signed_seal *s = *state;
+        CLEANUP(buf_done) struct buf first, second;
+        struct seal seal = make_seal(), back;
+        struct err e;
+
+        buf_init(&first, SEAL_BYTES_MAX);
+        buf_init(&second, SEAL_BYTES_MAX);
+        assert_int_equal(seal_sign(&seal, s->key, &first, &e), 0);
+        assert_int_equal(first.p[0], 1);
+        seal.gaps[0].cause = SEAL_GAP_NOT_ASKED;
+        assert_int_equal(seal_sign(&seal, s->key, &second, &e), 0);
+        assert_int_equal(second.p[0], 2);
+        assert_int_equal(first.n, second.n);
+        assert_int_equal(seal_parse(buf_bytes(&second), &back, &e), 0);
+        assert_int_equal(back.gaps[0].cause, SEAL_GAP_NOT_ASKED);
+
+        first.p[0] = 2;
+        assert_int_equal(seal_parse(buf_bytes(&first), &back, &e), ERR_CORRUPT);
+        assert_non_null(strstr(e.text, "version 2, and its gaps are of version 1"));
+        second.p[0] = 1;
+        assert_int_equal(seal_parse(buf_bytes(&second), &back, &e), ERR_CORRUPT);
+        assert_non_null(strstr(e.text, "version 1, and its gaps are of version 2"));
+        second.p[0] = 3;
+        assert_int_equal(seal_parse(buf_bytes(&second), &back, &e), ERR_CORRUPT);
+        assert_non_null(strstr(e.text, "this reader knows 1 to 2"));
 }
 
 static void test_strict(void **state)
@@ -314,7 +348,8 @@ static void test_link_and_names(void **state)
         assert_string_equal(seal_gap_name(SEAL_GAP_START), "start");
         assert_string_equal(seal_gap_name(SEAL_GAP_OVERLOAD), "overload");
         assert_string_equal(seal_gap_name(0), "unknown");
-        assert_string_equal(seal_gap_name(9), "unknown");
+        assert_string_equal(seal_gap_name(SEAL_GAP_NOT_ASKED), "not asked for");
+        assert_string_equal(seal_gap_name(10), "unknown");
         static const uint8_t type[16] = { 0x7e, 0xf7, 0x36, 0xf2, 0x5a, 0xea, 0x45, 0xa1, 0xb2,
                 0xd4, 0x4f, 0x6f, 0x46, 0x38, 0xcd, 0x4d };
         assert_memory_equal(seal_user_type, type, 16);
@@ -326,6 +361,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_bytes, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strict, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_signature, setup, teardown),
                 cmocka_unit_test(test_keys),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The committed segments of each format version (test/data/golden/vault-1, vault-2): whatever this
- * program becomes, it goes on reading them, and finds in them what their facts.txt says. A changed
- * format gets a new version and a new folder; those before stay.
+ * The committed segments of each format version (test/data/golden/vault-1 to vault-3): whatever
+ * this program becomes, it goes on reading them, and finds in them what their facts.txt says. A
+ * changed format gets a new version and a new folder; those before stay.
  *
- *     test_vault_golden --make VERSION DIR     writes segment.mp4 and facts.txt anew
+ *     test_vault_golden --make FOLDER DIR     writes segment.mp4 and facts.txt anew
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,16 +18,23 @@
 #include "segment_builder.c"
 
 #define GOLDEN TEST_SOURCE_ROOT "/test/data/golden/vault-"
-#define VERSIONS 2
+#define HEAD_VERSIONS 2
 
-static unsigned version; /* under test */
+/* By folder: the version of its head, and the seals' by fragment. */
+static const struct golden {
+        unsigned head;
+        const char *seals;
+} goldens[] = { { 1, "11111" }, { 2, "11" }, { 1, "1122212" } };
+
+static unsigned folder; /* under test */
+static unsigned version;
 static struct buf file, facts;
 
 static void load(const char *name, struct buf *to)
 {
         char path[512];
 
-        snprintf(path, sizeof path, "%s%u/%s", GOLDEN, version, name);
+        snprintf(path, sizeof path, "%s%u/%s", GOLDEN, folder, name);
         FILE *f = fopen(path, "rb");
         if (!f)
                 fail_msg("%s cannot be read", path);
@@ -168,6 +175,34 @@ static void test_decrypts(void **state)
         segment_done(&s);
 }
 
+/* Which gaps there are, and that nothing but "not asked for" makes a seal of version 2. */
+static void test_gaps(void **state)
+{
+        const char *versions = goldens[folder - 1].seals;
+        struct segment s;
+
+        (void)state;
+        assert_int_equal(segment_read(buf_bytes(&file), &s, NULL), 0);
+        assert_int_equal(s.fragments_n, strlen(versions));
+        for (unsigned i = 0; i < s.fragments_n; i++) {
+                const struct segment_fragment *f = &s.fragments[i];
+                char name[32], text[128];
+
+                assert_int_equal(f->seal_payload.p[0], versions[i] - '0');
+                if (folder < 3)
+                        continue;
+                for (unsigned k = 0; k < f->seal.gaps_n; k++) {
+                        const struct seal_gap *g = &f->seal.gaps[k];
+                        snprintf(name, sizeof name, "gap-%u-%u", i + 1, k + 1);
+                        snprintf(text, sizeof text, "%s, %lld to %lld, %u frames",
+                                seal_gap_name(g->cause), (long long)g->from_us, (long long)g->to_us,
+                                g->frames);
+                        assert_fact(name, text);
+                }
+        }
+        segment_done(&s);
+}
+
 /* A header that says another version than its tracks need was written by somebody else. */
 static void test_another_version(void **state)
 {
@@ -181,10 +216,10 @@ static void test_another_version(void **state)
         uint8_t *head = memmem(copy.p, copy.n, head_user_type, sizeof head_user_type);
         assert_non_null(head);
         assert_int_equal(head[16], version);
-        head[16] = (uint8_t)(VERSIONS + 1 - version);
+        head[16] = (uint8_t)(HEAD_VERSIONS + 1 - version);
         assert_int_equal(segment_read(buf_bytes(&copy), &s, &e), ERR_CORRUPT);
         assert_non_null(strstr(e.text, "its tracks are of version"));
-        head[16] = VERSIONS + 1;
+        head[16] = HEAD_VERSIONS + 1;
         assert_int_equal(segment_read(buf_bytes(&copy), &s, &e), ERR_CORRUPT);
         assert_non_null(strstr(e.text, "this reader knows 1 to 2"));
 }
@@ -240,17 +275,36 @@ static void record_kinds(struct segment_builder *b)
         segment_builder_close(b, true);
 }
 
-static int make(unsigned made_version, const char *to)
+static void put_gaps(FILE *f, const struct segment *s)
+{
+        for (unsigned i = 0; i < s->fragments_n; i++)
+                for (unsigned k = 0; k < s->fragments[i].seal.gaps_n; k++) {
+                        const struct seal_gap *g = &s->fragments[i].seal.gaps[k];
+                        fprintf(f, "gap-%u-%u %s, %lld to %lld, %u frames\n", i + 1, k + 1,
+                                seal_gap_name(g->cause), (long long)g->from_us, (long long)g->to_us,
+                                g->frames);
+                }
+}
+
+/* By the folder's number. */
+static void record(struct segment_builder *b, unsigned made)
+{
+        if (made == 1)
+                segment_builder_run(b, "SIPAPAGIPPA|PPIAP|");
+        else if (made == 2)
+                record_kinds(b);
+        else
+                segment_builder_run(b, "SIPPAIPAPNIPAKKIPAPGNIPPA");
+}
+
+static int make(unsigned made_folder, const char *to)
 {
         struct segment_builder *b = segment_builder_new(
-                &(struct segment_builder_options){ .seed = made_version, .frame_bytes = 400 });
+                &(struct segment_builder_options){ .seed = made_folder, .frame_bytes = 400 });
         struct segment s;
         char path[512];
 
-        if (made_version == 1)
-                segment_builder_run(b, "SIPAPAGIPPA|PPIAP|");
-        else
-                record_kinds(b);
+        record(b, made_folder);
         segment_builder_read(b, 0, &s);
         const struct segment_builder_segment *made = &b->segments[0];
         snprintf(path, sizeof path, "%s/segment.mp4", to);
@@ -265,7 +319,7 @@ static int make(unsigned made_version, const char *to)
         fprintf(f,
                 "# What segment.mp4 holds (docs/spec/vault.md version %u, seal.md). Times: "
                 "microseconds since 1970.\n",
-                made_version);
+                s.head.version);
         put_sha256(f, "file-sha256", buf_bytes(&made->file));
         fprintf(f,
                 "fragments %u\ntracks %u\nstream %s\nobject-key %s\nrecorder %s\nsource "
@@ -287,6 +341,8 @@ static int make(unsigned made_version, const char *to)
                 snprintf(name, sizeof name, "clear-%u-sha256", i + 1);
                 put_sha256(f, name, buf_bytes(&made->clear[i]));
         }
+        if (made_folder >= 3)
+                put_gaps(f, &s);
         segment_done(&s);
         segment_builder_free(b);
         return fclose(f) == 0 ? 0 : 1;
@@ -314,6 +370,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_reads),
                 cmocka_unit_test(test_proves),
                 cmocka_unit_test(test_decrypts),
+                cmocka_unit_test(test_gaps),
                 cmocka_unit_test(test_another_version),
         };
 
@@ -321,7 +378,9 @@ int main(int argc, char **argv)
 
         if (argc == 4 && strcmp(argv[1], "--make") == 0)
                 return make((unsigned)atoi(argv[2]), argv[3]);
-        for (version = 1; version <= VERSIONS; version++)
+        for (folder = 1; folder <= ARRAY_LEN(goldens); folder++) {
+                version = goldens[folder - 1].head;
                 failed += cmocka_run_group_tests(tests, setup, teardown);
+        }
         return failed;
 }

@@ -81,7 +81,7 @@ static void test_gaps_are_joined(void **state)
                     l.gaps[0].frames == UINT32_MAX);
         assert_true(l.gaps[1].from_us == 500 && l.gaps[1].to_us == 50);
         assert_true(l.gaps[2].from_us == 800 && l.gaps[2].to_us == 800);
-        for (unsigned cause = SEAL_GAP_START; cause <= SEAL_GAP_OVERLOAD; cause++)
+        for (unsigned cause = SEAL_GAP_START; cause <= SEAL_GAP_NOT_ASKED; cause++)
                 gap_list_add(&l, cause, SEAL_UNKNOWN_US, 1000, 0);
         assert_int_equal(l.n, SEAL_GAPS_MAX);
 }

@@ -36,8 +36,9 @@ struct setup {
         struct row rows[12];
         struct lock locks[4];
         int64_t horizon_us;
-        const char *want;  /* "id:why ..." in the order of removal */
-        const char *stuck; /* numbers of volumes */
+        const char *want;   /* "id:why ..." in the order of removal */
+        const char *stuck;  /* numbers of volumes */
+        uint64_t locked[4]; /* bytes of each stream */
 };
 
 struct run {
@@ -88,6 +89,8 @@ static void find_lanes(struct run *run)
                 run->lanes[i].stream = r->stream;
                 run->lanes[i].volume = r->volume;
                 run->lanes[i].bytes += r->bytes;
+                run->lanes[i].open |= r->open;
+                run->lanes[i].locked_bytes = run->setup->locked[r->stream];
                 run->lanes_n += i == run->lanes_n;
         }
 }
@@ -267,12 +270,40 @@ static void test_who_takes_most_pays_below_the_minimum(void **state)
         check(&tie, false);
 }
 
+static void test_nobody_pays_for_a_flood_that_will(void **state)
+{
+        (void)state;
+        /* All that the flood has is being written: it is waited for. */
+        static const struct setup s = {
+                { { "quiet", 10, 0, 0, false }, { "flood", 10, 0, 0, false } }, { VOLUME(5, 5) },
+                { { 1, 0, 0, 9, 5, false }, { 2, 1, 0, 0, 50, true } }, { { 0 } }, 0, "", NULL
+        };
+        check(&s, true);
+        /* It is locked as it comes, and will never give anything. */
+        struct setup locked = s;
+        locked.locks[0] = (struct lock){ 1, 1, -1 };
+        locked.want = "1:below_minimum";
+        check(&locked, true);
+}
+
+static void test_what_is_locked_takes_nothing(void **state)
+{
+        (void)state;
+        /* The stream with evidence has more bytes, but not by its own doing. */
+        static const struct setup s = {
+                { { "evidence", 10, 0, 0, false }, { "flood", 10, 0, 0, false } }, { VOLUME(5, 5) },
+                { { 1, 0, 0, 9, 50, false }, { 2, 0, 0, 8, 5, false }, { 3, 1, 0, 7, 20, false } },
+                { { 0, 9, 9 } }, 0, "3:below_minimum", NULL, { 50, 0 }
+        };
+        check(&s, true);
+}
+
 static void test_what_is_being_written_stays(void **state)
 {
         (void)state;
         static const struct setup s = { { { "a", 0, 1, 1, false } }, { VOLUME(99, 99) },
                 { { 1, 0, 0, 9, 5, true }, { 2, 0, 0, 8, 5, false }, { 3, 0, 0, 7, 5, true } },
-                { { 0 } }, 0, "2:max_days", "1" };
+                { { 0 } }, 0, "2:max_days", NULL };
         check(&s, true);
 }
 
@@ -419,6 +450,8 @@ int main(void)
                 cmocka_unit_test(test_ties_go_by_the_order_of_recording),
                 cmocka_unit_test(test_minimum_is_kept_before_the_youth_of_others),
                 cmocka_unit_test(test_who_takes_most_pays_below_the_minimum),
+                cmocka_unit_test(test_nobody_pays_for_a_flood_that_will),
+                cmocka_unit_test(test_what_is_locked_takes_nothing),
                 cmocka_unit_test(test_what_is_being_written_stays),
                 cmocka_unit_test(test_locks_beat_every_rule),
                 cmocka_unit_test(test_a_clock_that_was_set_back),

@@ -101,6 +101,40 @@ static void test_gap_is_told(void **state)
         story_end(&s);
 }
 
+static unsigned gaps_told(const struct story *s)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < s->v.items_n; i++)
+                n += s->v.items[i].kind == VERDICT_GAP;
+        return n;
+}
+
+/* What nobody asked for is no fault, and is said once for all key frames that stand alone. */
+static void test_not_asked_is_told(void **state)
+{
+        struct story s;
+
+        (void)state;
+        story_begin(&s, "IPPNIPPKPKPKPIPPKP");
+        expect(&s, "aaaaaaa", 0);
+        assert_true(
+                tamper_says(&s.v, VERDICT_GAP, "not asked for: nothing was to be recorded then"));
+        assert_true(tamper_says(&s.v, VERDICT_GAP,
+                "not asked for: key frames alone were to be recorded, 72 others left out"));
+        assert_true(tamper_says(&s.v, VERDICT_GAP,
+                "not asked for: key frames alone were to be recorded, 24 others left out"));
+        assert_int_equal(gaps_told(&s), 4); /* and the beginning */
+        assert_true(tamper_says(&s.v, VERDICT_NOTE, "complete from seal 1 of epoch"));
+        story_end(&s);
+
+        /* It explains no hole: the seals of what was taken out are missing all the same. */
+        story_begin(&s, "IPPNIPPIPP");
+        tamper_cut(&s.file, segment(&s)->fragments[1].offset, segment(&s)->fragments[2].offset);
+        expect(&s, "ama", 1);
+        story_end(&s);
+}
+
 /* Whose is it? The same bytes, with the right fingerprint, with none, and with another. */
 static void test_trust(void **state)
 {
@@ -407,6 +441,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_untouched),
                 cmocka_unit_test(test_gap_is_told),
+                cmocka_unit_test(test_not_asked_is_told),
                 cmocka_unit_test(test_trust),
                 cmocka_unit_test(test_same_named_site),
                 cmocka_unit_test(test_drop),
