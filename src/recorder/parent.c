@@ -11,6 +11,8 @@
 #include "os/role.h"
 #include "recorder/confine.h"
 #include "recorder/parent_scrub.h"
+#include "recorder/parent_locks.h"
+#include "recorder/parent_retention.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
 
@@ -203,6 +205,8 @@ static void parent_free(struct parent *p)
         p->manager = chan_free(p->manager);
         p->supervisor = chan_free(p->supervisor);
         p->scrub = parent_scrub_free(p->scrub);
+        p->retention = parent_retention_free(p->retention);
+        p->locks = parent_locks_free(p->locks);
         p->storage = parent_storage_free(p->storage);
         loop_free(p->loop);
         index_free(p->index);
@@ -249,6 +253,8 @@ int parent_main(int argc, char **argv)
                 p->scrub = parent_scrub_new(p->loop, p->index, p->storage,
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
+                p->locks = parent_locks_new(p);
+                p->retention = parent_retention_new(p);
                 parent_storage_start(p->storage);
                 loop_run(p->loop);
         }
