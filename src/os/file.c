@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -331,8 +332,10 @@ struct file_work {
         const struct iovec *iov;
         unsigned iov_n;
         uint64_t offset;
+        int64_t length; /* before a close; negative: as it is */
         void (*on_done)(void *owner, int result, const struct err *e);
         void *owner;
+        atomic_bool stop;
         int result;
         struct err err;
 };
@@ -363,6 +366,8 @@ static int file_write_all(const struct file_work *w, struct err *e)
                         skip = 0;
                         continue;
                 }
+                if (atomic_load(&w->stop))
+                        return err_set(e, ERR_CANCELLED, "the write was given up");
                 unsigned n = file_batch(batch, iov, left, skip);
                 ssize_t done = pwritev(w->fd, batch, (int)n, (off_t)at);
                 if (done < 0 && errno == EINTR)
@@ -385,6 +390,30 @@ static void file_work_write(uv_work_t *uv)
         w->result = file_write_all(w, &w->err);
 }
 
+static void file_work_set_length(uv_work_t *uv)
+{
+        struct file_work *w = uv->data;
+        int r;
+
+        do
+                r = ftruncate(w->fd, (off_t)w->offset);
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                w->result = err_os(&w->err, file_code(errno), errno, "set the length");
+}
+
+static void file_work_close(uv_work_t *uv)
+{
+        struct file_work *w = uv->data;
+        struct stat st;
+
+        /* Never longer: what a reader has cut off meanwhile must not come back as zeros. */
+        if (w->length >= 0 && !atomic_load(&w->stop) && fstat(w->fd, &st) == 0 &&
+                st.st_size >= w->length && ftruncate(w->fd, (off_t)w->length) < 0)
+                errno = 0;
+        close(w->fd);
+}
+
 static void file_work_sync(uv_work_t *uv)
 {
         struct file_work *w = uv->data;
@@ -401,24 +430,35 @@ static void file_work_done(uv_work_t *uv, int status)
 {
         struct file_work *w = uv->data;
 
-        if (status < 0)
-                w->result = err_set(&w->err, ERR_CANCELLED, "the write was cancelled");
+        if (status < 0) {
+                if (uv->work_cb == file_work_close)
+                        close(w->fd);
+                w->result = err_set(&w->err, ERR_CANCELLED, "the write was given up");
+        }
         w->on_done(w->owner, w->result, &w->err);
         free(w);
 }
 
-static void file_work_start(struct loop *l, struct file_work work, uv_work_cb run)
+static struct file_work *file_work_start(
+        struct loop *l, const struct file_work *work, uv_work_cb run)
 {
         struct file_work *w = xcalloc(1, sizeof *w);
 
-        *w = work;
+        w->fd = work->fd;
+        w->iov = work->iov;
+        w->iov_n = work->iov_n;
+        w->offset = work->offset;
+        w->length = work->length;
+        w->on_done = work->on_done;
+        w->owner = work->owner;
         w->uv.data = w;
         int r = uv_queue_work(loop_uv(l), &w->uv, run, file_work_done);
         assert(r == 0); /* fails only without a callback */
         (void)r;
+        return w;
 }
 
-void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
+struct file_work *file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
         uint64_t offset, void (*on_done)(void *owner, int result, const struct err *e), void *owner)
 {
         struct file_work w = { .fd = fd,
@@ -428,12 +468,35 @@ void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned 
                 .on_done = on_done,
                 .owner = owner };
 
-        file_work_start(l, w, file_work_write);
+        return file_work_start(l, &w, file_work_write);
+}
+
+struct file_work *file_set_length_start(struct loop *l, int fd, uint64_t bytes,
+        void (*on_done)(void *owner, int result, const struct err *e), void *owner)
+{
+        struct file_work w = { .fd = fd, .offset = bytes, .on_done = on_done, .owner = owner };
+
+        return file_work_start(l, &w, file_work_set_length);
+}
+
+struct file_work *file_close_start(struct loop *l, int fd, int64_t length,
+        void (*on_done)(void *owner, int result, const struct err *e), void *owner)
+{
+        struct file_work w = { .fd = fd, .length = length, .on_done = on_done, .owner = owner };
+
+        return file_work_start(l, &w, file_work_close);
 }
 
 void file_sync_start(struct loop *l, int fd,
         void (*on_done)(void *owner, int result, const struct err *e), void *owner)
 {
-        file_work_start(l, (struct file_work){ .fd = fd, .on_done = on_done, .owner = owner },
-                file_work_sync);
+        struct file_work w = { .fd = fd, .on_done = on_done, .owner = owner };
+
+        (void)file_work_start(l, &w, file_work_sync);
+}
+
+void file_work_stop(struct file_work *w)
+{
+        atomic_store(&w->stop, true);
+        (void)uv_cancel((uv_req_t *)&w->uv); /* of use only where no thread has it yet */
 }

@@ -36,12 +36,25 @@ struct file_map {
 int file_map_open(const char *path, struct file_map *ret, struct err *e) MUST_USE;
 void file_map_done(struct file_map *m);
 
+/* Work in the pool; good until its on_done. os/file_lane bounds how much of it a volume holds. */
+struct file_work;
 /* Writes all of iov at offset in the pool. iov and what it points to must live until on_done
- * (result: 0 or negative). A full volume is ERR_EXHAUSTED. Writes of one loop may overtake each
- * other. */
-void file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
+ * (result: 0 or negative). A full volume is ERR_EXHAUSTED, one that can only be read ERR_DENIED.
+ * Writes of one loop may overtake each other. */
+struct file_work *file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
         uint64_t offset, void (*on_done)(void *owner, int result, const struct err *e),
         void *owner);
+/* Sets the length, in the pool. */
+struct file_work *file_set_length_start(struct loop *l, int fd, uint64_t bytes,
+        void (*on_done)(void *owner, int result, const struct err *e), void *owner);
+/* Closes fd in the pool: that can take as long as a write. length: set before, where it is not
+ * negative and the file is not shorter; so room that was set aside behind it is given back. Where
+ * that fails nothing is lost: whoever opens the vault next cuts the file again. */
+struct file_work *file_close_start(struct loop *l, int fd, int64_t length,
+        void (*on_done)(void *owner, int result, const struct err *e), void *owner);
+/* Asks work to end before it is done (ERR_CANCELLED, unless it was too late). A call that the
+ * kernel holds stays held, but no other one follows it. */
+void file_work_stop(struct file_work *w);
 /* syncfs of the volume that fd lies on, in the pool. */
 void file_sync_start(struct loop *l, int fd,
         void (*on_done)(void *owner, int result, const struct err *e), void *owner);

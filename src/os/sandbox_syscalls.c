@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -211,11 +212,11 @@ static void sandbox_allow_option(struct sandbox_filter *f, int level, const int 
 }
 
 /*
- * A worker, a sealer and a scrubber speak to whom their sockets are connected to: no address can be named
- * (sendmsg names it in memory, where no filter looks), so the UDP sockets that bring a camera's
- * media reach nobody, and no descriptor goes out. The kernel's packet filters and multicast groups
- * are out of reach of their setsockopt. The connector's resolver and the edge's media by UDP name
- * addresses; the others hand descriptors on.
+ * A worker, a sealer and a scrubber speak to whom their sockets are connected to: no address can be
+ * named (sendmsg names it in memory, where no filter looks), so the UDP sockets that bring a
+ * camera's media reach nobody, and no descriptor goes out. The kernel's packet filters and
+ * multicast groups are out of reach of their setsockopt. The connector's resolver and the edge's
+ * media by UDP name addresses; the others hand descriptors on.
  */
 static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role role)
 {
@@ -225,13 +226,17 @@ static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role ro
         static const int of_sockets[] = { SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF };
         static const int of_tcp[] = { TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT };
 
+        bool given = role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER;
+
         sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
-        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER) {
+        if (given || role == SANDBOX_VOLUME) {
                 sandbox_allow_option(f, SOL_SOCKET, of_sockets, ARRAY_LEN(of_sockets));
                 sandbox_allow_option(f, IPPROTO_TCP, of_tcp, ARRAY_LEN(of_tcp));
-                return;
+        } else {
+                sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
         }
-        sandbox_allow_ints(f, "setsockopt", 1, levels, ARRAY_LEN(levels));
+        if (given)
+                return;
         sandbox_allow_names(f, with_descriptors, ARRAY_LEN(with_descriptors));
         if (role == SANDBOX_CONNECTOR || role == SANDBOX_EDGE)
                 sandbox_allow_names(f, to_anybody, ARRAY_LEN(to_anybody));
@@ -250,11 +255,22 @@ static void sandbox_pool_done(uv_work_t *w, int status)
         (void)status;
 }
 
+/* A worker writes to several volumes: five may hang (os/file_lane) before the others feel it. */
+#define SANDBOX_WORKER_THREADS "16"
+#define SANDBOX_VOLUME_THREADS "8" /* recorder/volume_role: the sum of its lanes */
+#define SANDBOX_THREADS "4"
+
 /* The first work starts all the threads that the pool will ever have. */
-static int sandbox_start_pool(struct err *e)
+static int sandbox_start_pool(enum sandbox_role role, struct err *e)
 {
         uv_loop_t loop;
         uv_work_t work;
+
+        (void)setenv("UV_THREADPOOL_SIZE",
+                role == SANDBOX_WORKER   ? SANDBOX_WORKER_THREADS
+                : role == SANDBOX_VOLUME ? SANDBOX_VOLUME_THREADS
+                                         : SANDBOX_THREADS,
+                1);
         int r = uv_loop_init(&loop);
 
         if (r < 0)
@@ -267,7 +283,7 @@ static int sandbox_start_pool(struct err *e)
 
 int sandbox_syscalls(enum sandbox_role role, struct err *e)
 {
-        int r = sandbox_start_pool(e);
+        int r = sandbox_start_pool(role, e);
 
         if (r < 0)
                 return r;

@@ -240,6 +240,7 @@ int parent_main(int argc, char **argv)
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
+        p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
         int r = parent_storage_open(p, &p->storage, &e);
         if (r == 0)
                 r = parent_stopped_open(p->state, &p->stopped, &e);
@@ -252,7 +253,6 @@ int parent_main(int argc, char **argv)
                         p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
                 p->scrub = parent_scrub_new(p->loop, p->index, p->storage,
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
-                p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
                 p->locks = parent_locks_new(p);
                 p->retention = parent_retention_new(p);
                 parent_storage_start(p->storage);

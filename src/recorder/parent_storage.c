@@ -267,6 +267,13 @@ static void parent_storage_look(struct parent_storage_slot *k)
                 memset(k->previous, 0, sizeof k->previous);
 }
 
+/* What was left there is mended while the session is written: it is known what lies there. */
+static void parent_storage_begin(struct parent_storage_slot *k)
+{
+        parent_storage_settle(k);
+        parent_storage_mend_all(k);
+}
+
 static int parent_storage_on_state(struct parent_storage_slot *k, struct bytes body, struct err *e)
 {
         int r = message_volume_state_parse(body, &k->v.state, e);
@@ -282,7 +289,7 @@ static int parent_storage_on_state(struct parent_storage_slot *k, struct bytes b
         else if (k->claim && k->seen == FAULT_VOLUME_MISSING)
                 parent_storage_want(k); /* its process ended before it was one */
         else if (k->identified && !k->seen && !k->settled && !k->settling)
-                parent_storage_settle(k);
+                parent_storage_begin(k);
         else
                 parent_storage_review(k);
         return 0;
@@ -383,8 +390,6 @@ void parent_storage_start(struct parent_storage *s)
 {
         uint64_t every_ms = (uint64_t)settings_get(&s->parent->settings, SETTINGS_SYNC_MS);
 
-        for (unsigned i = 0; i < s->n; i++)
-                parent_storage_want(s->slots[i]);
         timer_start(&s->second, s->parent->loop, every_ms, every_ms, parent_storage_on_second, s);
 }
 
@@ -480,6 +485,8 @@ int parent_storage_open(struct parent *p, struct parent_storage **ret, struct er
         s->patience_us = (int64_t)settings_get(&p->settings, SETTINGS_VOLUME_PATIENCE_MS) * 1000;
         snprintf(s->directory, sizeof s->directory, "%.4000s/storage", p->state);
         int r = parent_storage_open_list(s, e);
+        for (unsigned i = 0; r == 0 && i < s->n; i++)
+                parent_storage_want(s->slots[i]); /* they begin while the index is opened */
         if (r == 0)
                 r = parent_storage_open_index(s, e);
         if (r < 0) {

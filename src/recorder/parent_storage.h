@@ -27,10 +27,11 @@ struct parent_volume {
         unsigned streams;                  /* with an open segment there */
 };
 
-/* Reads <state>/storage/volumes.json (made where it is missing) and opens the index, made from the
- * volumes where it is missing or useless. Before the parent is confined. */
+/* Reads <state>/storage/volumes.json (made where it is missing), asks the supervisor for the
+ * volumes' processes, and opens the index, made from the volumes where it is missing or useless.
+ * Before the parent is confined. */
 int parent_storage_open(struct parent *p, struct parent_storage **ret, struct err *e) MUST_USE;
-/* Asks the supervisor for the volumes' processes. */
+/* The loop is about to run. */
 void parent_storage_start(struct parent_storage *s);
 struct parent_storage *parent_storage_free(struct parent_storage *s);
 /* From the supervisor; fd is taken. */

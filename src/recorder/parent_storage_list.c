@@ -133,7 +133,6 @@ static void parent_storage_on_session(void *owner, struct parent_storage_answer 
         k->settled = true;
         k->claim = false;
         k->marked = FAULT_NONE; /* of the process before: this one could write, and sync */
-        k->hold_us = clock_boot_us();
         parent_storage_save(k->storage, NULL, NULL);
         parent_storage_review(k);
 }

@@ -36,30 +36,41 @@ static int volume_watch_failed(struct err *e, const char *doing, const char *nam
         return e->code;
 }
 
-/* One writer a volume: custos vault rebuild, and the recorder of another state directory, keep away
- * while this is held. The file is opened to read where it cannot be written to. */
-static int volume_watch_lock(struct volume_watch *w, int wait_ms, struct err *e)
+static int volume_watch_open_lock(struct volume_watch *w, int access, struct err *e)
 {
-        if (w->locked)
-                return 0;
-        if (w->lock_fd < 0)
-                w->lock_fd =
-                        openat(w->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        own_closep(&w->lock_fd);
+        w->lock_fd = openat(w->dir_fd, "lock", access | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (w->lock_fd < 0 && errno == EROFS)
                 w->lock_fd = openat(w->dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (w->lock_fd < 0)
-                return volume_watch_failed(e, "open the lock of", w->path);
-        for (; flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0; wait_ms -= VOLUME_WATCH_LOCK_STEP_MS) {
-                if (errno != EWOULDBLOCK)
-                        return volume_watch_failed(e, "lock", w->path);
-                if (wait_ms <= 0)
-                        return err_fault(e, ERR_STATE, FAULT_VOLUME_DENIED,
+        return w->lock_fd < 0 ? volume_watch_failed(e, "open the lock of", w->path) : 0;
+}
+
+/* One writer a volume: custos vault rebuild, and the recorder of another state directory, keep away
+ * while this is held. Open to read, it does not keep anybody from mounting the volume read-only;
+ * over NFS it has to be open to write. */
+static int volume_watch_lock(struct volume_watch *w, int wait_ms, struct err *e)
+{
+        int r = w->lock_fd < 0 ? volume_watch_open_lock(w, O_RDONLY, e) : 0;
+        bool to_write = false;
+
+        while (r == 0 && !w->locked) {
+                if (flock(w->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+                        w->locked = true;
+                } else if (errno == EBADF && !to_write) {
+                        to_write = true;
+                        r = volume_watch_open_lock(w, O_RDWR, e);
+                } else if (errno != EWOULDBLOCK) {
+                        r = volume_watch_failed(e, "lock", w->path);
+                } else if (wait_ms <= 0) {
+                        r = err_fault(e, ERR_STATE, FAULT_VOLUME_DENIED,
                                 "another process writes to the volume %s", w->path);
-                struct timespec pause = { .tv_nsec = VOLUME_WATCH_LOCK_STEP_MS * 1000000L };
-                nanosleep(&pause, NULL);
+                } else {
+                        struct timespec pause = { .tv_nsec = VOLUME_WATCH_LOCK_STEP_MS * 1000000L };
+                        nanosleep(&pause, NULL);
+                        wait_ms -= VOLUME_WATCH_LOCK_STEP_MS;
+                }
         }
-        w->locked = true;
-        return 0;
+        return r;
 }
 
 void volume_watch_open(struct volume_watch *w, const char *path)

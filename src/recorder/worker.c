@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "recorder/worker.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/pack.h"
@@ -11,6 +13,7 @@
 #include "crypto/srtp_session.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
+#include "os/clock.h"
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/confine.h"
@@ -19,6 +22,7 @@
 
 #define WORKER_REPORT_MS 2000
 #define WORKER_LINGER_MS 3000
+#define WORKER_TRIM_BYTES (8u << 20) /* of what waited and does not any more */
 
 static int worker_make_trust(
         const struct message_assign *a, struct tls_client_config **ret, struct err *e)
@@ -73,6 +77,27 @@ void worker_trust_drop(struct worker *w, struct worker_trust *t)
         table_take(&w->trust, t->name);
         tls_client_config_free(t->config);
         free(t);
+}
+
+struct file_lane *worker_lane(struct worker *w, uint32_t volume)
+{
+        for (unsigned i = 0; i < w->lanes_n; i++) {
+                if (w->lanes[i].volume == volume)
+                        return w->lanes[i].lane;
+        }
+        w->lanes = xrealloc(w->lanes, w->lanes_n + 1, sizeof *w->lanes);
+        w->lanes[w->lanes_n] = (struct worker_lane){ volume, file_lane_new(w->loop) };
+        return w->lanes[w->lanes_n++].lane;
+}
+
+/* Writes that the kernel holds. */
+static unsigned worker_held_writes(const struct worker *w)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < w->lanes_n; i++)
+                n += file_lane_under_way(w->lanes[i].lane);
+        return n;
 }
 
 void worker_forget(struct worker *w, const char *stream)
@@ -212,6 +237,36 @@ static void worker_on_stream_message(
         }
 }
 
+/* Leaving may take streams out of the table, where they are stopping: start again after each that
+ * went at once. */
+static void worker_leave(struct worker *w, uint32_t volume)
+{
+        struct worker_stream *t;
+        size_t at = 0;
+
+        for (size_t before = w->streams.n; (t = table_next(&w->streams, &at));) {
+                worker_stream_leave(t, volume);
+                if (w->streams.n != before) {
+                        before = w->streams.n;
+                        at = 0;
+                }
+        }
+        struct file_lane *lane = worker_lane(w, volume);
+        log_warn(NULL, "worker.volume_left", "volume=%u held=%u waiting=%u", volume,
+                file_lane_under_way(lane), file_lane_waiting(lane));
+}
+
+static int worker_on_leave(struct worker *w, struct chan_message *m, struct err *e)
+{
+        struct unpack u = unpack_of(m->body);
+        uint32_t volume = unpack_u32(&u);
+
+        if (!unpack_complete(&u) || m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "leave: malformed message");
+        worker_leave(w, volume);
+        return 0;
+}
+
 static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct worker *w = owner;
@@ -223,6 +278,8 @@ static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m,
                 return worker_on_assign(w, m, e);
         if (m->type == MESSAGE_REASSIGN)
                 return worker_on_reassign(w, m, e);
+        if (m->type == MESSAGE_LEAVE)
+                return worker_on_leave(w, m, e);
         unpack_string(&u, stream, sizeof stream);
         struct worker_stream *t = table_get(&w->streams, stream);
         if (t && !u.bad)
@@ -262,14 +319,65 @@ static void worker_on_parent_end(void *owner, struct chan *c, const struct err *
         }
 }
 
+/* What waited was allocated piece by piece; the allocator keeps it unless it is asked. */
+static void worker_give_memory_back(struct worker *w)
+{
+        if (w->budget.used > w->budget_peak)
+                w->budget_peak = w->budget.used;
+        if (w->budget_peak < WORKER_TRIM_BYTES || w->budget.used > w->budget_peak / 4)
+                return;
+        w->budget_peak = w->budget.used;
+        malloc_trim(0);
+}
+
 static void worker_on_report(void *owner)
 {
         struct worker *w = owner;
         struct worker_stream *t;
         size_t at = 0;
 
-        while ((t = table_next(&w->streams, &at)))
+        while ((t = table_next(&w->streams, &at))) {
+                worker_stream_watch_overload(t);
                 worker_stream_report(t);
+        }
+        worker_give_memory_back(w);
+}
+
+/* Too many cameras for the processor: recorder/worker_load. */
+static void worker_on_second(struct worker *w)
+{
+        unsigned n = 0, room = (unsigned)w->streams.n;
+        CLEANUP(own_freep)
+        struct worker_load_stream *streams = xcalloc(room + 1, sizeof *streams);
+        bool exhausted = worker_load_exhausted(&w->load);
+        struct worker_stream *t;
+        size_t at = 0;
+
+        while (n < room && (t = table_next(&w->streams, &at)))
+                worker_stream_load(t, &streams[n++]);
+        unsigned changed = worker_load_second(&w->load, streams, n);
+        if (!exhausted && worker_load_exhausted(&w->load))
+                log_error(NULL, "worker.overloaded",
+                        "streams=%u text=\"no stream is above its fair share any more\"", n);
+        if (!changed)
+                return;
+        at = 0;
+        for (unsigned i = 0; i < n && (t = table_next(&w->streams, &at)); i++)
+                worker_stream_shed(t, streams[i].shed);
+}
+
+static void worker_on_beat(void *owner)
+{
+        struct worker *w = owner;
+        int64_t now = clock_boot_us();
+        int64_t late = (now - w->beat_us) / 1000 - WORKER_LOAD_BEAT_MS;
+
+        w->beat_us = now;
+        worker_load_beat(&w->load, late > 0 ? (uint64_t)late : 0);
+        if (now - w->second_us < 1000000)
+                return;
+        w->second_us = now;
+        worker_on_second(w);
 }
 
 static void worker_free(struct worker *w)
@@ -283,10 +391,14 @@ static void worker_free(struct worker *w)
         table_done(&w->trust); /* each went with the last stream that used it */
         timer_done(&w->report);
         timer_done(&w->linger);
+        timer_done(&w->beat);
         w->parent = chan_free(w->parent);
         buf_done(&w->out);
+        for (unsigned i = 0; i < w->lanes_n; i++)
+                file_lane_free(w->lanes[i].lane);
+        free(w->lanes);
+        loop_free(w->loop); /* writes that end now give their chunks back */
         chunk_pool_free(w->pool);
-        loop_free(w->loop);
 }
 
 int worker_main(int argc, char **argv)
@@ -301,13 +413,21 @@ int worker_main(int argc, char **argv)
         w.loop = loop_new();
         w.pool = chunk_pool_new(
                 (size_t)settings_get(&options.settings, SETTINGS_CHUNK_MEMORY_MB) << 20);
+        w.budget.max = (size_t)settings_get(&options.settings, SETTINGS_QUEUE_MEMORY_MB) << 20;
         buf_init(&w.out, CHAN_BODY_MAX);
         w.parent = chan_new(w.loop, PROC_FIRST_FD, &events, &w);
         srtp_session_begin();
         if (confine_role(SANDBOX_WORKER, NULL, 0, &e) < 0)
                 return confine_failed(&e);
         timer_start(&w.report, w.loop, WORKER_REPORT_MS, WORKER_REPORT_MS, worker_on_report, &w);
+        w.beat_us = w.second_us = clock_boot_us();
+        timer_start(&w.beat, w.loop, WORKER_LOAD_BEAT_MS, WORKER_LOAD_BEAT_MS, worker_on_beat, &w);
         loop_run(w.loop);
+        /* A disk that hangs is not waited for: nothing that matters is left but what it keeps. */
+        if (worker_held_writes(&w)) {
+                log_warn(NULL, "worker.writes_left", "n=%u", worker_held_writes(&w));
+                _exit(0);
+        }
         worker_free(&w);
         return 0;
 }

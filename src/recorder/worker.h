@@ -12,8 +12,11 @@
 #include "base/buf.h"
 #include "base/table.h"
 #include "os/chan.h"
+#include "os/file_lane.h"
 #include "recorder/message.h"
+#include "recorder/worker_load.h"
 #include "vault/chunk_pool.h"
+#include "vault/unit_queue.h"
 
 struct tls_client_config;
 
@@ -24,13 +27,25 @@ struct worker_trust {
         char name[200]; /* hashes of what it was made from */
 };
 
+/* Of a volume; they come with its first file and stay. */
+struct worker_lane {
+        uint32_t volume;
+        struct file_lane *lane;
+};
+
 struct worker {
         struct loop *loop;
         struct chan *parent; /* NULL once it is gone: the worker is finishing */
         struct chunk_pool *pool;
+        struct unit_budget budget; /* of what waits */
+        size_t budget_peak;        /* since memory was given back */
+        struct worker_lane *lanes;
+        unsigned lanes_n;
         struct table streams; /* struct worker_stream by path */
         struct table trust;   /* struct worker_trust by name */
-        struct timer report, linger;
+        struct timer report, linger, beat;
+        int64_t beat_us, second_us; /* boot clock: last ones */
+        struct worker_load load;
         struct buf out; /* one message under construction */
 };
 
@@ -40,6 +55,7 @@ int worker_main(int argc, char **argv);
 /* For worker_stream. The stream is over: takes it out; ends the process when it is finishing and
  * this was the last. */
 void worker_forget(struct worker *w, const char *stream);
+struct file_lane *worker_lane(struct worker *w, uint32_t volume);
 /* Roots, issuer and revocations of the assignment; given back by worker_trust_drop (NULL: nothing),
  * after the camera that uses it. */
 int worker_trust_take(struct worker *w, const struct message_assign *a, struct worker_trust **ret,

@@ -10,6 +10,7 @@ void worker_hold_reset(struct worker_hold *h)
 {
         unit_queue_done(&h->queue);
         h->queue.dropping = true;
+        h->more_us = 0;
 }
 
 void worker_hold_note_config(
@@ -33,7 +34,7 @@ void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsign
         const struct unit_queue_item *first = h->queue.head;
 
         if (main && unit->key && first &&
-                unit->arrival_us - first->unit.arrival_us > WORKER_HOLD_US) {
+                unit->arrival_us - first->unit.arrival_us > WORKER_HOLD_US + h->more_us) {
                 while (h->queue.head)
                         worker_hold_pop(h, c);
         }
@@ -41,17 +42,26 @@ void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsign
                 worker_hold_note_config(c, track, unit);
 }
 
+void worker_hold_take_back(struct worker_hold *h, struct segment_writer *w, int64_t patience_us)
+{
+        worker_hold_reset(h);
+        segment_writer_take_back(w, &h->queue);
+        h->more_us = h->queue.head ? patience_us : 0;
+}
+
 void worker_hold_release(
         struct worker_hold *h, struct camera_connection *c, struct segment_writer *w)
 {
         while (h->queue.head) {
-                const struct unit_queue_item *item = h->queue.head;
+                /* Taken out before: making room for its copy must not drop it. */
+                struct unit_queue_item *item = unit_queue_take(&h->queue);
                 /* A unit of a form that cannot be stored: if the camera goes on like that, the next
                  * one stops it. */
                 if (segment_writer_push(w, item->track, &item->unit, NULL) < 0)
                         worker_hold_reset(h);
                 else
-                        worker_hold_pop(h, c);
+                        worker_hold_note_config(c, item->track, &item->unit);
+                unit_queue_free(item);
         }
         worker_hold_reset(h);
 }

@@ -17,6 +17,7 @@
 
 struct worker_hold {
         struct unit_queue queue;
+        int64_t more_us; /* than WORKER_HOLD_US, for what a writer handed back */
 };
 
 /* Empty, and waiting for a key frame: at the beginning, and with each connection. */
@@ -25,6 +26,9 @@ void worker_hold_done(struct worker_hold *h);
 /* A unit that nobody can take; copied, or dropped. */
 void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track,
         const struct access_unit *unit);
+/* What a writer hands back that left its disk is held too. patience_us: of its write, in which this
+ * came. */
+void worker_hold_take_back(struct worker_hold *h, struct segment_writer *w, int64_t patience_us);
 /* Hands over what is held, after segment_writer_begin; empty afterwards. */
 void worker_hold_release(
         struct worker_hold *h, struct camera_connection *c, struct segment_writer *w);

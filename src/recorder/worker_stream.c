@@ -11,6 +11,7 @@
 #include "crypto/random.h"
 #include "ingest/liveness.h"
 #include "os/clock.h"
+#include "recorder/worker_alarm.h"
 #include "recorder/worker_hold.h"
 
 struct worker_stream {
@@ -29,6 +30,7 @@ struct worker_stream {
         char recorder[HEAD_TEXT_MAX], source[HEAD_TEXT_MAX];
         struct buf seal_cert, issuer_cert, root_cert;
         int64_t fragment_us, segment_us;
+        uint32_t patience_ms;
 
         /* The key of the segment to come, until its file is there too. */
         struct segment_writer_grant grant;
@@ -36,10 +38,17 @@ struct worker_stream {
 
         bool connected; /* between on_start and on_lost: connection holds */
         struct camera_connection connection;
+        int main; /* its main track */
         unsigned gap_cause;
         int64_t gap_from_us;
         int64_t wall_boot_us;      /* wall minus boot clock at the last unit */
         struct liveness *liveness; /* owned; over all connections */
+        struct worker_alarm alarm;
+
+        /* Too much data, or too many cameras. */
+        uint64_t overload_before; /* frames dropped by writers that were replaced, or here */
+        uint64_t load_bytes, load_rate;
+        bool shed;
 
         struct message_state state, told;
 };
@@ -162,6 +171,27 @@ static void worker_stream_on_fault(void *owner, struct segment_writer *w, const 
         worker_stream_set_error(t, why);
 }
 
+/* Once a segment: the writer stops, and on_stopped follows. */
+static void worker_stream_on_not_written(
+        void *owner, struct segment_writer *w, const char *object_key, const struct err *why)
+{
+        struct worker_stream *t = owner;
+        struct buf *out = &t->worker->out;
+
+        (void)w;
+        log_error(&t->log, "record.not_written", "fault=%s err=\"%s\"", fault_name(why->fault),
+                why->text);
+        worker_stream_set_error(t, why);
+        buf_clear(out);
+        struct pack p = pack_to(out);
+        pack_string(&p, t->path);
+        pack_string(&p, object_key);
+        pack_u8(&p, (uint8_t)-why->code);
+        pack_u8(&p, (uint8_t)why->fault);
+        pack_string(&p, why->text);
+        worker_stream_tell(t, MESSAGE_NOT_WRITTEN, out);
+}
+
 static void worker_stream_on_unused(void *owner, struct segment_writer *w, const char *object_key)
 {
         struct worker_stream *t = owner;
@@ -175,10 +205,23 @@ static void worker_stream_on_unused(void *owner, struct segment_writer *w, const
         worker_stream_tell(t, MESSAGE_UNUSED, out);
 }
 
+/* What is not lost with the disk is held for the writer that comes with the next seal channel. */
+static void worker_stream_left(struct worker_stream *t, struct segment_writer *w)
+{
+        t->seal = chan_free(t->seal);
+        explicit_bzero(&t->grant, sizeof t->grant);
+        t->granting = false;
+        if (t->connected)
+                worker_hold_take_back(&t->hold, w, (int64_t)t->patience_ms * 1000);
+}
+
 static void worker_stream_on_stopped(void *owner, struct segment_writer *w)
 {
         struct worker_stream *t = owner;
 
+        if (segment_writer_left(w))
+                worker_stream_left(t, w);
+        t->overload_before += segment_writer_overload(w);
         t->writer = segment_writer_free(w);
         worker_stream_say(t, MESSAGE_RELEASED);
         if (t->stopping)
@@ -204,7 +247,7 @@ static void worker_stream_make_writer(struct worker_stream *t)
 {
         static const struct segment_writer_events events = { worker_stream_want_segment,
                 worker_stream_want_seal, worker_stream_on_written, worker_stream_on_fault,
-                worker_stream_on_stopped, worker_stream_on_unused };
+                worker_stream_on_not_written, worker_stream_on_stopped, worker_stream_on_unused };
         struct segment_writer_options o = { .loop = t->worker->loop,
                 .pool = t->worker->pool,
                 .stream = t->path,
@@ -213,7 +256,9 @@ static void worker_stream_make_writer(struct worker_stream *t)
                 .issuer_cert = buf_bytes(&t->issuer_cert),
                 .root_cert = buf_bytes(&t->root_cert),
                 .fragment_us = t->fragment_us,
-                .segment_us = t->segment_us };
+                .segment_us = t->segment_us,
+                .budget = &t->worker->budget,
+                .patience_ms = t->patience_ms };
 
         t->writer = segment_writer_new(&o, &events, t);
         t->writer_stopping = false;
@@ -316,6 +361,66 @@ void worker_stream_reseal(
         worker_hold_release(&t->hold, &t->connection, t->writer);
 }
 
+void worker_stream_leave(struct worker_stream *t, uint32_t volume)
+{
+        if (t->writer)
+                segment_writer_leave(t->writer, volume); /* t may be gone after this */
+}
+
+/* Too much data */
+
+static void worker_stream_show_alarm(struct worker_stream *t)
+{
+        uint8_t alarm = (uint8_t)worker_alarm_fault(&t->alarm);
+
+        if (t->state.alarm == alarm)
+                return;
+        t->state.alarm = alarm;
+        t->state.alarm_since_us = alarm ? clock_wall_us() : 0;
+        worker_stream_report(t);
+}
+
+void worker_stream_watch_overload(struct worker_stream *t)
+{
+        uint64_t frames = t->overload_before + (t->writer ? segment_writer_overload(t->writer) : 0);
+
+        switch (worker_alarm_overload(&t->alarm, frames, t->shed, clock_boot_us())) {
+        case WORKER_ALARM_BEGAN:
+                log_warn(&t->log, "record.overload", "frames=%llu why=\"%s\"",
+                        (unsigned long long)worker_alarm_dropped(&t->alarm),
+                        t->shed ? "the processor does not keep up" : "no memory for them");
+                break;
+        case WORKER_ALARM_ENDED:
+                log_info(&t->log, "record.overload_over", "frames=%llu",
+                        (unsigned long long)worker_alarm_dropped(&t->alarm));
+                break;
+        case WORKER_ALARM_SAME:
+                break;
+        }
+        worker_stream_show_alarm(t);
+}
+
+void worker_stream_load(struct worker_stream *t, struct worker_load_stream *ret)
+{
+        uint64_t bytes = t->camera ? worker_stream_counters(t).bytes : t->load_bytes;
+        uint64_t now = bytes - t->load_bytes;
+
+        t->load_bytes = bytes;
+        t->load_rate = (3 * t->load_rate + now) / 4; /* a camera's groups come in bursts */
+        *ret = (struct worker_load_stream){ t->path, t->load_rate, t->shed };
+}
+
+void worker_stream_shed(struct worker_stream *t, bool shed)
+{
+        if (t->shed == shed)
+                return;
+        t->shed = shed;
+        log_warn(&t->log, shed ? "record.key_frames_only" : "record.all_frames",
+                "rate_kbit=%llu why=\"the processor does not keep up\"",
+                (unsigned long long)t->load_rate * 8 / 1000);
+        worker_stream_watch_overload(t);
+}
+
 /* Camera */
 
 /* Which kind is all that a worker can ask for: the address is what the inventory says. */
@@ -341,6 +446,7 @@ static void worker_stream_on_start(
         (void)c;
         t->connected = true;
         t->connection = *connection;
+        t->main = media_config_main_track(connection->tracks, connection->tracks_n);
         worker_hold_reset(&t->hold);
         liveness_restart(t->liveness);
         t->wall_boot_us = clock_wall_us() - clock_boot_us();
@@ -378,17 +484,16 @@ static void worker_stream_watch_liveness(
         if (!media_is_video(t->connection.tracks[track].codec))
                 return;
         enum fault alarm = liveness_push(t->liveness, unit, clock_boot_us());
-        if (t->state.alarm == alarm)
+        if (t->alarm.liveness == alarm)
                 return;
         if (alarm)
                 log_error(&t->log, "camera.alarm", "security=%s text=\"%s\"", fault_name(alarm),
                         fault_text(alarm));
         else
-                log_info(&t->log, "camera.alarm_over", "security=%s",
-                        fault_name((enum fault)t->state.alarm));
-        t->state.alarm = (uint8_t)alarm;
-        t->state.alarm_since_us = alarm ? clock_wall_us() : 0;
-        worker_stream_report(t);
+                log_info(
+                        &t->log, "camera.alarm_over", "security=%s", fault_name(t->alarm.liveness));
+        t->alarm.liveness = alarm;
+        worker_stream_show_alarm(t);
 }
 
 static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
@@ -403,8 +508,14 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
                 return 0;
         }
         worker_hold_note_config(&t->connection, track, unit);
+        bool main = (int)track == t->main;
         if (unit->key)
                 worker_stream_watch_clock(t);
+        if (t->shed && main && !unit->key) {
+                segment_writer_skip(t->writer, SEAL_GAP_OVERLOAD);
+                t->overload_before++;
+                return 0;
+        }
         return segment_writer_push(t->writer, track, unit, e);
 }
 
@@ -458,8 +569,10 @@ void worker_stream_no_socket(struct worker_stream *t, const struct err *why)
 void worker_stream_file(
         struct worker_stream *t, int fd, uint32_t volume, bool direct, const char *object_key)
 {
+        struct file_lane *lane = worker_lane(t->worker, volume);
+
         if (!t->granting || !t->writer) {
-                close(fd);
+                file_lane_close(lane, fd, -1);
                 return;
         }
         struct segment_writer_grant grant = t->grant;
@@ -467,6 +580,7 @@ void worker_stream_file(
         t->granting = false;
         grant.fd = fd;
         grant.volume = volume;
+        grant.lane = lane;
         grant.direct = direct;
         snprintf(grant.object_key, sizeof grant.object_key, "%s", object_key);
         segment_writer_granted(t->writer, &grant);
@@ -477,6 +591,8 @@ void worker_stream_no_file(struct worker_stream *t, const struct err *why)
 {
         bool waiting = t->granting && t->writer;
 
+        if (waiting && why->fault) /* until something is written again */
+                worker_stream_set_error(t, why);
         explicit_bzero(&t->grant, sizeof t->grant);
         t->granting = false;
         if (waiting)
@@ -530,6 +646,8 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
         snprintf(t->recorder, sizeof t->recorder, "%s", a->recorder);
         t->fragment_us = (int64_t)a->fragment_ms * 1000;
         t->segment_us = (int64_t)a->segment_s * 1000000;
+        t->patience_ms = a->patience_ms;
+        t->hold.queue.budget = &w->budget;
         int r = worker_stream_copy(&t->seal_cert, a->seal_cert, e);
         if (r == 0)
                 r = worker_stream_copy(&t->issuer_cert, a->issuer_cert, e);

@@ -36,6 +36,14 @@ void worker_stream_no_socket(struct worker_stream *t, const struct err *why);
 void worker_stream_file(
         struct worker_stream *t, int fd, uint32_t volume, bool direct, const char *object_key);
 void worker_stream_no_file(struct worker_stream *t, const struct err *why);
+/* The volume is not to be used any more: where the stream has a segment there, its writer stops. */
+void worker_stream_leave(struct worker_stream *t, uint32_t volume);
+/* For worker_load, once a second; name is borrowed. */
+void worker_stream_load(struct worker_stream *t, struct worker_load_stream *ret);
+/* From now on key frames alone are recorded, or all again. */
+void worker_stream_shed(struct worker_stream *t, bool shed);
+/* Notices the beginning and the end of frames being dropped; every two seconds. */
+void worker_stream_watch_overload(struct worker_stream *t);
 /* Sends MESSAGE_STATE when something changed since the last one. */
 void worker_stream_report(struct worker_stream *t);
 

@@ -3,17 +3,17 @@
 
 #include <stdlib.h>
 
-void chunk_list_init(struct chunk_list *l, struct chunk_pool *pool)
+void chunk_list_init(struct chunk_list *l, struct chunk_share *share)
 {
-        *l = (struct chunk_list){ .pool = pool };
+        *l = (struct chunk_list){ .share = share };
 }
 
 void chunk_list_done(struct chunk_list *l)
 {
         for (unsigned i = 0; i < l->n; i++)
-                chunk_pool_give(l->pool, l->chunks[i]);
+                chunk_share_give(l->share, l->chunks[i]);
         free(l->chunks);
-        *l = (struct chunk_list){ .pool = l->pool };
+        *l = (struct chunk_list){ .share = l->share };
 }
 
 int chunk_list_reserve(struct chunk_list *l, uint64_t n, struct err *e)
@@ -22,14 +22,14 @@ int chunk_list_reserve(struct chunk_list *l, uint64_t n, struct err *e)
         unsigned before = l->n;
 
         while ((uint64_t)l->n * CHUNK_BYTES < want) {
-                uint8_t *chunk = chunk_pool_take(l->pool);
+                uint8_t *chunk = chunk_share_take(l->share);
 
                 if (!chunk) {
                         while (l->n > before)
-                                chunk_pool_give(l->pool, l->chunks[--l->n]);
+                                chunk_share_give(l->share, l->chunks[--l->n]);
                         return err_set(e, ERR_EXHAUSTED,
-                                "no memory left for fragments (%zu bytes in use)",
-                                chunk_pool_in_use(l->pool));
+                                "no memory left for this stream's fragments (it has %zu bytes)",
+                                chunk_share_in_use(l->share));
                 }
                 if (l->n == l->room) {
                         l->room = l->room ? 2 * l->room : 8;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vault/chunk_pool.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,6 +20,12 @@ struct chunk_link {
 struct chunk_pool {
         size_t max, used, spare; /* in chunks */
         struct chunk_link *free;
+};
+
+struct chunk_share {
+        struct chunk_pool *pool;
+        size_t used; /* in chunks */
+        bool freed;
 };
 
 struct chunk_pool *chunk_pool_new(size_t max_bytes)
@@ -48,7 +55,7 @@ struct chunk_pool *chunk_pool_free(struct chunk_pool *p)
         return NULL;
 }
 
-uint8_t *chunk_pool_take(struct chunk_pool *p)
+static uint8_t *chunk_pool_take(struct chunk_pool *p)
 {
         struct chunk_link *c = p->free;
 
@@ -67,7 +74,7 @@ uint8_t *chunk_pool_take(struct chunk_pool *p)
         return (uint8_t *)c;
 }
 
-void chunk_pool_give(struct chunk_pool *p, uint8_t *chunk)
+static void chunk_pool_give(struct chunk_pool *p, uint8_t *chunk)
 {
         struct chunk_link *c = (struct chunk_link *)(void *)chunk;
 
@@ -81,4 +88,49 @@ void chunk_pool_give(struct chunk_pool *p, uint8_t *chunk)
 size_t chunk_pool_in_use(const struct chunk_pool *p)
 {
         return p->used * CHUNK_BYTES;
+}
+
+struct chunk_share *chunk_share_new(struct chunk_pool *p)
+{
+        struct chunk_share *s = xcalloc(1, sizeof *s);
+
+        s->pool = p;
+        return s;
+}
+
+static void chunk_share_forget(struct chunk_share *s)
+{
+        if (s->freed && s->used == 0)
+                free(s);
+}
+
+struct chunk_share *chunk_share_free(struct chunk_share *s)
+{
+        if (s) {
+                s->freed = true;
+                chunk_share_forget(s);
+        }
+        return NULL;
+}
+
+uint8_t *chunk_share_take(struct chunk_share *s)
+{
+        uint8_t *chunk = NULL;
+
+        if (s->used < CHUNK_SHARE_MIN || s->used < s->pool->max - s->pool->used)
+                chunk = chunk_pool_take(s->pool);
+        s->used += chunk != NULL;
+        return chunk;
+}
+
+void chunk_share_give(struct chunk_share *s, uint8_t *chunk)
+{
+        chunk_pool_give(s->pool, chunk);
+        s->used--;
+        chunk_share_forget(s);
+}
+
+size_t chunk_share_in_use(const struct chunk_share *s)
+{
+        return s->used * CHUNK_BYTES;
 }

@@ -59,7 +59,7 @@ int fragment_new(struct bytes moof, struct chunk_list *data, struct fragment **r
                 return r;
         struct fragment *f = xcalloc(1, sizeof *f);
         f->data = *data;
-        chunk_list_init(data, data->pool);
+        chunk_list_init(data, data->share);
         f->mdat_bytes = f->data.bytes;
         fragment_front(f, moof);
         *ret = f;

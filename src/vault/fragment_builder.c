@@ -13,10 +13,10 @@
 #define AAC_FRAME 1024
 #define SOUND_PACKETS_PER_SECOND 50 /* as most senders cut it (RFC 3551 section 4.2) */
 
-void fragment_builder_init(struct fragment_builder *b, struct chunk_pool *pool)
+void fragment_builder_init(struct fragment_builder *b, struct chunk_share *share)
 {
-        *b = (struct fragment_builder){ .pool = pool };
-        chunk_list_init(&b->data, pool);
+        *b = (struct fragment_builder){ 0 };
+        chunk_list_init(&b->data, share);
 }
 
 static void track_done(struct fragment_builder_track *t)
@@ -24,6 +24,7 @@ static void track_done(struct fragment_builder_track *t)
         hash_free(t->hash);
         free(t->samples);
         free(t->times);
+        free(t->stamps);
         free(t->ranges);
         buf_done(&t->data);
         *t = (struct fragment_builder_track){ 0 };
@@ -156,6 +157,7 @@ static void make_room(struct fragment_builder_track *t, unsigned ranges_n)
                 t->samples_room = t->samples_room ? 2 * t->samples_room : 64;
                 t->samples = xrealloc(t->samples, t->samples_room, sizeof *t->samples);
                 t->times = xrealloc(t->times, t->samples_room, sizeof *t->times);
+                t->stamps = xrealloc(t->stamps, t->samples_room, sizeof *t->stamps);
         }
         if (t->ranges_n + ranges_n > t->ranges_room) {
                 while (t->ranges_n + ranges_n > t->ranges_room)
@@ -233,6 +235,7 @@ static void note_sample(struct fragment_builder_track *t, const struct fragment_
         if (s->ranges_n)
                 memcpy(t->ranges + t->ranges_n, s->ranges, s->ranges_n * sizeof *s->ranges);
         t->times[t->samples_n] = s->time;
+        t->stamps[t->samples_n] = s->stamp;
         if (t->samples_n == 0)
                 t->first = t->last = s->time;
         t->first = s->time < t->first ? s->time : t->first;
@@ -266,6 +269,93 @@ int fragment_builder_add(struct fragment_builder *b, unsigned track,
         note_sample(t, s);
         b->bytes += s->data.n;
         return 0;
+}
+
+/* --- taking back --- */
+
+/* The next sample of a track to be handed out, and where its bytes begin. */
+struct cursor {
+        unsigned sample;
+        uint64_t at;
+};
+
+/* The same key stream over what it made gives what it was made from. */
+static void decrypt(struct fragment_builder *b, const struct fragment_builder_track *t,
+        const struct fmp4_sample *s, uint8_t *p)
+{
+        if (s->ranges_n == 0)
+                cipher_apply(b->cipher, p, p, s->size);
+        for (unsigned i = 0; i < s->ranges_n; i++) {
+                const struct cenc_range *range = &t->ranges[s->ranges_first + i];
+
+                p += range->clear;
+                cipher_apply(b->cipher, p, p, range->protected_bytes);
+                p += range->protected_bytes;
+        }
+}
+
+static struct bytes take_back_one(
+        struct fragment_builder *b, unsigned track, const struct cursor *c, uint8_t *to)
+{
+        const struct fragment_builder_track *t = &b->tracks[track];
+        const struct fmp4_sample *s = &t->samples[c->sample];
+
+        for (uint64_t got = 0; got < s->size;) {
+                size_t n = s->size;
+                const uint8_t *from =
+                        track ? t->data.p
+                              : chunk_list_piece(&b->data, c->at + got, s->size - got, &n);
+
+                memcpy(to + got, track ? from + c->at : from, n);
+                got += n;
+        }
+        cipher_start(b->cipher, s->iv);
+        decrypt(b, t, s, to);
+        return BYTES(to, s->size);
+}
+
+/* The track whose next sample came first; tracks_n at the end. */
+static unsigned next_track(const struct fragment_builder *b, const struct cursor *cursors)
+{
+        unsigned best = b->tracks_n;
+        int64_t arrival_us = 0;
+
+        for (unsigned i = 0; i < b->tracks_n; i++) {
+                const struct fragment_builder_track *t = &b->tracks[i];
+
+                if (cursors[i].sample == t->samples_n)
+                        continue;
+                if (best == b->tracks_n || t->stamps[cursors[i].sample].arrival_us < arrival_us) {
+                        best = i;
+                        arrival_us = t->stamps[cursors[i].sample].arrival_us;
+                }
+        }
+        return best;
+}
+
+void fragment_builder_take_back(struct fragment_builder *b,
+        void (*on_sample)(void *owner, unsigned track, const struct fragment_builder_sample *s),
+        void *owner)
+{
+        struct cursor cursors[FMP4_TRACKS_MAX] = { 0 };
+        CLEANUP(buf_done) struct buf plain;
+        unsigned track;
+
+        buf_init(&plain, ACCESS_UNIT_MAX);
+        while ((track = next_track(b, cursors)) < b->tracks_n) {
+                const struct fragment_builder_track *t = &b->tracks[track];
+                struct cursor *c = &cursors[track];
+                struct fragment_builder_sample s = { .key = t->samples[c->sample].key,
+                        .stamp = t->stamps[c->sample] };
+
+                if (!buf_reserve(&plain, t->samples[c->sample].size))
+                        break; /* no memory: the rest is lost */
+                s.data = take_back_one(b, track, c, plain.p);
+                on_sample(owner, track, &s);
+                c->at += t->samples[c->sample].size;
+                c->sample++;
+        }
+        fragment_builder_clear(b);
 }
 
 static int compare_times(const void *a, const void *b)

@@ -21,12 +21,19 @@
 #define FRAGMENT_BUILDER_OTHER_MAX (4u << 20) /* of a track that is not the first */
 #define FRAGMENT_BUILDER_UNKNOWN INT64_MIN
 
+/* What a unit says of itself that the file does not. */
+struct fragment_builder_stamp {
+        int64_t pts, arrival_us, sender_us; /* as in struct access_unit */
+        bool lost_before;
+};
+
 struct fragment_builder_track {
         uint32_t id, rate;
         bool video;
         struct hash *hash;
         struct fmp4_sample *samples;
         int64_t *times; /* presentation time of each, from the segment's zero */
+        struct fragment_builder_stamp *stamps; /* of each, for fragment_builder_take_back */
         unsigned samples_n, samples_room;
         struct cenc_range *ranges;
         unsigned ranges_n, ranges_room;
@@ -40,7 +47,6 @@ struct fragment_builder_track {
 };
 
 struct fragment_builder {
-        struct chunk_pool *pool; /* borrowed */
         struct chunk_list data;
         struct cipher *cipher;
         unsigned tracks_n;
@@ -57,9 +63,10 @@ struct fragment_builder_sample {
         unsigned ranges_n;
         int64_t time; /* presentation, in the track's timescale, from the segment's zero */
         bool key;
+        struct fragment_builder_stamp stamp;
 };
 
-void fragment_builder_init(struct fragment_builder *b, struct chunk_pool *pool);
+void fragment_builder_init(struct fragment_builder *b, struct chunk_share *share); /* borrowed */
 void fragment_builder_done(struct fragment_builder *b);
 /* A new segment: its tracks (the first is the main one) and key. What was in the builder is
  * dropped. */
@@ -67,6 +74,11 @@ void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_trac
         unsigned n, const uint8_t key[static CIPHER_KEY_BYTES]);
 /* Drops what was collected. */
 void fragment_builder_clear(struct fragment_builder *b);
+/* Hands out what was collected as it was before it was encrypted, in the order of arrival; empty
+ * afterwards. s: data, key and stamp; data is borrowed, for the call. */
+void fragment_builder_take_back(struct fragment_builder *b,
+        void (*on_sample)(void *owner, unsigned track, const struct fragment_builder_sample *s),
+        void *owner);
 
 bool fragment_builder_empty(const struct fragment_builder *b);
 /* Whether a sample may go into this fragment without exceeding a maximum of docs/spec/vault.md. */

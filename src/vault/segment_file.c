@@ -2,14 +2,12 @@
 #include "vault/segment_file.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "crypto/hash.h"
 #include "media/box.h"
-#include "os/file.h"
+#include "vault/segment_writer.h"
 
 #define HEADER_MAX (256u << 10) /* 8 tracks of parameter sets, three certificates */
 #define MFRA_MAX 8192
@@ -34,13 +32,6 @@ static void build_header(struct segment_file *f, struct bytes front)
         f->end = f->header_n;
 }
 
-void segment_file_give_back(int fd, uint64_t bytes)
-{
-        /* Nothing is lost where it fails: whoever opens the vault next cuts the file again. */
-        if (ftruncate(fd, (off_t)bytes) < 0)
-                errno = 0;
-}
-
 static int format_front(
         const struct head *head, struct fmp4_header *header, struct buf *front, struct err *e)
 {
@@ -56,22 +47,23 @@ static int format_front(
         return r;
 }
 
-int segment_file_new(int fd, bool direct, const struct head *head, struct fmp4_header *header,
-        struct segment_file **ret, struct err *e)
+int segment_file_new(const struct segment_writer_grant *g, const struct head *head,
+        struct fmp4_header *header, struct segment_file **ret, struct err *e)
 {
         CLEANUP(buf_done) struct buf front;
 
         buf_init(&front, HEADER_MAX);
         int r = format_front(head, header, &front, e);
         if (r < 0) {
-                segment_file_give_back(fd, 0);
-                close(fd);
+                file_lane_close(g->lane, g->fd, 0);
                 return r;
         }
         struct segment_file *f = xcalloc(1, sizeof *f);
         f->refs = 1;
-        f->fd = fd;
-        f->direct = direct;
+        f->fd = g->fd;
+        f->volume = g->volume;
+        f->lane = g->lane;
+        f->direct = g->direct;
         snprintf(f->object_key, sizeof f->object_key, "%s", head->object_key);
         memcpy(f->kid, head->kid, sizeof f->kid);
         f->timescale = header->tracks[0].timescale;
@@ -90,22 +82,21 @@ struct segment_file *segment_file_unref(struct segment_file *f)
 {
         if (!f || --f->refs)
                 return NULL;
-        if (!f->mfra_n)
-                segment_file_give_back(f->fd, f->written);
-        close(f->fd);
+        /* What was set aside behind a segment without an end is given back. Not of one that was
+         * left: somebody else may be writing its end by now. */
+        file_lane_close(f->lane, f->fd, f->mfra_n || f->left ? -1 : (int64_t)f->written);
         free(f->header);
         free(f);
         return NULL;
 }
 
 struct segment_write {
-        struct loop *loop;
+        struct file_lane_job *job; /* the present step */
         struct fragment *fragment;
         void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e);
         void *owner;
         struct iovec *iov;
         uint8_t *mfra;
-        uv_fs_t truncate;
 };
 
 static void write_end(struct segment_write *w, int result, const struct err *e)
@@ -114,36 +105,12 @@ static void write_end(struct segment_write *w, int result, const struct err *e)
 
         free(w->iov);
         free(w->mfra);
+        w->job = NULL;
         if (w->on_done)
                 w->on_done(w->owner, f, result, e);
         else
                 fragment_free(f);
         free(w);
-}
-
-static void on_truncated(uv_fs_t *request)
-{
-        struct segment_write *w = request->data;
-        int r = (int)request->result;
-        struct err e;
-
-        uv_fs_req_cleanup(request);
-        if (r < 0)
-                r = err_set(&e, ERR_IO, "set the length of %s: %s", w->fragment->file->object_key,
-                        uv_strerror(r));
-        write_end(w, r < 0 ? r : 0, r < 0 ? &e : NULL);
-}
-
-/* The room that was set aside is given back, and a padded write is cut to its length. */
-static void set_length(struct segment_write *w)
-{
-        struct segment_file *file = w->fragment->file;
-
-        w->truncate.data = w;
-        int r = uv_fs_ftruncate(loop_uv(w->loop), &w->truncate, file->fd,
-                (int64_t)(file->end + file->mfra_n), on_truncated);
-        assert(r == 0); /* fails only without memory or a callback */
-        (void)r;
 }
 
 static void write_failed(struct segment_write *w, int result, const struct err *e)
@@ -154,12 +121,33 @@ static void write_failed(struct segment_write *w, int result, const struct err *
         write_end(w, result, &why);
 }
 
-static void on_index_written(void *owner, int result, const struct err *e)
+static void on_length_set(void *owner, int result, const struct err *e)
 {
         if (result < 0)
                 write_failed(owner, result, e);
         else
-                set_length(owner);
+                write_end(owner, 0, NULL);
+}
+
+/* The room that was set aside is given back, and a padded write is cut to its length. */
+static void set_length(struct segment_write *w)
+{
+        struct segment_file *file = w->fragment->file;
+
+        w->job = file_lane_set_length(
+                file->lane, file->fd, file->end + file->mfra_n, on_length_set, w);
+}
+
+static void on_index_written(void *owner, int result, const struct err *e)
+{
+        struct segment_write *w = owner;
+
+        if (result < 0)
+                write_failed(w, result, e);
+        else if (!w->on_done)
+                write_end(w, 0, NULL);
+        else
+                set_length(w);
 }
 
 /* At once behind mfra: a reader that finds one without the other takes it for a fault. */
@@ -168,7 +156,7 @@ static void write_index(struct segment_write *w)
         struct segment_file *file = w->fragment->file;
 
         w->iov[0] = (struct iovec){ file->header, file->header_n };
-        file_write_start(w->loop, file->fd, w->iov, 1, 0, on_index_written, w);
+        w->job = file_lane_write(file->lane, file->fd, w->iov, 1, 0, on_index_written, w);
 }
 
 static void on_fragment_written(void *owner, int result, const struct err *e)
@@ -183,7 +171,7 @@ static void on_fragment_written(void *owner, int result, const struct err *e)
         }
         file->header_written = true;
         file->written = file->end;
-        if (!file->mfra_n)
+        if (!file->mfra_n || !w->on_done) /* of a file that was left: no more is done to it */
                 write_end(w, 0, NULL);
         else if (index_too) /* the header went with it */
                 set_length(w);
@@ -228,7 +216,7 @@ static unsigned gather(struct segment_write *w, struct segment_file *file)
         return n;
 }
 
-struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
+struct segment_write *segment_file_write(struct fragment *f,
         void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e),
         void *owner)
 {
@@ -237,7 +225,7 @@ struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
         uint64_t at = file->header_written ? file->end : 0;
 
         assert(f->sealed && file->entries_n < FMP4_FRAGMENTS_MAX);
-        *w = (struct segment_write){ .loop = l, .fragment = f, .on_done = on_done, .owner = owner };
+        *w = (struct segment_write){ .fragment = f, .on_done = on_done, .owner = owner };
         f->entry.offset = file->end;
         f->entry.moof_offset = file->end + f->moof_at;
         file->entries[file->entries_n++] = f->entry;
@@ -245,12 +233,14 @@ struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
         if (f->request.flags & SEAL_LAST)
                 make_index(w, file);
         unsigned n = gather(w, file);
-        file_write_start(l, file->fd, w->iov, n, at, on_fragment_written, w);
+        w->job = file_lane_write(file->lane, file->fd, w->iov, n, at, on_fragment_written, w);
         return w;
 }
 
 void segment_file_abandon(struct segment_write *w)
 {
-        if (w)
-                w->on_done = NULL;
+        if (!w)
+                return;
+        w->on_done = NULL;
+        file_lane_cancel(w->job); /* may free w */
 }

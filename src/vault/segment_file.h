@@ -9,14 +9,17 @@
 #define CUSTOS_VAULT_SEGMENT_FILE_H
 
 #include "media/fmp4.h"
-#include "os/loop.h"
+#include "os/file_lane.h"
 #include "seal/head.h"
 #include "vault/fragment.h"
 
 struct segment_file {
         unsigned refs;
         int fd;
+        uint32_t volume;
+        struct file_lane *lane; /* of the volume; borrowed */
         bool direct;
+        bool left; /* given up with its volume: nothing is done to it any more */
         char object_key[HEAD_KEY_MAX];
         uint8_t kid[16];
         uint8_t *header; /* aligned: ftyp, moov, index space, padding */
@@ -31,24 +34,25 @@ struct segment_file {
         struct fmp4_index_entry entries[FMP4_FRAGMENTS_MAX];
 };
 
-/* Takes fd, also on failure. header: tracks and KID; its head is made from head. */
-int segment_file_new(int fd, bool direct, const struct head *head, struct fmp4_header *header,
-        struct segment_file **ret, struct err *e) MUST_USE;
+struct segment_writer_grant;
+
+/* Takes the grant's fd, also on failure. header: tracks and KID; its head is made from head. */
+int segment_file_new(const struct segment_writer_grant *g, const struct head *head,
+        struct fmp4_header *header, struct segment_file **ret, struct err *e) MUST_USE;
 struct segment_file *segment_file_ref(struct segment_file *f);
 struct segment_file *segment_file_unref(struct segment_file *f); /* closes with the last */
-/* Gives back the room that was set aside behind `bytes` (of a file that will not be written on). */
-void segment_file_give_back(int fd, uint64_t bytes);
 
 /*
- * Writes a sealed fragment of f->file in the pool: with the header where it is the first; where its
+ * Writes a sealed fragment of f->file by its lane: with the header where it is the first; where its
  * seal is the last one also mfra, the exact length and the index space. One write at a time a file.
  * on_done gets the fragment back (owned).
  */
 struct segment_write;
-struct segment_write *segment_file_write(struct loop *l, struct fragment *f,
+struct segment_write *segment_file_write(struct fragment *f,
         void (*on_done)(void *owner, struct fragment *f, int result, const struct err *e),
         void *owner);
-/* on_done will not be called; what is under way ends by itself and frees what it holds. */
+/* on_done will not be called. What waits for the lane is freed at once, what the kernel holds when
+ * that lets go (at most FILE_LANE_WIDTH writes a volume). */
 void segment_file_abandon(struct segment_write *w);
 
 #endif

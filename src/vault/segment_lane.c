@@ -42,13 +42,15 @@ void segment_lane_init(struct segment_lane *l, const struct segment_writer_optio
                 assert(r == 0);
                 (void)r;
         }
-        fragment_builder_init(&l->builder, o->pool);
+        l->share = chunk_share_new(o->pool);
+        fragment_builder_init(&l->builder, l->share);
         l->last_us = l->written_us = SEAL_UNKNOWN_US;
 }
 
 void segment_lane_done(struct segment_lane *l)
 {
         fragment_builder_done(&l->builder);
+        chunk_share_free(l->share);
         l->file = segment_file_unref(l->file);
         free(l->header);
         for (unsigned i = 0; i < ARRAY_LEN(l->certs); i++)
@@ -208,7 +210,8 @@ static struct fragment_builder_sample sample_of(
                 .ranges = plan->n ? plan->ranges : NULL,
                 .ranges_n = plan->n,
                 .time = time,
-                .key = u->key };
+                .key = u->key,
+                .stamp = { u->pts, u->arrival_us, u->sender_us, u->lost_before } };
 }
 
 /* How long the group that u begins will be: as the one before. */
@@ -257,6 +260,7 @@ enum segment_lane_step segment_lane_judge(
 {
         if (l->awaiting_key && !u->key) {
                 count_drop(l, l->drop.cause != 0);
+                l->overload_frames += l->drop.cause == SEAL_GAP_OVERLOAD;
                 return SEGMENT_LANE_SKIP;
         }
         if (!l->file)
@@ -337,7 +341,7 @@ int segment_lane_open(struct segment_lane *l, const struct segment_writer_grant 
         h.issuer_cert = buf_bytes(&l->certs[1]);
         h.root_cert = buf_bytes(&l->certs[2]);
         memcpy(l->header->kid, g->kid, sizeof l->header->kid);
-        int r = segment_file_new(g->fd, g->direct, &h, l->header, &l->file, e);
+        int r = segment_file_new(g, &h, l->header, &l->file, e);
         if (r < 0)
                 return r;
         fragment_builder_segment(&l->builder, l->header->tracks, l->header->tracks_n, g->key);
@@ -405,7 +409,8 @@ void segment_lane_add(struct segment_lane *l, unsigned track, const struct acces
         if (fragment_builder_add(&l->builder, at, &s, NULL) < 0) {
                 if (main)
                         segment_lane_dropped(l, SEAL_GAP_OVERLOAD, 1);
-                else
+                l->overload_frames += main;
+                if (!main)
                         gap_list_add(&l->gaps, SEAL_GAP_OVERLOAD, u->arrival_us, u->arrival_us, 0);
                 return;
         }
@@ -476,6 +481,37 @@ void segment_lane_lost(struct segment_lane *l, const struct fragment *f)
 {
         count_drop(l, f->samples_video);
         gap_list_join(&l->gaps, f->request.gaps, f->request.gaps_n);
+}
+
+struct take_back {
+        const struct segment_lane *lane;
+        struct unit_queue *queue;
+};
+
+static void on_taken_back(void *owner, unsigned place, const struct fragment_builder_sample *s)
+{
+        const struct take_back *t = owner;
+        struct access_unit u = { .data = s->data,
+                .pts = s->stamp.pts,
+                .key = s->key,
+                .lost_before = s->stamp.lost_before,
+                .arrival_us = s->stamp.arrival_us,
+                .sender_us = s->stamp.sender_us,
+                .report_us = INT64_MIN,
+                .report_came_us = INT64_MIN };
+
+        for (unsigned i = 0; i < t->lane->tracks_n; i++) {
+                if (t->lane->place[i] == place)
+                        unit_queue_push_unit(t->queue, i, i == t->lane->main, &u);
+        }
+}
+
+void segment_lane_take_back(struct segment_lane *l, struct unit_queue *q)
+{
+        struct take_back t = { l, q };
+
+        if (l->file)
+                fragment_builder_take_back(&l->builder, on_taken_back, &t);
 }
 
 void segment_lane_give_up(struct segment_lane *l, unsigned cause)

@@ -13,6 +13,7 @@
 #include "vault/segment_file.h"
 #include "vault/segment_writer.h"
 #include "vault/track_clock.h"
+#include "vault/unit_queue.h"
 
 #define SEGMENT_LANE_UNKNOWN INT64_MIN
 
@@ -64,6 +65,7 @@ struct segment_lane {
         bool aligned[FMP4_TRACKS_MAX];
 
         /* The fragment. */
+        struct chunk_share *share;
         struct fragment_builder builder;
         bool has_picture;
         int64_t first_arrival_us, last_arrival_us, sender_us;
@@ -71,8 +73,9 @@ struct segment_lane {
         struct gap_list gaps;
 
         struct segment_lane_drop drop;
-        int64_t last_us;    /* last frame handed to a seal */
-        int64_t written_us; /* last frame that is in a file */
+        uint64_t overload_frames; /* of the main track, for which there was no memory */
+        int64_t last_us;          /* last frame handed to a seal */
+        int64_t written_us;       /* last frame that is in a file */
 };
 
 void segment_lane_init(struct segment_lane *l, const struct segment_writer_options *o);
@@ -119,6 +122,8 @@ void segment_lane_close(struct segment_lane *l);
 void segment_lane_dropped(struct segment_lane *l, unsigned cause, uint32_t n);
 /* A finished fragment will not be written: its frames and gaps go to the next. */
 void segment_lane_lost(struct segment_lane *l, const struct fragment *f);
+/* The units of the open fragment, for another segment: pushed to q. */
+void segment_lane_take_back(struct segment_lane *l, struct unit_queue *q);
 /* The open segment is left as it is; the next one begins at a key frame and says why. */
 void segment_lane_give_up(struct segment_lane *l, unsigned cause);
 

@@ -4,16 +4,19 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "vault/segment_lane.h"
 #include "vault/unit_queue.h"
+#include "vault/volume.h"
 
 #define TICK_MS 1000
 #define STALL_MS 3000 /* a fragment is not held open longer when nothing comes */
 #define GRANT_AGE_MS                                                                               \
         60000 /* an unused key and file are given back, so that a key does not outlive its hour */
 #define WAITING_MAX 4 /* finished fragments */
+#define HOLD_BACK_MS                                                                               \
+        250 /* behind a write that takes longer nothing is encrypted: it may have to go elsewhere  \
+             */
 #define ASK_AHEAD_US INT64_C(5000000)
 
 struct segment_writer {
@@ -27,10 +30,12 @@ struct segment_writer {
         unsigned inside; /* callbacks or the pump are under way: calls from there only leave a note
                           */
         bool again;
-        bool stopping, stopped;
+        bool stopping, stopped, left;
+        bool leaving; /* once nothing is waited for */
 
         bool asked, have_next;
         bool refused; /* a file was, since the queue was looked at */
+        bool no_file; /* the last answer */
         bool unbegun; /* a segment was opened, and its first seal is not here: the sealer forgets it
                          when asked for another */
         struct segment_writer_grant next;
@@ -40,6 +45,12 @@ struct segment_writer {
         unsigned waiting;
         struct fragment *sealing; /* one of them, or NULL */
         struct segment_write *write;
+        struct segment_file *writing; /* its file */
+        uint64_t write_ms;            /* since when */
+        int64_t patience_left_ms;     /* with it */
+        uint32_t patience_ms;
+        uint64_t tick_ms; /* the last one */
+        struct unit_queue back;
 
         /* The latest connection, as units are checked when they come; main negative: it cannot be
          * recorded. */
@@ -78,8 +89,7 @@ static void unused(struct segment_writer *w, const char *object_key)
 
 static void grant_close(struct segment_writer *w, struct segment_writer_grant *g)
 {
-        segment_file_give_back(g->fd, 0);
-        close(g->fd);
+        file_lane_close(g->lane, g->fd, 0);
         explicit_bzero(g->key, sizeof g->key);
         unused(w, g->object_key);
 }
@@ -197,6 +207,90 @@ static void report(struct segment_writer *w, const struct fragment *f)
 
 static void pump(struct segment_writer *w);
 
+/* --- a disk that fails --- */
+
+/* What the next writer can begin with: the units behind the fragments that are lost, of the newest
+ * connection, with one set of parameters. */
+static void save_units(struct segment_writer *w)
+{
+        struct unit_queue *q = &w->queue;
+
+        w->back.budget = q->budget;
+        w->back.cause = SEAL_GAP_DISK;
+        segment_lane_take_back(&w->lane, &w->back);
+        while (q->head) {
+                const struct unit_queue_item *item = q->head;
+
+                if (item->kind != UNIT_QUEUE_UNIT || item->unit.new_config)
+                        unit_queue_done(&w->back);
+                if (item->kind == UNIT_QUEUE_UNIT)
+                        unit_queue_move(&w->back, q);
+                else
+                        unit_queue_pop(q);
+        }
+}
+
+static void leave_file(struct segment_file *file)
+{
+        if (file)
+                file->left = true;
+}
+
+static void leave(struct segment_writer *w)
+{
+        w->left = w->stopping = true;
+        save_units(w);
+        leave_file(w->lane.file);
+        for (struct fragment *f = w->head; f; f = f->next)
+                leave_file(f->file);
+        if (w->write) {
+                leave_file(w->writing);
+                segment_file_abandon(TAKE(w->write));
+        }
+        give_up(w, SEAL_GAP_DISK);
+        pump(w); /* ends in on_stopped: the last thing done */
+}
+
+static enum fault fault_of(const struct err *e)
+{
+        enum fault f = e->code == ERR_TIMEOUT ? FAULT_VOLUME_SLOW : volume_fault(e->os_errno);
+
+        return f ? f : FAULT_VOLUME_IO_ERROR;
+}
+
+static void not_written(
+        struct segment_writer *w, const struct segment_file *file, const struct err *e)
+{
+        struct err why = *e;
+        char object_key[HEAD_KEY_MAX];
+
+        why.fault = fault_of(e);
+        memcpy(object_key, file->object_key, sizeof object_key);
+        w->inside++;
+        w->events->on_not_written(w->owner, w, object_key, &why);
+        w->inside--;
+        leave(w);
+}
+
+/* Only time in which this process ran counts: one that was stopped, or had no processor, finds
+ * all its writes done when it goes on. */
+static bool overdue(struct segment_writer *w)
+{
+        uint64_t passed = now_ms(w) - w->tick_ms;
+
+        w->tick_ms += passed;
+        if (!w->write || !w->patience_ms)
+                return false;
+        w->patience_left_ms -= (int64_t)(passed < 2 * TICK_MS ? passed : 2 * TICK_MS);
+        return w->patience_left_ms <= 0;
+}
+
+/* It is better to wait than to encrypt for a disk that may never take it. */
+static bool held_back(const struct segment_writer *w)
+{
+        return w->leaving || (w->write && now_ms(w) - w->write_ms > HOLD_BACK_MS);
+}
+
 static void on_fragment_done(void *owner, struct fragment *f_taken, int result, const struct err *e)
 {
         struct segment_writer *w = owner;
@@ -204,11 +298,11 @@ static void on_fragment_done(void *owner, struct fragment *f_taken, int result, 
 
         w->write = NULL;
         if (result < 0) {
-                segment_lane_lost(&w->lane, f);
-                fault(w, SEAL_GAP_DISK, e);
-        } else {
-                report(w, f);
+                leave_file(f->file);
+                not_written(w, f->file, e); /* w may be gone */
+                return;
         }
+        report(w, f);
         pump(w);
 }
 
@@ -224,7 +318,10 @@ static void pump_write(struct segment_writer *w)
         f->next = NULL;
         w->waiting--;
         w->again = true;
-        w->write = segment_file_write(w->loop, f, on_fragment_done, w);
+        w->writing = f->file;
+        w->write_ms = now_ms(w);
+        w->patience_left_ms = (int64_t)w->patience_ms + (int64_t)(w->write_ms - w->tick_ms);
+        w->write = segment_file_write(f, on_fragment_done, w);
 }
 
 /* --- from the camera to the lane --- */
@@ -363,7 +460,7 @@ static bool take_item(struct segment_writer *w, const struct unit_queue_item *it
 
 static void pump_queue(struct segment_writer *w)
 {
-        while (w->queue.head) {
+        while (w->queue.head && !held_back(w)) {
                 /* Nothing is waited for when the end is near. */
                 if (w->refused && unit_queue_stopping(&w->queue))
                         unit_queue_drop(&w->queue);
@@ -371,7 +468,7 @@ static void pump_queue(struct segment_writer *w)
                 struct unit_queue_item *item = w->queue.head;
 
                 if (item->dropped) {
-                        segment_lane_dropped(&w->lane, SEAL_GAP_OVERLOAD, item->dropped);
+                        segment_lane_dropped(&w->lane, item->cause, item->dropped);
                         item->dropped = 0;
                 }
                 if (!take_item(w, item))
@@ -394,6 +491,11 @@ static void pump(struct segment_writer *w)
                 pump_seal(w);
                 pump_write(w);
         }
+        if (w->leaving && !w->left && !w->head && !w->write) {
+                w->inside--;
+                leave(w);
+                return;
+        }
         bool done = w->stopping && !w->stopped && !w->head && !w->write && !w->queue.head;
         if (done) {
                 w->stopped = true;
@@ -407,10 +509,17 @@ static void pump(struct segment_writer *w)
 static void on_tick(void *owner)
 {
         struct segment_writer *w = owner;
+        struct err e;
 
+        if (overdue(w)) {
+                err_set(&e, ERR_TIMEOUT, "%s: a write has not ended after %u ms",
+                        w->writing->object_key, w->patience_ms);
+                not_written(w, w->writing, &e); /* w may be gone */
+                return;
+        }
         if (w->have_next && now_ms(w) - w->granted_ms > GRANT_AGE_MS)
                 grant_give_back(w);
-        if (w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
+        if (!held_back(w) && w->lane.file && !fragment_builder_empty(&w->lane.builder) &&
                 now_ms(w) - w->lane.started_ms > STALL_MS && segment_lane_room(&w->lane))
                 (void)finish(w, false, SEGMENT_LANE_UNKNOWN);
         pump(w);
@@ -428,6 +537,9 @@ struct segment_writer *segment_writer_new(const struct segment_writer_options *o
         w->owner = owner;
         w->segment_us = o->segment_us;
         w->fragment_us = o->fragment_us;
+        w->patience_ms = o->patience_ms;
+        w->tick_ms = now_ms(w);
+        w->queue.budget = o->budget;
         segment_lane_init(&w->lane, o);
         timer_start(&w->tick, o->loop, TICK_MS, TICK_MS, on_tick, w);
         return w;
@@ -444,11 +556,10 @@ struct segment_writer *segment_writer_free(struct segment_writer *w)
                 w->head = f->next;
                 fragment_free(f);
         }
-        if (w->have_next) {
-                segment_file_give_back(w->next.fd, 0);
-                close(w->next.fd);
-        }
+        if (w->have_next)
+                file_lane_close(w->next.lane, w->next.fd, 0);
         unit_queue_done(&w->queue);
+        unit_queue_done(&w->back);
         segment_lane_done(&w->lane);
         explicit_bzero(&w->next, sizeof w->next);
         free(w);
@@ -505,7 +616,7 @@ int segment_writer_push(
         int r = check_unit(w, track, u, &plan, e);
         if (r < 0)
                 return r;
-        if (!w->queue.head && !w->queue.dropping && !w->inside) {
+        if (!w->queue.head && !w->queue.dropping && !w->inside && !held_back(w)) {
                 w->inside++;
                 bool taken = take_unit(w, track, u, &plan);
                 w->inside--;
@@ -515,6 +626,7 @@ int segment_writer_push(
                         return 0;
                 }
         }
+        w->queue.cause = w->no_file || held_back(w) ? SEAL_GAP_DISK : SEAL_GAP_OVERLOAD;
         unit_queue_push_unit(&w->queue, track, (int)track == w->main, u);
         pump(w);
         return 0;
@@ -534,6 +646,61 @@ void segment_writer_stop(struct segment_writer *w)
         pump(w);
 }
 
+static bool has_open(const struct segment_writer *w, uint32_t volume)
+{
+        bool has = w->lane.file && w->lane.file->volume == volume;
+
+        has |= w->write && w->writing->volume == volume;
+        for (const struct fragment *f = w->head; f; f = f->next)
+                has |= f->file->volume == volume;
+        return has;
+}
+
+void segment_writer_leave(struct segment_writer *w, uint32_t volume)
+{
+        if (w->stopped)
+                return;
+        if (has_open(w, volume)) {
+                leave(w); /* w may be gone */
+        } else if (w->have_next && w->next.volume == volume) {
+                w->leaving = true;
+                pump(w); /* likewise */
+        }
+}
+
+bool segment_writer_left(const struct segment_writer *w)
+{
+        return w->left;
+}
+
+void segment_writer_take_back(struct segment_writer *w, struct unit_queue *q)
+{
+        while (w->back.head && !(w->back.head->main && w->back.head->unit.key))
+                unit_queue_pop(&w->back);
+        if (w->back.head)
+                q->dropping = false;
+        while (w->back.head)
+                unit_queue_move(q, &w->back);
+}
+
+void segment_writer_skip(struct segment_writer *w, unsigned cause)
+{
+        if (!w->connected || w->main < 0)
+                return;
+        if (w->queue.head || w->queue.dropping) {
+                w->queue.cause = (uint8_t)cause;
+                w->queue.dropping = true;
+                unit_queue_note_dropped(&w->queue, 1);
+        } else if (w->lane.header) {
+                segment_lane_dropped(&w->lane, cause, 1);
+        }
+}
+
+uint64_t segment_writer_overload(const struct segment_writer *w)
+{
+        return w->lane.overload_frames + w->queue.overload_frames;
+}
+
 int64_t segment_writer_last_us(const struct segment_writer *w)
 {
         return w->lane.last_us;
@@ -549,7 +716,7 @@ void segment_writer_granted(struct segment_writer *w, struct segment_writer_gran
                 grant_close(w, &g);
                 return;
         }
-        w->asked = false;
+        w->asked = w->no_file = false;
         w->have_next = true;
         w->next = g;
         w->granted_ms = now_ms(w);
@@ -598,7 +765,7 @@ static void grant_refused(struct segment_writer *w)
                 return;
         w->asked = false;
         w->ask_after_ms = now_ms(w) + TICK_MS;
-        w->refused = true;
+        w->refused = w->no_file = true;
 }
 
 void segment_writer_not_sealed(struct segment_writer *w, const struct err *why)

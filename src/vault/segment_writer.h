@@ -5,23 +5,28 @@
  * come from its owner as completions, like disk writes; until they come, units wait in a bounded
  * queue, and what exceeds it is dropped by whole groups of pictures and becomes a sealed gap. The
  * encryption is the copy into the fragment's chunks; hashes go along.
+ *
+ * A disk that fails ends the writer: what is sealed for it can be nowhere else. Lost is the
+ * fragment that was being written; what came behind it is handed back, for the next writer.
  */
 #ifndef CUSTOS_VAULT_SEGMENT_WRITER_H
 #define CUSTOS_VAULT_SEGMENT_WRITER_H
 
 #include "base/log.h"
 #include "media/fmp4.h"
-#include "os/loop.h"
+#include "os/file_lane.h"
 #include "seal/seal.h"
 #include "vault/chunk_pool.h"
+#include "vault/unit_queue.h"
 
 struct segment_writer;
 
 /* A key and a file for the next segment. */
 struct segment_writer_grant {
-        int fd;          /* taken */
-        uint32_t volume; /* that the file lies on; its number */
-        bool direct;     /* O_DIRECT: aligned writes only */
+        int fd;                 /* taken */
+        uint32_t volume;        /* that the file lies on; its number */
+        struct file_lane *lane; /* of that volume; borrowed, outlives the writer */
+        bool direct;            /* O_DIRECT: aligned writes only */
         char object_key[HEAD_KEY_MAX];
         uint8_t kid[16], key[16], hour_key_id[16];
 };
@@ -49,10 +54,15 @@ struct segment_writer_events {
         void (*want_seal)(void *owner, struct segment_writer *w, const struct seal *request);
         void (*on_written)(
                 void *owner, struct segment_writer *w, const struct segment_writer_report *r);
-        /* A write failed or a seal was refused: the segment is given up; a new one follows at the
-         * next key frame. */
+        /* A seal was refused, or there was no memory for one: the segment is given up; a new one
+         * follows at the next key frame. */
         void (*on_fault)(void *owner, struct segment_writer *w, const struct err *why);
-        /* After segment_writer_stop: all that could be written is written. */
+        /* A write failed (why->fault says how), or took longer than the patience for it: the writer
+         * stops by itself, as by segment_writer_leave of that volume. */
+        void (*on_not_written)(void *owner, struct segment_writer *w, const char *object_key,
+                const struct err *why);
+        /* After segment_writer_stop: all that could be written is written. Or its disk failed
+         * (segment_writer_left). */
         void (*on_stopped)(void *owner, struct segment_writer *w);
         /* A granted file was closed with nothing in it: its owner may delete it. May be NULL. */
         void (*on_unused)(void *owner, struct segment_writer *w, const char *object_key);
@@ -66,6 +76,8 @@ struct segment_writer_options {
         struct bytes seal_cert, issuer_cert, root_cert; /* copied */
         int64_t fragment_us;                            /* 200000..2000000 */
         int64_t segment_us;                             /* 2000000..60000000 */
+        struct unit_budget *budget; /* for what waits; borrowed, outlives the writer. May be NULL */
+        uint32_t patience_ms;       /* with a fragment's write; 0: without end */
 };
 
 /* Answers may come from within the want_ callbacks. The writer may be freed from on_stopped and
@@ -100,6 +112,21 @@ int segment_writer_push(struct segment_writer *w, unsigned track, const struct a
 void segment_writer_end(struct segment_writer *w);
 /* As segment_writer_end, then on_stopped. */
 void segment_writer_stop(struct segment_writer *w);
+/*
+ * This volume is not to be used any more; nothing happens where it has no file of the writer. One
+ * with an open segment there gives up what is not written, does nothing more to its files, and
+ * stops: on_stopped comes from within. One that only waits with a file there first writes what it
+ * has elsewhere, and encrypts nothing new.
+ */
+void segment_writer_leave(struct segment_writer *w, uint32_t volume);
+/* In on_stopped: whether it left, and then the units that the next writer can begin with, from a
+ * key frame on, of the connection that is there; moved to q, which has the same budget. */
+bool segment_writer_left(const struct segment_writer *w);
+void segment_writer_take_back(struct segment_writer *w, struct unit_queue *q);
+/* A frame of the main track that its owner leaves out, and why (enum seal_gap_cause). */
+void segment_writer_skip(struct segment_writer *w, unsigned cause);
+/* Frames of the main track that were dropped for want of memory; rises. */
+uint64_t segment_writer_overload(const struct segment_writer *w);
 /* Wall clock of the last frame that was handed to a seal, or SEAL_UNKNOWN_US. */
 int64_t segment_writer_last_us(const struct segment_writer *w);
 

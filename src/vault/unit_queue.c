@@ -3,28 +3,172 @@
 
 #include <stdlib.h>
 
+static uint32_t unit_queue_sum(uint32_t a, uint32_t b)
+{
+        return b > UINT32_MAX - a ? UINT32_MAX : a + b;
+}
+
+static uint8_t unit_queue_cause(const struct unit_queue *q)
+{
+        return q->cause ? q->cause : SEAL_GAP_OVERLOAD;
+}
+
 static void unit_queue_count(struct unit_queue *q, uint32_t frames)
 {
-        q->dropped = frames > UINT32_MAX - q->dropped ? UINT32_MAX : q->dropped + frames;
+        if (unit_queue_cause(q) == SEAL_GAP_OVERLOAD)
+                q->overload_frames += frames;
 }
+
+static void unit_queue_carry(struct unit_queue *q, uint32_t frames, uint8_t cause)
+{
+        if (frames == 0)
+                return;
+        q->dropped = unit_queue_sum(q->dropped, frames);
+        q->dropped_cause = cause;
+}
+
+void unit_queue_note_dropped(struct unit_queue *q, uint32_t n)
+{
+        unit_queue_carry(q, n, unit_queue_cause(q));
+        unit_queue_count(q, n);
+}
+
+/* What an item costs. Small units count with what lies around them: a camera chooses their size. */
+static size_t unit_queue_cost(const struct unit_queue_item *item)
+{
+        return sizeof *item + item->unit.data.n;
+}
+
+/* --- the budget --- */
+
+static void unit_queue_charge(struct unit_queue *q, size_t n)
+{
+        struct unit_budget *b = q->budget;
+
+        if (b && q->bytes == 0) {
+                q->next = b->holders;
+                q->before = NULL;
+                if (q->next)
+                        q->next->before = q;
+                b->holders = q;
+        }
+        q->bytes += n;
+        if (b)
+                b->used += n;
+}
+
+static void unit_queue_discharge(struct unit_queue *q, size_t n)
+{
+        struct unit_budget *b = q->budget;
+
+        q->bytes -= n;
+        if (!b)
+                return;
+        b->used -= n;
+        if (q->bytes)
+                return;
+        if (q->next)
+                q->next->before = q->before;
+        if (q->before)
+                q->before->next = q->next;
+        else
+                b->holders = q->next;
+        q->next = q->before = NULL;
+}
+
+/* The queue that would hold most if q got n more. */
+static struct unit_queue *unit_queue_largest(struct unit_queue *q, size_t n)
+{
+        struct unit_queue *most = q;
+
+        for (struct unit_queue *i = q->budget->holders; i; i = i->next) {
+                if (i->bytes > (most == q ? q->bytes + n : most->bytes))
+                        most = i;
+        }
+        return most;
+}
+
+static void unit_queue_unlink(struct unit_queue *q, struct unit_queue_item *before)
+{
+        struct unit_queue_item *item = before ? before->next : q->head;
+
+        if (before)
+                before->next = item->next;
+        else
+                q->head = item->next;
+        if (q->tail == item)
+                q->tail = before;
+        unit_queue_discharge(q, unit_queue_cost(item));
+        q->marks -= item->kind != UNIT_QUEUE_UNIT;
+        item->next = NULL;
+}
+
+/* Drops what is there of the oldest group of pictures; false when there is no unit. */
+static bool unit_queue_drop_oldest(struct unit_queue *q)
+{
+        struct unit_queue_item *before = NULL, *item = q->head;
+        uint32_t frames = 0, noted = 0;
+        uint8_t cause = unit_queue_cause(q);
+
+        while (item && item->kind != UNIT_QUEUE_UNIT) {
+                before = item;
+                item = item->next;
+        }
+        if (!item)
+                return false;
+        do {
+                unit_queue_unlink(q, before);
+                frames += item->main;
+                noted = unit_queue_sum(noted, item->dropped);
+                unit_queue_free(item);
+                item = before ? before->next : q->head;
+        } while (item && item->kind == UNIT_QUEUE_UNIT && !(item->main && item->unit.key));
+        unit_queue_count(q, frames);
+        noted = unit_queue_sum(noted, frames);
+        if (item) {
+                item->dropped = unit_queue_sum(item->dropped, noted);
+                item->cause = cause;
+        } else {
+                q->dropping = true; /* its end is still to come */
+                unit_queue_carry(q, noted, cause);
+        }
+        return true;
+}
+
+/* False: not without dropping the very group that the unit belongs to. begins: it has none yet. */
+static bool unit_queue_make_room(struct unit_queue *q, size_t n, bool begins)
+{
+        struct unit_budget *b = q->budget;
+
+        if (!b && q->bytes == 0)
+                return true; /* one frame larger than the queue */
+        while (b ? b->used + n > b->max : q->bytes + n > UNIT_QUEUE_MAX) {
+                struct unit_queue *most = b ? unit_queue_largest(q, n) : q;
+
+                if (!unit_queue_drop_oldest(most))
+                        return false;
+                if (q->dropping && !begins)
+                        return false;
+                if (most == q && begins)
+                        q->dropping = false; /* what went was whole */
+        }
+        return true;
+}
+
+/* --- items --- */
 
 static void unit_queue_append(struct unit_queue *q, struct unit_queue_item *item)
 {
         item->dropped = q->dropped;
+        item->cause = q->dropped_cause;
         q->dropped = 0;
         if (q->tail)
                 q->tail->next = item;
         else
                 q->head = item;
         q->tail = item;
-        q->bytes += item->unit.data.n;
+        unit_queue_charge(q, unit_queue_cost(item));
         q->marks += item->kind != UNIT_QUEUE_UNIT;
-}
-
-/* Room again: half of the queue, so that dropping does not begin anew at once. */
-static bool unit_queue_goes_on(const struct unit_queue *q, bool main, const struct access_unit *u)
-{
-        return main && u->key && (q->bytes == 0 || q->bytes + u->data.n <= UNIT_QUEUE_MAX / 2);
 }
 
 static struct unit_queue_item *unit_queue_copy(
@@ -54,16 +198,15 @@ bool unit_queue_push_unit(
         struct unit_queue *q, unsigned track, bool main, const struct access_unit *u)
 {
         struct unit_queue_item *item = NULL;
+        bool begins = main && u->key;
 
-        if (q->dropping && unit_queue_goes_on(q, main, u))
+        if (begins)
                 q->dropping = false;
-        if (!q->dropping && q->bytes + u->data.n <= UNIT_QUEUE_MAX)
+        if (!q->dropping && unit_queue_make_room(q, sizeof *item + u->data.n, begins))
                 item = unit_queue_copy(track, main, u);
-        else if (!q->dropping && q->bytes == 0)
-                item = unit_queue_copy(track, main, u); /* one frame larger than the queue */
         if (!item) {
                 q->dropping = true;
-                unit_queue_count(q, main);
+                unit_queue_note_dropped(q, main);
                 return false;
         }
         unit_queue_append(q, item);
@@ -80,25 +223,28 @@ void unit_queue_push_mark(struct unit_queue *q, enum unit_queue_kind kind, void 
         unit_queue_append(q, item);
 }
 
-static struct unit_queue_item *unit_queue_take(struct unit_queue *q)
+struct unit_queue_item *unit_queue_take(struct unit_queue *q)
 {
         struct unit_queue_item *item = q->head;
 
-        q->head = item->next;
-        if (!q->head)
-                q->tail = NULL;
-        q->bytes -= item->unit.data.n;
-        q->marks -= item->kind != UNIT_QUEUE_UNIT;
-        item->next = NULL;
+        unit_queue_unlink(q, NULL);
         return item;
+}
+
+void unit_queue_move(struct unit_queue *to, struct unit_queue *from)
+{
+        unit_queue_append(to, unit_queue_take(from));
+}
+
+void unit_queue_free(struct unit_queue_item *item)
+{
+        free(item->more);
+        free(item);
 }
 
 void unit_queue_pop(struct unit_queue *q)
 {
-        struct unit_queue_item *item = unit_queue_take(q);
-
-        free(item->more);
-        free(item);
+        unit_queue_free(unit_queue_take(q));
 }
 
 void unit_queue_drop(struct unit_queue *q)
@@ -106,8 +252,8 @@ void unit_queue_drop(struct unit_queue *q)
         bool stop = unit_queue_stopping(q);
 
         while (q->head) {
-                unit_queue_count(q, q->head->dropped);
-                unit_queue_count(q, q->head->main);
+                unit_queue_carry(q, q->head->dropped, q->head->cause);
+                unit_queue_note_dropped(q, q->head->main);
                 unit_queue_pop(q);
         }
         if (stop)
@@ -123,5 +269,7 @@ void unit_queue_done(struct unit_queue *q)
 {
         while (q->head)
                 unit_queue_pop(q);
-        *q = (struct unit_queue){ 0 };
+        *q = (struct unit_queue){
+                .budget = q->budget, .cause = q->cause, .overload_frames = q->overload_frames
+        };
 }

@@ -95,10 +95,10 @@ class Channel:
 class Process:
     """A role of the program with this program on its descriptor 3."""
 
-    def __init__(self, folder, state, role, program=CUSTOS, user=None):
+    def __init__(self, folder, state, role, program=CUSTOS, user=None, arguments=()):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.state, self.role, self.log_path = state, role, Path(folder) / f"{role}-{time.monotonic_ns()}.log"
-        command = [str(program), role, "--state", str(state)]
+        command = [str(program), role, "--state", str(state), *map(str, arguments)]
         if user:
             command = ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         log = os.open(self.log_path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -115,6 +115,10 @@ class Process:
     def end(self):
         """Its first channel closes: it ends by itself."""
         self.first.end.close()
+        self.ended()
+
+    def ended(self):
+        """It ends by itself, with status 0."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)

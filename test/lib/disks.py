@@ -16,10 +16,11 @@ import ctypes
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from custos_site import ROOT, check, run, skip, wait_for
+from custos_site import ROOT, check, main, run, skip, wait_for
 
 CLONE_NEWNS = 0x20000
 
@@ -34,6 +35,22 @@ def own_mounts():
     p = run("mount", "--make-rprivate", "/", ok=None)
     if p.returncode:
         skip(f"mounts cannot be made private here: {p.stderr.strip()}")
+
+
+def main_at_once(names, script):
+    """As custos_site.main, each test in a process of its own and all at the same time: they wait for disks, not for processors."""
+    tests = [n for n in names if n.startswith("test_")]
+    if sys.argv[1:]:
+        main(names)
+    running = {name: subprocess.Popen([sys.executable, script, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, errors="replace") for name in tests}
+    # A pipe holds what one of them says.
+    said = {name: (process.communicate()[0], process.returncode) for name, process in running.items()}
+    for code in (0, 77):
+        print("".join(text for text, status in said.values() if status == code), end="")
+    failed = "".join(text for text, status in said.values() if status not in (0, 77))
+    print(failed, end="", flush=True)
+    sys.exit(1 if failed else 77 if any(status == 77 for _, status in said.values()) else 0)
 
 
 def builds():
@@ -56,7 +73,12 @@ class Disk:
         run("umount", *(["-l"] if lazy else []), self.path)
 
     def read_only(self, yes=True):
-        run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path)
+        # Busy as long as a file is open to write: who has just closed one may be a moment behind.
+        wait_for(lambda: run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path, ok=None).returncode == 0, 5, f"{self.path} is mounted anew")
+
+    def abort(self):
+        """ext4 turns read-only under all who write to it, as when it meets an error."""
+        run("mount", "-o", "remount,abort", self.path)
 
     def free(self):
         room = os.statvfs(self.path)

@@ -99,6 +99,7 @@ void vault_owner_grant(struct vault_owner *o)
         snprintf(s->object_key, sizeof s->object_key, "%s", g.object_key);
         memcpy(s->kid, g.kid, sizeof s->kid);
         memcpy(s->key, g.key, sizeof s->key);
+        g.lane = o->lane;
         segment_writer_granted(o->writer, &g);
 }
 
@@ -246,10 +247,26 @@ static void owner_on_fault(void *owner, struct segment_writer *w, const struct e
         o->wants_seal = false;
 }
 
+static void owner_on_not_written(
+        void *owner, struct segment_writer *w, const char *object_key, const struct err *why)
+{
+        struct vault_owner *o = owner;
+
+        (void)w;
+        o->not_written_n++;
+        o->fault = *why;
+        snprintf(o->not_written, sizeof o->not_written, "%s", object_key);
+}
+
 static void owner_on_stopped(void *owner, struct segment_writer *w)
 {
         struct vault_owner *o = owner;
 
+        if (segment_writer_left(w)) {
+                o->left_n++;
+                segment_writer_take_back(w, &o->back);
+        }
+        o->wants_seal = o->wants_segment = false;
         o->stopped_n++;
         o->writer = segment_writer_free(w);
 }
@@ -269,7 +286,8 @@ static void owner_on_unused(void *owner, struct segment_writer *w, const char *o
 static void owner_new_writer(struct vault_owner *o, int64_t fragment_us, int64_t segment_us)
 {
         static const struct segment_writer_events events = { owner_want_segment, owner_want_seal,
-                owner_on_written, owner_on_fault, owner_on_stopped, owner_on_unused };
+                owner_on_written, owner_on_fault, owner_on_not_written, owner_on_stopped,
+                owner_on_unused };
         struct segment_writer_options options = { .loop = o->loop,
                 .pool = o->pool,
                 .stream = VAULT_OWNER_STREAM,
@@ -278,7 +296,9 @@ static void owner_new_writer(struct vault_owner *o, int64_t fragment_us, int64_t
                 .issuer_cert = buf_bytes(&o->site->issuer),
                 .root_cert = buf_bytes(&o->site->root),
                 .fragment_us = fragment_us,
-                .segment_us = segment_us };
+                .segment_us = segment_us,
+                .budget = &o->budget,
+                .patience_ms = o->patience_ms };
 
         random_bytes(o->epoch, sizeof o->epoch);
         o->sequence = 0;
@@ -298,6 +318,9 @@ struct vault_owner *vault_owner_new(int64_t fragment_us, int64_t segment_us, siz
                 abort();
         o->site = segment_builder_site_new("test");
         o->loop = loop_new();
+        o->lane = file_lane_new(o->loop);
+        o->budget.max = UNIT_QUEUE_MAX;
+        o->back.budget = &o->budget;
         o->pool = chunk_pool_new(pool_bytes ? pool_bytes : 256u << 20);
         hpke_generate(o->private_key, o->public_key);
         o->now_us = VAULT_OWNER_START_US;
@@ -318,6 +341,10 @@ struct vault_owner *vault_owner_free(struct vault_owner *o)
 {
         timer_done(&o->answer);
         segment_writer_free(o->writer);
+        unit_queue_done(&o->back);
+        if (o->budget.used != 0)
+                abort(); /* a unit was not given back */
+        file_lane_free(o->lane);
         loop_free(o->loop);
         if (chunk_pool_in_use(o->pool) != 0)
                 abort(); /* a chunk was not given back */
@@ -326,6 +353,38 @@ struct vault_owner *vault_owner_free(struct vault_owner *o)
         nftw(o->dir, owner_remove, 16, FTW_DEPTH | FTW_PHYS);
         free(o);
         return NULL;
+}
+
+void vault_owner_reseal(struct vault_owner *o, int64_t fragment_us, int64_t segment_us,
+        const struct media_config *tracks, unsigned n)
+{
+        struct segment_writer_connection c = { .tracks_n = n,
+                .gap_cause = SEAL_GAP_DISK,
+                .gap_from_us = o->last_report.last_arrival_us };
+        uint64_t sequence = o->sequence;
+        uint8_t epoch[16];
+        struct err e;
+
+        if (o->writer)
+                abort();
+        memcpy(epoch, o->epoch, 16);
+        owner_new_writer(o, fragment_us, segment_us);
+        memcpy(o->epoch, epoch, 16);
+        o->sequence = sequence;
+        o->previous = (struct seal_link){ .sequence = o->last_report.sequence };
+        memcpy(o->previous.epoch, o->last_report.epoch, 16);
+        memcpy(o->previous.hash, o->last_report.seal_hash, 32);
+        o->last_arrival_us = o->last_report.last_arrival_us;
+        o->not_written_n = 0;
+        o->sealed_n = o->written_n;
+        memcpy(c.tracks, tracks, n * sizeof *tracks);
+        snprintf(c.source, sizeof c.source, "rtsps://192.0.2.7/main");
+        segment_writer_begin(o->writer, &c);
+        while (o->back.head) {
+                struct unit_queue_item *item = unit_queue_take(&o->back);
+                must(segment_writer_push(o->writer, item->track, &item->unit, &e), &e);
+                unit_queue_free(item);
+        }
 }
 
 void vault_owner_restart(struct vault_owner *o, int64_t fragment_us, int64_t segment_us)

@@ -27,6 +27,10 @@ struct vault_owner {
         struct segment_builder_site *site;
         struct loop *loop;
         struct chunk_pool *pool;
+        struct file_lane *lane;
+        struct unit_budget budget;
+        uint32_t patience_ms;   /* of the next writer */
+        struct unit_queue back; /* what the last writer handed back */
         struct segment_writer *writer;
         uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
         uint8_t hour_key[32], hour_key_id[16];
@@ -42,7 +46,9 @@ struct vault_owner {
         unsigned segments_n;
         struct vault_owner_segment segments[VAULT_OWNER_SEGMENTS_MAX];
         unsigned sealed_n, written_n, faults_n, unused_n, stopped_n, refused_n;
-        struct err fault;
+        unsigned not_written_n, left_n;
+        struct err fault; /* of either */
+        char not_written[HEAD_KEY_MAX];
         struct segment_writer_report last_report;
 
         /* What a test asks for. */
@@ -60,6 +66,10 @@ struct vault_owner *vault_owner_new(int64_t fragment_us, int64_t segment_us, siz
 struct vault_owner *vault_owner_free(struct vault_owner *o); /* with the vault's files */
 /* A new writer on the same vault, as after a restart of every process: new epoch, new hour key. */
 void vault_owner_restart(struct vault_owner *o, int64_t fragment_us, int64_t segment_us);
+/* A new writer after the last one left its disk, as the parent's RESEAL makes it: behind what was
+ * written, with what was handed back. */
+void vault_owner_reseal(struct vault_owner *o, int64_t fragment_us, int64_t segment_us,
+        const struct media_config *tracks, unsigned n);
 void vault_owner_begin(
         struct vault_owner *o, const struct media_config *tracks, unsigned n, unsigned gap_cause);
 /* Runs the loop until all that was sealed is written; at most ms. */

@@ -292,7 +292,8 @@ enum {
         C = 1 << SANDBOX_CONNECTOR,
         M = 1 << SANDBOX_MANAGER,
         E = 1 << SANDBOX_EDGE,
-        ALL = W | S | P | C | M | E
+        V = 1 << SANDBOX_VOLUME,
+        ALL = W | S | P | C | M | E | V
 };
 
 static const struct {
@@ -304,15 +305,15 @@ static const struct {
         { "open in the pool", try_open_in_pool, W | S },
         { "create", try_create, W | S | C | E },
         { "unlink", try_unlink, W | S | C | E },
-        { "socket inet", try_socket_ip, W | S | P | M | E },
-        { "socket inet6", try_socket_ip6, W | S | P | M | E },
+        { "socket inet", try_socket_ip, W | S | P | M | E | V },
+        { "socket inet6", try_socket_ip6, W | S | P | M | E | V },
         { "socket unix", try_socket_unix, ALL },
         { "socket netlink", try_socket_packet, ALL },
-        { "connect", try_connect, W | S | P | M | E },
-        { "sendto an address", try_sendto, W | S | P | M },
-        { "sendmmsg", try_sendmmsg, W | S | P | M },
+        { "connect", try_connect, W | S | P | M | E | V },
+        { "sendto an address", try_sendto, W | S | P | M | V },
+        { "sendmmsg", try_sendmmsg, W | S | P | M | V },
         { "listen", try_listen, ALL },
-        { "accept", try_accept, W | S | C },
+        { "accept", try_accept, W | S | C | V },
         { "kill", try_kill, ALL },
         { "tgkill", try_tgkill, ALL },
         { "pidfd_open", try_pidfd, ALL },

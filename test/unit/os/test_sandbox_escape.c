@@ -400,7 +400,8 @@ enum {
         C = 1 << SANDBOX_CONNECTOR,
         M = 1 << SANDBOX_MANAGER,
         E = 1 << SANDBOX_EDGE,
-        ALL = W | S | P | C | M | E
+        V = 1 << SANDBOX_VOLUME,
+        ALL = W | S | P | C | M | E | V
 };
 
 /* Who must not: some roles need the like for what they are there for (design: section 2). */
@@ -423,17 +424,17 @@ static const struct {
         { "mkdir", way_mkdir, W | S | C | E },
         { "fchmod", way_chmod_given, W | S | C | E },
         { "chdir", way_chdir, ALL },
-        { "socketpair", way_socketpair, W | S | C },
-        { "bind", way_bind, W | S | P | M | E },
-        { "connect a UDP socket anew", way_aim_again, W | S | P | M | E },
-        { "sendto elsewhere", way_sendto_elsewhere, W | S | P | M },
+        { "socketpair", way_socketpair, W | S | C | V },
+        { "bind", way_bind, W | S | P | M | E | V },
+        { "connect a UDP socket anew", way_aim_again, W | S | P | M | E | V },
+        { "sendto elsewhere", way_sendto_elsewhere, W | S | P | M | V },
         { "sendmsg elsewhere", way_sendmsg_elsewhere, W | S },
-        { "sendmmsg elsewhere", way_sendmmsg_elsewhere, W | S | P | M },
-        { "TCP fast open", way_fast_open, W | S | P | M },
+        { "sendmmsg elsewhere", way_sendmmsg_elsewhere, W | S | P | M | V },
+        { "TCP fast open", way_fast_open, W | S | P | M | V },
         { "pass a descriptor on", way_pass_descriptor, W | S },
-        { "SO_ATTACH_FILTER", way_kernel_filter, W | S },
-        { "IP_ADD_MEMBERSHIP", way_multicast, W | S },
-        { "SO_BINDTODEVICE", way_other_device, W | S },
+        { "SO_ATTACH_FILTER", way_kernel_filter, W | S | V },
+        { "IP_ADD_MEMBERSHIP", way_multicast, W | S | V },
+        { "SO_BINDTODEVICE", way_other_device, W | S | V },
         { "F_SETSIG", way_signal_by_io, ALL },
         { "rt_sigqueueinfo", way_signal_queue, ALL },
         { "tkill", way_tkill, ALL },
@@ -458,7 +459,8 @@ static const struct {
 /* As confine_role does it, in the order of sandbox.h. */
 static int confine(enum sandbox_role role)
 {
-        struct sandbox_path own = { dir, role == SANDBOX_PARENT || role == SANDBOX_MANAGER };
+        struct sandbox_path own = { dir,
+                role == SANDBOX_PARENT || role == SANDBOX_MANAGER || role == SANDBOX_VOLUME };
         bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER && role != SANDBOX_SCRUBBER;
         struct err e;
 
