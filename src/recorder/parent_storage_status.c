@@ -321,6 +321,15 @@ static void parent_storage_status_foreseen_of(
         json_object_set_new(o, "keeps_days", parent_storage_status_number(keeps));
 }
 
+/* What is wrong though it takes footage; storage.damage names the segments. */
+static json_t *parent_storage_status_alarm(unsigned damaged)
+{
+        if (!damaged)
+                return json_null();
+        return json_pack("{s:s, s:s, s:s}", "fault", fault_name(FAULT_VOLUME_DAMAGED), "text",
+                fault_text(FAULT_VOLUME_DAMAGED), "remedy", fault_remedy(FAULT_VOLUME_DAMAGED));
+}
+
 static int parent_storage_status_volume_json(
         struct parent_storage_status *s, const struct parent_volume *v, json_t **ret, struct err *e)
 {
@@ -350,6 +359,7 @@ static int parent_storage_status_volume_json(
                 o, "oldest", has ? parent_storage_status_time(has->oldest_us) : json_null());
         json_object_set_new(o, "device", json_string(v->state.device));
         json_object_set_new(o, "damaged", json_integer((json_int_t)damaged));
+        json_object_set_new(o, "alarm", parent_storage_status_alarm(damaged));
         json_object_set_new(o, "checked", parent_storage_status_time(checked_us));
         parent_storage_status_foreseen_of(s, v, o);
         *ret = o;

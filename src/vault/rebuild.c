@@ -8,14 +8,13 @@
 
 #include "os/file.h"
 #include "seal/segment.h"
-#include "vault/index_parts.h"
+#include "vault/index_lock.h"
 #include "vault/lock_record.h"
 #include "vault/segment_skim.h"
 #include "vault/vault_walk.h"
 
 #define PATH_ROOM 4400
 #define SEGMENTS_MAX (64u << 20)
-#define LOCKS_MAX 100000u
 
 /* A segment and its place in the chain. */
 struct rebuild_item {
@@ -339,29 +338,6 @@ static void leave_out_all(struct rebuild *b)
 
 /* --- locks --- */
 
-static int put_lock(
-        struct rebuild *b, const struct lock_record *lock, struct bytes text, struct err *e)
-{
-        CLEANUP(own_freep) char *copy = xasprintf("%.*s", (int)text.n, (const char *)text.p);
-        struct db_query *q;
-
-        int r = db_query(b->index->db,
-                "INSERT INTO lock (id, stream, from_us, to_us, text) VALUES (?1, ?2, ?3, ?4, ?5)"
-                " ON CONFLICT (id) DO NOTHING RETURNING 1",
-                &q, e);
-        if (r < 0)
-                return r;
-        db_bind_text(q, 1, lock->id);
-        db_bind_text(q, 2, lock->stream);
-        db_bind_i64(q, 3, lock->from_us);
-        db_bind_i64(q, 4, lock->to_us);
-        db_bind_text(q, 5, copy);
-        r = db_step(q, e);
-        b->result.locks += r > 0;
-        db_reset(q);
-        return r < 0 ? r : 0;
-}
-
 static int on_lock(void *owner, const char *name, struct err *e)
 {
         struct rebuild_place *place = owner;
@@ -370,15 +346,14 @@ static int on_lock(void *owner, const char *name, struct err *e)
         struct lock_record lock;
         struct rebuild *b = place->b;
 
-        if (b->result.locks >= LOCKS_MAX)
-                return err_set(e, ERR_EXHAUSTED, "more than %u locks", LOCKS_MAX);
         buf_init(&text, LOCK_RECORD_FILE_MAX);
         if (file_read(path, LOCK_RECORD_FILE_MAX, &text, NULL) < 0 ||
                 lock_record_parse(buf_bytes(&text), &lock, NULL) < 0) {
                 b->result.unreadable_locks++;
                 return 0;
         }
-        return put_lock(b, &lock, buf_bytes(&text), e);
+        CLEANUP(own_freep) char *copy = xasprintf("%.*s", (int)text.n, (const char *)text.p);
+        return index_lock_put(b->index, lock.id, lock.stream, lock.from_us, lock.to_us, copy, e);
 }
 
 /* A lock lies on every volume: each once. */
@@ -399,6 +374,8 @@ static int rebuild_locks(struct rebuild *b, struct err *e)
                         err_set(e, r, "%s", why.text);
                 }
         }
+        if (r == 0)
+                r = index_lock_count(b->index, &b->result.locks, e);
         if (r == 0)
                 return index_commit(b->index, e);
         index_rollback(b->index);

@@ -15,6 +15,7 @@
 #include "os/clock.h"
 #include "recorder/parent_scrub.h"
 #include "seal/verdict.h"
+#include "vault/index_retention.h"
 #include "vault/index_scrub.h"
 
 #define SECOND INT64_C(1000000)
@@ -178,12 +179,13 @@ static void answer(struct fixture *f, const struct message_scrub *q, enum verdic
                 0);
 }
 
-static uint64_t damaged(struct fixture *f, uint32_t volume)
+static unsigned damaged(struct fixture *f, uint32_t volume)
 {
-        struct index_scrub_counts counts;
+        int64_t oldest_us;
+        unsigned n;
 
-        assert_int_equal(index_scrub_count(f->index, volume, &counts, NULL), 0);
-        return counts.damaged;
+        assert_int_equal(index_retention_checks(f->index, volume, &n, &oldest_us, NULL), 0);
+        return n;
 }
 
 /* Never looked at first, then by age; never what is written, or was looked at today; one at a time,
@@ -218,11 +220,12 @@ static void test_order(void **state)
         }
         assert_false(asked(&f, &q));
         assert_int_equal(damaged(&f, 0) + damaged(&f, 2), 0);
-        struct index_scrub_counts counts;
-        assert_int_equal(index_scrub_count(f.index, 2, &counts, NULL), 0);
-        assert_true(counts.oldest_us >= now_us);
-        assert_int_equal(index_scrub_count(f.index, 1, &counts, NULL), 0);
-        assert_int_equal(counts.oldest_us, 0);
+        int64_t oldest_us;
+        unsigned n;
+        assert_int_equal(index_retention_checks(f.index, 2, &n, &oldest_us, NULL), 0);
+        assert_true(oldest_us >= now_us);
+        assert_int_equal(index_retention_checks(f.index, 1, &n, &oldest_us, NULL), 0);
+        assert_int_equal(oldest_us, 0);
         end(&f);
 }
 

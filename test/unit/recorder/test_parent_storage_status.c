@@ -11,6 +11,7 @@
 #include "fake_storage.h"
 #include "net/link.h"
 #include "recorder/parent_storage_status.h"
+#include "vault/index_scrub.h"
 
 static struct err failure;
 
@@ -82,6 +83,7 @@ static void test_a_healthy_volume(void **state)
         near(of(volumes, 0, "full_in_days"), 1);
         near(of(volumes, 0, "keeps_days"), (1440 + 20 + 120) / 1440.0);
         assert_true(json_is_null(of(volumes, 0, "checked")));
+        assert_true(json_is_null(of(volumes, 0, "alarm")));
         assert_int_equal(json_array_size(streams), 2);
         assert_string_equal(json_string_value(of(streams, 0, "stream")), "a-main");
         assert_int_equal(json_integer_value(of(streams, 0, "bytes")), 120 * MB);
@@ -113,8 +115,14 @@ static void test_states_and_retired_ones(void **state)
         bad->since_us = fake_wall_us - HOUR;
         old->entry.retired = true;
         (void)v;
+        assert_int_equal(
+                index_scrub_set(fake_parent.index, "a-main/2/3", fake_wall_us, "edited", NULL), 0);
         json_t *a = get(json_object()), *volumes = json_object_get(a, "volumes");
         assert_true(json_number_value(of(volumes, 0, "full_in_days")) == 0);
+        assert_true(json_is_null(of(volumes, 0, "alarm")));
+        assert_int_equal(json_integer_value(of(volumes, 2, "damaged")), 1);
+        assert_string_equal(json_string_value(json_object_get(of(volumes, 2, "alarm"), "fault")),
+                "volume-damaged");
         assert_string_equal(json_string_value(of(volumes, 1, "state")), "volume-read-only");
         assert_string_equal(json_string_value(of(volumes, 1, "text")), "remounted");
         assert_true(strlen(json_string_value(of(volumes, 1, "remedy"))) > 10);
