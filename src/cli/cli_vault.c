@@ -32,7 +32,7 @@ static const struct cli_args_command cli_vault_command = {
                 "         key; with one it decrypts every fragment too.\n"
                 "rebuild  makes the index again from the volumes' files alone. Not while Custos\n"
                 "         runs.\n"
-                "ls       segments, their times, sizes and gaps\n"
+                "ls       segments, their times, sizes, gaps, and cameras with another clock\n"
                 "\n" CLI_ARGS_HELP_TRUST CLI_ARGS_HELP_KEYS CLI_ARGS_HELP_STREAM
                 "  --from, --to TIME    what was recorded between them\n" CLI_ARGS_HELP_STATE
                         CLI_ARGS_HELP_VAULT
@@ -43,7 +43,9 @@ static const struct cli_args_command cli_vault_command = {
                 "                       streams, not_indexed, copies, locks, away: [{volume,\n"
                 "                       text}]}; ls: [{stream, object_key, volume, from, to,\n"
                 "                       bytes, fragments, closed, gaps: [{cause, from, to,\n"
-                "                       frames}]}]; or {error: {code, text, remedy}}\n"
+                "                       frames}], camera_offsets_us: [by fragment: its\n"
+                "                       clock minus ours, or null], camera_drift_ppm}];\n"
+                "                       or {error: {code, text, remedy}}\n"
                 "\n" CLI_ARGS_HELP_TIME
                 "Exit: 0 done (check: whole), 1 not (check: a fault), 64 wrong use; of check 2:\n"
                 "cannot tell (no --trust, and no fault found).\n",
@@ -158,6 +160,9 @@ static int vault_rebuild(const struct cli_args *a)
 
 /* --- ls --- */
 
+#define DRIFT_AFTER_US 1000000 /* less says nothing */
+#define SHOWN_OFF_US 1000000
+
 struct listing {
         const struct vault_set *set;
         json_t *out; /* with --json */
@@ -190,11 +195,67 @@ static void print_gap(const struct seal_gap *g)
         putchar('\n');
 }
 
-/* Gaps stand in the seals, not in the index. Each is printed, and added to `gaps` where that is not
- * NULL. */
-static void list_gaps(struct listing *l, const struct vault_set_member *volume,
-        const char *object_key, json_t *gaps)
+/* How far the camera's clock was off the recorder's when a fragment began, its way to here
+ * included; SEAL_UNKNOWN_US where it sent no reports. */
+static int64_t camera_offset_us(const struct seal *s)
 {
+        return s->sender_us == SEAL_UNKNOWN_US ? SEAL_UNKNOWN_US
+                                               : s->sender_us - s->first_arrival_us;
+}
+
+/* From the first to the last fragment that tells. False: there are no two, far enough apart. */
+static bool camera_drift(const struct segment *s, double *ret_ppm)
+{
+        const struct seal *first = NULL, *last = NULL;
+
+        for (unsigned i = 0; i < s->fragments_n; i++) {
+                const struct seal *seal = &s->fragments[i].seal;
+                if (camera_offset_us(seal) == SEAL_UNKNOWN_US)
+                        continue;
+                first = first ? first : seal;
+                last = seal;
+        }
+        if (!first || last->first_arrival_us - first->first_arrival_us < DRIFT_AFTER_US)
+                return false;
+        *ret_ppm = (double)(camera_offset_us(last) - camera_offset_us(first)) * 1e6 /
+                   (double)(last->first_arrival_us - first->first_arrival_us);
+        return true;
+}
+
+static json_t *camera_offsets_json(const struct segment *s)
+{
+        json_t *list = json_array();
+
+        for (unsigned i = 0; i < s->fragments_n; i++) {
+                int64_t us = camera_offset_us(&s->fragments[i].seal);
+                json_array_append_new(list, us == SEAL_UNKNOWN_US ? json_null() : json_integer(us));
+        }
+        return list;
+}
+
+static void list_camera_clock(const struct segment *s, json_t *row)
+{
+        int64_t us = s->fragments_n ? camera_offset_us(&s->fragments[0].seal) : SEAL_UNKNOWN_US;
+        double ppm = 0;
+        bool drifts = camera_drift(s, &ppm);
+
+        if (row) {
+                json_object_set_new(row, "camera_offsets_us", camera_offsets_json(s));
+                json_object_set_new(row, "camera_drift_ppm", drifts ? json_real(ppm) : json_null());
+        } else if (us != SEAL_UNKNOWN_US && (us >= SHOWN_OFF_US || us <= -SHOWN_OFF_US)) {
+                printf("      the camera's clock is %+.3f s off the recorder's", (double)us / 1e6);
+                if (drifts)
+                        printf(", drift %+.0f ppm", ppm);
+                putchar('\n');
+        }
+}
+
+/* Gaps and the camera's clock stand in the seals, not in the index. Each is printed, or added to
+ * `row` where that is not NULL. */
+static void list_seals(struct listing *l, const struct vault_set_member *volume,
+        const char *object_key, json_t *row)
+{
+        json_t *gaps = row ? json_object_get(row, "gaps") : NULL;
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", volume->path, object_key);
         struct segment_skim skim;
         struct segment s;
@@ -211,6 +272,7 @@ static void list_gaps(struct listing *l, const struct vault_set_member *volume,
                                         print_gap(&seal->gaps[k]);
                         }
                 }
+                list_camera_clock(&s, row);
                 segment_done(&s);
         }
         segment_skim_close(&skim);
@@ -240,13 +302,13 @@ static int on_listed(void *owner, const struct index_segment *s, struct err *e)
         l->bytes += s->bytes;
         l->us += s->last_us - s->first_us;
         if (l->out) {
-                json_t *gaps = json_array();
-                list_gaps(l, volume, s->object_key, gaps);
-                json_array_append_new(l->out,
-                        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:o}", "stream",
-                                s->stream, "object_key", s->object_key, "volume", volume->name,
-                                "from", from, "to", to, "bytes", (json_int_t)s->bytes, "fragments",
-                                (json_int_t)s->fragments, "closed", s->closed, "gaps", gaps));
+                json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:[], s:[], s:n}",
+                        "stream", s->stream, "object_key", s->object_key, "volume", volume->name,
+                        "from", from, "to", to, "bytes", (json_int_t)s->bytes, "fragments",
+                        (json_int_t)s->fragments, "closed", s->closed, "gaps", "camera_offsets_us",
+                        "camera_drift_ppm");
+                list_seals(l, volume, s->object_key, row);
+                json_array_append_new(l->out, row);
                 return 0;
         }
         if (strcmp(l->stream, s->stream) != 0) {
@@ -257,7 +319,7 @@ static int on_listed(void *owner, const struct index_segment *s, struct err *e)
                 s->object_key + strlen(s->stream) + 1, l->set->n > 1 ? "  on " : "",
                 l->set->n > 1 ? volume->name : "", s->closed ? "" : "  (not closed)",
                 volume->away ? "  (volume not there)" : "");
-        list_gaps(l, volume, s->object_key, NULL);
+        list_seals(l, volume, s->object_key, NULL);
         return 0;
 }
 

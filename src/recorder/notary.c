@@ -126,16 +126,42 @@ static int notary_check_form(const struct notary *n, const struct notary_segment
         return 0;
 }
 
-static int notary_check_time(
+/* The clock that frames were stamped by may have been stepped since. */
+static void notary_watch_clock(struct notary *n, int64_t wall_us, int64_t boot_us)
+{
+        int64_t now = wall_us - boot_us, step = now - n->wall_boot_us;
+
+        if (n->has_clock && (step >= NOTARY_CLOCK_STEP_US || step <= -NOTARY_CLOCK_STEP_US)) {
+                n->before_us = n->wall_boot_us;
+                n->stepped_us = boot_us;
+        }
+        n->has_clock = true;
+        n->wall_boot_us = now;
+}
+
+static int notary_check_age(
         const struct notary *n, const struct seal *s, int64_t wall_us, struct err *e)
 {
-        if (s->last_arrival_us < s->first_arrival_us ||
-                s->last_arrival_us - s->first_arrival_us > NOTARY_MEDIA_US)
-                return err_set(e, ERR_DENIED, "%s: more media than a fragment may hold", n->stream);
         if (s->last_arrival_us > wall_us + NOTARY_FUTURE_US)
                 return err_set(e, ERR_DENIED, "%s: media from the future", n->stream);
         if (s->first_arrival_us < wall_us - NOTARY_PAST_US)
                 return err_set(e, ERR_DENIED, "%s: media of an old time", n->stream);
+        return 0;
+}
+
+static int notary_check_time(const struct notary *n, const struct seal *s, int64_t wall_us,
+        int64_t boot_us, struct err *e)
+{
+        bool stepped = n->stepped_us && boot_us - n->stepped_us <= NOTARY_STEPPED_US;
+
+        if (s->last_arrival_us < s->first_arrival_us ||
+                s->last_arrival_us - s->first_arrival_us > NOTARY_MEDIA_US)
+                return err_set(e, ERR_DENIED, "%s: more media than a fragment may hold", n->stream);
+        if (!stepped || notary_check_age(n, s, boot_us + n->before_us, NULL) < 0) {
+                int r = notary_check_age(n, s, wall_us, e);
+                if (r < 0)
+                        return r;
+        }
         if (n->last_arrival_us != SEAL_UNKNOWN_US && s->first_arrival_us < n->last_arrival_us &&
                 !notary_has_gap(s, SEAL_GAP_CLOCK_STEP))
                 return err_set(
@@ -169,9 +195,10 @@ int notary_seal(struct notary *n, const struct seal *request, int64_t wall_us, i
         struct seal s = *request;
         size_t begin = out->n;
 
+        notary_watch_clock(n, wall_us, boot_us);
         int r = notary_check_form(n, segment, request, e);
         if (r == 0)
-                r = notary_check_time(n, request, wall_us, e);
+                r = notary_check_time(n, request, wall_us, boot_us, e);
         if (r < 0)
                 return r;
 

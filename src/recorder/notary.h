@@ -18,7 +18,9 @@
 #define NOTARY_PAST_US INT64_C(120000000)
 #define NOTARY_FUTURE_US INT64_C(1000000)
 #define NOTARY_MEDIA_US INT64_C(2500000)
-#define NOTARY_CLOCK_STEP_US INT64_C(2000000)
+#define NOTARY_CLOCK_STEP_US INT64_C(500000)
+/* What was received before the clock was stepped may still be sealed so long after that. */
+#define NOTARY_STEPPED_US INT64_C(10000000)
 
 struct notary_segment {
         bool open, header_known;
@@ -34,7 +36,11 @@ struct notary {
         struct seal_link previous; /* what the next seal names */
         uint8_t hashes[NOTARY_REMEMBERED][32]; /* of seals by sequence modulo */
         int64_t last_arrival_us; /* of the last seal, SEAL_UNKNOWN_US before the first */
-        bool gap_owed;           /* a new opening: the next seal has to carry a gap */
+        bool has_clock;
+        int64_t wall_boot_us; /* wall minus boot clock when it was asked last */
+        int64_t before_us;    /* the same before the last step, and the boot clock when that was */
+        int64_t stepped_us;   /* noticed; 0: never */
+        bool gap_owed;        /* a new opening: the next seal has to carry a gap */
         struct notary_segment current,
                 next; /* next: drawn ahead, begins with the first seal that names its KID */
 };

@@ -47,10 +47,15 @@ static struct seal with_gap(struct seal s, unsigned cause)
         return s;
 }
 
-static int ask(struct desk *d, struct seal s, int64_t now_us)
+static int ask_at(struct desk *d, struct seal s, int64_t now_us, int64_t boot_us)
 {
         buf_clear(&d->out);
-        return notary_seal(&d->notary, &s, now_us, 5000000, d->key, &d->out, &d->err);
+        return notary_seal(&d->notary, &s, now_us, boot_us, d->key, &d->out, &d->err);
+}
+
+static int ask(struct desk *d, struct seal s, int64_t now_us)
+{
+        return ask_at(d, s, now_us, 5000000);
 }
 
 static int setup(void **state)
@@ -229,6 +234,48 @@ static void test_old_time_is_sealed_only_with_a_clock_step(void **state)
         assert_int_equal(ask(d, with_gap(back, SEAL_GAP_CLOCK_STEP), NOW - 3599 * SECOND), 0);
 }
 
+/* What came before the clock was stepped is sealed behind it, soon, and without a gap: nothing is
+ * wrong with it. */
+static void test_media_from_before_a_step(void **state)
+{
+        static const int64_t steps[] = { 3600 * SECOND, -3600 * SECOND, 3 * SECOND, -3 * SECOND };
+        struct desk *d = *state;
+        uint8_t kid[16];
+        int64_t boot = 100 * SECOND, wall = NOW;
+        uint32_t fragment = 1;
+
+        memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
+        assert_int_equal(ask_at(d, with_gap(request_for(d, kid, fragment++, wall), SEAL_GAP_START),
+                                 wall + SECOND, boot),
+                0);
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+                struct seal before = request_for(d, kid, fragment++, wall + SECOND);
+                boot += 2 * SECOND;
+                wall += 2 * SECOND;
+                assert_int_equal(ask_at(d, before, wall + SECOND + steps[i], boot), 0);
+                wall += steps[i];
+                struct seal behind = with_gap(
+                        request_for(d, kid, fragment++, wall + 2 * SECOND), SEAL_GAP_CLOCK_STEP);
+                boot += 2 * SECOND;
+                wall += 2 * SECOND;
+                assert_int_equal(ask_at(d, behind, wall + SECOND, boot), 0);
+        }
+        /* Not for ever: the time before the last step is another's by then. */
+        struct seal late =
+                with_gap(request_for(d, kid, fragment, wall + 3 * SECOND + 3600 * SECOND),
+                        SEAL_GAP_CLOCK_STEP);
+        boot += SECOND;
+        assert_int_equal(ask_at(d, late, wall + 2 * SECOND - 3600 * SECOND, boot), ERR_DENIED);
+        boot += NOTARY_STEPPED_US + SECOND;
+        struct seal old =
+                with_gap(request_for(d, kid, fragment, wall + SECOND), SEAL_GAP_CLOCK_STEP);
+        assert_int_equal(
+                ask_at(d, old, wall + 2 * SECOND - 3600 * SECOND + NOTARY_STEPPED_US + SECOND,
+                        boot),
+                ERR_DENIED);
+        assert_non_null(strstr(d->err.text, "future"));
+}
+
 /* A new writer in the same epoch: what was issued and never became durable is skipped, with a gap.
  */
 static void test_continues_after_a_dead_worker(void **state)
@@ -349,6 +396,7 @@ int main(void)
                         test_times_are_held_to_its_own_clock, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_old_time_is_sealed_only_with_a_clock_step, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_media_from_before_a_step, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_continues_after_a_dead_worker, setup, teardown),
                 cmocka_unit_test_setup_teardown(
