@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* For retention, locks and the scrubber: removing, locks on every volume, files to read. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/pack.h"
 #include "recorder/parent_storage_parts.h"
+#include "vault/index_tail.h"
 
 struct parent_storage_job {
         struct parent_storage_slot *slot;
@@ -39,11 +41,14 @@ static void parent_storage_job_free(struct parent_storage_job *j)
 static int parent_storage_remove_rows(const struct parent_storage_job *j, struct err *e)
 {
         struct index *ix = j->slot->storage->parent->index;
+        struct index_segment row;
         int r = index_begin(ix, e);
 
         for (unsigned i = 0; r == 0 && i < j->n; i++) {
-                if (strncmp(j->names[i], "keys/", 5) != 0)
+                r = index_tail_find(ix, j->names[i], &row, e);
+                if (r == 0 && row.volume == j->slot->v.entry.number)
                         r = index_remove(ix, j->names[i], e);
+                r = r == ERR_NOT_FOUND ? 0 : r; /* a key file, or removed before */
         }
         if (r == 0)
                 r = index_commit(ix, e);
@@ -66,12 +71,15 @@ static void parent_storage_on_removed(void *owner, struct parent_storage_answer 
 
 static void parent_storage_ask_remove(struct parent_storage_job *j)
 {
-        struct pack out = parent_storage_ask_begin(j->slot->storage, MESSAGE_VOLUME_REMOVE);
+        /* With nothing left to remove, any question brings the answer. */
+        uint16_t type = j->n ? MESSAGE_VOLUME_REMOVE : MESSAGE_VOLUME_SYNC;
+        struct pack out = parent_storage_ask_begin(j->slot->storage, type);
 
-        pack_u32(&out, j->n);
+        if (j->n)
+                pack_u32(&out, j->n);
         for (unsigned i = 0; i < j->n; i++)
                 pack_string(&out, j->names[i]);
-        parent_storage_ask_send(j->slot, MESSAGE_VOLUME_REMOVE, &out, parent_storage_on_removed, j);
+        parent_storage_ask_send(j->slot, type, &out, parent_storage_on_removed, j);
 }
 
 static bool parent_storage_being_written(const struct parent_storage *s, const char *name)
@@ -91,8 +99,7 @@ void parent_storage_remove(struct parent_storage *s, uint32_t number,
 {
         struct parent_storage_slot *k = parent_storage_slot(s, number);
 
-        if (!k || n > PARENT_STORAGE_REMOVE_MAX)
-                return; /* our own caller is wrong */
+        assert(k && n <= PARENT_STORAGE_REMOVE_MAX);
         struct parent_storage_job *j = parent_storage_job_new(k, n, owner);
         j->n = 0;
         j->on_done = on_done;
@@ -129,8 +136,7 @@ void parent_storage_read(struct parent_storage *s, uint32_t number, const char *
 {
         struct parent_storage_slot *k = parent_storage_slot(s, number);
 
-        if (!k)
-                return; /* our own caller is wrong */
+        assert(k);
         struct parent_storage_job *j = parent_storage_job_new(k, 0, owner);
         j->on_file = on_file;
         struct pack out = parent_storage_ask_begin(s, MESSAGE_VOLUME_READ);
@@ -170,7 +176,7 @@ static void parent_storage_ask_lock(
         snprintf(j->id, sizeof j->id, "%s", lock->id);
         struct pack out = parent_storage_ask_begin(k->storage, MESSAGE_VOLUME_LOCK);
         pack_string(&out, lock->id);
-        pack_string(&out, lock->text ? lock->text : "");
+        pack_field32(&out, bytes_str(lock->text ? lock->text : ""));
         parent_storage_ask_send(k, MESSAGE_VOLUME_LOCK, &out, parent_storage_on_locked, j);
 }
 

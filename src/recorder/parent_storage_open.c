@@ -110,8 +110,12 @@ int parent_storage_open_index(struct parent_storage *s, struct err *e)
         else
                 log_warn(NULL, "index.rebuild", "err=\"%s\"", why.text);
         int r = rebuild_index(s->directory, &s->list, NULL, NULL, &result, e);
-        for (unsigned i = 0; r == 0 && i < result.away_n; i++)
+        for (unsigned i = 0; r == 0 && i < result.away_n; i++) {
+                const struct parent_storage_slot *k = parent_storage_slot(s, result.away[i].number);
+                if (k && k->claim)
+                        continue; /* it is to be made yet */
                 log_warn(NULL, "index.volume_away", "volume=%u err=\"%s\"", result.away[i].number,
                         result.away[i].text);
+        }
         return r < 0 ? r : index_open(s->directory, &s->parent->index, e);
 }

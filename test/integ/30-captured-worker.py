@@ -342,6 +342,66 @@ def test_a_captured_worker_chooses_no_address(folder):
         site.clean()
 
 
+def judge_lies(parent, worker, own, others):
+    """What a worker says about files that it never had changes nothing: no file goes, no volume is left."""
+    vault = parent.state / "vault"
+    outside = parent.state / "site/root.crt"
+    before = sorted(p for p in vault.rglob("*") if p.name != ".probe")
+    for name in (others, "volume.json", "lock", "../site/root.crt", str(outside), own + "/../../../../../volume.json", "", own[:-1], own + "x",
+                 own.replace("tls-main", "desk-main"), own.replace(".0.mp4", ".1.mp4")):
+        for stream in ("tls-main", "desk-main", "no-such"):
+            worker.unused(stream, name)
+            worker.not_written(stream, name)
+        worker.written("tls-main", name)
+    worker.unused("desk-main", own)
+    worker.not_written("desk-main", own)
+    worker.say(worker.FILE_WANTED, text("desk-main"))
+    check(worker.quiet(), "none of it is answered, and no volume is left")
+    check(sorted(p for p in vault.rglob("*") if p.name != ".probe") == before, "nothing was made or removed")
+    check(outside.exists() and "volume.fault" not in parent.log(), f"and nothing is wrong with the volume: {parent.log()[-2000:]}")
+
+
+def test_a_captured_worker_reaches_no_file(folder):
+    """It gets files of its own streams alone, and is believed about these alone."""
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        parent.set("tls-main", "rtsps://192.0.2.7/main", "tls", "interleaved")
+        worker = parent.worker()
+        check(worker.assigned() == "tls-main", "assigned")
+        other = parent.worker()
+        parent.set("desk-main", "rtsps://192.0.2.8/main", "tls", "interleaved")
+        check(other.assigned() == "desk-main", "the other stream goes to the other worker")
+        parent.store_key("tls-main")
+        check("hour key" in other.no_file("desk-main"), "no file before there is a key for it")
+        parent.store_key("desk-main")
+        own, fd = worker.file("tls-main")
+        check(own.startswith("tls-main/"), f"a file of its stream: {own}")
+        others, other_fd = other.file("desk-main")
+        judge_lies(parent, worker, own, others)
+        # It does not fill the disk with files either.
+        fds = [fd, other_fd] + [worker.file("tls-main")[1] for _ in range(3)]
+        check("not written to" in worker.no_file("tls-main"), "no fifth file without a word about the others")
+        worker.written("tls-main", own)
+        worker.unused("tls-main", own)
+        time.sleep(0.3)
+        check((site.state / "vault" / own).exists(), "a file in which something was written is not deleted at its word")
+        # About its own it is believed: the volume is left, by all.
+        worker.not_written("tls-main", own)
+        for w in (worker, other):
+            kind, body = w.channel.receive()
+            check((kind, body) == (w.LEAVE, bytes(4)), f"everybody leaves volume 0, not {kind} {body}")
+        check("a lie" in parent.log(), "and it is said why")
+        worker.written("desk-main", others)
+        check(worker.channel.closed(), "a worker that writes for another's stream is cut off")
+        for n in fds:
+            os.close(n)
+        parent.end()
+        check("Sanitizer" not in parent.log(), parent.log()[-6000:])
+    finally:
+        site.clean()
+
+
 def test_fallback_and_datagrams_where_they_are_due(folder):
     site = new_site(folder)
     try:

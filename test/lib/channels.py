@@ -191,6 +191,32 @@ class Worker(Peer):
     def released(self, stream):
         self.say(self.RELEASED, text(stream))
 
+    def file(self, stream):
+        """Asks for the next file: (object key, descriptor)."""
+        self.say(self.FILE_WANTED, text(stream))
+        whose, rest, fds = self.expect(self.FILE)
+        check(whose == stream and len(fds) == 1, f"a file for {stream}, not for {whose}: {fds}")
+        volume, direct, n = struct.unpack(">IBH", rest[:7])
+        return rest[7:7 + n].decode(), fds[0]
+
+    def no_file(self, stream):
+        """Asks for the next file, and gets none: why."""
+        self.say(self.FILE_WANTED, text(stream))
+        whose, rest, fds = self.expect(self.NO_FILE)
+        check(whose == stream and not fds, f"no file for {stream}: {whose} {fds}")
+        return rest[4:].decode()
+
+    def unused(self, stream, object_key):
+        self.say(self.UNUSED, text(stream) + text(object_key))
+
+    def not_written(self, stream, object_key, why="a lie"):
+        self.say(self.NOT_WRITTEN, text(stream) + text(object_key) + bytes([10, 0]) + text(why))
+
+    def written(self, stream, object_key, sequence=1, end=8192):
+        """Of segment_writer_report."""
+        self.say(self.WRITTEN, text(stream) + text(object_key) + struct.pack(">QQqq", 4096, end, 1, 2) + bytes(16) +
+                 struct.pack(">Q", sequence) + bytes(32) + struct.pack(">IIB", sequence, 25, 0))
+
     def connect(self, stream, kind):
         self.say(self.CONNECT, text(stream) + bytes([kind]))
 
@@ -244,8 +270,8 @@ class Connector(Peer):
 
 
 class Parent(Process):
-    """The recorder's parent; this program is its supervisor, manager and sealer (which signs nothing), and what worker() and
-    connector are used for."""
+    """The recorder's parent, with a real process for its volume main; this program is its supervisor, manager and sealer (which
+    signs nothing), and what worker() and connector are used for."""
 
     WORKER, SEALER, MANAGER, CONNECTOR, VOLUME, HELLO = (
         NUMBERS[n] for n in ("WORKER", "SEALER", "MANAGER", "CONNECTOR", "VOLUME", "SEALER_HELLO"))
@@ -256,9 +282,39 @@ class Parent(Process):
         self.root = (site.state / "site/root.crt").read_text()
         self.workers, self.requests, self.events = 0, 0, []
         self.attach_connector()
+        self.volume = self.attach_volume(folder, program)
         self.manager = Peer(self, self.MANAGER)
         self.sealer = Peer(self, self.SEALER)
         self.sealer.say(self.HELLO, struct.pack(">I", 1) + os.urandom(16) + field16(b"c") * 3)
+
+    def attach_volume(self, folder, program):
+        """As the supervisor does: a process for the volume that is wanted, its channel to the parent."""
+        kind, body = self.first.receive()
+        check(kind == NUMBERS["VOLUME_WANTED"], f"it wants a process for its volume first, not {kind}")
+        number, n = struct.unpack(">IH", body[:6])
+        path, claim, name = body[6:6 + n].decode(), body[6 + n], body[9 + n:].decode()
+        check(path == str(self.state / "vault"), f"main lies in the state directory: {path}")
+        process = Process(folder, self.state, "volume", program,
+                          arguments=["--index", number, "--path", path, "--name", name, *(["--claim"] if claim else [])])
+        self.first.send(self.VOLUME, struct.pack(">I", number), [process.first.end.fileno()])
+        process.first.end.close()
+        return process
+
+    def end(self):
+        super().end()
+        self.volume.ended()
+
+    def store_key(self, stream):
+        """As the sealer does before the first segment of an hour; what lies in the vault afterwards."""
+        path = f"keys/{stream}/{time.strftime('%Y-%m-%d/%H', time.gmtime())}.{os.urandom(16).hex()}.json"
+        wraps = b'{"wraps": "%s"}' % os.urandom(8).hex().encode()
+        self.sealer.say(NUMBERS["KEY_STORE"], text(stream) + text(path) + struct.pack(">I", len(wraps)) + wraps)
+        while True:
+            kind, body = self.sealer.channel.receive()
+            if kind == NUMBERS["KEY_STORED"]:
+                break
+        check(body == text(stream) + text(path), f"the key that was stored is said: {body}")
+        check((self.state / "vault" / path).read_bytes() == wraps, "and lies beside the footage")
 
     def attach_connector(self):
         self.connector = Connector(self, self.CONNECTOR)
