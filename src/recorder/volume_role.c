@@ -20,7 +20,7 @@
 /*
  * Who waits behind whom. A thread of the pool may be gone for good in a disk that hangs; a sync
  * must not wait behind files, nor files behind the removing of large ones. Locks and sessions keep
- * their order. The sum, and one for the look, is the size of the pool.
+ * their order. The sum, and one for the look, is the size of the pool (os/sandbox_syscalls).
  */
 enum volume_role_lane {
         VOLUME_ROLE_SYNC,
@@ -30,7 +30,6 @@ enum volume_role_lane {
         VOLUME_ROLE_LANES,
 };
 static const unsigned volume_role_widths[VOLUME_ROLE_LANES] = { 1, 1, 3, 2 };
-#define VOLUME_ROLE_POOL "8"
 
 struct volume_role {
         struct loop *loop;
@@ -369,8 +368,6 @@ int volume_role_main(int argc, char **argv)
         struct role_options options;
         struct err e;
 
-        /* Read by libuv when the pool begins. */
-        setenv("UV_THREADPOOL_SIZE", VOLUME_ROLE_POOL, 1);
         int r = role_start("volume", argc, argv, &options, &e);
         if (r == 0 && (!options.path[0] || !volume_is_name(options.name)))
                 r = err_set(&e, ERR_INVALID, "--path DIR or --name NAME is missing");

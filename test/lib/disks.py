@@ -73,7 +73,12 @@ class Disk:
         run("umount", *(["-l"] if lazy else []), self.path)
 
     def read_only(self, yes=True):
-        run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path)
+        # Busy as long as a file is open to write: who has just closed one may be a moment behind.
+        wait_for(lambda: run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path, ok=None).returncode == 0, 5, f"{self.path} is mounted anew")
+
+    def abort(self):
+        """ext4 turns read-only under all who write to it, as when it meets an error."""
+        run("mount", "-o", "remount,abort", self.path)
 
     def free(self):
         room = os.statvfs(self.path)
