@@ -22,6 +22,7 @@
 #include "manager/manager.h"
 #include "recorder/connector.h"
 #include "recorder/parent.h"
+#include "recorder/scrubber.h"
 #include "recorder/sealer.h"
 #include "recorder/volume_role.h"
 #include "recorder/worker.h"
@@ -54,6 +55,7 @@ static const struct {
         { "sealer", sealer_main, NULL },
         { "worker", worker_main, NULL },
         { "volume", volume_role_main, NULL },
+        { "scrubber", scrubber_main, NULL },
 };
 
 static void main_help(FILE *to)

@@ -9,6 +9,7 @@
 #include "vault/vault_walk.h"
 
 #define LIST_ROOM 160
+#define AWAY_ROOM 100
 #define NEAR 4u /* files on each side: some were made ahead and hold nothing */
 
 /* --- which cameras and streams --- */
@@ -67,37 +68,39 @@ static bool has_stream(const struct vault_set *set, const char *stream)
         return found;
 }
 
-/* " (volume archive is not there)", or nothing. */
-static const char *away_text(const struct vault_set *set, char *to, size_t room)
+/* "volume archive is not there" of the first, or nothing. */
+static const char *away_text(const struct vault_set *set, char to[static AWAY_ROOM])
 {
         to[0] = '\0';
         for (unsigned i = 0; i < set->n && !to[0]; i++)
                 if (set->members[i].away)
-                        snprintf(to, room, " (volume %.60s is not there)", set->members[i].name);
+                        snprintf(to, AWAY_ROOM, "volume %.60s is not there", set->members[i].name);
         return to;
 }
 
 int cli_recorded_check(const struct cli_args *a, const struct vault_set *set, struct err *e)
 {
         const char *camera = a->values[CLI_ARGS_CAMERA];
-        char away[100];
+        char away[AWAY_ROOM];
         struct listing l;
 
         if (!camera || has_stream(set, a->stream_path))
                 return 0;
-        away_text(set, away, sizeof away);
+        away_text(set, away);
+        const char *open = away[0] ? " (" : "", *close = away[0] ? ")" : "";
         int r = list(set, camera, &l, e);
         if (r == 0 && l.n)
                 return err_set(e, ERR_NOT_FOUND,
-                        "there is nothing recorded of stream %s of camera %s%s; recorded are: %s%s",
-                        a->stream, camera, away, l.text, l.last);
+                        "there is nothing recorded of stream %s of camera %s%s%s%s; recorded are: "
+                        "%s%s",
+                        a->stream, camera, open, away, close, l.text, l.last);
         if (r == 0)
                 r = list(set, NULL, &l, e);
         if (r < 0)
                 return r;
         return err_set(e, ERR_NOT_FOUND,
-                "there is nothing recorded of camera %s in %.80s%s; recorded are: %s%s", camera,
-                set->members[0].path, away, l.n ? l.text : "none yet", l.last);
+                "there is nothing recorded of camera %s in %.80s%s%s%s; recorded are: %s%s", camera,
+                set->members[0].path, open, away, close, l.n ? l.text : "none yet", l.last);
 }
 
 /* --- which times --- */
@@ -144,16 +147,17 @@ char *cli_recorded_around(const struct cli_args *a, const struct vault_set *set,
         int64_t to_us, char to[static CLI_RECORDED_ROOM])
 {
         int64_t until_us = INT64_MIN, next_us = INT64_MAX;
-        char time[2][STR_TIME_ROOM];
+        char time[2][STR_TIME_ROOM], away[AWAY_ROOM];
 
         for (unsigned i = 0; i < set->n; i++)
                 if (!set->members[i].away)
                         look_around(set->members[i].path, a->stream_path, from_us, to_us, &until_us,
                                 &next_us);
         bool before = until_us > 0, after = next_us != INT64_MAX;
+        away_text(set, away);
         snprintf(to, CLI_RECORDED_ROOM,
-                "%s%s%s%s%s%scustos vault ls --camera %s --stream %s shows all",
-                before ? "recorded before that: until " : "",
+                "%s%s%s%s%s%s%s%scustos vault ls --camera %s --stream %s shows all", away,
+                away[0] ? "; " : "", before ? "recorded before that: until " : "",
                 before ? str_time(time[0], until_us) : "", before ? "; " : "",
                 after ? "recorded after that: from " : "", after ? str_time(time[1], next_us) : "",
                 after ? "; " : "", a->values[CLI_ARGS_CAMERA], a->stream);

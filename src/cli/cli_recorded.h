@@ -7,7 +7,7 @@
 #include "cli/cli_args.h"
 #include "vault/vault_set.h"
 
-#define CLI_RECORDED_ROOM 240
+#define CLI_RECORDED_ROOM 360
 
 /* ERR_NOT_FOUND, with what is recorded, when there is nothing on the volumes of the stream that
  * --camera and --stream name. */

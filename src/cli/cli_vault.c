@@ -62,11 +62,11 @@ static const struct cli_args_command cli_vault_command = {
 
 /* --- rebuild --- */
 
-/* The recorder holds the state directory's lock while it runs; it would go on writing to the index
- * that is replaced. */
-static int lock_state(const struct cli_args *a, int *ret_fd, struct err *e)
+/* The recorder's parent holds it while it runs; it would go on writing to the index that is
+ * replaced. */
+static int lock_index(const char *directory, int *ret_fd, struct err *e)
 {
-        CLEANUP(own_freep) char *path = xasprintf("%s/lock", a->state);
+        CLEANUP(own_freep) char *path = xasprintf("%s/lock", directory);
         CLEANUP(own_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
         if (fd < 0)
@@ -123,11 +123,11 @@ static int rebuild_all(const struct cli_args *a, struct volume_list *volumes,
         int r = cli_vaults_open(a, &set, e); /* for what it says where there is nothing at all */
         vault_set_done(&set);
         if (r == 0)
-                r = lock_state(a, &lock, e);
+                r = file_make_dirs(directory, 0700, e);
+        if (r == 0)
+                r = lock_index(directory, &lock, e);
         if (r == 0)
                 r = volume_list_read(a->state, volumes, e);
-        if (r == 0)
-                r = file_make_dirs(directory, 0700, e);
         if (r == 0)
                 r = rebuild_index(directory, volumes, cli_progress_on_name, &progress, result, e);
         cli_progress_end(&progress);

@@ -56,7 +56,8 @@ enum sandbox_role {
         SANDBOX_MANAGER, /* opens files, accepts on given sockets; no socket, connect, exec, ptrace,
                             kill */
         SANDBOX_VOLUME, /* makes, writes and removes files; no socket, accept, exec, ptrace, kill */
-        SANDBOX_EDGE,   /* reads files, accepts on given sockets; the rest as the worker */
+        SANDBOX_SCRUBBER, /* as the worker */
+        SANDBOX_EDGE,     /* reads files, accepts on given sockets; the rest as the worker */
 };
 /* seccomp with an allow list; a forbidden call fails with EPERM, for all threads. No new threads or
  * processes, no executable memory; a signal only to itself (abort). Kills the process on a foreign

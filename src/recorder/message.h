@@ -118,7 +118,7 @@ enum message_type {
                                  * it can, and the fault is in its state so long */
 
         /* parent -> scrubber */
-        MESSAGE_SCRUB = 130, /* u32 id, stream, object key, u64 bytes a second; with the file */
+        MESSAGE_SCRUB = 130, /* message_scrub; with the file */
         /* scrubber -> parent */
         MESSAGE_SCRUBBED, /* message_scrubbed */
 };

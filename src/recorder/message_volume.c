@@ -112,6 +112,36 @@ int message_volume_tail_parse(
         return r;
 }
 
+int message_scrub_pack(const struct message_scrub *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u32(&p, m->id);
+        pack_string(&p, m->stream);
+        pack_string(&p, m->object_key);
+        pack_u64(&p, m->bytes_a_second);
+        pack_bytes(&p, BYTES(m->last_hash, sizeof m->last_hash));
+        return message_packed(&p, "scrub", e);
+}
+
+int message_scrub_parse(struct bytes body, struct message_scrub *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_scrub m = { 0 };
+
+        m.id = unpack_u32(&u);
+        unpack_string(&u, m.stream, sizeof m.stream);
+        unpack_string(&u, m.object_key, sizeof m.object_key);
+        m.bytes_a_second = unpack_u64(&u);
+        unpack_copy(&u, m.last_hash, sizeof m.last_hash);
+        if (m.bytes_a_second == 0 || m.bytes_a_second > INT64_MAX)
+                u.bad = true;
+        int r = message_parsed(&u, "scrub", e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}
+
 int message_scrubbed_pack(const struct message_scrubbed *m, struct buf *out, struct err *e)
 {
         struct pack p = pack_to(out);

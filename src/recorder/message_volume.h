@@ -34,6 +34,13 @@ struct message_volume_tail {
         bool closed;
 };
 
+struct message_scrub {
+        uint32_t id;
+        char stream[HEAD_PATH_MAX], object_key[HEAD_KEY_MAX]; /* what the file has to be */
+        uint64_t bytes_a_second;
+        uint8_t last_hash[32]; /* of its last seal, as the index knows; zeros: unknown */
+};
+
 struct message_scrubbed {
         uint32_t id;
         uint64_t bytes;
@@ -54,6 +61,8 @@ int message_volume_tail_pack(
         uint32_t id, const struct message_volume_tail *m, struct buf *out, struct err *e) MUST_USE;
 int message_volume_tail_parse(struct bytes body, uint32_t *ret_id, struct message_volume_tail *ret,
         struct err *e) MUST_USE;
+int message_scrub_pack(const struct message_scrub *m, struct buf *out, struct err *e) MUST_USE;
+int message_scrub_parse(struct bytes body, struct message_scrub *ret, struct err *e) MUST_USE;
 int message_scrubbed_pack(
         const struct message_scrubbed *m, struct buf *out, struct err *e) MUST_USE;
 int message_scrubbed_parse(struct bytes body, struct message_scrubbed *ret, struct err *e) MUST_USE;

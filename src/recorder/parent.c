@@ -14,6 +14,7 @@
 #include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
+#include "recorder/parent_scrub.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
 
@@ -172,6 +173,9 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_VOLUME:
                 return parent_add_volume(p, m->body, fd, e);
+        case MESSAGE_SCRUBBER:
+                parent_scrub_attach(p->scrub, fd);
+                return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
                 p->manager_link++;
@@ -204,6 +208,7 @@ static void parent_free(struct parent *p)
         p->sealer = chan_free(p->sealer);
         p->manager = chan_free(p->manager);
         p->supervisor = chan_free(p->supervisor);
+        p->scrub = parent_scrub_free(p->scrub);
         p->retention = parent_retention_free(p->retention);
         p->locks = parent_locks_free(p->locks);
         p->storage = parent_storage_free(p->storage);
@@ -253,6 +258,8 @@ int parent_main(int argc, char **argv)
                         p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
                 p->events = parent_events_new(p);
                 parent_clock_start(&p->clock, p->loop);
+                p->scrub = parent_scrub_new(p->loop, p->index, p->storage,
+                        (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 p->locks = parent_locks_new(p);
                 p->retention = parent_retention_new(p);
                 parent_storage_start(p->storage);

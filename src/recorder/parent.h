@@ -113,6 +113,7 @@ struct parent {
         struct parent_storage *storage;     /* parent_storage.h */
         struct parent_locks *locks;         /* parent_locks.h */
         struct parent_retention *retention; /* parent_retention.h */
+        struct parent_scrub *scrub;         /* parent_scrub.h */
         int64_t forecast_at;                /* boot clock; parent_storage_status.c */
         struct parent_stopped *stopped;     /* parent_stopped.c */
         struct parent_connect *connect;     /* parent_connect.c */

@@ -12,6 +12,7 @@
 #include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
+#include "recorder/parent_scrub.h"
 #include "recorder/parent_storage_status.h"
 
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
@@ -267,6 +268,11 @@ static int parent_status_remove(struct parent *p, json_t *body, json_t **ret, st
         return 0;
 }
 
+static int parent_status_damage(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        return parent_scrub_damage(p->scrub, body, ret, e);
+}
+
 /* What a manager may ask for (docs/spec/link.md section 3), a line each. run fills *ret (an object)
  * and returns 0; or keeps parent_status_ticket and returns PARENT_STATUS_LATER. */
 static const struct parent_status_request {
@@ -282,6 +288,7 @@ static const struct parent_status_request {
         { "storage.add", parent_storage_request_add },
         { "storage.set", parent_storage_request_set },
         { "storage.retire", parent_storage_request_retire },
+        { "storage.damage", parent_status_damage },
         { "storage.get", parent_storage_status_get },
         { "lock.add", parent_locks_add },
         { "lock.list", parent_locks_list },

@@ -78,50 +78,20 @@ int index_scrub_damaged(struct index *ix, int64_t after_id, unsigned limit,
         return r;
 }
 
-static int query_i64(
-        struct index *ix, const char *sql, uint32_t volume, int64_t *ret, struct err *e)
+int index_scrub_newest(struct index *ix, uint32_t volume, int64_t *ret_us, struct err *e)
 {
         struct db_query *q;
 
-        int r = db_query(ix->db, sql, &q, e);
+        int r = db_query(ix->db,
+                "SELECT last_us FROM segment WHERE volume = ?1 AND fragments > 0"
+                " ORDER BY last_us DESC LIMIT 1",
+                &q, e);
         if (r < 0)
                 return r;
         db_bind_i64(q, 1, volume);
         r = db_step(q, e);
         if (r > 0)
-                *ret = db_i64(q, 0);
+                *ret_us = db_i64(q, 0);
         db_reset(q);
-        return r < 0 ? r : 0;
-}
-
-int index_scrub_count(
-        struct index *ix, uint32_t volume, struct index_scrub_counts *ret, struct err *e)
-{
-        int64_t damaged = 0, oldest_us = 0;
-
-        int r = query_i64(ix,
-                "SELECT count(*) FROM segment WHERE damage IS NOT NULL AND volume = ?1", volume,
-                &damaged, e);
-        if (r == 0)
-                r = query_i64(ix,
-                        "SELECT coalesce((SELECT checked_us FROM segment WHERE ended = 1"
-                        " AND volume = ?1 AND fragments > 0 ORDER BY checked_us LIMIT 1), 0)",
-                        volume, &oldest_us, e);
-        if (r == 0)
-                *ret = (struct index_scrub_counts){ (uint64_t)damaged, oldest_us };
-        return r;
-}
-
-int index_scrub_newest(struct index *ix, uint32_t volume, int64_t *ret_us, struct err *e)
-{
-        int64_t us = 0;
-
-        int r = query_i64(ix,
-                "SELECT coalesce(max(last_us), 0) FROM segment WHERE volume = ?1 AND fragments > 0",
-                volume, &us, e);
-        if (r == 0 && us == 0)
-                return err_set(e, ERR_NOT_FOUND, "nothing is on it");
-        if (r == 0)
-                *ret_us = us;
-        return r;
+        return r == 0 ? err_set(e, ERR_NOT_FOUND, "nothing is on it") : r < 0 ? r : 0;
 }

@@ -2,7 +2,8 @@
 /*
  * What the index knows of checks: which ended segment was looked at longest ago, and what was found
  * wrong. A segment's damage stays until a later check of the same segment finds nothing, or its row
- * goes. Columns checked_us and damage of index.h's table.
+ * goes. Columns checked_us and damage of index.h's table; how many there are is in
+ * index_retention.h, for the status.
  */
 #ifndef CUSTOS_VAULT_INDEX_SCRUB_H
 #define CUSTOS_VAULT_INDEX_SCRUB_H
@@ -29,14 +30,6 @@ struct index_scrub_damage {
 int index_scrub_damaged(struct index *ix, int64_t after_id, unsigned limit,
         int (*on_damage)(void *owner, const struct index_scrub_damage *d, struct err *e),
         void *owner, struct err *e) MUST_USE;
-
-struct index_scrub_counts {
-        uint64_t damaged;
-        int64_t oldest_us; /* the oldest check of an ended segment; 0: one was never checked, or
-                              there is none */
-};
-int index_scrub_count(
-        struct index *ix, uint32_t volume, struct index_scrub_counts *ret, struct err *e) MUST_USE;
 
 /* Arrival of the newest frame that lies on a volume; ERR_NOT_FOUND when nothing does. */
 int index_scrub_newest(struct index *ix, uint32_t volume, int64_t *ret_us, struct err *e) MUST_USE;

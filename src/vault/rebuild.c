@@ -8,14 +8,13 @@
 
 #include "os/file.h"
 #include "seal/segment.h"
-#include "vault/index_parts.h"
+#include "vault/index_lock.h"
 #include "vault/lock_record.h"
 #include "vault/segment_skim.h"
 #include "vault/vault_walk.h"
 
 #define PATH_ROOM 4400
 #define SEGMENTS_MAX (64u << 20)
-#define LOCKS_MAX 100000u
 
 /* A segment and its place in the chain. */
 struct rebuild_item {
@@ -102,56 +101,6 @@ int rebuild_read_segment(const char *vault, const char *object_key, struct index
         if (ret_last)
                 *ret_last = item.last;
         return 0;
-}
-
-/* --- what a killed recorder left --- */
-
-struct rebuild_names {
-        char (*keys)[HEAD_KEY_MAX];
-        size_t n, room;
-};
-
-static int on_unclosed(void *owner, const struct index_segment *s, struct err *e)
-{
-        struct rebuild_names *names = owner;
-
-        if (names->n == names->room) {
-                if (names->room >= SEGMENTS_MAX)
-                        return err_set(e, ERR_EXHAUSTED,
-                                "more than %u segments that are not closed", SEGMENTS_MAX);
-                names->room = names->room ? 2 * names->room : 64;
-                names->keys = xrealloc(names->keys, names->room, sizeof *names->keys);
-        }
-        snprintf(names->keys[names->n++], HEAD_KEY_MAX, "%s", s->object_key);
-        return 0;
-}
-
-static int mend_one(const char *vault, struct index *ix, const char *object_key, struct err *e)
-{
-        char path[PATH_ROOM];
-        struct rebuild_item item;
-
-        if (read_item(vault, object_key, &item, NULL) == 0)
-                return index_put(ix, &item.segment, e);
-        snprintf(path, sizeof path, "%s/%s", vault, object_key);
-        return file_exists(path) ? 0 : index_remove(ix, object_key, e);
-}
-
-int rebuild_mend(const char *vault, struct index *ix, struct err *e)
-{
-        struct rebuild_names names = { 0 };
-
-        int r = index_unclosed(ix, on_unclosed, &names, e);
-        if (r == 0)
-                r = index_begin(ix, e);
-        for (size_t i = 0; r == 0 && i < names.n; i++)
-                r = mend_one(vault, ix, names.keys[i], e);
-        if (r == 0)
-                r = index_commit(ix, e);
-        else
-                index_rollback(ix);
-        free(names.keys);
-        return r;
 }
 
 /* --- the files of one stream --- */
@@ -389,29 +338,6 @@ static void leave_out_all(struct rebuild *b)
 
 /* --- locks --- */
 
-static int put_lock(
-        struct rebuild *b, const struct lock_record *lock, struct bytes text, struct err *e)
-{
-        CLEANUP(own_freep) char *copy = xasprintf("%.*s", (int)text.n, (const char *)text.p);
-        struct db_query *q;
-
-        int r = db_query(b->index->db,
-                "INSERT INTO lock (id, stream, from_us, to_us, text) VALUES (?1, ?2, ?3, ?4, ?5)"
-                " ON CONFLICT (id) DO NOTHING RETURNING 1",
-                &q, e);
-        if (r < 0)
-                return r;
-        db_bind_text(q, 1, lock->id);
-        db_bind_text(q, 2, lock->stream);
-        db_bind_i64(q, 3, lock->from_us);
-        db_bind_i64(q, 4, lock->to_us);
-        db_bind_text(q, 5, copy);
-        r = db_step(q, e);
-        b->result.locks += r > 0;
-        db_reset(q);
-        return r < 0 ? r : 0;
-}
-
 static int on_lock(void *owner, const char *name, struct err *e)
 {
         struct rebuild_place *place = owner;
@@ -420,15 +346,14 @@ static int on_lock(void *owner, const char *name, struct err *e)
         struct lock_record lock;
         struct rebuild *b = place->b;
 
-        if (b->result.locks >= LOCKS_MAX)
-                return err_set(e, ERR_EXHAUSTED, "more than %u locks", LOCKS_MAX);
         buf_init(&text, LOCK_RECORD_FILE_MAX);
         if (file_read(path, LOCK_RECORD_FILE_MAX, &text, NULL) < 0 ||
                 lock_record_parse(buf_bytes(&text), &lock, NULL) < 0) {
                 b->result.unreadable_locks++;
                 return 0;
         }
-        return put_lock(b, &lock, buf_bytes(&text), e);
+        CLEANUP(own_freep) char *copy = xasprintf("%.*s", (int)text.n, (const char *)text.p);
+        return index_lock_put(b->index, lock.id, lock.stream, lock.from_us, lock.to_us, copy, e);
 }
 
 /* A lock lies on every volume: each once. */
@@ -449,6 +374,8 @@ static int rebuild_locks(struct rebuild *b, struct err *e)
                         err_set(e, r, "%s", why.text);
                 }
         }
+        if (r == 0)
+                r = index_lock_count(b->index, &b->result.locks, e);
         if (r == 0)
                 return index_commit(b->index, e);
         index_rollback(b->index);

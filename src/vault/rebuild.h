@@ -35,10 +35,6 @@ int rebuild_into(struct index *ix, struct vault_set *set,
         void (*on_each)(void *owner, const char *object_key), void *owner,
         struct rebuild_result *ret, struct err *e) MUST_USE;
 
-/* Brings the rows of segments that are not closed up to date with their files: those that a
- * recorder was writing when it was killed. A row without a file goes. */
-int rebuild_mend(const char *vault, struct index *ix, struct err *e) MUST_USE;
-
 /* What the index says of one segment file, read from the file: ERR_NOT_FOUND when nothing in it is
  * sealed, ERR_CORRUPT when it cannot be read. Volume 0. The link before its first seal and of its
  * last one are filled where the pointers are not NULL. */

@@ -15,8 +15,10 @@ struct inspect {
         struct signers *signers;
         struct signer *signer;
         struct piece *p;
-        unsigned faults_told; /* of s.faults */
-        uint32_t last_number; /* of the last fragment whose seal is good */
+        unsigned faults_told;               /* of s.faults */
+        uint32_t last_number;               /* of the last fragment whose seal is good */
+        bool is_signed[FMP4_FRAGMENTS_MAX]; /* of each fragment: a signature costs as much as 80 KB
+                                               of footage, so each is looked at once */
 };
 
 /* The payload of the next seal box in [*at, to), found by its user type alone; *at moves behind it.
@@ -167,7 +169,7 @@ static void inspect_fragment(struct inspect *in, unsigned i, bool header_told)
         struct piece_fault *fault;
         struct err why;
 
-        if (!signers_signed(in->signer, &f->seal, f->seal_payload)) {
+        if (!in->is_signed[i]) {
                 uint32_t unread = f->seal.fragment == in->last_number + 1 ? 1 : CHAIN_MANY;
                 fault = piece_add_fault(in->p, VERDICT_EDITED, f->offset, f->end,
                         "the seal was changed: its signature is not that of the certificate in the "
@@ -203,7 +205,7 @@ static bool tell_header(struct inspect *in)
 
         for (unsigned i = 0; i < in->s.fragments_n; i++) {
                 const struct segment_fragment *f = &in->s.fragments[i];
-                if (!signers_signed(in->signer, &f->seal, f->seal_payload))
+                if (!in->is_signed[i])
                         continue;
                 if (header_is_sealed(in, &f->seal))
                         return false;
@@ -437,6 +439,9 @@ void segment_inspect(struct bytes file, struct signers *signers, struct piece *p
         snprintf(p->object_key, sizeof p->object_key, "%s", in.s.head.object_key);
         if (p->named_us == SEAL_UNKNOWN_US)
                 p->named_us = piece_time_of_key(p->object_key);
+        for (unsigned i = 0; i < in.s.fragments_n; i++)
+                in.is_signed[i] = signers_signed(
+                        in.signer, &in.s.fragments[i].seal, in.s.fragments[i].seal_payload);
         bool told = tell_header(&in);
         for (unsigned i = 0; i < in.s.fragments_n; i++) {
                 tell_faults(&in, &in.s.fragments[i]);

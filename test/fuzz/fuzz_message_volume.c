@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         static struct message_volume_state state;
         struct message_volume_tail tail;
         struct message_scrubbed scrubbed;
-        unsigned kind = n ? data[0] % 12 : 0;
+        struct message_scrub scrub;
+        unsigned kind = n ? data[0] % 13 : 0;
         uint32_t id;
         struct buf out;
 
@@ -62,6 +63,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         case 3:
                 if (message_scrubbed_parse(body, &scrubbed, NULL) == 0)
                         same(message_scrubbed_pack(&scrubbed, &out, NULL), &out, body);
+                break;
+        case 12:
+                if (message_scrub_parse(body, &scrub, NULL) == 0)
+                        same(message_scrub_pack(&scrub, &out, NULL), &out, body);
                 break;
         default: /* 4..11: FILE, KEY, SYNC, TAIL, REMOVE, READ, LOCK, SESSION */
                 check_job((uint16_t)(MESSAGE_VOLUME_FILE + kind - 4), body);

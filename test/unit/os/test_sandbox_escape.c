@@ -411,7 +411,7 @@ static int way_clock_state(void)
 
 enum {
         W = 1 << SANDBOX_WORKER,
-        S = 1 << SANDBOX_SEALER,
+        S = 1 << SANDBOX_SEALER | 1 << SANDBOX_SCRUBBER,
         P = 1 << SANDBOX_PARENT,
         C = 1 << SANDBOX_CONNECTOR,
         M = 1 << SANDBOX_MANAGER,
@@ -478,7 +478,7 @@ static int confine(enum sandbox_role role)
 {
         struct sandbox_path own = { dir,
                 role == SANDBOX_PARENT || role == SANDBOX_MANAGER || role == SANDBOX_VOLUME };
-        bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER;
+        bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER && role != SANDBOX_SCRUBBER;
         struct err e;
 
         proc_harden(NULL);
@@ -623,7 +623,7 @@ static int all_calls(int role)
         if (confine((enum sandbox_role)role) != 0)
                 return BROKEN;
         int wrong = call_all(calls, ARRAY_LEN(calls), role);
-        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER)
+        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER)
                 wrong += call_all(calls_of_files, ARRAY_LEN(calls_of_files), role);
         return wrong;
 }

@@ -153,18 +153,41 @@ static void test_a_volume_is_away(void **state)
         assert_int_equal(rows.n, 2);
 }
 
-/* Its identity is asked where the list has one. */
+/* Its identity is asked where the list has one: no volume at all, another, an old copy of it, it.
+ */
 static void test_another_disk_at_the_path(void **state)
 {
         struct fixture *f = *state;
         struct volume_list before = f->volumes;
+        struct volume_entry *entry = &f->volumes.entries[1];
+        struct volume_identity there = { .name = "archive",
+                .recorder = "custos://s/recorder/main" };
         static struct rows rows;
 
-        memset(f->volumes.entries[1].id, 1, sizeof f->volumes.entries[1].id);
+        memset(entry->id, 1, sizeof entry->id);
+        memset(entry->session, 2, sizeof entry->session);
         struct rebuild_result r = rebuild(f, &rows);
-        f->volumes = before;
         assert_true(r.segments == 2 && r.away_n == 1 && r.away[0].number == 7);
         assert_int_equal(rows.n, 2);
+
+        memset(there.id, 3, sizeof there.id);
+        memset(there.session, 2, sizeof there.session);
+        assert_int_equal(volume_identity_write(f->other, &there, NULL), 0);
+        r = rebuild(f, &rows);
+        assert_true(r.away_n == 1 && strstr(r.away[0].text, fault_text(FAULT_VOLUME_FOREIGN)));
+
+        memset(there.id, 1, sizeof there.id);
+        memset(there.session, 4, sizeof there.session);
+        assert_int_equal(volume_identity_write(f->other, &there, NULL), 0);
+        r = rebuild(f, &rows);
+        assert_true(r.away_n == 1 && strstr(r.away[0].text, fault_text(FAULT_VOLUME_STALE)));
+
+        memset(there.session, 2, sizeof there.session);
+        assert_int_equal(volume_identity_write(f->other, &there, NULL), 0);
+        r = rebuild(f, &rows);
+        assert_true(r.segments == 4 && r.away_n == 0);
+        f->volumes = before;
+        run("rm %s/volume.json", f->other);
 }
 
 static void test_copies(void **state)

@@ -336,51 +336,6 @@ static void test_rebuilt_in_the_order_of_seals(void **state)
         vault_owner_free(o);
 }
 
-/* What the files yield of segments that the index knows by name alone: a recorder that was killed
- * wrote them. */
-static void test_mended_after_a_kill(void **state)
-{
-        struct vault_owner *o = recorded(11, false);
-        struct rows rows, rebuilt;
-        struct index *ix;
-        struct err e;
-
-        (void)state;
-        CLEANUP(own_freep) char *path = xasprintf("%s/%s", o->dir, INDEX_NAME);
-        assert_int_equal(index_create(path, &ix, &e), 0);
-        for (unsigned i = 0; i < o->segments_n; i++)
-                assert_int_equal(index_created(ix, 0, VAULT_OWNER_STREAM, o->segments[i].object_key,
-                                         o->now_us, &e),
-                        0);
-        assert_int_equal(index_created(ix, 0, VAULT_OWNER_STREAM,
-                                 "lobby-main/2026-11-22/15/59-59.000Z.0.mp4", o->now_us, &e),
-                0);
-        index_free(ix);
-        rows_of(o, NULL, 0, INT64_MAX, &rows);
-        assert_int_equal(rows.n, 0);
-
-        struct index_segment newest;
-        assert_int_equal(index_open(o->dir, &ix, &e), 0);
-        assert_int_equal(rebuild_mend(o->dir, ix, &e), 0);
-        assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), 0);
-        assert_string_equal(newest.object_key,
-                o->segments[o->segments_n - 1].object_key); /* the row without a file is gone */
-        index_free(ix);
-        rows_of(o, NULL, 0, INT64_MAX, &rows);
-        assert_true(rows.n >= 3);
-        assert_int_equal(rebuild(o, NULL), 0);
-        rows_of(o, NULL, 0, INT64_MAX, &rebuilt);
-        assert_int_equal(rows.n, rebuilt.n);
-        for (unsigned i = 0; i < rows.n; i++) {
-                assert_string_equal(rows.rows[i].object_key, rebuilt.rows[i].object_key);
-                assert_int_equal(rows.rows[i].fragments, rebuilt.rows[i].fragments);
-                assert_int_equal(rows.rows[i].closed, rebuilt.rows[i].closed);
-                assert_true(rows.rows[i].last_us == rebuilt.rows[i].last_us &&
-                            rows.rows[i].bytes == rebuilt.rows[i].bytes);
-        }
-        vault_owner_free(o);
-}
-
 static void test_broken_index(void **state)
 {
         struct vault_owner *o = recorded(2, true);
@@ -468,7 +423,6 @@ int main(void)
                 cmocka_unit_test(test_tail_refuses),
                 cmocka_unit_test(test_index_live_and_rebuilt),
                 cmocka_unit_test(test_rebuilt_in_the_order_of_seals),
-                cmocka_unit_test(test_mended_after_a_kill),
                 cmocka_unit_test(test_broken_index),
                 cmocka_unit_test(test_check),
         };
