@@ -118,7 +118,6 @@ struct parent {
         struct parent_stopped *stopped;     /* parent_stopped.c */
         struct parent_connect *connect;     /* parent_connect.c */
         struct buf out;                     /* one message under construction */
-        struct parent_scrub *scrub;         /* parent_scrub.h */
         struct parent_events *events;       /* parent_events.c */
         struct parent_clock clock;
 };

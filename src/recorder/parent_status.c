@@ -12,6 +12,7 @@
 #include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
+#include "recorder/parent_scrub.h"
 #include "recorder/parent_storage_status.h"
 #include "recorder/parent_scrub.h"
 

@@ -35,9 +35,8 @@ static void volume_job_unpack_names(struct volume_job *j, struct unpack *u)
         j->names = xcalloc(j->names_n, sizeof *j->names);
         for (unsigned i = 0; i < j->names_n; i++) {
                 unpack_string(u, j->names[i], sizeof j->names[i]);
-                if (!volume_work_is_segment(j->names[i]) && !volume_work_is_key(j->names[i]) &&
-                        !volume_work_is_hour(j->names[i]))
-                        u->bad = true;
+                u->bad |= !volume_work_is_segment(j->names[i]) &&
+                          !volume_work_is_key(j->names[i]) && !volume_work_is_hour(j->names[i]);
         }
 }
 
