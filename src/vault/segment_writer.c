@@ -579,7 +579,7 @@ void segment_writer_stop(struct segment_writer *w)
 
 bool segment_writer_busy(const struct segment_writer *w)
 {
-        return w->queue.head || held_back(w);
+        return w->queue.head != NULL;
 }
 
 static bool has_open(const struct segment_writer *w, uint32_t volume)
