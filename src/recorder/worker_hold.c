@@ -26,18 +26,22 @@ static void worker_hold_pop(struct worker_hold *h, struct camera_connection *c)
         unit_queue_pop(&h->queue);
 }
 
+static void worker_hold_pop_group(struct worker_hold *h, struct camera_connection *c)
+{
+        do
+                worker_hold_pop(h, c);
+        while (h->queue.head && !(h->queue.head->main && h->queue.head->unit.key));
+}
+
 void worker_hold_unit(struct worker_hold *h, struct camera_connection *c, unsigned track,
         const struct access_unit *unit)
 {
         /* As the writer has it. */
         bool main = media_config_main_track(c->tracks, c->tracks_n) == (int)track;
-        const struct unit_queue_item *first = h->queue.head;
+        int64_t since_us = unit->arrival_us - WORKER_HOLD_US - h->more_us;
 
-        if (main && unit->key && first &&
-                unit->arrival_us - first->unit.arrival_us > WORKER_HOLD_US + h->more_us) {
-                while (h->queue.head)
-                        worker_hold_pop(h, c);
-        }
+        while (main && unit->key && h->queue.head && h->queue.head->unit.arrival_us < since_us)
+                worker_hold_pop_group(h, c);
         if (!unit_queue_push_unit(&h->queue, track, main, unit))
                 worker_hold_note_config(c, track, unit);
 }

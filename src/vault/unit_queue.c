@@ -103,6 +103,49 @@ static void unit_queue_unlink(struct unit_queue *q, struct unit_queue_item *befo
         item->next = NULL;
 }
 
+/* --- parameter sets of units that are dropped --- */
+
+static void unit_queue_forget_configs(struct unit_queue *q)
+{
+        for (unsigned i = 0; i < UNIT_QUEUE_TRACKS_MAX; i++) {
+                free(q->configs[i]);
+                q->configs[i] = NULL;
+        }
+}
+
+static void unit_queue_keep_config(
+        struct unit_queue *q, unsigned track, struct media_config *config_taken)
+{
+        if (track >= UNIT_QUEUE_TRACKS_MAX) {
+                free(config_taken);
+                return;
+        }
+        free(q->configs[track]);
+        q->configs[track] = config_taken;
+}
+
+static void unit_queue_give_config(struct unit_queue *q, struct unit_queue_item *item)
+{
+        if (item->track >= UNIT_QUEUE_TRACKS_MAX || !q->configs[item->track])
+                return;
+        struct media_config *config = TAKE(q->configs[item->track]);
+        if (item->more) { /* a newer one */
+                free(config);
+                return;
+        }
+        item->more = config;
+        item->unit.new_config = config;
+}
+
+/* To the first units of their tracks that are left, of the same connection. */
+static void unit_queue_give_configs(struct unit_queue *q, struct unit_queue_item *item)
+{
+        for (; item && item->kind == UNIT_QUEUE_UNIT; item = item->next)
+                unit_queue_give_config(q, item);
+        if (item)
+                unit_queue_forget_configs(q); /* another connection follows */
+}
+
 /* Drops what is there of the oldest group of pictures; false when there is no unit. */
 static bool unit_queue_drop_oldest(struct unit_queue *q)
 {
@@ -120,11 +163,14 @@ static bool unit_queue_drop_oldest(struct unit_queue *q)
                 unit_queue_unlink(q, before);
                 frames += item->main;
                 noted = unit_queue_sum(noted, item->dropped);
+                if (item->more)
+                        unit_queue_keep_config(q, item->track, TAKE(item->more));
                 unit_queue_free(item);
                 item = before ? before->next : q->head;
         } while (item && item->kind == UNIT_QUEUE_UNIT && !(item->main && item->unit.key));
         unit_queue_count(q, frames);
         noted = unit_queue_sum(noted, frames);
+        unit_queue_give_configs(q, item);
         if (item) {
                 item->dropped = unit_queue_sum(item->dropped, noted);
                 item->cause = cause;
@@ -207,8 +253,14 @@ bool unit_queue_push_unit(
         if (!item) {
                 q->dropping = true;
                 unit_queue_note_dropped(q, main);
+                if (u->new_config) {
+                        struct media_config *config = xcalloc(1, sizeof *config);
+                        *config = *u->new_config;
+                        unit_queue_keep_config(q, track, config);
+                }
                 return false;
         }
+        unit_queue_give_config(q, item);
         unit_queue_append(q, item);
         return true;
 }
@@ -220,6 +272,7 @@ void unit_queue_push_mark(struct unit_queue *q, enum unit_queue_kind kind, void 
         item->kind = kind;
         item->more = more;
         q->dropping = false;
+        unit_queue_forget_configs(q);
         unit_queue_append(q, item);
 }
 
@@ -269,6 +322,7 @@ void unit_queue_done(struct unit_queue *q)
 {
         while (q->head)
                 unit_queue_pop(q);
+        unit_queue_forget_configs(q);
         *q = (struct unit_queue){
                 .budget = q->budget, .cause = q->cause, .overload_frames = q->overload_frames
         };

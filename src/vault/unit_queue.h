@@ -17,6 +17,7 @@
 
 #define UNIT_QUEUE_MAX (8u << 20) /* of a queue without a budget */
 #define UNIT_QUEUE_MARKS_MAX 8
+#define UNIT_QUEUE_TRACKS_MAX 8
 
 struct unit_queue;
 
@@ -45,9 +46,11 @@ struct unit_queue {
         struct unit_queue_item *head, *tail;
         size_t bytes;
         unsigned marks;
-        bool dropping;    /* up to the next key frame of the main track */
-        uint32_t dropped; /* not yet noted in an item */
-        uint8_t cause;    /* why something is dropped now: the owner's to set; 0: overload */
+        bool dropping; /* up to the next key frame of the main track */
+        struct media_config *configs[UNIT_QUEUE_TRACKS_MAX]; /* of units that were dropped: the next
+                                                                one of the track says it */
+        uint32_t dropped;                                    /* not yet noted in an item */
+        uint8_t cause; /* why something is dropped now: the owner's to set; 0: overload */
         uint8_t dropped_cause;
         uint64_t overload_frames; /* of the main track, dropped with that cause; never reset */
 };

@@ -107,11 +107,36 @@ static void test_parameters_belong_to_the_first_held_unit(void **state)
         worker_hold_done(&h);
 }
 
+/* What the patience with a disk has cost is kept beside the two seconds; all of it counts against
+ * the budget, and goes with the connection. */
+static void test_keeps_more_behind_a_slow_disk(void **state)
+{
+        struct unit_budget budget = { .max = 16u << 20 };
+        struct worker_hold h = { .queue.budget = &budget };
+        struct camera_connection c = video();
+
+        (void)state;
+        worker_hold_reset(&h);
+        h.more_us = 5000000;
+        feed(&h, &c, 0, 175, 25);
+        assert_int_equal(count(&h), 175);
+        assert_true(budget.used > 175 * sizeof bytes_of_a_unit);
+        feed(&h, &c, 175, 1000, 25);
+        assert_in_range(count(&h), 7000000 / FRAME_US, 7000000 / FRAME_US + 25);
+        worker_hold_reset(&h);
+        assert_int_equal(budget.used, 0);
+        feed(&h, &c, 0, 1000, 25);
+        assert_in_range(count(&h), 25, 2000000 / FRAME_US + 25);
+        worker_hold_done(&h);
+        assert_int_equal(budget.used, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_begins_at_a_key_frame),
                 cmocka_unit_test(test_keeps_the_newest_groups),
+                cmocka_unit_test(test_keeps_more_behind_a_slow_disk),
                 cmocka_unit_test(test_parameters_belong_to_the_first_held_unit),
         };
 

@@ -164,6 +164,45 @@ static void test_small_units_count(void **state)
         unit_queue_done(&q);
 }
 
+/* Parameter sets that came with what was dropped go to what is left, or to what comes. */
+static void test_parameters_are_not_lost(void **state)
+{
+        struct media_config first = { .codec = MEDIA_H264, .width = 1 };
+        struct media_config second = { .codec = MEDIA_H264, .width = 2 };
+        struct access_unit u = { .data = BYTES(million, sizeof million), .key = true };
+        struct unit_queue q = { 0 };
+
+        (void)state;
+        u.new_config = &first;
+        assert_true(unit_queue_push_unit(&q, 0, true, &u));
+        u.new_config = NULL;
+        for (unsigned i = 1; i < 7; i++)
+                assert_true(unit_queue_push_unit(&q, 0, true, &u));
+        assert_true(add(&q, true, false, sizeof million));
+        assert_int_equal(q.head->unit.new_config->width, 1); /* of the second group now */
+        assert_int_equal(q.head->dropped, 1);
+        unit_queue_done(&q);
+
+        assert_true(add(&q, true, true, sizeof million));
+        for (unsigned i = 1; i < 7; i++)
+                assert_true(add(&q, true, false, sizeof million));
+        u.key = false;
+        u.new_config = &second;
+        assert_false(unit_queue_push_unit(&q, 0, true, &u));
+        assert_true(add(&q, true, true, 10));
+        assert_int_equal(q.head->unit.new_config->width, 2);
+        assert_true(add(&q, true, false, 10));
+        assert_null(q.tail->unit.new_config);
+
+        /* Not of another connection. */
+        q.dropping = true;
+        assert_false(unit_queue_push_unit(&q, 0, true, &u));
+        unit_queue_push_mark(&q, UNIT_QUEUE_BEGIN, xcalloc(1, 10));
+        assert_true(add(&q, true, true, 10));
+        assert_null(q.tail->unit.new_config);
+        unit_queue_done(&q);
+}
+
 static void test_move(void **state)
 {
         struct unit_budget b = { .max = 1u << 20 };
@@ -226,6 +265,7 @@ int main(void)
                 cmocka_unit_test(test_marks_stay),
                 cmocka_unit_test(test_budget_is_shared),
                 cmocka_unit_test(test_small_units_count),
+                cmocka_unit_test(test_parameters_are_not_lost),
                 cmocka_unit_test(test_move),
                 cmocka_unit_test(test_large_frame),
                 cmocka_unit_test(test_drop_keeps_a_stop),
