@@ -257,6 +257,7 @@ static void sandbox_pool_done(uv_work_t *w, int status)
 
 /* A worker writes to several volumes: five may hang (os/file_lane) before the others feel it. */
 #define SANDBOX_WORKER_THREADS "16"
+#define SANDBOX_VOLUME_THREADS "8" /* recorder/volume_role: the sum of its lanes */
 #define SANDBOX_THREADS "4"
 
 /* The first work starts all the threads that the pool will ever have. */
@@ -266,7 +267,10 @@ static int sandbox_start_pool(enum sandbox_role role, struct err *e)
         uv_work_t work;
 
         (void)setenv("UV_THREADPOOL_SIZE",
-                role == SANDBOX_WORKER ? SANDBOX_WORKER_THREADS : SANDBOX_THREADS, 1);
+                role == SANDBOX_WORKER   ? SANDBOX_WORKER_THREADS
+                : role == SANDBOX_VOLUME ? SANDBOX_VOLUME_THREADS
+                                         : SANDBOX_THREADS,
+                1);
         int r = uv_loop_init(&loop);
 
         if (r < 0)

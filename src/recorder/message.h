@@ -100,8 +100,9 @@ enum message_type {
         MESSAGE_VOLUME_SYNC,       /* u32 id */
         MESSAGE_VOLUME_TAIL,       /* u32 id, stream, object key, u8 bound, seal_link: with bound,
                                     * seals behind this one are cut off too */
-        MESSAGE_VOLUME_REMOVE,     /* u32 id, u32 count, names: segments and key files; what is not
-                                    * there is as good as removed */
+        MESSAGE_VOLUME_REMOVE,     /* u32 id, u32 count, names: segments, key files, and
+                                    * keys/<stream>/<date>/<HH>.* for all keys of an hour; what is
+                                    * not there is as good as removed */
         MESSAGE_VOLUME_READ,       /* u32 id, object key: to read it */
         MESSAGE_VOLUME_LOCK,       /* u32 id, lock id, text; an empty text removes it */
         MESSAGE_VOLUME_SESSION,    /* 16: what volume.json is to say; answers the hello */

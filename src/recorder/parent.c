@@ -10,6 +10,8 @@
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/confine.h"
+#include "recorder/parent_locks.h"
+#include "recorder/parent_retention.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
 
@@ -198,6 +200,8 @@ static void parent_free(struct parent *p)
         p->sealer = chan_free(p->sealer);
         p->manager = chan_free(p->manager);
         p->supervisor = chan_free(p->supervisor);
+        p->retention = parent_retention_free(p->retention);
+        p->locks = parent_locks_free(p->locks);
         p->storage = parent_storage_free(p->storage);
         loop_free(p->loop);
         index_free(p->index);
@@ -242,6 +246,8 @@ int parent_main(int argc, char **argv)
         } else {
                 p->connect = parent_connect_new(
                         p, (unsigned)settings_get(&p->settings, SETTINGS_CONNECT_TIMEOUT_MS));
+                p->locks = parent_locks_new(p);
+                p->retention = parent_retention_new(p);
                 parent_storage_start(p->storage);
                 loop_run(p->loop);
         }

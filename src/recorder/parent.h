@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "base/record_terms.h"
 #include "base/settings.h"
 #include "base/table.h"
 #include "os/chan.h"
@@ -44,6 +45,10 @@ struct parent_stream {
                 assign; /* as the manager said; certificates are filled in when sent */
         struct buf roots, issuer,
                 crls; /* what assign.roots_pem, issuer_pem and crls_pem point to */
+        struct record_terms terms;
+        int64_t below_minimum_us, below_minimum_since_us; /* wall clock of the last time that its
+                                                             minimum days gave way, and since when
+                                                             they do; 0: never */
         char host[256];
         uint16_t port, fallback_port;
         unsigned told; /* kinds of sockets that its worker was ever told to need (1 << kind) */
@@ -99,10 +104,13 @@ struct parent {
         struct message_hello certs;   /* views into hello */
         char recorder[HEAD_TEXT_MAX]; /* custos://SITE/recorder/NAME */
         struct index *index;
-        struct parent_storage *storage; /* parent_storage.h */
-        struct parent_stopped *stopped; /* parent_stopped.c */
-        struct parent_connect *connect; /* parent_connect.c */
-        struct buf out;                 /* one message under construction */
+        struct parent_storage *storage;     /* parent_storage.h */
+        struct parent_locks *locks;         /* parent_locks.h */
+        struct parent_retention *retention; /* parent_retention.h */
+        int64_t forecast_at;                /* boot clock; parent_storage_status.c */
+        struct parent_stopped *stopped;     /* parent_stopped.c */
+        struct parent_connect *connect;     /* parent_connect.c */
+        struct buf out;                     /* one message under construction */
 };
 
 /* argv: --state DIR [--config FILE]. Returns the exit status. */

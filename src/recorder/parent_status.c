@@ -8,6 +8,9 @@
 #include "net/link.h"
 #include "os/clock.h"
 #include "recorder/parent.h"
+#include "recorder/parent_locks.h"
+#include "recorder/parent_retention.h"
+#include "recorder/parent_storage_status.h"
 
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
 #define PARENT_STATUS_PAGE_MAX 200
@@ -20,16 +23,22 @@ static json_t *parent_status_time(int64_t wall_us)
         return wall_us > 0 ? json_string(str_time(text, wall_us)) : json_null();
 }
 
-/* What is wrong with a stream that is recorded. */
-static json_t *parent_status_alarm(const struct message_state *s)
+/* What is wrong with a stream that is recorded: what its worker says, else that its minimum days
+ * gave way. */
+static json_t *parent_status_alarm(const struct parent_stream *t)
 {
-        enum fault alarm = (enum fault)s->alarm;
+        enum fault alarm = (enum fault)t->state.alarm;
+        int64_t since_us = t->state.alarm_since_us;
 
+        if (!alarm && parent_retention_below_minimum(t, clock_wall_us())) {
+                alarm = FAULT_BELOW_MINIMUM;
+                since_us = t->below_minimum_since_us;
+        }
         if (!alarm)
                 return json_null();
         return json_pack("{s:s, s:s, s:s, s:o}", "fault", fault_name(alarm), "text",
                 fault_text(alarm), "remedy", fault_remedy(alarm), "since",
-                parent_status_time(s->alarm_since_us));
+                parent_status_time(since_us));
 }
 
 static void parent_status_connection(json_t *o, const struct parent_stream *t)
@@ -49,7 +58,7 @@ static void parent_status_connection(json_t *o, const struct parent_stream *t)
         json_object_set_new(o, "error", json_string(s->error));
         json_object_set_new(o, "fault", json_string(fault_name((enum fault)s->fault)));
         json_object_set_new(o, "remedy", json_string(fault_remedy((enum fault)s->fault)));
-        json_object_set_new(o, "alarm", parent_status_alarm(s));
+        json_object_set_new(o, "alarm", parent_status_alarm(t));
 }
 
 static json_t *parent_status_stream(const struct parent_stream *t)
@@ -262,6 +271,10 @@ static const struct parent_status_request {
         { "storage.add", parent_storage_request_add },
         { "storage.set", parent_storage_request_set },
         { "storage.retire", parent_storage_request_retire },
+        { "storage.get", parent_storage_status_get },
+        { "lock.add", parent_locks_add },
+        { "lock.list", parent_locks_list },
+        { "lock.remove", parent_locks_remove },
 };
 
 static int parent_status_run(

@@ -406,7 +406,8 @@ void parent_storage_start(struct parent_storage *s)
 bool parent_storage_takes(const struct parent_storage_slot *k, const char *stream)
 {
         return k->listed && k->ready && !k->full && !k->v.entry.retired &&
-               k->v.state.free_bytes >= PARENT_STORAGE_ROOM_MIN && !table_get(&k->mends, stream);
+               k->v.state.free_bytes >= 2 * volume_segment_room(k->v.state.total_bytes) &&
+               !table_get(&k->mends, stream);
 }
 
 /* Below its reserve it is taken where no other is above: retention is at work there, and says so

@@ -21,10 +21,9 @@
 
 #define PARENT_STORAGE_TICK_MS 100
 #define PARENT_STORAGE_KEY_DELAY_MS 5
-#define PARENT_STORAGE_TAILS_MAX 4          /* asked of one volume at a time */
-#define PARENT_STORAGE_HASTE_MS 1500        /* less than workers hold frames (worker_hold.h) */
-#define PARENT_STORAGE_SILENT_MS 3000       /* beyond the patience: states come every two seconds */
-#define PARENT_STORAGE_ROOM_MIN (64u << 20) /* below this nothing new, whatever retention does */
+#define PARENT_STORAGE_TAILS_MAX 4    /* asked of one volume at a time */
+#define PARENT_STORAGE_HASTE_MS 1500  /* less than workers hold frames (worker_hold.h) */
+#define PARENT_STORAGE_SILENT_MS 3000 /* beyond the patience: states come every two seconds */
 #define PARENT_STORAGE_SEGMENT_BYTES (8u << 20) /* of a stream of which none is known */
 #define PARENT_STORAGE_UNUSED_MAX 4             /* files that a worker may hold and not write to */
 

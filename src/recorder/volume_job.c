@@ -8,9 +8,9 @@
 #include "vault/key_store.h"
 #include "vault/lock_record.h"
 
-static void volume_job_unpack_text(struct volume_job *j, struct unpack *u, size_t max)
+static void volume_job_keep_text(struct volume_job *j, struct unpack *u, struct bytes text)
 {
-        if (buf_append(&j->text, unpack_field32(u, max), NULL) < 0)
+        if (buf_append(&j->text, text, NULL) < 0)
                 u->bad = true;
 }
 
@@ -35,7 +35,8 @@ static void volume_job_unpack_names(struct volume_job *j, struct unpack *u)
         j->names = xcalloc(j->names_n, sizeof *j->names);
         for (unsigned i = 0; i < j->names_n; i++) {
                 unpack_string(u, j->names[i], sizeof j->names[i]);
-                if (!volume_work_is_segment(j->names[i]) && !volume_work_is_key(j->names[i]))
+                if (!volume_work_is_segment(j->names[i]) && !volume_work_is_key(j->names[i]) &&
+                        !volume_work_is_hour(j->names[i]))
                         u->bad = true;
         }
 }
@@ -55,7 +56,7 @@ static void volume_job_unpack(struct volume_job *j, struct unpack *u)
                 break;
         case MESSAGE_VOLUME_KEY:
                 unpack_string(u, j->name, sizeof j->name);
-                volume_job_unpack_text(j, u, KEY_STORE_FILE_MAX);
+                volume_job_keep_text(j, u, unpack_field32(u, KEY_STORE_FILE_MAX));
                 u->bad |= !volume_work_is_key(j->name);
                 break;
         case MESSAGE_VOLUME_SYNC:
@@ -77,7 +78,7 @@ static void volume_job_unpack(struct volume_job *j, struct unpack *u)
                 break;
         case MESSAGE_VOLUME_LOCK:
                 unpack_string(u, j->name, sizeof j->name);
-                volume_job_unpack_text(j, u, LOCK_RECORD_FILE_MAX);
+                volume_job_keep_text(j, u, unpack_field16(u, LOCK_RECORD_FILE_MAX));
                 u->bad |= !volume_job_lock_ok(j);
                 break;
         default:

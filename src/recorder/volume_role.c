@@ -20,7 +20,7 @@
 /*
  * Who waits behind whom. A thread of the pool may be gone for good in a disk that hangs; a sync
  * must not wait behind files, nor files behind the removing of large ones. Locks and sessions keep
- * their order. The sum, and one for the look, is the size of the pool.
+ * their order. The sum, and one for the look, is the size of the pool (os/sandbox_syscalls).
  */
 enum volume_role_lane {
         VOLUME_ROLE_SYNC,
@@ -30,7 +30,6 @@ enum volume_role_lane {
         VOLUME_ROLE_LANES,
 };
 static const unsigned volume_role_widths[VOLUME_ROLE_LANES] = { 1, 1, 3, 2 };
-#define VOLUME_ROLE_POOL "8"
 
 struct volume_role {
         struct loop *loop;
@@ -49,6 +48,7 @@ struct volume_role {
                 unsigned running;
         } lanes[VOLUME_ROLE_LANES];
         unsigned jobs;
+        bool broken;    /* the parent's messages are not understood */
         struct buf out; /* one message under construction */
 };
 
@@ -292,6 +292,7 @@ static void volume_role_on_parent_end(void *owner, struct chan *c, const struct 
 
         log_info(NULL, "volume.parent_gone", "err=\"%s\"", e->text);
         v->parent = chan_free(c);
+        v->broken = e->code == ERR_PROTOCOL;
         loop_stop(v->loop);
 }
 
@@ -369,8 +370,6 @@ int volume_role_main(int argc, char **argv)
         struct role_options options;
         struct err e;
 
-        /* Read by libuv when the pool begins. */
-        setenv("UV_THREADPOOL_SIZE", VOLUME_ROLE_POOL, 1);
         int r = role_start("volume", argc, argv, &options, &e);
         if (r == 0 && (!options.path[0] || !volume_is_name(options.name)))
                 r = err_set(&e, ERR_INVALID, "--path DIR or --name NAME is missing");
@@ -389,6 +388,7 @@ int volume_role_main(int argc, char **argv)
                 volume_role_run(v);
         else
                 confine_failed(&e);
+        bool broken = v->broken; /* not at once again: it would be so for ever */
         volume_role_free(v);
-        return r < 0 ? 1 : 0;
+        return r < 0 || broken ? 1 : 0;
 }

@@ -185,11 +185,14 @@ static int volume_watch_write(int fd, struct err *e)
 static int volume_watch_probe(const struct volume_watch *w, struct err *e)
 {
         CLEANUP(own_closep) int fd = -1;
+        struct statvfs room;
         bool direct;
 
+        if (fstatvfs(w->dir_fd, &room) < 0)
+                return volume_watch_failed(e, "measure", w->path);
         (void)unlinkat(w->dir_fd, VOLUME_WATCH_PROBE, 0); /* of a process that died in here */
-        int r = file_create_segment(
-                w->dir_fd, VOLUME_WATCH_PROBE, VOLUME_WORK_RESERVE_BYTES, &fd, &direct, e);
+        int r = file_create_segment(w->dir_fd, VOLUME_WATCH_PROBE,
+                volume_segment_room((uint64_t)room.f_blocks * room.f_frsize), &fd, &direct, e);
         if (r < 0) {
                 e->fault = volume_fault(e->os_errno);
                 if (e->fault == FAULT_NONE)

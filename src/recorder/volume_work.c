@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "recorder/volume_work.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -50,21 +52,42 @@ bool volume_work_is_segment(const char *name)
         return volume_work_stream_of(name, 0, stream) && head_is_object_key(name, stream);
 }
 
-bool volume_work_is_key(const char *name)
+/* What stands behind keys/<stream>/<date>/<HH>. , or NULL. */
+static const char *volume_work_behind_hour(const char *name)
 {
         static const char form[] = "/dddd-dd-dd/dd.";
         char stream[HEAD_PATH_MAX];
 
         if (strncmp(name, "keys/", 5) != 0 || strlen(name) >= HEAD_KEY_MAX ||
                 !volume_work_stream_of(name, 5, stream))
-                return false;
+                return NULL;
         const char *rest = name + 5 + strlen(stream);
         for (const char *f = form; *f; f++, rest++) {
                 if (*f == 'd' ? *rest < '0' || *rest > '9' : *rest != *f)
-                        return false;
+                        return NULL;
         }
+        return rest;
+}
+
+static bool volume_work_is_key_id(const char *rest)
+{
         size_t n = strspn(rest, "0123456789abcdef");
+
         return n == VOLUME_WORK_KEY_ID && strcmp(rest + n, ".json") == 0;
+}
+
+bool volume_work_is_key(const char *name)
+{
+        const char *rest = volume_work_behind_hour(name);
+
+        return rest && volume_work_is_key_id(rest);
+}
+
+bool volume_work_is_hour(const char *name)
+{
+        const char *rest = volume_work_behind_hour(name);
+
+        return rest && strcmp(rest, "*") == 0;
 }
 
 /* Directories */
@@ -141,16 +164,20 @@ static int volume_work_create_in(
 {
         char name[32];
         CLEANUP(own_closep) int dir_fd = -1;
+        struct statvfs room;
         struct err why;
 
         int r = volume_work_dir_of(dir, true, &dir_fd, e);
         if (r < 0)
                 return r;
+        if (fstatvfs(dir_fd, &room) < 0)
+                return volume_work_failed(e, "measure", dir);
         r = ERR_STATE;
         for (unsigned n = 0; r == ERR_STATE && n < VOLUME_WORK_NAMES_MAX; n++) {
                 snprintf(name, sizeof name, "%.2s-%.6sZ.%u.mp4", time + 14, time + 17, n);
-                r = file_create_segment(
-                        dir_fd, name, VOLUME_WORK_RESERVE_BYTES, &f->fd, &f->direct, &why);
+                r = file_create_segment(dir_fd, name,
+                        volume_segment_room((uint64_t)room.f_blocks * room.f_frsize), &f->fd,
+                        &f->direct, &why);
         }
         if (r < 0) {
                 err_set(e, r, "%s", why.text);
@@ -240,11 +267,42 @@ static void volume_work_prune(struct volume_work *w, const char *name)
         uv_mutex_unlock(&w->dirs);
 }
 
+static void volume_work_closedirp(DIR **dir)
+{
+        if (*dir)
+                closedir(*dir);
+}
+
+/* The key files of that hour in the directory; names of another form are not ours. */
+static int volume_work_remove_keys(int dir_fd, const char *name, struct err *e)
+{
+        const char *hour = volume_work_base(name); /* "HH.*" */
+        int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP(volume_work_closedirp) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+        struct dirent *entry;
+
+        if (!dir) {
+                int r = volume_work_failed(e, "list", name);
+                if (fd >= 0)
+                        close(fd);
+                return r;
+        }
+        while ((errno = 0, entry = readdir(dir))) {
+                if (strncmp(entry->d_name, hour, 3) != 0 ||
+                        !volume_work_is_key_id(entry->d_name + 3))
+                        continue;
+                if (unlinkat(dir_fd, entry->d_name, 0) < 0 && errno != ENOENT)
+                        return volume_work_failed(e, "remove", entry->d_name);
+        }
+        return errno ? volume_work_failed(e, "list", name) : 0;
+}
+
 static int volume_work_remove_one(struct volume_work *w, const char *name, struct err *e)
 {
         CLEANUP(own_closep) int dir_fd = -1;
+        bool hour = volume_work_is_hour(name);
 
-        if (!volume_work_is_segment(name) && !volume_work_is_key(name))
+        if (!hour && !volume_work_is_segment(name) && !volume_work_is_key(name))
                 return err_set(
                         e, ERR_INVALID, "neither a segment nor a key file: \"%.160s\"", name);
         int r = volume_work_dir_of(name, false, &dir_fd, e);
@@ -252,8 +310,12 @@ static int volume_work_remove_one(struct volume_work *w, const char *name, struc
                 return 0;
         if (r < 0)
                 return r;
-        if (unlinkat(dir_fd, volume_work_base(name), 0) < 0 && errno != ENOENT)
-                return volume_work_failed(e, "remove", name);
+        if (hour)
+                r = volume_work_remove_keys(dir_fd, name, e);
+        else if (unlinkat(dir_fd, volume_work_base(name), 0) < 0 && errno != ENOENT)
+                r = volume_work_failed(e, "remove", name);
+        if (r < 0)
+                return r;
         volume_work_prune(w, name);
         return 0;
 }

@@ -15,9 +15,6 @@
 
 #include "recorder/message_volume.h"
 
-#define VOLUME_WORK_RESERVE_BYTES                                                                  \
-        (32u << 20) /* set aside for a segment; what is not used is given back at close */
-
 struct volume_work {
         uv_mutex_t dirs; /* held while directories are made or removed */
 };
@@ -34,6 +31,8 @@ struct volume_work_file {
 /* Object keys, and keys/<stream>/<date>/<HH>.<key id>.json; nothing else is ever removed. */
 bool volume_work_is_segment(const char *name);
 bool volume_work_is_key(const char *name);
+/* keys/<stream>/<date>/<HH>.*: all key files of that hour. */
+bool volume_work_is_hour(const char *name);
 
 /* The next segment file of a stream, by this time. */
 int volume_work_create(struct volume_work *w, const char *stream, int64_t wall_us,
@@ -44,8 +43,9 @@ int volume_work_key(
 /* locks/<id>.json; without text it is removed. */
 int volume_work_lock(
         struct volume_work *w, const char *id, struct bytes text, struct err *e) MUST_USE;
-/* Segments and key files, and the directories that become empty. What is not there is as good as
- * removed. Goes on behind one that cannot be removed, and returns the first error. */
+/* Segments, key files and all keys of an hour, and the directories that become empty. What is not
+ * there is as good as removed. Goes on behind one that cannot be removed, and returns the first
+ * error. */
 int volume_work_remove(struct volume_work *w, const char (*names)[HEAD_KEY_MAX], unsigned n,
         struct err *e) MUST_USE;
 /* To read it; ret->direct is false. */

@@ -31,6 +31,57 @@ static const char *const index_steps[] = {
         "CREATE TABLE lock ("
         " id TEXT PRIMARY KEY, stream TEXT NOT NULL, from_us INTEGER NOT NULL,"
         " to_us INTEGER NOT NULL, text TEXT NOT NULL);" /* text: as in its file */
+
+        /* For retention (index_retention.h). What is being written costs nothing here: triggers and
+         * index look at what has ended; the rest is found by segment_open. */
+        "CREATE INDEX segment_keep ON segment (volume, stream, last_us) WHERE ended = 1;"
+        "CREATE TABLE usage ("
+        " stream TEXT NOT NULL, volume INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+        " segments INTEGER NOT NULL, PRIMARY KEY (stream, volume)) WITHOUT ROWID;"
+        "CREATE TRIGGER segment_put AFTER INSERT ON segment WHEN NEW.ended BEGIN"
+        " INSERT INTO usage VALUES (NEW.stream, NEW.volume, NEW.bytes, 1)"
+        "  ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, segments = segments + 1;"
+        " END;"
+        "CREATE TRIGGER segment_changed AFTER UPDATE OF ended, bytes, volume ON segment"
+        " WHEN OLD.ended OR NEW.ended BEGIN"
+        " UPDATE usage SET bytes = bytes - OLD.bytes, segments = segments - 1"
+        "  WHERE OLD.ended AND stream = OLD.stream AND volume = OLD.volume;"
+        " DELETE FROM usage"
+        "  WHERE stream = OLD.stream AND volume = OLD.volume AND segments < 1;"
+        " INSERT INTO usage SELECT NEW.stream, NEW.volume, NEW.bytes, 1 WHERE NEW.ended"
+        "  ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, segments = segments + 1;"
+        " END;"
+        /* What was recorded in which hour since 1970, for the forecast. */
+        "CREATE TABLE flow ("
+        " hour INTEGER NOT NULL, volume INTEGER NOT NULL, stream TEXT NOT NULL,"
+        " bytes INTEGER NOT NULL, from_us INTEGER NOT NULL,"
+        " PRIMARY KEY (hour, volume, stream)) WITHOUT ROWID;"
+        "CREATE TRIGGER segment_recorded AFTER UPDATE OF ended ON segment"
+        " WHEN NEW.ended AND NOT OLD.ended AND NEW.fragments > 0 BEGIN"
+        " INSERT INTO flow VALUES (NEW.last_us / 3600000000, NEW.volume, NEW.stream, NEW.bytes,"
+        "  NEW.first_us) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes,"
+        "  from_us = min(from_us, excluded.from_us);"
+        " END;"
+        /* Hours in which a segment went: their keys may be of no use any more. */
+        "CREATE TABLE emptied ("
+        " hour INTEGER NOT NULL, volume INTEGER NOT NULL, stream TEXT NOT NULL,"
+        " PRIMARY KEY (hour, volume, stream)) WITHOUT ROWID;"
+        "CREATE TRIGGER segment_gone AFTER DELETE ON segment BEGIN"
+        " UPDATE usage SET bytes = bytes - OLD.bytes, segments = segments - 1"
+        "  WHERE OLD.ended AND stream = OLD.stream AND volume = OLD.volume;"
+        " DELETE FROM usage"
+        "  WHERE stream = OLD.stream AND volume = OLD.volume AND segments < 1;"
+        " INSERT OR IGNORE INTO emptied SELECT OLD.created_us / 3600000000, OLD.volume,"
+        "  OLD.stream WHERE OLD.created_us > 0;"
+        " INSERT OR IGNORE INTO emptied SELECT OLD.first_us / 3600000000, OLD.volume, OLD.stream"
+        "  WHERE OLD.first_us > 0;"
+        " INSERT OR IGNORE INTO emptied SELECT OLD.last_us / 3600000000, OLD.volume, OLD.stream"
+        "  WHERE OLD.last_us > 0;"
+        " END;"
+        /* What holds for a stream for as long as it has footage, camera and manager or not. */
+        "CREATE TABLE terms ("
+        " stream TEXT PRIMARY KEY, min_days INTEGER NOT NULL, max_days INTEGER NOT NULL,"
+        " quota_mb INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static int index_open_path(const char *path, struct index **ret, struct err *e)

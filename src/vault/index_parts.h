@@ -17,4 +17,7 @@ struct index {
         "last_seq, fragments, closed, volume, last_hash, ended"
 void index_read_row(const struct db_query *q, struct index_segment *s);
 
+/* All that index_retention.c asks, NULL behind the last: a test looks at how it is answered. */
+extern const char *const index_retention_sql[];
+
 #endif

@@ -89,10 +89,10 @@ static int mend(const char *path, const struct segment *s, unsigned keep, struct
         bool closed = s->closed && keep == s->fragments_n;
         int r = 0;
 
-        if (fd < 0)
-                return err_os(e, ERR_IO, errno, "open %s", path);
         ret->bytes = closed ? s->unsealed_from : last->end;
         ret->closed = closed || last->seal.flags & SEAL_LAST;
+        if (fd < 0)
+                return err_os(e, ERR_IO, errno, "open %s", path);
         if (!closed && last->seal.flags & SEAL_LAST) {
                 r = complete(fd, path, s, last->end, ret, e);
         } else if (!closed) {
@@ -133,9 +133,17 @@ static bool has_seal(struct bytes file)
         return false;
 }
 
+/* Of a disk that fails, the end is wanted most: what cannot be mended now is when it can be written
+ * to again. */
+static bool cannot_write(const struct err *why)
+{
+        return why->os_errno == EROFS || why->os_errno == EIO;
+}
+
 static int read_mapped(const char *path, struct bytes file, struct segment_end *ret, struct err *e)
 {
         struct segment s;
+        struct err why;
         int r = file.n ? segment_read(file, &s, e) : ERR_CORRUPT;
 
         if (r < 0 || s.fragments_n == 0) {
@@ -156,8 +164,12 @@ static int read_mapped(const char *path, struct bytes file, struct segment_end *
         ret->last_arrival_us = last->seal.last_arrival_us;
         ret->sealed_us = last->seal.sealed_us;
         ret->fragments = s.fragments_n;
-        r = mend(path, &s, s.fragments_n, ret, e);
+        r = mend(path, &s, s.fragments_n, ret, &why);
         segment_done(&s);
+        if (r == 0 || cannot_write(&why))
+                return 0;
+        if (e)
+                *e = why;
         return r;
 }
 
@@ -177,7 +189,7 @@ static int read_end(
         file_map_done(&map);
         if (r < 0)
                 return r;
-        if (!end.sealed && unlink(path) < 0)
+        if (!end.sealed && unlink(path) < 0 && errno != EROFS && errno != EIO)
                 return err_os(e, ERR_IO, errno, "delete %s, in which nothing was sealed", path);
         *ret = end;
         return 0;

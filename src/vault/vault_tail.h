@@ -29,7 +29,8 @@ struct vault_tail {
  * object_key: of the segment that was made last. Cuts its unsealed tail, gives back the room set
  * aside behind it, completes a close that was interrupted, and deletes a file in which nothing had
  * been sealed. ERR_CORRUPT, nothing changed, when the file has seals and still cannot be read:
- * custos vault check says more.
+ * custos vault check says more. On a disk that fails or can only be read, it is read and not
+ * mended; but for what lies behind a bound, which fails then.
  *
  * bound: NULL, or the seal with which the stream went on elsewhere while this volume was away. What
  * was sealed behind it in these hours would be a second history, and is cut off (it was never

@@ -482,3 +482,13 @@ enum fault volume_judge(const struct volume_list *l, const struct volume_entry *
                        ? FAULT_NONE
                        : FAULT_VOLUME_STALE;
 }
+
+#define VOLUME_SEGMENT_ROOM (32u << 20)
+#define VOLUME_SEGMENT_ROOM_PART 128
+
+uint64_t volume_segment_room(uint64_t total_bytes)
+{
+        uint64_t part = total_bytes / VOLUME_SEGMENT_ROOM_PART;
+
+        return part < VOLUME_SEGMENT_ROOM ? part : VOLUME_SEGMENT_ROOM;
+}

@@ -71,6 +71,10 @@ int volume_list_read(const char *state, struct volume_list *ret, struct err *e) 
 int volume_list_write(const char *state, const struct volume_list *l, struct err *e) MUST_USE;
 const struct volume_entry *volume_list_find(const struct volume_list *l, uint32_t number);
 
+/* Room set aside for a segment as it is made, of a volume of that size: 32 MiB (what is not used is
+ * given back at its close), and on small ones so little that a few cameras' segments fit. */
+uint64_t volume_segment_room(uint64_t total_bytes);
+
 /* What the identity that was found says about the entry: FAULT_NONE, _FOREIGN, _SWAPPED (the id of
  * another entry), _STALE (neither session nor coming). An entry without an id takes what has its
  * name: the caller compares the recorder then. */

@@ -117,13 +117,13 @@ class Process:
         self.first.end.close()
         self.ended()
 
-    def ended(self):
-        """It ends by itself, with status 0."""
+    def ended(self, wanted=0):
+        """It ends by itself, with this status."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                check(status == 0, f"the {self.role} ended with {status}: {self.log()}")
+                check(os.waitstatus_to_exitcode(status) == wanted, f"the {self.role} ended with {status}: {self.log()}")
                 return
             time.sleep(0.05)
         os.kill(self.pid, signal.SIGKILL)

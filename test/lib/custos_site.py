@@ -353,7 +353,7 @@ class Site:
         return processes(str(self.state))
 
     def pids(self):
-        """{"supervisor": pid, "manager": pid, "parent": pid, "sealer": pid, "connector": pid, "worker.0": pid, ...} of the living."""
+        """{"supervisor": pid, "manager": pid, "parent": pid, "sealer": pid, "connector": pid, "worker.0": pid, "volume.0": pid, ...} of the living."""
         found = {}
         for pid, argv in self.processes().items():
             role = argv[1] if len(argv) > 1 else ""
@@ -361,7 +361,9 @@ class Site:
                 found["supervisor"] = pid
             elif role == "worker":
                 found[f"worker.{argv[argv.index('--index') + 1]}"] = pid
-            elif role in ("manager", "parent", "sealer", "connector"):
+            elif role == "volume":
+                found[f"volume.{argv[argv.index('--index') + 1]}"] = pid
+            elif role in ("manager", "parent", "sealer", "connector", "scrubber"):
                 found[role] = pid
         return found
 

@@ -13,6 +13,7 @@ Needs root: mounts in a mount namespace of its own, which ends with the last pro
 where that is not allowed; FaultFs and FailingDisk also where fault_fs was not built (libfuse3) or there is no /dev/fuse.
 """
 import ctypes
+import errno
 import os
 import socket
 import subprocess
@@ -73,7 +74,12 @@ class Disk:
         run("umount", *(["-l"] if lazy else []), self.path)
 
     def read_only(self, yes=True):
-        run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path)
+        # Busy as long as a file is open to write: who has just closed one may be a moment behind.
+        wait_for(lambda: run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path, ok=None).returncode == 0, 5, f"{self.path} is mounted anew")
+
+    def abort(self):
+        """ext4 turns read-only under all who write to it, as when it meets an error."""
+        run("mount", "-o", "remount,abort", self.path)
 
     def free(self):
         room = os.statvfs(self.path)
@@ -84,7 +90,13 @@ class Disk:
         n = self.free() - leave
         check(n > 0, f"{self.path} has {self.free()} bytes left, less than {leave}")
         with open(self.path / "ballast", "wb") as f:
-            os.posix_fallocate(f.fileno(), 0, n)
+            while n > 0:
+                try:
+                    os.posix_fallocate(f.fileno(), 0, n)
+                    return
+                except OSError as why:  # its own blocks need room too, and others write meanwhile
+                    check(why.errno == errno.ENOSPC, f"fill {self.path}: {why}")
+                    n -= 64 << 10
 
     def empty(self):
         (self.path / "ballast").unlink()

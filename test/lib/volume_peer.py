@@ -128,14 +128,14 @@ class Volume(Process):
             self._wait(until, "a state")
         return self.state
 
-    def wait_moved(self, seconds=10):
-        """It says so and ends with 0."""
+    def wait_moved(self, seconds=10, status=0):
+        """It says so and ends with 0, which means: at once again."""
         until = time.monotonic() + seconds
         try:
             while True:
                 self._wait(until, "that it begins again")
         except Gone:
-            self.ended()
+            self.ended(status)
         return self.state
 
     def file(self, stream="desk-main", wall_us=None):
@@ -157,7 +157,7 @@ class Volume(Process):
         return self.answer(self.ask(READ, text(key)))
 
     def lock(self, number, content=b""):
-        return self.answer(self.ask(LOCK, text(number) + struct.pack(">I", len(content)) + content))
+        return self.answer(self.ask(LOCK, text(number) + struct.pack(">H", len(content)) + content))
 
     def session(self, session):
         self.first.send(SESSION, session)

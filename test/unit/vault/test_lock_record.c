@@ -81,28 +81,25 @@ static void test_not_written(void **state)
         assert_int_equal(out.n, 0);
 }
 
+#define REST(from, to, reason)                                                                     \
+        "\"from_us\":" from ",\"to_us\":" to ",\"made_us\":3,\"by\":\"a\",\"reason\":\"" reason "\""
+#define LOCK(version, id, stream, rest)                                                            \
+        ("{\"version\":" version ",\"id\":\"" id "\",\"stream\":\"" stream "\"," rest "}")
+
 static void test_not_read(void **state)
 {
         static const char *const texts[] = { "", "[]", "{}", "null",
-                "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":1,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\"}",
-                "{\"version\":2,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":1,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\"}",
-                "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":1,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\",\"more\":1}",
-                "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":1,"
-                "\"from_us\":1,\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\"}",
-                "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":1.5,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\"}",
-                "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":3,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\"}",
-                "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\",\"from_us\":1,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\\n\"}",
-                "{\"version\":1,\"id\":\"../../x\",\"stream\":\"lobby-main\",\"from_us\":1,"
-                "\"to_us\":2,\"made_us\":3,\"by\":\"a\",\"reason\":\"b\"}" };
-        static const char good[] = "{\"version\":1,\"id\":\"" ID "\",\"stream\":\"lobby-main\","
-                                   "\"from_us\":1,\"to_us\":2,\"made_us\":3,\"by\":\"a\","
-                                   "\"reason\":\"b\"}";
+                LOCK("1", ID, "lobby-main", "\"from_us\":1,\"to_us\":2,\"made_us\":3,\"by\":\"a\""),
+                LOCK("2", ID, "lobby-main", REST("1", "2", "b")),
+                LOCK("1", ID, "lobby-main", REST("1", "2", "b") ",\"more\":1"),
+                LOCK("1", ID, "lobby-main", "\"from_us\":1," REST("1", "2", "b")),
+                LOCK("1", ID, "lobby-main", REST("1.5", "2", "b")),
+                LOCK("1", ID, "lobby-main", REST("3", "2", "b")),
+                LOCK("1", ID, "lobby-main", REST("1", "2", "b\\n")),
+                LOCK("1", ID, "lobby", REST("1", "2", "b")),
+                LOCK("1", "../../x", "lobby-main", REST("1", "2", "b")) };
+        static const char good[] = "{\"version\":1,\"id\":\"" ID
+                                   "\",\"stream\":\"lobby-main\"," REST("1", "2", "b") "}";
         static char large[LOCK_RECORD_FILE_MAX + 2];
         struct lock_record l;
         struct err e;
