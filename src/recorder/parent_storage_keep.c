@@ -176,7 +176,7 @@ static void parent_storage_ask_lock(
         snprintf(j->id, sizeof j->id, "%s", lock->id);
         struct pack out = parent_storage_ask_begin(k->storage, MESSAGE_VOLUME_LOCK);
         pack_string(&out, lock->id);
-        pack_field32(&out, bytes_str(lock->text ? lock->text : ""));
+        pack_field16(&out, bytes_str(lock->text ? lock->text : ""));
         parent_storage_ask_send(k, MESSAGE_VOLUME_LOCK, &out, parent_storage_on_locked, j);
 }
 

@@ -1130,7 +1130,7 @@ static void test_a_lock_reaches_every_volume(void **state)
         uint32_t number = unpack_u32(&u);
         unpack_string(&u, text, sizeof text);
         assert_string_equal(text, id);
-        assert_true(bytes_equal(unpack_field32(&u, 100), bytes_str("{lock}")));
+        assert_true(bytes_equal(unpack_field16(&u, 100), bytes_str("{lock}")));
         assert_true(unpack_complete(&u));
         say_done(d, 0, number);
         begin(d, 1); /* it was away */
@@ -1141,7 +1141,7 @@ static void test_a_lock_reaches_every_volume(void **state)
         u = expect(d, d->volume[0], MESSAGE_VOLUME_LOCK);
         unpack_u32(&u);
         unpack_string(&u, text, sizeof text);
-        assert_int_equal(unpack_field32(&u, 100).n, 0);
+        assert_int_equal(unpack_field16(&u, 100).n, 0);
         expect(d, d->volume[1], MESSAGE_VOLUME_LOCK);
 }
 
