@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from channels import Process, text
-from custos_site import CARS, DESK, Edge, Site, check, main, wait_for
+from custos_site import CARS, DESK, Edge, Site, check, main, run, wait_for
 from vault_bytes import Segment
 
 SCRUB, SCRUBBED = 130, 131
@@ -124,6 +124,7 @@ def alone(folder, site, segments):
         check(what == "header" or at != UNKNOWN, f"{what}: a time is named")
     hostile_files(folder, scrubber, segments[0])
     confinement(scrubber)
+    page_cache(folder, scrubber, segments[0])
     rate(scrubber, segments[0])
     two_at_once(folder, site, scrubber, segments[0])
 
@@ -164,6 +165,23 @@ def confinement(scrubber):
         ours = [f for f in files if f.startswith("/") and not f.startswith("/dev/null") and not f.endswith(".log")]
         check(not ours, f"no file is left open: {files}")
     check(os.getpriority(os.PRIO_PROCESS, scrubber.pid) == 19, "the lowest priority")
+
+
+def cached(path):
+    """Bytes of it in the page cache."""
+    return int(run("fincore", "--bytes", "--noheadings", "--output", "RES", path).stdout)
+
+
+def page_cache(folder, scrubber, segment):
+    """What it reads does not take the place of what others read: nothing of the file is in memory behind it."""
+    path = folder / "cold.mp4"
+    path.write_bytes(segment.data)
+    fd = os.open(path, os.O_RDWR)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+    if cached(path) == 0:  # a file system in memory keeps it
+        check(scrubber.look(path, segment)[0] == AUTHENTIC and cached(path) == 0, f"{cached(path)} bytes in the page cache")
 
 
 def rate(scrubber, segment):
