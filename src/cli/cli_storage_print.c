@@ -152,15 +152,15 @@ static void cli_storage_print_volume(const json_t *v)
         printf("  room      %s free of %s; %s of it is kept free\n",
                 cli_storage_bytes(a, v, "free_bytes"), cli_storage_bytes(b, v, "total_bytes"),
                 cli_storage_bytes(c, v, "reserve_bytes"));
-        printf("  footage   %s in %lld segments%s%s, %s locked; %lld streams record here\n",
+        printf("  footage   %s in %lld segment%s%s%s, %s locked; streams recorded here: %lld\n",
                 cli_storage_bytes(a, v, "footage_bytes"), cli_storage_number(v, "segments"),
-                oldest[0] ? " since " : "", oldest, cli_storage_bytes(b, v, "locked_bytes"),
-                cli_storage_number(v, "streams"));
+                cli_storage_number(v, "segments") == 1 ? "" : "s", oldest[0] ? " since " : "",
+                oldest, cli_storage_bytes(b, v, "locked_bytes"), cli_storage_number(v, "streams"));
         cli_storage_print_forecast(v);
         printf("  checked   %s%s\n", checked[0] ? "all since " : "not all of it yet", checked);
         if (damaged)
-                printf("  DAMAGED   %lld segments are no longer what was sealed: custos storage "
-                       "damage\n",
+                printf("  DAMAGED   segments that are no longer what was sealed: %lld (custos "
+                       "storage damage)\n",
                         damaged);
 }
 
@@ -261,7 +261,7 @@ void cli_storage_print_troubles(const json_t *storage)
                                 cli_storage_state(state, v), cli_text(v, "since"),
                                 cli_storage_shown(remedy, v, "remedy"));
                 if (cli_storage_number(v, "damaged"))
-                        printf("STORAGE      volume %s: %lld segments are damaged. %s\n",
+                        printf("STORAGE      volume %s: damaged segments: %lld. %s\n",
                                 cli_text(v, "name"), cli_storage_number(v, "damaged"),
                                 fault_remedy(FAULT_VOLUME_DAMAGED));
         }

@@ -95,7 +95,7 @@ static void test_all_is_well(void **state)
         LINES("main: healthy since 2026-11-22T15:40:01.000Z\n");
         LINES("  path      /var/lib/custos/vault (8:17 ext4), weight 100\n");
         LINES("  room      12.3 GB free of 100.0 GB; 999 kB of it is kept free\n");
-        LINES("  footage   1.0 GB in 1234 segments, 0 B locked; 12 streams record here\n");
+        LINES("  footage   1.0 GB in 1234 segments, 0 B locked; streams recorded here: 12\n");
         LINES("  forecast  full in 3.2 days; at this rate it keeps 30.0 days\n");
         LINES("  checked   not all of it yet\n");
         LACKS("  cause ");
@@ -124,7 +124,7 @@ static void test_troubles(void **state)
         assert_int_equal(command_run(print_troubles, NULL), 0);
         LINES("STORAGE      volume disk2: volume-missing since 2026-11-22T16:00:00.000Z. Mount "
               "it.\n");
-        LINES("STORAGE      volume disk2: 2 segments are damaged. See which: custos storage "
+        LINES("STORAGE      volume disk2: damaged segments: 2. See which: custos storage "
               "damage.");
         LINES("STORAGE      1 stream is kept for less than the minimum days. Add a volume");
         LINES("CLOCK        not synchronized, 3 steps. Run an NTP client");
@@ -135,9 +135,9 @@ static void test_troubles(void **state)
         LINES("disk2: volume-missing since 2026-11-22T16:00:00.000Z\n"
               "  cause     no volume.json in /mnt/disk2\n  to do     Mount it.\n");
         LINES("  forecast  nothing is recorded here at present\n");
-        LINES("since 2026-11-01T00:00:00.000Z, 5 B locked");
+        LINES("5 B in 1 segment since 2026-11-01T00:00:00.000Z, 5 B locked");
         LINES("  checked   all since 2026-11-21T00:00:00.000Z\n");
-        LINES("  DAMAGED   2 segments");
+        LINES("  DAMAGED   segments that are no longer what was sealed: 2 (");
         LINES("old: retired, volume-missing since ");
         LINES("  forecast  full: the oldest is removed; at this rate it keeps 7.0 days\n");
         LINES("  BELOW ITS MINIMUM\n");
