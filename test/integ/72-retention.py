@@ -17,7 +17,7 @@ from disks import Tmpfs, own_mounts
 
 CONFIG = "[recorder]\nsegment_s = 2\nfragment_ms = 500\n[storage]\nreserve_mb = 16\n"
 MB = 64
-FLOOD_MBIT = 32
+FLOOD_MBIT = 24
 FAR = "2199-01-01T00:00:00Z"
 
 

@@ -283,6 +283,7 @@ static void test_what_holds_is_known_without_a_manager(void **state)
         v->state.free_bytes = SHORT;
         fake_pass(1);
         assert_true(was_removed("b-main/"));
+        assert_false(was_removed("new-main/")); /* older, and nobody has said what holds for it */
         fake_done(0, 30 * MB);
         fake_pass(30);
         assert_int_equal(fake.removals, 1);
