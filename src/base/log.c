@@ -55,7 +55,9 @@ static int log_prefix(char *to, size_t room, const struct log_ctx *c)
 /* True when the line is a repeat within the second and was only counted. */
 static bool log_repeated(const char *key, long long now)
 {
-        if (strcmp(key, log_sink.last) == 0 && now - log_sink.last_us < LOG_REPEAT_US) {
+        /* Back too: the clock was set, and the second will not be over for hours. */
+        long long since = now - log_sink.last_us;
+        if (strcmp(key, log_sink.last) == 0 && since >= 0 && since < LOG_REPEAT_US) {
                 log_sink.repeats++;
                 return true;
         }

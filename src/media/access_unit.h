@@ -50,9 +50,11 @@ struct access_unit {
         uint32_t lost_packets;
         uint32_t unasked_before; /* units of this track that came before it and are not to be
                                     recorded; whoever leaves them out fills it */
-        int64_t arrival_us;      /* wall clock of the first packet's arrival; filled by ingest */
-        int64_t sender_us; /* wall clock by the camera's sender reports, or INT64_MIN; filled by
-                              ingest */
+        bool clock_stepped; /* the wall clock was, between this unit and the one before; whoever
+                               notices fills it */
+        int64_t arrival_us; /* wall clock of the first packet's arrival; filled by ingest */
+        int64_t sender_us;  /* wall clock by the camera's sender reports, or INT64_MIN; filled by
+                               ingest */
         /* The camera's wall clock as its newest sender report says it, and when that report came
          * (wall clock); INT64_MIN: there was none. Filled by ingest. */
         int64_t report_us, report_came_us;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "recorder/worker_gaps.h"
 
+#include <stdlib.h>
+
+#define CLOCK_STEP_US 2000000
+
 void worker_gaps_begin(struct worker_gaps *g, unsigned cause, int64_t from_us)
 {
         g->begun = true;
@@ -40,6 +44,18 @@ void worker_gaps_open(struct worker_gaps *g, int64_t now_us)
 void worker_gaps_step(struct worker_gaps *g, int64_t from_us, int64_t to_us)
 {
         gap_list_add(&g->also, SEAL_GAP_CLOCK_STEP, from_us, to_us, 0);
+}
+
+int64_t worker_gaps_clock_step(
+        int64_t *wall_boot_us, int64_t wall_us, int64_t boot_us, int64_t arrival_us, bool take)
+{
+        int64_t step = wall_us - boot_us - *wall_boot_us, age_us = wall_us - arrival_us;
+        bool small = step < CLOCK_STEP_US && step > -CLOCK_STEP_US;
+        bool behind = llabs((long long)age_us) <= llabs((long long)(age_us - step));
+
+        if (small || (behind && take))
+                *wall_boot_us = wall_us - boot_us;
+        return small || !behind ? 0 : step;
 }
 
 void worker_gaps_tell(struct worker_gaps *g, int64_t now_us, struct segment_writer_connection *c)

@@ -28,6 +28,11 @@ int64_t worker_gaps_unasked_us(const struct worker_gaps *g, int64_t now_us);
 void worker_gaps_open(struct worker_gaps *g, int64_t now_us);
 /* The clock was stepped meanwhile. */
 void worker_gaps_step(struct worker_gaps *g, int64_t from_us, int64_t to_us);
+/* By how much the wall clock was stepped (2 s at least) ahead of a unit that arrived then, 0: it
+ * was not. *wall_boot_us: wall minus boot clock as known, followed where that is slewed, and where
+ * the step is taken. A unit that was being received meanwhile still has the time before. */
+int64_t worker_gaps_clock_step(
+        int64_t *wall_boot_us, int64_t wall_us, int64_t boot_us, int64_t arrival_us, bool take);
 /* Recording begins: into c, and forgotten here but for its cause. */
 void worker_gaps_tell(struct worker_gaps *g, int64_t now_us, struct segment_writer_connection *c);
 

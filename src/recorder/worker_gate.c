@@ -32,6 +32,7 @@ void worker_gate_begin(struct worker_gate *g)
 
         gate_empty(g);
         g->told = g->unasked = 0;
+        g->stepped = false;
         g->main = media_config_main_track(c->tracks, c->tracks_n);
         g->picture = g->main >= 0 && media_is_video(c->tracks[g->main].codec);
 }
@@ -56,6 +57,8 @@ static int gate_pass(
                 told.new_config = &g->connection->tracks[track];
         g->told &= ~(1u << track);
         if ((int)track == g->main) {
+                told.clock_stepped |= g->stepped;
+                g->stepped = false;
                 told.unasked_before = g->unasked;
                 g->unasked = 0;
         }
@@ -69,6 +72,7 @@ static void gate_leave_out(struct worker_gate *g, unsigned track, const struct a
                 return; /* the writer will be told of the connection as it is then */
         if (u->new_config)
                 g->told |= 1u << track;
+        g->stepped |= u->clock_stepped;
         g->unasked += (int)track == g->main && g->unasked < UINT32_MAX;
 }
 

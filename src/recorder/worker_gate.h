@@ -51,6 +51,7 @@ struct worker_gate {
         bool passing;
         unsigned told;    /* tracks (1 << n) whose new parameter sets the writer has not seen */
         uint32_t unasked; /* frames of the main track left out since the last one that went on */
+        bool stepped;     /* the clock was, ahead of one of those */
         int main;         /* track, or -1 */
         bool picture;     /* the main track is video */
         int64_t group_us; /* arrival of the newest key frame that counts */

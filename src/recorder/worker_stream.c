@@ -537,26 +537,22 @@ static void worker_stream_on_start(
                 worker_stream_begin(t);
 }
 
-/* Frames before and after a step of the wall clock never share a segment. */
-static void worker_stream_watch_clock(struct worker_stream *t)
+/* Frames before and after a step of the wall clock never share a segment: the next one begins with
+ * the very frame behind it. True where that is for the writer to do. */
+static bool worker_stream_watch_clock(
+        struct worker_stream *t, unsigned track, const struct access_unit *unit)
 {
-        int64_t now = clock_wall_us() - clock_boot_us();
-        int64_t step = now - t->wall_boot_us;
+        int64_t wall_us = clock_wall_us();
+        int64_t step = worker_gaps_clock_step(&t->wall_boot_us, wall_us, clock_boot_us(),
+                unit->arrival_us, (int)track == t->main);
 
-        t->wall_boot_us = now;
-        if (llabs((long long)step) < 2000000)
-                return;
+        if (step == 0 || (int)track != t->main)
+                return step != 0;
         log_warn(&t->log, "clock.step", "step_ms=%lld", (long long)step / 1000);
         worker_gate_flush(&t->gate);
-        if (!worker_gate_records(&t->gate)) {
-                worker_gaps_step(&t->gaps, clock_wall_us() - step, clock_wall_us());
-                return;
-        }
-        if (!worker_stream_writes(t))
-                return; /* its disk failed meanwhile */
-        segment_writer_end(t->writer);
-        worker_gaps_begin(&t->gaps, SEAL_GAP_CLOCK_STEP, segment_writer_last_us(t->writer));
-        worker_stream_begin(t);
+        if (t->gate.gate != MESSAGE_GATE_OPEN && !worker_gate_records(&t->gate))
+                worker_gaps_step(&t->gaps, wall_us - step, wall_us);
+        return worker_gate_records(&t->gate);
 }
 
 /* Footage that was seen before is recorded all the same: it is what the camera sent. That it was so
@@ -586,9 +582,9 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
 
         (void)c;
         worker_stream_watch_liveness(t, track, unit);
-        if (unit->key && worker_stream_writes(t))
-                worker_stream_watch_clock(t);
-        return worker_gate_unit(&t->gate, track, unit, e);
+        struct access_unit u = *unit;
+        u.clock_stepped = worker_stream_writes(t) && worker_stream_watch_clock(t, track, unit);
+        return worker_gate_unit(&t->gate, track, &u, e);
 }
 
 /* What came until now is closed; the next connection begins with a gap. */

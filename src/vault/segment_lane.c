@@ -182,7 +182,7 @@ static unsigned find_step(const struct segment_lane *l, const struct access_unit
         int64_t stamps = main_us(l, u->pts - l->last.pts);
         int64_t arrival = u->arrival_us - l->last.arrival_us;
 
-        if (arrival < 0 || stamps < -BACK_US || arrival - stamps > STALL_US)
+        if (u->clock_stepped || arrival < 0 || stamps < -BACK_US || arrival - stamps > STALL_US)
                 return SEAL_GAP_CLOCK_STEP;
         if (stamps <= JUMP_US || u->unasked_before)
                 return 0;
@@ -302,6 +302,9 @@ enum segment_lane_step segment_lane_judge_other(struct segment_lane *l, unsigned
         int64_t time = other_time(l, at, u);
         struct fragment_builder_sample s = sample_of(u, plan, time);
 
+        /* A step of the clock is seen at the next picture; until then nothing fits. */
+        if (u->clock_stepped)
+                return SEGMENT_LANE_SKIP;
         if (fragment_builder_empty(&l->builder) ||
                 (fragment_builder_fits(&l->builder, at, &s) &&
                         u->arrival_us - l->first_arrival_us < ARRIVAL_SPAN_US))

@@ -341,6 +341,8 @@ static bool take_other(struct segment_writer *w, unsigned track, const struct ac
                 if (!lane->file)
                         return true;
                 break;
+        case SEGMENT_LANE_SKIP:
+                return true;
         default:
                 break;
         }

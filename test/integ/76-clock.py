@@ -102,10 +102,6 @@ def check_stream(site, stream):
     seals, found = fragments(site, stream)
     check([s.sequence for s in seals] == list(range(1, len(seals) + 1)), f"{stream}: one seal behind the other")
     check(all(a.monotonic_us < b.monotonic_us for a, b in zip(seals, seals[1:])), f"{stream}: their boot clock ascends")
-    if os.environ.get("SHOW"):
-        for s in seals:
-            print(stream, s.sequence, s.fragment, s.flags, s.first_us / 1e6 % 10000, s.last_us / 1e6 % 10000, s.monotonic_us / 1e6 % 1000,
-                  [(GAP_CAUSES[g[0]], g[1] / 1e6 % 10000, g[2] / 1e6 % 10000, g[3]) for g in s.gaps])
     stepped = [(a, b) for a, b in zip(seals, seals[1:]) if "clock step" in cause_names(b)]
     check(len(stepped) == len(STEPS_S), f"{stream}: {len(stepped)} steps of {len(STEPS_S)}")
     for (before, after), step in zip(stepped, STEPS_S):
@@ -113,16 +109,18 @@ def check_stream(site, stream):
         check(after.kid != before.kid and after.fragment == 1, f"{stream}: no segment holds both sides of a step")
         check(gap[1] == before.last_us and gap[2] == after.first_us, f"{stream}: the gap has both times: {gap} {before.last_us} {after.first_us}")
         off = (gap[2] - gap[1]) / 1e6 - step
-        # The group in which the clock was stepped ends before the gap: a frame lies between, or for a step that is not seen
-        # at once up to a group.
-        check(abs(off) < FRAME_S[stream] + 1.2, f"{stream}: the gap says {off + step:.3f} s of a step of {step} s")
+        # The very next frame is behind it; half a second for a machine that is busy.
+        check(abs(off) < FRAME_S[stream] + 0.5, f"{stream}: the gap says {off + step:.3f} s of a step of {step} s")
         between = (after.monotonic_us - before.monotonic_us) / 1e6
         check(between < 4, f"{stream}: in truth nothing was missed for {between:.1f} s")
     # Nothing was lost: arrivals within each segment ascend, and sealed and arrival clocks are one clock.
     for s in found:
         times = [t for f in s.fragments for t in (f.seal.first_us, f.seal.last_us)]
         check(times == sorted(times), f"{stream}: a segment's arrivals ascend: {times}")
-        check(all(abs(f.seal.sealed_us - f.seal.last_us) < 8e6 for f in s.fragments), f"{stream}: sealed when it came")
+        # The last one may have been sealed behind the step.
+        check(all(abs(f.seal.sealed_us - f.seal.last_us) < 8e6 for f in s.fragments[:-2]), f"{stream}: sealed when it came")
+    lost = [g for s in seals for g in s.gaps if GAP_CAUSES[g[0]] in ("frames dropped", "overload")]
+    check(not lost, f"{stream}: no frame is lost for a clock: {lost}")
     total = sum(b.last_us - b.first_us for b in seals) / 1e6
     alive = (seals[-1].monotonic_us - seals[0].monotonic_us) / 1e6
     check(total > alive - 4, f"{stream}: {total:.1f} s recorded of {alive:.1f} s")
