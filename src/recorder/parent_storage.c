@@ -290,6 +290,7 @@ static int parent_storage_on_state(struct parent_storage_slot *k, struct bytes b
                 return r;
         k->heard = true;
         k->heard_us = clock_boot_us();
+        k->claim &= !k->v.state.readable; /* never what lies there later */
         parent_storage_look(k);
         parent_storage_unmark(k);
         if (k->storage->trial.slot == k)

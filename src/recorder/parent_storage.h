@@ -24,7 +24,6 @@ struct parent_volume {
         char text[ERR_TEXT_BYTES];         /* particulars */
         int64_t since_us;                  /* wall clock of the last change of fault */
         uint64_t given_bytes;              /* of segments, for the choice by weight */
-        unsigned streams;                  /* with an open segment there */
 };
 
 /* Reads <state>/storage/volumes.json (made where it is missing), asks the supervisor for the

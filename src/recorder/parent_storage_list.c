@@ -131,7 +131,6 @@ static void parent_storage_on_session(void *owner, struct parent_storage_answer 
         memcpy(entry->session, entry->coming, sizeof entry->session);
         memset(entry->coming, 0, sizeof entry->coming);
         k->settled = true;
-        k->claim = false;
         k->marked = FAULT_NONE; /* of the process before: this one could write, and sync */
         parent_storage_save(k->storage, NULL, NULL);
         parent_storage_review(k);

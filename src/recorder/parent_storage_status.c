@@ -330,6 +330,23 @@ static json_t *parent_storage_status_alarm(unsigned damaged)
                 fault_text(FAULT_VOLUME_DAMAGED), "remedy", fault_remedy(FAULT_VOLUME_DAMAGED));
 }
 
+/* With a segment there that is not closed. */
+static unsigned parent_storage_status_writing(const struct parent *p, uint32_t volume)
+{
+        const struct parent_stream *t;
+        unsigned n = 0;
+        size_t at = 0;
+
+        while ((t = table_next(&p->streams, &at))) {
+                bool there = false;
+                for (unsigned i = 0; i < PARENT_STREAM_FILES_MAX; i++)
+                        there |= t->files[i].used && t->files[i].object_key[0] &&
+                                 t->files[i].volume == volume;
+                n += there;
+        }
+        return n;
+}
+
 static int parent_storage_status_volume_json(
         struct parent_storage_status *s, const struct parent_volume *v, json_t **ret, struct err *e)
 {
@@ -354,7 +371,9 @@ static int parent_storage_status_volume_json(
         json_object_set_new(o, "locked_bytes",
                 json_integer((json_int_t)parent_locks_bytes(s->parent->locks, v->entry.number)));
         json_object_set_new(o, "segments", json_integer(has ? (json_int_t)has->segments : 0));
-        json_object_set_new(o, "streams", json_integer((json_int_t)v->streams));
+        json_object_set_new(o, "streams",
+                json_integer(
+                        (json_int_t)parent_storage_status_writing(s->parent, v->entry.number)));
         json_object_set_new(
                 o, "oldest", has ? parent_storage_status_time(has->oldest_us) : json_null());
         json_object_set_new(o, "device", json_string(v->state.device));

@@ -98,13 +98,14 @@ static void gate_let_go(struct worker_gate *g)
         bool first = true;
 
         do {
-                const struct unit_queue_item *item = g->queue.head;
+                /* Taken first: what the writer does with it may take the oldest of this queue. */
+                struct unit_queue_item *item = unit_queue_take(&g->queue);
                 gate_note_dropped(g, item->dropped);
                 if (first && gate_keys(g))
                         (void)gate_pass(g, item->track, &item->unit, NULL);
                 else
                         gate_leave_out(g, item->track, &item->unit);
-                unit_queue_pop(&g->queue);
+                unit_queue_free(item);
                 first = false;
         } while (g->queue.head && !gate_begins_group(g->queue.head, group_us));
 }
@@ -195,16 +196,15 @@ int worker_gate_unit(
  * it. */
 static void gate_pass_first(struct worker_gate *g)
 {
-        const struct unit_queue_item *item = g->queue.head;
+        struct unit_queue_item *item = unit_queue_take(&g->queue);
 
         g->passing = true;
         gate_note_dropped(g, item->dropped);
         int r = gate_pass(g, item->track, &item->unit, NULL);
         g->passing = false;
+        unit_queue_free(item);
         if (r < 0)
                 gate_empty(g);
-        else
-                unit_queue_pop(&g->queue);
 }
 
 static void gate_drained(struct worker_gate *g)

@@ -242,11 +242,9 @@ static void run_supervise(struct run *r)
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
                 .run_manager = !r->recorder_only,
                 .manager = r->manager,
-                .lock_fd = r->lock_fd };
+                .lock_fd = r->lock_fd,
+                .scrub = settings_get(&r->settings, SETTINGS_SCRUB_MB_S) > 0 };
 
-#if __has_include("recorder/scrubber.h")
-        o.scrub = settings_get(&r->settings, SETTINGS_SCRUB_MB_S) > 0;
-#endif
         r->loop = loop_new();
         r->supervisor = supervisor_new(r->loop, &o);
         loop_catch_signals(r->loop, run_on_stop, r);
