@@ -20,7 +20,7 @@ from custos_site import Failure, check
 from disks import Ext4, FailingDisk, FaultFs, Tmpfs, main_at_once, own_mounts
 from volume_peer import FILE, KEY, LOCK, READ, REMOVE, SYNC, TAIL, Made, Refusal, Volume, close
 
-RESERVE = 32 << 20
+PART = 128  # of a volume, and 32 MiB at most, is set aside for a segment
 ID = "00112233445566778899aabbccddeeff"
 KEY_FILE = f"keys/desk-main/2026-11-22/15.{ID}.json"
 SEGMENT = "desk-main/2026-11-22/15/00-00.000Z.0.mp4"
@@ -53,7 +53,9 @@ def test_what_it_is_there_for(folder):
         made = volume.file(wall_us=WALL_US)
         check(made.key == SEGMENT and made.direct, f"a segment by its time, without the page cache: {made}")
         st = os.fstat(made.fd)
-        check(st.st_size == 0 and st.st_blocks * 512 >= RESERVE and stat.S_IMODE(st.st_mode) == 0o600, f"with its room: {st}")
+        room = os.statvfs(disk.path)
+        reserve = min(room.f_blocks * room.f_frsize // PART, 32 << 20)
+        check(st.st_size == 0 and st.st_blocks * 512 >= reserve and stat.S_IMODE(st.st_mode) == 0o600, f"with its room: {st}")
         again = volume.file(wall_us=WALL_US)
         check(again.key == SEGMENT.replace(".0.mp4", ".1.mp4"), f"at the same time another: {again.key}")
         check(volume.key(KEY_FILE, b"{\"a\":1}") is True and volume.sync() is True, "a key, and a sync")
@@ -150,7 +152,7 @@ def test_hostile_links(folder):
 def test_full(folder):
     with Ext4(folder, "disk", 128) as disk:
         volume = Volume(folder, disk.path, claim=True)
-        disk.fill(leave=RESERVE // 2)
+        disk.fill(leave=(128 << 20) // PART // 2)
         before = tree(disk.path)
         refused(volume.file(), "volume-full")
         check(volume.wait_fault("volume-full").text, "with the particulars")
