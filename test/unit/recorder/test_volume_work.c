@@ -19,6 +19,7 @@
 #include "os/proc.h"
 #include "os/role.h"
 #include "recorder/volume_work.h"
+#include "vault/volume.h"
 #include "vault/lock_record.h"
 
 #define WALL_US INT64_C(1795359600221000) /* 2026-11-22T15:00:00.221Z */
