@@ -7,6 +7,10 @@
 #include "os/file.h"
 #include "vault/index_parts.h"
 
+/* No segment lasts as long: what ends later than this behind a range began behind it too, so that a
+ * search reads what it finds and little more. */
+#define SPAN_US INT64_C(600000000)
+
 /* A segment is a minute of a camera: few columns, two indexes. */
 static const char *const index_steps[] = {
         "CREATE TABLE segment ("
@@ -301,8 +305,8 @@ int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t 
 
         int r = db_query(ix->db,
                 stream ? "SELECT " INDEX_COLUMNS
-                         " FROM segment WHERE stream = ?1 AND last_us >= ?2 AND first_us <= ?3"
-                         " AND fragments > 0 ORDER BY id"
+                         " FROM segment WHERE stream = ?1 AND last_us BETWEEN ?2 AND ?4"
+                         " AND first_us <= ?3 AND fragments > 0 ORDER BY id"
                        : "SELECT " INDEX_COLUMNS
                          " FROM segment WHERE ?1 IS NULL AND last_us >= ?2 AND first_us <= ?3"
                          " AND fragments > 0 ORDER BY stream, id",
@@ -312,6 +316,8 @@ int index_search(struct index *ix, const char *stream, int64_t from_us, int64_t 
         db_bind_text(q, 1, stream);
         db_bind_i64(q, 2, from_us);
         db_bind_i64(q, 3, to_us);
+        if (stream)
+                db_bind_i64(q, 4, to_us > INT64_MAX - SPAN_US ? INT64_MAX : to_us + SPAN_US);
         while ((r = db_step(q, e)) > 0) {
                 index_read_row(q, &s);
                 r = on_segment(owner, &s, e);
