@@ -483,7 +483,8 @@ int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, str
         case MESSAGE_CONNECT:
                 return parent_stream_connect(t, &u, e);
         case MESSAGE_FILE_WANTED:
-                if (t->phase == PARENT_STREAM_ASSIGNED)
+                /* Also of one that is ending: what its camera sent until then is recorded first. */
+                if (t->phase == PARENT_STREAM_ASSIGNED || t->phase == PARENT_STREAM_ENDING)
                         parent_storage_file(w->parent->storage, t);
                 return 0;
         case MESSAGE_RELEASED:

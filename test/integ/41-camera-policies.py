@@ -130,7 +130,9 @@ def test_what_is_open_is_said_loudly(folder):
                 except OSError:
                     return
                 asked = json.loads(client.recv(1 << 17)[2:])
-                client.sendall(struct.pack(">H", 100) + json.dumps({"v": 1, "id": asked["id"], "type": "answer", "body": answers[asked["type"]]}).encode())
+                body = answers.get(asked["type"])
+                said = {"type": "answer", "body": body} if body else {"type": "failure", "code": "unavailable", "text": "away", "remedy": ""}
+                client.sendall(struct.pack(">H", 100) + json.dumps({"v": 1, "id": asked["id"], **said}).encode())
                 client.close()
 
         threading.Thread(target=serve, daemon=True).start()

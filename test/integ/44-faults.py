@@ -450,7 +450,7 @@ def test_each_row(folder):
     tests = Path(__file__).resolve().parents[1]
     for name, script in ELSEWHERE.items():
         text = (tests / script).read_text()
-        check(f'"{name}"' in text or "FAULT_" + name.upper().replace("-", "_") in text, f"{script} does not look for {name}")
+        check(name in text or "FAULT_" + name.upper().replace("-", "_") in text, f"{script} does not look for {name}")
     missing = sorted(set(rows) - set(triggers) - set(ELSEWHERE))
     check(not set(triggers) - set(rows), f"triggers without a row: {sorted(set(triggers) - set(rows))}")
     bench = Bench(folder)
