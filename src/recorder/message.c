@@ -80,7 +80,6 @@ int message_stream_open_pack(const struct message_stream_open *m, struct buf *ou
         pack_string(&p, m->stream);
         message_pack_link(&p, &m->last);
         pack_i64(&p, m->last_arrival_us);
-        pack_u8(&p, m->unseen);
         return message_packed(&p, "stream open", e);
 }
 
@@ -92,7 +91,6 @@ int message_stream_open_parse(struct bytes body, struct message_stream_open *ret
         unpack_string(&u, m.stream, sizeof m.stream);
         message_unpack_link(&u, &m.last);
         m.last_arrival_us = unpack_i64(&u);
-        m.unseen = message_unpack_bool(&u);
         int r = message_parsed(&u, "stream open", e);
         if (r == 0)
                 *ret = m;

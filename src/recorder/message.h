@@ -141,8 +141,6 @@ struct message_stream_open {
         char stream[HEAD_PATH_MAX];
         struct seal_link last;   /* last durable seal; zeros when there is none */
         int64_t last_arrival_us; /* of that seal */
-        bool unseen; /* the volume with the end of the stream does not answer: a sealer that has
-                      * issued later seals links to the last of them */
 };
 
 struct message_assign {

@@ -22,10 +22,8 @@ void notary_done(struct notary *n)
 }
 
 static int notary_check_own_link(
-        const struct notary *n, const struct seal_link *last, bool unseen, struct err *e)
+        const struct notary *n, const struct seal_link *last, struct err *e)
 {
-        bool forgotten = n->issued - last->sequence >= NOTARY_REMEMBERED;
-
         if (last->sequence < n->durable)
                 return err_set(e, ERR_DENIED,
                         "%s: asked to continue after seal %" PRIu64 ", but seal %" PRIu64
@@ -34,23 +32,22 @@ static int notary_check_own_link(
         if (last->sequence == 0 || last->sequence > n->issued)
                 return err_set(e, ERR_DENIED, "%s: seal %" PRIu64 " was never issued", n->stream,
                         last->sequence);
-        if (forgotten && !unseen)
+        if (n->issued - last->sequence >= NOTARY_REMEMBERED)
                 return err_set(e, ERR_DENIED, "%s: seal %" PRIu64 " is too long ago", n->stream,
                         last->sequence);
-        if (!forgotten &&
-                memcmp(n->hashes[last->sequence % NOTARY_REMEMBERED], last->hash, 32) != 0)
+        if (memcmp(n->hashes[last->sequence % NOTARY_REMEMBERED], last->hash, 32) != 0)
                 return err_set(e, ERR_DENIED, "%s: seal %" PRIu64 " on disk is not the one issued",
                         n->stream, last->sequence);
         return 0;
 }
 
-int notary_open(struct notary *n, const struct seal_link *last, int64_t last_arrival_us,
-        bool unseen, struct err *e)
+int notary_open(
+        struct notary *n, const struct seal_link *last, int64_t last_arrival_us, struct err *e)
 {
         bool own = memcmp(last->epoch, n->epoch, 16) == 0;
 
         if (own) {
-                int r = notary_check_own_link(n, last, unseen, e);
+                int r = notary_check_own_link(n, last, e);
                 if (r < 0)
                         return r;
         } else if (n->durable > 0) {
@@ -61,8 +58,6 @@ int notary_open(struct notary *n, const struct seal_link *last, int64_t last_arr
         }
         n->gap_owed = true;
         n->current = n->next = (struct notary_segment){ 0 };
-        if (unseen && n->issued > 0)
-                return 0; /* previous and last_arrival_us are those of the last one issued */
         n->previous = *last;
         n->last_arrival_us =
                 memcmp(last->epoch, notary_zeros, 16) == 0 ? SEAL_UNKNOWN_US : last_arrival_us;

@@ -49,12 +49,9 @@ void notary_init(struct notary *n, const char *stream, const uint8_t epoch[stati
 void notary_done(struct notary *n); /* wipes */
 
 /* A writer takes over, with the last seal that it found on disk (zeros: none). Refused when this
- * process remembers a later durable one, or when it never issued the one that is named.
- * unseen: the disk with the end does not answer, and last is the last durable seal that is known.
- * Where this process has issued later ones, the next seal names the last of them: they may be on
- * that disk, and it is one history when it comes back. */
+ * process remembers a later durable one, or when it never issued the one that is named. */
 int notary_open(struct notary *n, const struct seal_link *last, int64_t last_arrival_us,
-        bool unseen, struct err *e) MUST_USE;
+        struct err *e) MUST_USE;
 /* Draws a KID for the next segment, its key derived from hour_key, and returns it (borrowed). One
  * that was drawn before and not begun is forgotten. */
 const struct notary_segment *notary_draw(struct notary *n, const uint8_t hour_key[static 32]);

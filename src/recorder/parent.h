@@ -76,14 +76,12 @@ struct parent_stream {
         bool file_wanted;                 /* by its worker */
         void *file_job;                   /* one is being made */
         uint64_t segment_bytes;           /* of the last one that was closed */
-        int64_t written_us;        /* arrival of the last frame reported written, durable or not */
-        bool end_known, end_asked; /* of what is on disk: last, unseen */
-        bool looked;               /* at all volumes, for its end */
-        bool unseen;               /* a volume with later seals may be away */
-        bool left;                 /* its volume was left: why it is placed again */
-        struct seal_link opened_behind; /* what the sealer was told last */
-        uint8_t opened_epoch[16];       /* which sealer */
-        struct seal_link last;          /* last durable seal known */
+        bool end_known, end_asked;        /* of what is on disk: last, unseen */
+        bool looked;                      /* at all volumes, for its end */
+        bool unseen;                      /* a volume with later seals may be away */
+        bool left;                        /* its volume was left: why it is placed again */
+        uint8_t opened_epoch[16];         /* which sealer */
+        struct seal_link last;            /* last durable seal known */
         int64_t last_arrival_us;
         int64_t durable_us;          /* when a fragment last became durable, 0 before */
         int64_t segments, fragments; /* since this process began */

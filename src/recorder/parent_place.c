@@ -10,6 +10,7 @@
 #include "recorder/parent.h"
 #include "recorder/parent_storage.h"
 #include "recorder/parent_stopped.h"
+#include "vault/index_tail.h"
 
 #define PARENT_PLACE_RETRY_MS 1000
 
@@ -29,12 +30,13 @@ static int parent_place_pick_worker(const struct parent *p)
 static int parent_place_open_seal(struct parent_stream *t, int *ret_fd, struct err *e)
 {
         struct parent *p = t->parent;
-        struct message_stream_open open = {
-                .last = t->last, .last_arrival_us = t->last_arrival_us, .unseen = t->unseen
-        };
+        struct message_stream_open open = { .last = t->last,
+                .last_arrival_us = t->last_arrival_us };
         int pair[2];
 
-        int r = chan_pair(pair, e);
+        int r = t->unseen ? index_tail_leave(p->index, t->assign.stream, &t->last, e) : 0;
+        if (r == 0)
+                r = chan_pair(pair, e);
         if (r < 0)
                 return r;
         snprintf(open.stream, sizeof open.stream, "%s", t->assign.stream);
@@ -47,22 +49,17 @@ static int parent_place_open_seal(struct parent_stream *t, int *ret_fd, struct e
                 close(pair[1]);
                 return r;
         }
-        t->opened_behind = t->last;
         memcpy(t->opened_epoch, p->certs.epoch, sizeof t->opened_epoch);
         *ret_fd = pair[1];
         return 0;
 }
 
-/* Where the end is not seen, what was last reported written may be there all the same. */
 static void parent_place_fill_gap(struct parent_stream *t, unsigned cause)
 {
-        bool history = t->last.sequence != 0 || (t->unseen && t->written_us);
-        int64_t from_us = t->last_arrival_us;
+        bool history = t->last.sequence != 0;
 
-        if (t->unseen && t->written_us > from_us)
-                from_us = t->written_us;
         t->assign.gap_cause = (uint8_t)(history ? cause : SEAL_GAP_START);
-        t->assign.gap_from_us = history ? from_us : SEAL_UNKNOWN_US;
+        t->assign.gap_from_us = history ? t->last_arrival_us : SEAL_UNKNOWN_US;
 }
 
 int parent_place_tell(struct parent_stream *t, uint16_t type, int worker, int fd, struct err *e)

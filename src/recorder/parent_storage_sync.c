@@ -189,7 +189,6 @@ void parent_storage_written(
         if (!k)
                 return; /* none that its worker was given */
         f->used = true;
-        t->written_us = r->last_arrival_us;
         if (r->last) {
                 t->segment_bytes = r->end;
                 parent_storage_file_gone(t, f);

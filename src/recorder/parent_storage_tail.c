@@ -134,6 +134,18 @@ static bool parent_storage_has_file(const struct parent_stream *t, uint32_t volu
         return false;
 }
 
+/* One that was closed there and is not durable yet belongs to the end as well. */
+static bool parent_storage_has_end(
+        const struct parent_storage_slot *k, const struct parent_stream *t)
+{
+        struct index_segment row;
+
+        return parent_storage_has_file(t, k->v.entry.number) ||
+               (index_tail_newest_on(k->storage->parent->index, t->assign.stream, k->v.entry.number,
+                        false, &row, NULL) == 0 &&
+                       !row.ended);
+}
+
 void parent_storage_tail(struct parent_storage *s, struct parent_stream *t,
         void (*on_tail)(void *owner, const struct message_volume_tail *tail, const struct err *e),
         void *owner)
@@ -148,8 +160,7 @@ void parent_storage_tail(struct parent_storage *s, struct parent_stream *t,
         w->next = s->waits;
         s->waits = w;
         for (unsigned i = 0; i < s->n; i++) {
-                if (s->slots[i]->listed &&
-                        (first || parent_storage_has_file(t, s->slots[i]->v.entry.number)))
+                if (s->slots[i]->listed && (first || parent_storage_has_end(s->slots[i], t)))
                         left |= UINT32_C(1) << i;
                 else
                         others |= parent_storage_takes(s->slots[i], t->assign.stream);
@@ -192,34 +203,12 @@ static int parent_storage_on_open(void *owner, const struct index_segment *row, 
         return 0;
 }
 
-/*
- * A stream that went on elsewhere with another sealer did so behind its last durable seal: what is
- * behind that one here was never acknowledged, and would be a second history. The same sealer went
- * on behind the last one that it issued, and all of it belongs to its chain.
- */
+/* What is behind it here was never acknowledged, and the stream went on without it. */
 static bool parent_storage_bound(
         struct parent_storage_slot *k, const char *stream, struct seal_link *ret)
 {
-        struct parent *p = k->storage->parent;
-        const struct parent_stream *t = table_get(&p->streams, stream);
-        struct index_segment here, next, durable;
-
-        if (index_tail_newest_on(p->index, stream, k->v.entry.number, false, &here, NULL) < 0 ||
-                here.ended)
-                return false;
-        if (index_tail_after(p->index, stream, here.id, k->v.entry.number, &next, NULL) == 0) {
-                if (memcmp(next.epoch, here.epoch, sizeof next.epoch) == 0)
-                        return false;
-                *ret = (struct seal_link){ 0 };
-                if (index_tail_durable(p->index, stream, here.id, &durable, NULL) == 0)
-                        *ret = parent_storage_link_of(&durable);
-                return true;
-        }
-        /* It was opened, and has no file yet. */
-        if (!t || t->worker < 0 || memcmp(t->opened_epoch, here.epoch, 16) == 0)
-                return false;
-        *ret = t->opened_behind;
-        return true;
+        return index_tail_bound(k->storage->parent->index, stream, k->v.entry.number, ret, NULL) ==
+               0;
 }
 
 /* A seal that was durable there is not there any more. */

@@ -198,7 +198,7 @@ static int sealer_on_stream_open(struct sealer *s, struct chan_message *m, struc
                 return r < 0 ? r : err_set(e, ERR_PROTOCOL, "stream open without its channel");
         struct sealer_stream *t = sealer_stream(s, open.stream);
         sealer_end_stream(t);
-        if (notary_open(&t->notary, &open.last, open.last_arrival_us, open.unseen, &why) < 0) {
+        if (notary_open(&t->notary, &open.last, open.last_arrival_us, &why) < 0) {
                 log_error(NULL, "seal.stream_refused", "err=\"%s\"", why.text);
                 return 0; /* its channel is closed with the message */
         }

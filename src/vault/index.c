@@ -26,7 +26,8 @@ static const char *const index_steps[] = {
         " closed INTEGER NOT NULL DEFAULT 0,"
         " ended INTEGER NOT NULL DEFAULT 0,"
         " checked_us INTEGER NOT NULL DEFAULT 0," /* by the scrubber; 0: never */
-        " damage TEXT);"                          /* what it found; NULL: nothing */
+        " damage TEXT,"                           /* what it found; NULL: nothing */
+        " bound BLOB);"                           /* index_tail_leave */
         "CREATE INDEX segment_time ON segment (stream, last_us);"
         /* Few rows each: what is being written, what is damaged, the oldest check. */
         "CREATE INDEX segment_open ON segment (ended) WHERE ended = 0;"

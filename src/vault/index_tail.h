@@ -4,6 +4,7 @@
 #ifndef CUSTOS_VAULT_INDEX_TAIL_H
 #define CUSTOS_VAULT_INDEX_TAIL_H
 
+#include "seal/seal.h"
 #include "vault/index.h"
 
 /* Which sealer seals into the segment that was just made: its epoch, in the row from the beginning.
@@ -19,9 +20,14 @@ int index_tail_durable(struct index *ix, const char *stream, int64_t up_to_id,
  * durable in them. */
 int index_tail_newest_on(struct index *ix, const char *stream, uint32_t volume, bool durable,
         struct index_segment *ret, struct err *e) MUST_USE;
-/* The first one made after this row on another volume. */
-int index_tail_after(struct index *ix, const char *stream, int64_t id, uint32_t volume,
-        struct index_segment *ret, struct err *e) MUST_USE;
+/* The stream goes on behind this seal, and nobody knows what its rows that have not ended hold:
+ * when their volumes answer again, what is sealed there behind it is a second history. Where a row
+ * has such a bound, that one stays. */
+int index_tail_leave(struct index *ix, const char *stream, const struct seal_link *behind,
+        struct err *e) MUST_USE;
+/* The bound of the segment of a stream that was made last on this volume, if that has not ended. */
+int index_tail_bound(struct index *ix, const char *stream, uint32_t volume, struct seal_link *ret,
+        struct err *e) MUST_USE;
 /* Rows of the stream on this volume that have not ended. on_segment must not change the index. */
 int index_tail_open(struct index *ix, const char *stream, uint32_t volume,
         int (*on_segment)(void *owner, const struct index_segment *s, struct err *e), void *owner,

@@ -68,7 +68,7 @@ static int setup(void **state)
         memset(d->hour_key, 0x42, 32);
         buf_init(&d->out, 65536);
         notary_init(&d->notary, "lobby-main", d->epoch);
-        assert_int_equal(notary_open(&d->notary, &none, SEAL_UNKNOWN_US, false, &d->err), 0);
+        assert_int_equal(notary_open(&d->notary, &none, SEAL_UNKNOWN_US, &d->err), 0);
         *state = d;
         return 0;
 }
@@ -293,7 +293,7 @@ static void test_continues_after_a_dead_worker(void **state)
                 0); /* never written */
         notary_durable(&d->notary, d->epoch, 1);
 
-        assert_int_equal(notary_open(&d->notary, &at_one, one.last_arrival_us, false, &d->err), 0);
+        assert_int_equal(notary_open(&d->notary, &at_one, one.last_arrival_us, &d->err), 0);
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
         struct seal next = request_for(d, kid, 1, NOW + 3 * SECOND);
         assert_int_equal(ask(d, next, NOW + 4 * SECOND), ERR_DENIED); /* without its gap */
@@ -302,44 +302,6 @@ static void test_continues_after_a_dead_worker(void **state)
         assert_int_equal(s.sequence, 3);
         assert_int_equal(s.previous.sequence, 1);
         assert_memory_equal(s.previous.hash, at_one.hash, 32);
-}
-
-/* The disk with the end does not answer: what was issued may be there, and the chain names it. */
-static void test_continues_behind_what_it_issued(void **state)
-{
-        struct desk *d = *state;
-        uint8_t kid[16];
-
-        memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        assert_int_equal(
-                ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
-        struct seal one = sealed(d);
-        struct seal_link at_one = seal_link_of(&one, buf_bytes(&d->out)), none = { 0 },
-                         forged = at_one;
-        assert_int_equal(ask(d, request_for(d, kid, 2, NOW + SECOND), NOW + 2 * SECOND), 0);
-        struct seal two = sealed(d);
-        struct seal_link at_two = seal_link_of(&two, buf_bytes(&d->out));
-        notary_durable(&d->notary, d->epoch, 1);
-
-        assert_int_equal(notary_open(&d->notary, &at_one, one.last_arrival_us, true, &d->err), 0);
-        memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
-        /* Nothing that lies before what it sealed already. */
-        struct seal back = request_for(d, kid, 1, two.last_arrival_us - SECOND / 2);
-        assert_int_equal(ask(d, with_gap(back, SEAL_GAP_DISK), NOW + 3 * SECOND), ERR_DENIED);
-        struct seal next = request_for(d, kid, 1, NOW + 3 * SECOND);
-        assert_int_equal(ask(d, next, NOW + 4 * SECOND), ERR_DENIED); /* without its gap */
-        assert_int_equal(ask(d, with_gap(next, SEAL_GAP_DISK), NOW + 4 * SECOND), 0);
-        struct seal three = sealed(d);
-        assert_int_equal(three.sequence, 3);
-        assert_int_equal(three.previous.sequence, 2);
-        assert_memory_equal(three.previous.hash, at_two.hash, 32);
-        /* It does not make up for a vault that went back, or for another history. */
-        notary_durable(&d->notary, d->epoch, 2);
-        assert_int_equal(notary_open(&d->notary, &at_one, NOW, true, &d->err), ERR_DENIED);
-        assert_int_equal(
-                notary_open(&d->notary, &none, SEAL_UNKNOWN_US, true, &d->err), ERR_DENIED);
-        forged.sequence = 2;
-        assert_int_equal(notary_open(&d->notary, &forged, NOW, true, &d->err), ERR_DENIED);
 }
 
 /* A sealer that has issued nothing goes on from what is known. */
@@ -351,7 +313,7 @@ static void test_a_new_sealer_continues_behind_what_is_known(void **state)
 
         memset(other.epoch, 9, sizeof other.epoch);
         memset(other.hash, 8, sizeof other.hash);
-        assert_int_equal(notary_open(&d->notary, &other, NOW, true, &d->err), 0);
+        assert_int_equal(notary_open(&d->notary, &other, NOW, &d->err), 0);
         memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
         struct seal first = request_for(d, kid, 1, NOW + SECOND);
         assert_int_equal(ask(d, with_gap(first, SEAL_GAP_DISK), NOW + 2 * SECOND), 0);
@@ -375,14 +337,13 @@ static void test_never_goes_back_behind_durable(void **state)
         assert_int_equal(ask(d, request_for(d, kid, 2, NOW + SECOND), NOW + 2 * SECOND), 0);
         notary_durable(&d->notary, d->epoch, 2);
 
-        assert_int_equal(notary_open(&d->notary, &at_one, NOW, false, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &at_one, NOW, &d->err), ERR_DENIED);
         assert_non_null(strstr(d->err.text, "went back"));
-        assert_int_equal(
-                notary_open(&d->notary, &none, SEAL_UNKNOWN_US, false, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &none, SEAL_UNKNOWN_US, &d->err), ERR_DENIED);
         forged.sequence = 2; /* the right place, another seal */
-        assert_int_equal(notary_open(&d->notary, &forged, NOW, false, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &forged, NOW, &d->err), ERR_DENIED);
         future.sequence = 3;
-        assert_int_equal(notary_open(&d->notary, &future, NOW, false, &d->err), ERR_DENIED);
+        assert_int_equal(notary_open(&d->notary, &future, NOW, &d->err), ERR_DENIED);
 }
 
 int main(void)
@@ -399,8 +360,6 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_media_from_before_a_step, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_continues_after_a_dead_worker, setup, teardown),
-                cmocka_unit_test_setup_teardown(
-                        test_continues_behind_what_it_issued, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_a_new_sealer_continues_behind_what_is_known, setup, teardown),
                 cmocka_unit_test_setup_teardown(
