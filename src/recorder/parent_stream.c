@@ -91,15 +91,16 @@ static void parent_stream_find_end(struct parent_stream *t)
         struct vault_tail tail;
         struct err e;
 
-        if (!t->object_key[0])
-                return;
-        int r = vault_tail_read(t->parent->vault, t->assign.stream, t->object_key, &tail, &e);
+        int r = vault_tail_read(t->parent->vault, t->assign.stream, t->object_key, NULL, &tail, &e);
         if (r == 0 && !tail.empty) {
                 t->last = tail.last;
                 t->last_arrival_us = tail.last_arrival_us;
         } else if (r < 0) {
                 log_error(&t->log, "vault.tail_unreadable", "err=\"%s\"", e.text);
         }
+        if (r == 0 && tail.damaged)
+                log_error(&t->log, "vault.tail_damaged", "file=%s check=\"custos vault check\"",
+                        tail.object_key);
         if (r == 0 && tail.cut_bytes)
                 log_warn(&t->log, "vault.tail_cut", "bytes=%llu",
                         (unsigned long long)tail.cut_bytes);

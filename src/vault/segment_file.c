@@ -2,7 +2,6 @@
 #include "vault/segment_file.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,8 +36,7 @@ static void build_header(struct segment_file *f, struct bytes front)
 void segment_file_give_back(int fd, uint64_t bytes)
 {
         /* Nothing is lost where it fails: whoever opens the vault next cuts the file again. */
-        if (ftruncate(fd, (off_t)bytes) < 0)
-                errno = 0;
+        (void)!file_set_length(fd, "a segment", bytes, NULL);
 }
 
 static int format_front(
@@ -105,7 +103,6 @@ struct segment_write {
         void *owner;
         struct iovec *iov;
         uint8_t *mfra;
-        uv_fs_t truncate;
 };
 
 static void write_end(struct segment_write *w, int result, const struct err *e)
@@ -121,17 +118,20 @@ static void write_end(struct segment_write *w, int result, const struct err *e)
         free(w);
 }
 
-static void on_truncated(uv_fs_t *request)
+static void write_failed(struct segment_write *w, int result, const struct err *e)
 {
-        struct segment_write *w = request->data;
-        int r = (int)request->result;
-        struct err e;
+        struct err why = *e;
 
-        uv_fs_req_cleanup(request);
-        if (r < 0)
-                r = err_set(&e, ERR_IO, "set the length of %s: %s", w->fragment->file->object_key,
-                        uv_strerror(r));
-        write_end(w, r < 0 ? r : 0, r < 0 ? &e : NULL);
+        result = err_wrap(&why, result, "%s", w->fragment->file->object_key);
+        write_end(w, result, &why);
+}
+
+static void on_length_set(void *owner, int result, const struct err *e)
+{
+        if (result < 0)
+                write_failed(owner, result, e);
+        else
+                write_end(owner, 0, NULL);
 }
 
 /* The room that was set aside is given back, and a padded write is cut to its length. */
@@ -139,19 +139,7 @@ static void set_length(struct segment_write *w)
 {
         struct segment_file *file = w->fragment->file;
 
-        w->truncate.data = w;
-        int r = uv_fs_ftruncate(loop_uv(w->loop), &w->truncate, file->fd,
-                (int64_t)(file->end + file->mfra_n), on_truncated);
-        assert(r == 0); /* fails only without memory or a callback */
-        (void)r;
-}
-
-static void write_failed(struct segment_write *w, int result, const struct err *e)
-{
-        struct err why = *e;
-
-        result = err_wrap(&why, result, "%s", w->fragment->file->object_key);
-        write_end(w, result, &why);
+        file_set_length_start(w->loop, file->fd, file->end + file->mfra_n, on_length_set, w);
 }
 
 static void on_index_written(void *owner, int result, const struct err *e)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The end of a stream on the disk, for whoever goes on recording it (docs/spec/vault.md section 2).
- * Looks at the newest segment only, and at its neighbours where nothing was written to that yet;
- * the cost does not grow with the vault.
+ * The end of a stream on the disk, for whoever goes on recording it (docs/spec/vault.md sections 2
+ * and 7). Finds it by the directories: what the index says is a hint. Looks at the newest segments
+ * only, until what it has seen is older than a crash reaches back; the cost does not grow with the
+ * vault.
  *
  * No writer may have the files open: they are mended.
  */
@@ -17,18 +18,24 @@ struct vault_tail {
         struct seal_link last;         /* its last seal */
         int64_t last_arrival_us;       /* of that seal */
         uint64_t bytes;                /* of the file now */
+        uint32_t fragments;
+        bool closed;        /* has its LAST seal */
         uint64_t cut_bytes; /* of unsealed tail that were cut off, in all files looked at */
-        unsigned deleted;   /* files in which nothing had been sealed */
+        unsigned deleted;   /* files in which nothing had been sealed, or nothing that stands */
         bool completed;     /* a segment whose LAST seal was there got its index */
+        /* The segment has seals and cannot be read, and not because of a crash. It is left as it
+         * is, and its last seal is the one to go on from: custos vault check says more. */
+        bool damaged;
 };
 
 /*
- * object_key: of the segment that was made last. Cuts its unsealed tail, gives back the room set
- * aside behind it, completes a close that was interrupted, and deletes a file in which nothing had
- * been sealed. ERR_CORRUPT, nothing changed, when the file has seals and still cannot be read:
- * custos vault check says more.
+ * object_key: of the segment that was made last, as far as is known; empty: nothing is known.
+ * Cuts off what was not sealed whole, and segments that follow what was cut; gives back the room
+ * set aside, completes a close that was interrupted, and deletes files in which nothing stands.
+ * What it changes is durable when it returns, and a second call changes nothing. bound: seals of
+ * its epoch behind it are cut off too; NULL: none.
  */
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
-        struct vault_tail *ret, struct err *e) MUST_USE;
+        const struct seal_link *bound, struct vault_tail *ret, struct err *e) MUST_USE;
 
 #endif

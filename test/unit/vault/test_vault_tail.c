@@ -102,7 +102,7 @@ static void test_every_cut(void **state)
                                 last = at;
                 }
                 assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM,
-                                         o->segments[0].object_key, &tail, &e),
+                                         o->segments[0].object_key, NULL, &tail, &e),
                         0);
                 assert_true(tail.empty == !last);
                 assert_true(file_exists(path) == !tail.empty);
@@ -135,8 +135,8 @@ static void test_room_is_given_back(void **state)
         (void)state;
         assert_int_equal(stat(path, &st), 0);
         assert_true((uint64_t)st.st_blocks * 512 >= RESERVE);
-        assert_int_equal(
-                vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL),
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
+                                 NULL, &tail, NULL),
                 0);
         assert_int_equal(stat(path, &st), 0);
         assert_true((uint64_t)st.st_blocks * 512 < RESERVE);
@@ -165,7 +165,7 @@ static void test_newest_is_empty(void **state)
         if (!file_exists(path))
                 fail();
         assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[newest].object_key,
-                                 &tail, NULL),
+                                 NULL, &tail, NULL),
                 0);
         assert_false(tail.empty);
         assert_memory_equal(&tail.last, &o->previous, sizeof o->previous);
@@ -180,7 +180,7 @@ static void test_newest_is_empty(void **state)
         vault_owner_free(o);
 }
 
-static void test_tail_refuses(void **state)
+static void test_tail_of_a_damaged_file(void **state)
 {
         struct vault_owner *o = recorded(2, true);
         CLEANUP(own_freep) char *path = path_of(o, 0);
@@ -189,15 +189,19 @@ static void test_tail_refuses(void **state)
 
         (void)state;
         assert_int_equal(
-                vault_tail_read(o->dir, VAULT_OWNER_STREAM, "../../etc/passwd", &tail, NULL),
+                vault_tail_read(o->dir, VAULT_OWNER_STREAM, "../../etc/passwd", NULL, &tail, NULL),
                 ERR_INVALID);
         read_whole(path, &whole);
         whole.p[40] ^= 1; /* the header cannot be read: its seals are evidence all the same */
         write_whole(path, buf_bytes(&whole));
-        assert_int_equal(
-                vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key, &tail, NULL),
-                ERR_CORRUPT);
-        assert_true(file_exists(path));
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
+                                 NULL, &tail, NULL),
+                0);
+        assert_true(tail.damaged && !tail.empty);
+        assert_memory_equal(&tail.last, &o->previous, sizeof tail.last);
+        CLEANUP(buf_done) struct buf after;
+        read_whole(path, &after);
+        assert_true(bytes_equal(buf_bytes(&after), buf_bytes(&whole)));
         vault_owner_free(o);
 }
 
@@ -453,7 +457,7 @@ int main(void)
                 cmocka_unit_test(test_every_cut),
                 cmocka_unit_test(test_room_is_given_back),
                 cmocka_unit_test(test_newest_is_empty),
-                cmocka_unit_test(test_tail_refuses),
+                cmocka_unit_test(test_tail_of_a_damaged_file),
                 cmocka_unit_test(test_index_live_and_rebuilt),
                 cmocka_unit_test(test_rebuilt_in_the_order_of_seals),
                 cmocka_unit_test(test_mended_after_a_kill),

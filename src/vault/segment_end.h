@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The end of a segment file, judged: which of its fragments stand, and which were being written
+ * when the power went (docs/design/crash.md). Bytes in, a judgement out: no file is opened.
+ *
+ * A disk keeps an arbitrary part of what was not synced, so a seal may be there without what it
+ * seals. What was never written reads as zeros, and sealed bytes have no sector of zeros: that
+ * tells what was torn, which may be cut off, from what was damaged or changed later, which is
+ * evidence and stays.
+ */
+#ifndef CUSTOS_VAULT_SEGMENT_END_H
+#define CUSTOS_VAULT_SEGMENT_END_H
+
+#include "seal/segment.h"
+
+/* What is looked at behind the last seal that stands: longer ago than this it was synced, unless
+ * the same look finds something torn. By the seals' boot clock. */
+#define SEGMENT_END_UNSURE_US INT64_C(4000000)
+
+struct segment_end {
+        unsigned keep; /* fragments that stand, from the first; 0: none */
+        bool torn;     /* something behind them was */
+        bool settled;  /* what stands reaches back further than a crash does */
+};
+
+/* bound: seals of its epoch behind it do not stand; NULL: none. */
+void segment_end_judge(
+        const struct segment *s, const struct seal_link *bound, struct segment_end *ret);
+
+/* Of a file whose header cannot be read: true when it was never written whole. Then nothing in it
+ * was ever synced, whatever seals are there. */
+bool segment_end_header_torn(struct bytes file);
+/* The last whole seal among bytes that cannot be read; one that was cut off in the middle proves
+ * nothing. */
+bool segment_end_find_seal(struct bytes file, struct seal *ret, struct bytes *ret_payload);
+
+#endif
