@@ -17,6 +17,7 @@
 #include "recorder/parent_stopped.h"
 #include "vault/index.h"
 #include "vault/rebuild.h"
+#include "vault/vault_tail.h"
 
 #define PARENT_STOP_MS 4000 /* less than the supervisor's patience */
 
@@ -204,8 +205,11 @@ static int parent_open_vault(struct parent *p, struct err *e)
         r = parent_lock_vault(p, e);
         if (r < 0)
                 return r;
+        r = vault_tail_mend(p->vault, e);
+        if (r < 0)
+                return r;
         if (index_open(p->vault, &p->index, &why) == 0)
-                return rebuild_mend(p->vault, p->index, e);
+                return rebuild_mend(p->vault, 0, p->index, e);
         if (why.code == ERR_NOT_FOUND)
                 log_info(NULL, "index.make", "from=\"the files of the vault\"");
         else

@@ -100,56 +100,6 @@ int rebuild_read_segment(const char *vault, const char *object_key, struct index
         return 0;
 }
 
-/* --- what a killed recorder left --- */
-
-struct rebuild_names {
-        char (*keys)[HEAD_KEY_MAX];
-        size_t n, room;
-};
-
-static int on_unclosed(void *owner, const struct index_segment *s, struct err *e)
-{
-        struct rebuild_names *names = owner;
-
-        if (names->n == names->room) {
-                if (names->room >= SEGMENTS_MAX)
-                        return err_set(e, ERR_EXHAUSTED,
-                                "more than %u segments that are not closed", SEGMENTS_MAX);
-                names->room = names->room ? 2 * names->room : 64;
-                names->keys = xrealloc(names->keys, names->room, sizeof *names->keys);
-        }
-        snprintf(names->keys[names->n++], HEAD_KEY_MAX, "%s", s->object_key);
-        return 0;
-}
-
-static int mend_one(const char *vault, struct index *ix, const char *object_key, struct err *e)
-{
-        char path[PATH_ROOM];
-        struct rebuild_item item;
-
-        if (read_item(vault, object_key, &item, NULL) == 0)
-                return index_put(ix, &item.segment, e);
-        snprintf(path, sizeof path, "%s/%s", vault, object_key);
-        return file_exists(path) ? 0 : index_remove(ix, object_key, e);
-}
-
-int rebuild_mend(const char *vault, struct index *ix, struct err *e)
-{
-        struct rebuild_names names = { 0 };
-
-        int r = index_unclosed(ix, on_unclosed, &names, e);
-        if (r == 0)
-                r = index_begin(ix, e);
-        for (size_t i = 0; r == 0 && i < names.n; i++)
-                r = mend_one(vault, ix, names.keys[i], e);
-        if (r == 0)
-                r = index_commit(ix, e);
-        else
-                index_rollback(ix);
-        free(names.keys);
-        return r;
-}
-
 static int on_segment(void *owner, const char *object_key, struct err *e)
 {
         struct rebuild *b = owner;
@@ -259,6 +209,9 @@ static int by_last(const void *a, const void *b)
 static int place_all(struct rebuild *b, struct err *e)
 {
         size_t n = b->items_n;
+
+        if (n == 0)
+                return 0;
         CLEANUP(own_freep) struct rebuild_item **lasts = xcalloc(n, sizeof *lasts);
         int r = 0;
 

@@ -21,9 +21,12 @@ int rebuild_index_counted(const char *vault,
         void (*on_segment)(void *owner, const char *object_key), void *owner,
         struct rebuild_result *ret, struct err *e) MUST_USE;
 
-/* Brings the rows of segments that are not closed up to date with their files: those that a
- * recorder was writing when it was killed. A row without a file goes. */
-int rebuild_mend(const char *vault, struct index *ix, struct err *e) MUST_USE;
+/* Brings an index up to date with the files of a volume after its writer was killed or the power
+ * went, the files having been mended before (vault_tail_mend): rows of segments that have not ended
+ * are read again, once; a row without a file goes; files that are newer than the newest row of
+ * their stream get one. The cost is that of what was being written and of what the index missed,
+ * not of the vault. */
+int rebuild_mend(const char *vault, uint32_t volume, struct index *ix, struct err *e) MUST_USE;
 
 /* What the index says of one segment file, read from the file: ERR_NOT_FOUND when nothing in it is
  * sealed, ERR_CORRUPT when it cannot be read. The link before its first seal and of its last one

@@ -3,6 +3,7 @@
 
 #include "base/pack.h"
 #include "crypto/sign.h"
+#include "media/box.h"
 
 #define SECTOR 512 /* no disk writes less in one piece */
 #define BOX_HEADER 8
@@ -148,17 +149,16 @@ static bool is_old(struct bytes file)
                last.monotonic_us - first.monotonic_us >= 2 * SEGMENT_END_UNSURE_US;
 }
 
-bool segment_end_header_torn(struct bytes file)
+bool segment_end_never_synced(struct bytes file)
 {
-        uint64_t header = 0;
+        uint64_t at = 0, header = SECTOR;
+        struct box b;
 
-        /* ftyp and moov, each a size and a type. */
-        for (unsigned i = 0; i < 2; i++) {
-                struct unpack u = unpack_of(bytes_sub(file, header, BOX_HEADER));
-                uint32_t size = unpack_u32(&u);
-                if (u.bad || size < BOX_HEADER || size > file.n - header)
-                        break;
-                header += size;
+        /* To where the boxes end: with the file, or where one was not written. */
+        while (box_next(file, &at, &b, NULL) > 0) {
+                if (b.type == BOX_TYPE('m', 'o', 'o', 'v'))
+                        header = at;
         }
-        return has_zero_sector(file, 0, header > SECTOR ? header : SECTOR) && !is_old(file);
+        return (has_zero_sector(file, 0, header) || has_zero_sector(file, at, at + BOX_HEADER)) &&
+               !is_old(file);
 }

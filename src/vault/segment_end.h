@@ -27,9 +27,9 @@ struct segment_end {
 void segment_end_judge(
         const struct segment *s, const struct seal_link *bound, struct segment_end *ret);
 
-/* Of a file whose header cannot be read: true when it was never written whole. Then nothing in it
- * was ever synced, whatever seals are there. */
-bool segment_end_header_torn(struct bytes file);
+/* Of a file in which no fragment can be read: true when its first ones were never written whole.
+ * Then nothing in it was ever synced, whatever seals are there. */
+bool segment_end_never_synced(struct bytes file);
 /* The last whole seal among bytes that cannot be read; one that was cut off in the middle proves
  * nothing. */
 bool segment_end_find_seal(struct bytes file, struct seal *ret, struct bytes *ret_payload);

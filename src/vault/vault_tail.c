@@ -63,13 +63,13 @@ static void look_at_segment(
         f->sealed_us = last->seal.sealed_us;
 }
 
-/* Cannot be read: torn before its first sync, or damaged. */
+/* No fragment can be read: torn before the first sync, or damaged. */
 static void look_at_bytes(struct bytes file, struct tail_file *f)
 {
         struct bytes payload;
         struct seal seal;
 
-        if (!segment_end_find_seal(file, &seal, &payload) || segment_end_header_torn(file))
+        if (!segment_end_find_seal(file, &seal, &payload) || segment_end_never_synced(file))
                 return;
         f->damaged = true;
         f->last = seal_link_of(&seal, payload);
@@ -429,4 +429,16 @@ int vault_tail_read(const char *vault, const char *stream, const char *object_ke
         }
         *ret = tail;
         return 0;
+}
+
+static int on_stream(void *owner, const char *stream, struct err *e)
+{
+        struct vault_tail tail;
+
+        return vault_tail_read(owner, stream, "", NULL, &tail, e);
+}
+
+int vault_tail_mend(const char *vault, struct err *e)
+{
+        return vault_walk_streams(vault, on_stream, (void *)(uintptr_t)vault, e);
 }

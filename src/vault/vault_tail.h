@@ -37,5 +37,8 @@ struct vault_tail {
  */
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
         const struct seal_link *bound, struct vault_tail *ret, struct err *e) MUST_USE;
+/* The same of every stream that has a directory, before the vault's index is opened or made: so no
+ * row says more than stays. */
+int vault_tail_mend(const char *vault, struct err *e) MUST_USE;
 
 #endif

@@ -356,7 +356,7 @@ static void test_mended_after_a_kill(void **state)
 
         struct index_segment newest;
         assert_int_equal(index_open(o->dir, &ix, &e), 0);
-        assert_int_equal(rebuild_mend(o->dir, ix, &e), 0);
+        assert_int_equal(rebuild_mend(o->dir, 0, ix, &e), 0);
         assert_int_equal(index_newest(ix, VAULT_OWNER_STREAM, &newest, &e), 0);
         assert_string_equal(newest.object_key,
                 o->segments[o->segments_n - 1].object_key); /* the row without a file is gone */
