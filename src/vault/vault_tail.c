@@ -297,8 +297,9 @@ static int walk_back(struct tail_walk *w, char ret[HEAD_KEY_MAX], struct err *e)
         return 0;
 }
 
-/* The next segment before with something in it; what has nothing is deleted. *lost: one of those
- * had been begun. */
+/* The next segment before with something in it; what has nothing is deleted. *lost: there was such
+ * a file. Behind it by name stands only what was written later: had that been synced, so had been
+ * what was in it, or that it was deleted. */
 static int segment_back(struct tail_walk *w, struct tail_file *ret, bool *lost, struct err *e)
 {
         char object_key[HEAD_KEY_MAX];
@@ -315,7 +316,7 @@ static int segment_back(struct tail_walk *w, struct tail_file *ret, bool *lost, 
                         *ret = f;
                         return 0;
                 }
-                *lost |= f.bytes > 0;
+                *lost = true;
                 r = drop(w->search, &f, e);
                 if (r < 0)
                         return r;
@@ -335,25 +336,37 @@ static bool is_orphan(const struct tail_file *f, const struct tail_file *p, bool
 /* Back from the newest one, *f, as far as a crash can have reached. */
 static int settle(struct tail_walk *w, struct tail_file *f, struct err *e)
 {
-        struct tail_file p;
+        struct tail_file chain[FILES_BACK + 1] = { *f }; /* each goes on where the next one ends */
         bool lost = false;
+        unsigned n = 1;
+        int r = 0;
 
-        for (unsigned i = 0; i < FILES_BACK && !f->end.settled && !f->damaged; i++) {
-                int r = segment_back(w, &p, &lost, e);
-                if (r == ERR_NOT_FOUND || (r == 0 && p.damaged))
+        while (r == 0 && n <= FILES_BACK) {
+                const struct tail_file *at = &chain[n - 1];
+                struct tail_file *p = &chain[n];
+                if (at->end.settled || at->damaged)
                         break;
-                if (r < 0)
-                        return r;
-                if (same_link(&p.last, &f->first_previous))
-                        return mend(w->search, &p, e); /* its close may have been under way */
-                if (!is_orphan(f, &p, lost))
-                        continue;
-                r = drop(w->search, f, e);
-                if (r < 0)
-                        return r;
-                *f = p;
+                r = segment_back(w, p, &lost, e);
+                if (r == ERR_NOT_FOUND || (r == 0 && p->damaged)) {
+                        r = 0;
+                        break;
+                }
+                if (r == 0 && same_link(&p->last, &at->first_previous)) {
+                        n++;
+                } else if (r == 0 && is_orphan(at, p, lost)) {
+                        for (unsigned i = 0; i < n && r == 0; i++)
+                                r = drop(w->search, &chain[i], e);
+                        chain[0] = *p;
+                        n = 1;
+                } else if (r == 0) {
+                        break; /* it stands elsewhere, or was removed */
+                }
         }
-        return 0;
+        /* The close of each may have been under way; the oldest first. */
+        while (r == 0 && n-- > 0)
+                r = mend(w->search, &chain[n], e);
+        *f = chain[0];
+        return r;
 }
 
 /* Walk from this name on, itself included. */
@@ -397,8 +410,6 @@ static int find_tail(struct tail_search *s, const char *hint, struct tail_file *
         if (found < 0)
                 return found;
         int r = settle(walk, &f, e);
-        if (r == 0)
-                r = mend(s, &f, e);
         if (r == 0)
                 *ret = f;
         return r;

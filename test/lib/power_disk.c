@@ -519,8 +519,11 @@ struct cut {
 
 static uint32_t cut_random(struct cut *c, uint32_t below)
 {
-        c->random = c->random * 6364136223846793005u + 1442695040888963407u;
-        return (uint32_t)((c->random >> 33) % below);
+        uint64_t x = c->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
+
+        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+        x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+        return (uint32_t)(((x ^ x >> 31) >> 32) % below);
 }
 
 static void found_room(struct found *f, uint64_t n)
@@ -668,6 +671,9 @@ static void cut_apply(struct cut *c, unsigned k)
         /* Nothing, a little, half, nearly all, or all of it. */
         static const uint32_t shares[] = { 0, 10, 50, 90, 97, 100 };
         uint32_t share = shares[cut_random(c, sizeof shares / sizeof *shares)];
+        /* Sector by sector, or whole operations. */
+        bool whole = cut_random(c, 2) == 1;
+        uint64_t draw = c->random;
         for (size_t i = c->atoms_n; i > 1; i--) {
                 size_t other = cut_random(c, (uint32_t)i);
                 struct atom swap = c->atoms[i - 1];
@@ -675,7 +681,8 @@ static void cut_apply(struct cut *c, unsigned k)
                 c->atoms[other] = swap;
         }
         for (size_t i = 0; i < c->atoms_n; i++) {
-                if (cut_random(c, 100) < share)
+                struct cut of_op = { .random = draw ^ (uint64_t)(c->atoms[i].op - disk->ops) };
+                if (cut_random(whole ? &of_op : c, 100) < share)
                         atom_apply(c, &c->atoms[i]);
         }
 }

@@ -408,9 +408,10 @@ void recording_play(struct recording *r, unsigned seconds)
         for (unsigned i = 0; i < 25 * seconds; i++) {
                 for (unsigned k = 0; k < RECORDING_STREAMS; k++) {
                         struct recording_stream *s = &r->streams[k];
-                        if (i % 25 == 0 && (s->faulted || !s->begun))
+                        bool key = i % RECORDING_GROUP == 0;
+                        if (key && (s->faulted || !s->begun))
                                 recording_mend(s);
-                        recording_frame(s, i % 25 == 0);
+                        recording_frame(s, key);
                 }
                 r->now_us += 40000;
                 if (r->on_frame)
@@ -418,6 +419,16 @@ void recording_play(struct recording *r, unsigned seconds)
                 recording_settle(r);
                 if (i % 25 == 12)
                         recording_note(r, recording_sync(r, &e), &e);
+        }
+}
+
+void recording_run_ms(struct recording *r, unsigned ms)
+{
+        uint64_t until = uv_hrtime() + ms * UINT64_C(1000000);
+
+        while (uv_hrtime() < until) {
+                uv_run(loop_uv(r->loop), UV_RUN_NOWAIT);
+                usleep(2000);
         }
 }
 

@@ -16,7 +16,8 @@
 
 #define RECORDING_STREAMS 2
 #define RECORDING_NAMES 64
-#define RECORDING_FRAGMENT_US INT64_C(1000000)
+#define RECORDING_GROUP 10 /* frames, 40 ms each; a fragment */
+#define RECORDING_FRAGMENT_US INT64_C(400000)
 #define RECORDING_SEGMENT_US INT64_C(3000000)
 
 struct recording;
@@ -70,6 +71,7 @@ int recording_open(struct recording *r, const char *dir, const struct recording_
 int recording_begin(struct recording *r, struct err *e);
 /* `seconds` of both streams, a sync after each. */
 void recording_play(struct recording *r, unsigned seconds);
+void recording_run_ms(struct recording *r, unsigned ms); /* of real time: what waits for a timer */
 /* A camera is lost and there again. */
 void recording_reconnect(struct recording *r, unsigned stream);
 /* In order: closes the segments and syncs. */
