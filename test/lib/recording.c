@@ -110,13 +110,13 @@ static int recording_hour(struct recording_stream *s, struct err *e)
         char hour[KEY_STORE_HOUR_ROOM], name[256];
         CLEANUP(buf_done) struct buf text;
 
+        buf_init(&text, KEY_STORE_FILE_MAX);
         key_store_hour(r->now_us, hour);
         if (strcmp(hour, s->hour) == 0)
                 return 0;
         random_bytes(s->hour_key, sizeof s->hour_key);
         seal_hour_key_id(s->hour_key, s->name, s->hour_key_id);
         memcpy(to.public_key, r->site->public_key, sizeof to.public_key);
-        buf_init(&text, KEY_STORE_FILE_MAX);
         int result = key_store_wrap(s->name, hour, s->hour_key, &to, 1, &text, e);
         key_store_path(s->name, hour, s->hour_key_id, name, sizeof name);
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", r->dir, name);
