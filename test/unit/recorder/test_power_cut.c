@@ -3,13 +3,15 @@
  * The power goes at every operation of a recording, and each fails once (docs/design/crash.md):
  * what a recorder finds then, and what it makes of it.
  *
- * Without arguments a sample; "all [SEEDS]" every cut and every fault; "faults" every fault; "SEED CUT"
- * a single cut.
+ * Without arguments a sample; "all [SEEDS]" every cut and every fault; "faults" every fault; "SEED
+ * CUT" a single cut.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <cmocka.h>
 
 #include "os/clock.h"
@@ -461,7 +463,7 @@ static uint64_t first_seed;
 
 static void test_failing_operations(void **state)
 {
-        int64_t until_us = clock_boot_us() + 3 * SECOND;
+        int64_t until_us = clock_boot_us() + 2 * SECOND;
         CLEANUP(own_freep)
         char *dir = xasprintf("%s/custos-faults-%d",
                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int)getpid());
@@ -479,6 +481,115 @@ static void test_failing_operations(void **state)
                         done += fault_one(site, dir, x % 110, x / 110 % 4);
         }
         print_message("%u operations failed\n", done);
+        power_disk_remove(dir);
+        recording_site_free(site);
+}
+
+/* --- failing allocations --- */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+
+static _Atomic int64_t allocations_left = INT64_MAX; /* until the one that fails */
+
+static bool allocation_fails(void)
+{
+        return --allocations_left == 0;
+}
+
+void *__wrap_malloc(size_t n)
+{
+        return allocation_fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+        return allocation_fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+        return allocation_fails() ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+        return allocation_fails() ? NULL : __real_reallocarray(p, n, size);
+}
+
+/* Three seconds of recording in a process of its own, of whose allocations the n-th fails. */
+static void allocation_child(
+        const struct recording_site *site, const char *dir, const char *said, int64_t n)
+{
+        struct recording *r = xcalloc(1, sizeof *r);
+        struct err e;
+
+        if (!freopen(said, "w", stderr))
+                _exit(3);
+        power_disk_start(dir);
+        allocations_left = n;
+        int result = recording_open(r, dir, site, VAULT_OWNER_START_US, &e);
+        if (result == 0)
+                result = recording_begin(r, &e);
+        if (result == 0) {
+                recording_play(r, 3);
+                recording_stop(r);
+        }
+        _exit(allocations_left > 0 ? 2 : 0); /* 2: there are fewer */
+}
+
+/* An error, or the end that base/own defines; then the next start finds all well. */
+static bool allocation_one(const struct recording_site *site, const char *dir, int64_t n)
+{
+        CLEANUP(own_freep) char *said = xasprintf("%s.said", dir);
+        CLEANUP(buf_done) struct buf text;
+        int status;
+
+        buf_init(&text, 65536);
+        power_disk_remove(dir);
+        if (mkdir(dir, 0700) < 0)
+                abort();
+        snprintf(what, sizeof what, "allocation %lld", (long long)n);
+        pid_t pid = fork();
+        if (pid == 0)
+                allocation_child(site, dir, said, n);
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+                abort();
+        if (file_read(said, 60000, &text, NULL) < 0 || buf_append(&text, BYTES("", 1), NULL) < 0)
+                abort();
+        bool defined = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+                       strstr((const char *)text.p, "out of memory");
+        check(defined || (WIFEXITED(status) &&
+                                 (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 2)),
+                "status %d: %.1000s", status, (const char *)text.p);
+        power_disk_start(dir);
+        recover(dir, site, VAULT_OWNER_START_US + 3 * SECOND + DOWN_US);
+        power_disk_stop();
+        unlink(said);
+        return !(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+}
+
+static void test_failing_allocations(void **state)
+{
+        CLEANUP(own_freep)
+        char *dir = xasprintf("%s/custos-memory-%d",
+                access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int)getpid());
+        int64_t until_us = clock_boot_us() + 2 * SECOND;
+        struct recording_site *site = recording_site_new();
+        unsigned done = 0;
+
+        (void)state;
+        if (seeds_n || all_faults) { /* each of the first, of what follows every seventh */
+                for (int64_t n = 1; allocation_one(site, dir, n); n += n < 200 ? 1 : 7)
+                        done++;
+        } else if (only_cut == UINT32_MAX) {
+                for (uint64_t x = first_seed; done < 2 || clock_boot_us() < until_us;
+                        x += 7919, done++)
+                        allocation_one(site, dir, 1 + (int64_t)(x % 1200));
+        }
+        print_message("%u allocations failed\n", done);
         power_disk_remove(dir);
         recording_site_free(site);
 }
@@ -546,7 +657,7 @@ static void cut_one(unsigned k, uint64_t seed)
 
 static void test_power_cuts(void **state)
 {
-        int64_t until_us = clock_boot_us() + 4 * SECOND;
+        int64_t until_us = clock_boot_us() + 2 * SECOND;
         unsigned done = 0;
 
         (void)state;
@@ -574,7 +685,8 @@ static void test_power_cuts(void **state)
 int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_power_cuts),
-                cmocka_unit_test(test_failing_operations) };
+                cmocka_unit_test(test_failing_operations),
+                cmocka_unit_test(test_failing_allocations) };
 
         /* One thread in the pool: the order of operations is the same each time. */
         setenv("UV_THREADPOOL_SIZE", "1", 1);
