@@ -119,7 +119,7 @@ def threads():
         test = ROOT / f"build/tsan/test/unit/test_{stem}"
         if test.exists():
             run(f"tsan/{stem}", [*prefix, str(test)], 300, env)
-    run("tsan/12-many-cameras", [*prefix, "/usr/bin/python3", "test/integ/12-many-cameras.py"], 600, env)
+    run("tsan/31-roles-apart", [*prefix, "/usr/bin/python3", "test/integ/31-roles-apart.py"], 600, env)
 
 
 def finish():
