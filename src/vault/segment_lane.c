@@ -37,7 +37,7 @@ void segment_lane_init(struct segment_lane *l, const struct segment_writer_optio
         snprintf(l->stream, sizeof l->stream, "%s", o->stream);
         snprintf(l->recorder, sizeof l->recorder, "%s", o->recorder);
         for (unsigned i = 0; i < ARRAY_LEN(certs); i++) {
-                buf_init(&l->certs[i], certs[i].n);
+                buf_init_full(&l->certs[i], certs[i].n);
                 int r = buf_append(&l->certs[i], certs[i], NULL);
                 assert(r == 0);
                 (void)r;

@@ -528,6 +528,7 @@ static void allocation_child(
 
         if (!freopen(said, "w", stderr))
                 _exit(3);
+        setvbuf(stderr, NULL, _IONBF, 0); /* what an abort leaves in a buffer is lost */
         power_disk_start(dir);
         allocations_left = n;
         int result = recording_open(r, dir, site, VAULT_OWNER_START_US, &e);
