@@ -24,6 +24,7 @@ static const char *const index_steps[] = {
         " checked_us INTEGER NOT NULL DEFAULT 0," /* by the scrubber; 0: never */
         " damage TEXT);"                          /* what it found; NULL: nothing */
         "CREATE INDEX segment_time ON segment (stream, last_us);"
+        "CREATE INDEX segment_stream ON segment (stream);" /* the newest of a stream, by id */
         /* Few rows each: what is being written, what is damaged, the oldest check. */
         "CREATE INDEX segment_open ON segment (ended) WHERE ended = 0;"
         "CREATE INDEX segment_damage ON segment (id) WHERE damage IS NOT NULL;"
