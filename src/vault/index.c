@@ -7,7 +7,7 @@
 #include "os/file.h"
 #include "vault/index_parts.h"
 
-/* A segment is a minute of a camera: few columns, two indexes. */
+/* A segment is a minute of a camera: few columns, small indexes. */
 static const char *const index_steps[] = {
         "CREATE TABLE segment ("
         " id INTEGER PRIMARY KEY,"
@@ -24,7 +24,9 @@ static const char *const index_steps[] = {
         " checked_us INTEGER NOT NULL DEFAULT 0," /* by the scrubber; 0: never */
         " damage TEXT);"                          /* what it found; NULL: nothing */
         "CREATE INDEX segment_time ON segment (stream, last_us);"
-        "CREATE INDEX segment_stream ON segment (stream);" /* the newest of a stream, by id */
+        /* The newest of a stream, by id: of all, and on one volume. */
+        "CREATE INDEX segment_stream ON segment (stream);"
+        "CREATE INDEX segment_on ON segment (stream, volume);"
         /* Few rows each: what is being written, what is damaged, the oldest check. */
         "CREATE INDEX segment_open ON segment (ended) WHERE ended = 0;"
         "CREATE INDEX segment_damage ON segment (id) WHERE damage IS NOT NULL;"

@@ -140,7 +140,7 @@ def test_kills(folder):
         kills = []
         for victim in victims(site, rnd):
             kills.append(kill_one(site, victim))
-            time.sleep(rnd.uniform(0.3, 1.0))
+            time.sleep(rnd.uniform(0.1, 0.5))
         fingerprint = site.fingerprint()
         # In between an operator stops it in order: the next gap has another cause.
         site.stop()

@@ -511,7 +511,8 @@ void recording_reconnect(struct recording *r, unsigned stream)
                 return;
         segment_writer_end(s->writer);
         recording_settle(r);
-        recording_connect(s, SEAL_GAP_CAMERA_LOST, segment_writer_last_us(s->writer));
+        if (s->writer) /* its disk did not fail */
+                recording_connect(s, SEAL_GAP_CAMERA_LOST, segment_writer_last_us(s->writer));
 }
 
 void recording_stop(struct recording *r)
