@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INTEG_TIMEOUT_S = 300
+CHECK_TIMEOUT_S = 5400
 ALONE = {"60-kill"}
 SANITIZED = ["-Db_sanitize=address,undefined", "-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]
 ENV = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
@@ -81,9 +82,13 @@ def unit(directory, suites=("unit", "fuzz")):
         record(name, outcome, t["duration"], out.strip().splitlines()[-1] if outcome == "skipped" and out.strip() else out)
 
 
+def integ_env(directory="test"):
+    return dict(ENV, CUSTOS=str(ROOT / f"build/{directory}/src/custos"), CUSTOS_BUILD=str(ROOT / f"build/{directory}"),
+                CUSTOS_RELEASE=str(ROOT / "build/release/src/custos"), PYTHONDONTWRITEBYTECODE="1")
+
+
 def integ():
-    env = dict(ENV, CUSTOS=str(ROOT / "build/test/src/custos"), CUSTOS_BUILD=str(ROOT / "build/test"),
-               CUSTOS_RELEASE=str(ROOT / "build/release/src/custos"), PYTHONDONTWRITEBYTECODE="1")
+    env = integ_env()
     scripts = sorted((ROOT / "test/integ").glob("[0-9]*.py"))
     alone = [s for s in scripts if s.stem in ALONE]
 
@@ -95,6 +100,26 @@ def integ():
         list(lanes.map(one, [s for s in scripts if s not in alone]))
     for script in alone:
         one(script)
+
+
+def long():
+    """What takes minutes: test/check. One after the other, they have deadlines."""
+    for script in sorted((ROOT / "test/check").glob("[0-9]*.py")):
+        run(f"check/{script.stem}", ["/usr/bin/python3", str(script)], CHECK_TIMEOUT_S, integ_env())
+
+
+def threads():
+    """ThreadSanitizer over what has threads: the pool's work, channels, the writer, and a whole recorder."""
+    # Its shadow memory does not fit a randomized layout of 32 bits (vm.mmap_rnd_bits); setarch -R gives another.
+    prefix = ["setarch", "-R"] if shutil.which("setarch") else []
+    if not build("tsan", ["-Db_sanitize=thread", "-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]):
+        return
+    env = dict(integ_env("tsan"), TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1")
+    for stem in ("file", "chan", "loop", "proc", "chunk_pool", "segment_writer", "segment_play", "vault_tail", "power_cut"):
+        test = ROOT / f"build/tsan/test/unit/test_{stem}"
+        if test.exists():
+            run(f"tsan/{stem}", [*prefix, str(test)], 300, env)
+    run("tsan/31-roles-apart", [*prefix, "/usr/bin/python3", "test/integ/31-roles-apart.py"], 600, env)
 
 
 def finish():
@@ -123,6 +148,8 @@ def main():
         unit("clang")
         if build("release", ["--buildtype=release", "-Ddebug=true"]):
             unit("release")
+        threads()
+        long()
         run("fuzz 60 s a target", ["/usr/bin/python3", "tools/fuzz.py", "--seconds", "60"], 3600)
         files = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src").rglob("*.[ch]"))
         run("clang-format", ["clang-format", "--dry-run", "--Werror", *files], 120)

@@ -10,6 +10,13 @@ void buf_init(struct buf *b, size_t max)
         *b = (struct buf){ .max = max };
 }
 
+void buf_init_full(struct buf *b, size_t max)
+{
+        buf_init(b, max);
+        b->p = xcalloc(max, 1);
+        b->room = max;
+}
+
 void buf_done(struct buf *b)
 {
         free(b->p);

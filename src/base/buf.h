@@ -20,6 +20,8 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b); /* frees, and wipes nothing: secrets do not belong here */
 void buf_clear(struct buf *b);
+/* As buf_init, with all its room made now (aborts without memory): for what must not fail later. */
+void buf_init_full(struct buf *b, size_t max);
 /* Makes room for n more bytes and returns where they go (not yet counted in b->n), or NULL. */
 uint8_t *buf_reserve(struct buf *b, size_t n) MUST_USE;
 int buf_append(struct buf *b, struct bytes data, struct err *e) MUST_USE;

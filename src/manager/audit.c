@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "trust/audit_line.h"
 
 struct audit {
@@ -48,10 +49,10 @@ static int audit_find_end(struct audit *a, const char *path, struct err *e)
                         "line=last err=\"%s\" check=\"custos audit verify\"", why.text);
         if (end[want - 1] == '\n')
                 return 0;
-        if (write(a->fd, "\n", 1) != 1)
-                return err_os(e, ERR_IO, errno, "cannot write %s", path);
-        a->length++;
-        return 0;
+        r = file_write_at(a->fd, path, BYTES("\n", 1), (uint64_t)a->length, e);
+        if (r == 0)
+                a->length++;
+        return r;
 }
 
 int audit_open(const char *path, struct audit **ret, struct err *e)
@@ -95,15 +96,15 @@ int audit_write(struct audit *a, const char *event, json_t *fields, struct err *
         json_decref(fields);
         if (r < 0)
                 return r;
-        ssize_t done = write(a->fd, a->out.p, a->out.n);
-        if (done == (ssize_t)a->out.n && fdatasync(a->fd) == 0) {
-                a->length += done;
+        r = file_write_at(a->fd, "the audit log", buf_bytes(&a->out), (uint64_t)a->length, e);
+        if (r == 0)
+                r = file_sync_data(a->fd, "the audit log", e);
+        if (r == 0) {
+                a->length += (off_t)a->out.n;
                 return 0;
         }
-        r = err_os(e, ERR_IO, done < 0 || done == (ssize_t)a->out.n ? errno : ENOSPC,
-                "the audit log cannot be written");
-        if (ftruncate(a->fd, a->length) < 0) /* no half line stays */
-                log_error(NULL, "audit.torn", "");
+        if (file_set_length(a->fd, "the audit log", (uint64_t)a->length, NULL) < 0)
+                log_error(NULL, "audit.torn", ""); /* half a line stays */
         a->chain = before;
         return r;
 }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/file_ops.h"
+
 static int file_code(int os_errno)
 {
         switch (os_errno) {
@@ -148,15 +150,19 @@ int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *
         return file_read_whole(fd, path, &st, max, ret, e);
 }
 
-static int file_write_fd(int fd, const char *path, struct bytes content, struct err *e)
+int file_write_at(int fd, const char *path, struct bytes content, uint64_t offset, struct err *e)
 {
         while (content.n) {
-                ssize_t n = write(fd, content.p, content.n);
+                struct iovec iov = { (void *)(uintptr_t)content.p, content.n };
+                ssize_t n = file_ops->pwritev(fd, &iov, 1, (off_t)offset);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0)
+                if (n == 0)
+                        errno = ENOSPC;
+                if (n <= 0)
                         return file_fail(e, "write", path);
                 content = bytes_sub(content, (size_t)n, content.n);
+                offset += (uint64_t)n;
         }
         return 0;
 }
@@ -176,17 +182,15 @@ static char *file_dir_of(const char *path)
 static int file_write_temp(int fd, const char *temp, const char *path, struct bytes content,
         unsigned mode, struct err *e)
 {
-        int r = file_write_fd(fd, path, content, e);
+        int r = file_write_at(fd, path, content, 0, e);
 
         if (r < 0)
                 return r;
         if (fchmod(fd, mode) < 0)
                 return file_fail(e, "set the mode of", temp);
-        if (fsync(fd) < 0)
+        if (file_ops->fsync(fd) < 0)
                 return file_fail(e, "sync", temp);
-        if (rename(temp, path) < 0)
-                return file_fail(e, "rename to", path);
-        return 0;
+        return file_rename(temp, path, e);
 }
 
 int file_write_atomic(const char *path, struct bytes content, unsigned mode, struct err *e)
@@ -195,13 +199,13 @@ int file_write_atomic(const char *path, struct bytes content, unsigned mode, str
          */
         CLEANUP(own_freep) char *temp = xasprintf("%s.XXXXXX", path);
         CLEANUP(own_freep) char *dir = file_dir_of(path);
-        CLEANUP(own_closep) int fd = mkostemp(temp, O_CLOEXEC);
+        CLEANUP(own_closep) int fd = file_ops->create_unique(temp);
 
         if (fd < 0)
                 return file_fail(e, "create", path);
         int r = file_write_temp(fd, temp, path, content, mode, e);
         if (r < 0) {
-                unlink(temp);
+                file_ops->unlinkat(AT_FDCWD, temp, 0);
                 return r;
         }
         return file_sync_dir(dir, e);
@@ -211,7 +215,7 @@ static int file_make_dir(const char *path, unsigned mode, struct err *e)
 {
         struct stat st;
 
-        if (mkdir(path, mode) == 0)
+        if (file_ops->mkdir(path, mode) == 0)
                 return 0;
         if (errno != EEXIST)
                 return file_fail(e, "make directory", path);
@@ -253,9 +257,34 @@ int file_sync_dir(const char *path, struct err *e)
 
         if (fd < 0)
                 return file_fail(e, "open directory", path);
-        if (fsync(fd) < 0)
+        if (file_ops->fsync(fd) < 0)
                 return file_fail(e, "sync directory", path);
         return 0;
+}
+
+int file_unlink(const char *path, struct err *e)
+{
+        return file_ops->unlinkat(AT_FDCWD, path, 0) < 0 ? file_fail(e, "delete", path) : 0;
+}
+
+int file_rename(const char *from, const char *to, struct err *e)
+{
+        return file_ops->rename(from, to) < 0 ? file_fail(e, "rename to", to) : 0;
+}
+
+int file_set_length(int fd, const char *path, uint64_t bytes, struct err *e)
+{
+        int r;
+
+        do
+                r = file_ops->ftruncate(fd, (off_t)bytes);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? file_fail(e, "set the length of", path) : 0;
+}
+
+int file_sync_data(int fd, const char *path, struct err *e)
+{
+        return file_ops->fdatasync(fd) < 0 ? file_fail(e, "sync", path) : 0;
 }
 
 int file_map_open(const char *path, struct file_map *ret, struct err *e)
@@ -291,13 +320,13 @@ static int file_set_aside(int dir_fd, int fd, const char *name, uint64_t reserve
         if (reserve == 0)
                 return 0;
         do
-                r = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)reserve);
+                r = file_ops->fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)reserve);
         while (r < 0 && errno == EINTR);
         /* A file system without it writes as well, only slower. */
         if (r == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
                 return 0;
         int code = file_fail(e, "set room aside for", name);
-        unlinkat(dir_fd, name, 0);
+        file_ops->unlinkat(dir_fd, name, 0);
         return code;
 }
 
@@ -307,7 +336,7 @@ int file_create_segment(int dir_fd, const char *name, uint64_t reserve, int *ret
         if (!*name || strchr(name, '/') || reserve > INT64_MAX)
                 return err_set(e, ERR_INVALID, "not a segment's name or size: \"%s\"", name);
         CLEANUP(own_closep)
-        int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int fd = file_ops->create(dir_fd, name, O_RDWR | O_EXCL | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return file_fail(e, "create", name);
         int r = file_set_aside(dir_fd, fd, name, reserve, e);
@@ -369,7 +398,7 @@ static int file_write_all(const struct file_work *w, struct err *e)
                 if (atomic_load(&w->stop))
                         return err_set(e, ERR_CANCELLED, "the write was given up");
                 unsigned n = file_batch(batch, iov, left, skip);
-                ssize_t done = pwritev(w->fd, batch, (int)n, (off_t)at);
+                ssize_t done = file_ops->pwritev(w->fd, batch, (int)n, (off_t)at);
                 if (done < 0 && errno == EINTR)
                         continue;
                 if (done <= 0)
@@ -393,13 +422,8 @@ static void file_work_write(uv_work_t *uv)
 static void file_work_set_length(uv_work_t *uv)
 {
         struct file_work *w = uv->data;
-        int r;
 
-        do
-                r = ftruncate(w->fd, (off_t)w->offset);
-        while (r < 0 && errno == EINTR);
-        if (r < 0)
-                w->result = err_os(&w->err, file_code(errno), errno, "set the length");
+        w->result = file_set_length(w->fd, "the file", w->offset, &w->err);
 }
 
 static void file_work_close(uv_work_t *uv)
@@ -409,7 +433,7 @@ static void file_work_close(uv_work_t *uv)
 
         /* Never longer: what a reader has cut off meanwhile must not come back as zeros. */
         if (w->length >= 0 && !atomic_load(&w->stop) && fstat(w->fd, &st) == 0 &&
-                st.st_size >= w->length && ftruncate(w->fd, (off_t)w->length) < 0)
+                st.st_size >= w->length && file_ops->ftruncate(w->fd, (off_t)w->length) < 0)
                 errno = 0;
         close(w->fd);
 }
@@ -420,7 +444,7 @@ static void file_work_sync(uv_work_t *uv)
         int r;
 
         do
-                r = syncfs(w->fd);
+                r = file_ops->syncfs(w->fd);
         while (r < 0 && errno == EINTR);
         if (r < 0)
                 w->result = err_os(&w->err, file_code(errno), errno, "sync the volume");

@@ -2,7 +2,8 @@
 /*
  * Files. The blocking functions are for start-up, the CLI and tools; the asynchronous ones run in
  * libuv's pool and call back on the loop. Every open is close-on-exec and never follows a link in
- * the last component of a file's name.
+ * the last component of a file's name. Whatever changes a disk goes through here, and from here
+ * through os/file_ops.h.
  */
 #ifndef CUSTOS_OS_FILE_H
 #define CUSTOS_OS_FILE_H
@@ -27,6 +28,13 @@ int file_make_dirs(
         const char *path, unsigned mode, struct err *e) MUST_USE; /* as mkdir -p; syncs nothing */
 bool file_exists(const char *path); /* anything of that name, a dangling link too */
 int file_sync_dir(const char *path, struct err *e) MUST_USE;
+int file_unlink(const char *path, struct err *e) MUST_USE;
+int file_rename(const char *from, const char *to, struct err *e) MUST_USE; /* syncs nothing */
+/* Of an open file; path is for texts. */
+int file_write_at(
+        int fd, const char *path, struct bytes content, uint64_t offset, struct err *e) MUST_USE;
+int file_set_length(int fd, const char *path, uint64_t bytes, struct err *e) MUST_USE;
+int file_sync_data(int fd, const char *path, struct err *e) MUST_USE;
 
 /* A whole file mapped read-only. Whoever shortens it meanwhile ends this process by SIGBUS: for
  * tools, not for roles. */

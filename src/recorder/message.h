@@ -98,8 +98,10 @@ enum message_type {
         MESSAGE_VOLUME_KEY,        /* u32 id, path, text: durable with the next sync that is asked
                                     * for after its DONE */
         MESSAGE_VOLUME_SYNC,       /* u32 id */
-        MESSAGE_VOLUME_TAIL,       /* u32 id, stream, object key, u8 bound, seal_link: with bound,
-                                    * seals behind this one are cut off too */
+        MESSAGE_VOLUME_TAIL,       /* u32 id, stream, object key of the newest segment that is
+                                    * known (may be empty), u8 bound, seal_link: with bound, seals
+                                    * behind this one are cut off too; u8 alone: of that segment
+                                    * only, others stand behind it */
         MESSAGE_VOLUME_REMOVE,     /* u32 id, u32 count, names: segments, key files, and
                                     * keys/<stream>/<date>/<HH>.* for all keys of an hour; what is
                                     * not there is as good as removed */

@@ -85,6 +85,7 @@ int message_volume_tail_pack(
         pack_u32(&p, m->fragments);
         pack_u8(&p, m->closed);
         pack_i64(&p, m->first_arrival_us);
+        pack_u8(&p, m->damaged);
         return message_packed(&p, "volume tail", e);
 }
 
@@ -104,6 +105,7 @@ int message_volume_tail_parse(
         m.fragments = unpack_u32(&u);
         m.closed = message_unpack_bool(&u);
         m.first_arrival_us = unpack_i64(&u);
+        m.damaged = message_unpack_bool(&u);
         if (m.bytes > INT64_MAX || m.cut_bytes > INT64_MAX)
                 u.bad = true;
         int r = message_parsed(&u, "volume tail", e);

@@ -33,6 +33,7 @@ struct message_volume_tail {
         uint32_t fragments;
         bool closed;
         int64_t first_arrival_us; /* of the segment's first seal */
+        bool damaged;
 };
 
 struct message_scrub {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/table.h"
+#include "os/file.h"
 #include "seal/head.h"
 
 struct parent_stopped {
@@ -46,7 +47,9 @@ static int parent_stopped_load(struct parent_stopped *s, const char *path, struc
         if (n < 0)
                 return err_os(e, ERR_IO, errno, "cannot read %s", path);
         parent_stopped_parse(s, text);
-        return ftruncate(s->fd, 0) < 0 ? err_os(e, ERR_IO, errno, "cannot empty %s", path) : 0;
+        int r = file_set_length(s->fd, path, 0, e);
+        /* Synced, or a power cut brings it back, and what it did is said to be an operator's. */
+        return r < 0 || n == 0 ? r : file_sync_data(s->fd, path, e);
 }
 
 int parent_stopped_open(const char *state, struct parent_stopped **ret, struct err *e)
@@ -91,12 +94,9 @@ static int parent_stopped_save(struct parent_stopped *s, struct buf *text, struc
                 if (r == 0)
                         r = buf_append(text, BYTES("\n", 1), e);
         }
-        if (r < 0)
-                return r;
-        if (pwrite(s->fd, text->p, text->n, 0) != (ssize_t)text->n ||
-                ftruncate(s->fd, (off_t)text->n) < 0)
-                return err_os(e, ERR_IO, errno, "cannot write storage/stopped");
-        return 0;
+        if (r == 0)
+                r = file_write_at(s->fd, "storage/stopped", buf_bytes(text), 0, e);
+        return r < 0 ? r : file_set_length(s->fd, "storage/stopped", text->n, e);
 }
 
 void parent_stopped_note(struct parent_stopped *s, const char *stream)

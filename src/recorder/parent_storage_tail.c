@@ -266,10 +266,12 @@ static int parent_storage_settle_row(struct parent_storage_mend *m,
                 return r;
         r = index_tail_find(ix, m->asked_key, &asked, e);
         bool is_end = !tail->empty && strcmp(m->asked_key, tail->object_key) == 0;
-        bool before_end = found && r == 0 && asked.id < found->id;
-        if (r == 0 && !is_end) /* nothing of it is there, or the end is behind it */
-                r = before_end || asked.ended ? index_ended(ix, m->asked_key, e)
-                                              : index_remove(ix, m->asked_key, e);
+        bool gone = tail->empty || (found && r == 0 && asked.id > found->id);
+        if (r == 0 && !is_end && !asked.ended && gone)
+                r = index_remove(ix, m->asked_key, e);
+        else if (r == 0 && !is_end && !m->first)
+                r = index_ended(ix, m->asked_key, e);
+        /* Else others stand behind it, which the index may not know: it is asked for alone. */
         if (r == ERR_NOT_FOUND)
                 r = 0;
         if (r == 0 && is_end && tail->fragments == 0)
@@ -297,6 +299,10 @@ static bool parent_storage_take_tail(
                 found = &row;
         if (m->first && parent_storage_went_back(k, m->stream, tail, found))
                 return false;
+        if (tail->damaged)
+                log_error(NULL, "vault.tail_damaged",
+                        "cam=%s volume=%s file=%s check=\"custos vault check\"", m->stream,
+                        k->v.entry.name, tail->object_key);
         if (tail->cut_bytes)
                 log_warn(NULL, "vault.tail_cut", "cam=%s volume=%s bytes=%llu", m->stream,
                         k->v.entry.name, (unsigned long long)tail->cut_bytes);
@@ -360,7 +366,7 @@ static void parent_storage_on_end_found(
                 return;
         }
         /* It went on elsewhere while this was being asked. */
-        if (!m->bounded && !tail->empty && parent_storage_bound(k, m->stream, &bound) &&
+        if (m->first && !m->bounded && !tail->empty && parent_storage_bound(k, m->stream, &bound) &&
                 !parent_storage_same_link(&bound, &tail->last)) {
                 m->bounded = true;
                 m->bound = bound;
@@ -410,6 +416,7 @@ static void parent_storage_mend_ask(struct parent_storage_mend *m)
         pack_string(&out, m->asked_key);
         pack_u8(&out, m->bounded);
         message_pack_link(&out, &m->bound);
+        pack_u8(&out, !m->first);
         parent_storage_ask_send(k, MESSAGE_VOLUME_TAIL, &out, parent_storage_on_tail, m);
 }
 
@@ -430,15 +437,17 @@ static void parent_storage_mend_pump(struct parent_storage_slot *k)
 bool parent_storage_mend(struct parent_storage_slot *k, const char *stream)
 {
         const struct parent_stream *t = table_get(&k->storage->parent->streams, stream);
-        struct index_segment newest;
+        struct index_segment newest = { 0 };
 
         if (table_get(&k->mends, stream))
                 return true;
         /* Nobody may be writing there; it is mended when its worker has let go. */
-        if (!parent_storage_reachable(k) || (t && parent_storage_has_file(t, k->v.entry.number)) ||
-                index_tail_newest_on(k->storage->parent->index, stream, k->v.entry.number, false,
-                        &newest, NULL) < 0)
+        if (!parent_storage_reachable(k) || (t && parent_storage_has_file(t, k->v.entry.number)))
                 return false;
+        /* Where the index knows of none: it may have been lost, and the disk knows. */
+        if (index_tail_newest_on(
+                    k->storage->parent->index, stream, k->v.entry.number, false, &newest, NULL) < 0)
+                newest.object_key[0] = '\0';
         struct parent_storage_mend *m = xcalloc(1, sizeof *m);
         m->slot = k;
         snprintf(m->stream, sizeof m->stream, "%s", stream);

@@ -65,8 +65,9 @@ static void volume_job_unpack(struct volume_job *j, struct unpack *u)
                 unpack_string(u, j->name, sizeof j->name);
                 j->bounded = message_unpack_bool(u);
                 message_unpack_link(u, &j->bound);
-                u->bad |=
-                        !head_is_stream_path(j->stream) || !head_is_object_key(j->name, j->stream);
+                j->alone = message_unpack_bool(u);
+                u->bad |= !head_is_stream_path(j->stream) ||
+                          ((*j->name || j->alone) && !head_is_object_key(j->name, j->stream));
                 break;
         case MESSAGE_VOLUME_REMOVE:
                 volume_job_unpack_names(j, u);
@@ -137,8 +138,8 @@ void volume_job_run(struct volume_job *j, struct volume_work *w, int dir_fd)
                 j->result = volume_work_sync(dir_fd, &j->err);
                 break;
         case MESSAGE_VOLUME_TAIL:
-                j->result = volume_work_tail(
-                        j->stream, j->name, j->bounded ? &j->bound : NULL, &j->tail, &j->err);
+                j->result = volume_work_tail(j->stream, j->name, j->alone,
+                        j->bounded ? &j->bound : NULL, &j->tail, &j->err);
                 break;
         case MESSAGE_VOLUME_REMOVE:
                 j->result = volume_work_remove(

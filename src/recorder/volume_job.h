@@ -21,7 +21,7 @@ struct volume_job {
         char name[HEAD_KEY_MAX]; /* object key, key file, or a lock's id */
         struct buf text;
         int64_t wall_us;
-        bool bounded;
+        bool bounded, alone;
         struct seal_link bound;
         unsigned names_n;
         char (*names)[HEAD_KEY_MAX];

@@ -370,26 +370,26 @@ int volume_work_read(const char *object_key, struct volume_work_file *ret, struc
         return 0;
 }
 
-int volume_work_tail(const char *stream, const char *object_key, const struct seal_link *bound,
-        struct message_volume_tail *ret, struct err *e)
+int volume_work_tail(const char *stream, const char *object_key, bool alone,
+        const struct seal_link *bound, struct message_volume_tail *ret, struct err *e)
 {
         struct message_volume_tail m = { 0 };
         CLEANUP(own_closep) int dir_fd = -1;
         struct vault_tail tail;
+        int r = 0;
 
-        if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))
+        if (!head_is_stream_path(stream) ||
+                ((*object_key || alone) && !head_is_object_key(object_key, stream)))
                 return err_set(
                         e, ERR_INVALID, "\"%.160s\" is not a segment of %s", object_key, stream);
-        int r = volume_work_dir_of(object_key, false, &dir_fd, e);
-        if (r == 0 || r == ERR_NOT_FOUND) /* then it looks at the hour before */
-                r = volume_work_blame(e, vault_tail_read(".", stream, object_key, bound, &tail, e));
-        if (r == ERR_NOT_FOUND) {
-                m.empty = true;
-                *ret = m;
-                return 0;
-        }
-        if (r < 0)
+        if (*object_key)
+                r = volume_work_dir_of(object_key, false, &dir_fd, e);
+        if (r < 0 && r != ERR_NOT_FOUND) /* it may be in another hour */
                 return r;
+        r = alone ? vault_tail_read_one(".", stream, object_key, &tail, e)
+                  : vault_tail_read(".", stream, object_key, bound, &tail, e);
+        if (r < 0)
+                return volume_work_blame(e, r);
         m.empty = tail.empty;
         snprintf(m.object_key, sizeof m.object_key, "%s", tail.object_key);
         m.last = tail.last;
@@ -399,6 +399,7 @@ int volume_work_tail(const char *stream, const char *object_key, const struct se
         m.cut_bytes = tail.cut_bytes;
         m.fragments = tail.fragments;
         m.closed = tail.closed;
+        m.damaged = tail.damaged;
         *ret = m;
         return 0;
 }

@@ -50,8 +50,9 @@ int volume_work_remove(struct volume_work *w, const char (*names)[HEAD_KEY_MAX],
         struct err *e) MUST_USE;
 /* To read it; ret->direct is false. */
 int volume_work_read(const char *object_key, struct volume_work_file *ret, struct err *e) MUST_USE;
-int volume_work_tail(const char *stream, const char *object_key, const struct seal_link *bound,
-        struct message_volume_tail *ret, struct err *e) MUST_USE;
+/* alone: vault_tail_read_one, else vault_tail_read. */
+int volume_work_tail(const char *stream, const char *object_key, bool alone,
+        const struct seal_link *bound, struct message_volume_tail *ret, struct err *e) MUST_USE;
 int volume_work_sync(int dir_fd, struct err *e) MUST_USE;
 
 #endif

@@ -24,7 +24,8 @@
 /* What a unit says of itself that the file does not. */
 struct fragment_builder_stamp {
         int64_t pts, arrival_us, sender_us; /* as in struct access_unit */
-        bool lost_before;
+        uint32_t unasked_before;
+        bool lost_before, clock_stepped;
 };
 
 struct fragment_builder_track {

@@ -11,7 +11,7 @@
  * search reads what it finds and little more. */
 #define SPAN_US INT64_C(600000000)
 
-/* A segment is a minute of a camera: few columns, two indexes. */
+/* A segment is a minute of a camera: few columns, small indexes. */
 static const char *const index_steps[] = {
         "CREATE TABLE segment ("
         " id INTEGER PRIMARY KEY,"
@@ -29,6 +29,9 @@ static const char *const index_steps[] = {
         " damage TEXT,"                           /* what it found; NULL: nothing */
         " bound BLOB);"                           /* index_tail_leave */
         "CREATE INDEX segment_time ON segment (stream, last_us);"
+        /* The newest of a stream, by id: of all, and on one volume. */
+        "CREATE INDEX segment_stream ON segment (stream);"
+        "CREATE INDEX segment_on ON segment (stream, volume);"
         /* Few rows each: what is being written, what is damaged, the oldest check. */
         "CREATE INDEX segment_open ON segment (ended) WHERE ended = 0;"
         "CREATE INDEX segment_damage ON segment (id) WHERE damage IS NOT NULL;"

@@ -11,6 +11,7 @@
 #include "vault/index_lock.h"
 #include "vault/lock_record.h"
 #include "vault/segment_skim.h"
+#include "vault/vault_tail.h"
 #include "vault/vault_walk.h"
 
 #define PATH_ROOM 4400
@@ -421,6 +422,11 @@ int rebuild_index(const char *directory, const struct volume_list *volumes,
 
         remove_index(fresh);
         vault_set_of_list(volumes, &set);
+        /* What cannot be mended now is when a recorder asks for its end. */
+        for (unsigned i = 0; i < set.n; i++) {
+                if (!set.members[i].away)
+                        (void)!vault_tail_mend(set.members[i].path, NULL);
+        }
         int r = index_create(fresh, &ix, e);
         if (r == 0)
                 r = rebuild_into(ix, &set, on_each, owner, ret, e);

@@ -25,7 +25,8 @@ struct rebuild_result {
 
 /* INDEX_NAME in directory, from all volumes that can be read. The segments of a stream are ordered
  * by their chain, whatever volumes they lie on. on_each: called with the object key of each file
- * looked at; may be NULL, as ret may. A volume that fails while it is read is one that is away. */
+ * looked at; may be NULL, as ret may. A volume that fails while it is read is one that is away.
+ * Ends of streams are mended before (vault_tail_mend): the index never says more than stays. */
 int rebuild_index(const char *directory, const struct volume_list *volumes,
         void (*on_each)(void *owner, const char *object_key), void *owner,
         struct rebuild_result *ret, struct err *e) MUST_USE;

@@ -22,7 +22,7 @@ static void build_header(struct segment_file *f, struct bytes front)
         memcpy(f->header, front.p, front.n);
         hash_once(front, f->header_hash);
 
-        buf_init(&space, f->header_n);
+        buf_init_full(&space, f->header_n);
         struct pack p = pack_to(&space);
         box_free_space(&p, FMP4_INDEX_SPACE);
         if (f->header_n > front.n + FMP4_INDEX_SPACE)
@@ -185,8 +185,8 @@ static void make_index(struct segment_write *w, struct segment_file *file)
 {
         CLEANUP(buf_done) struct buf space, mfra;
 
-        buf_init(&space, FMP4_INDEX_SPACE);
-        buf_init(&mfra, MFRA_MAX);
+        buf_init_full(&space, FMP4_INDEX_SPACE);
+        buf_init_full(&mfra, MFRA_MAX);
         int r = fmp4_write_index_space(file->entries, file->entries_n, file->timescale,
                 file->index_offset, file->end, &space, NULL);
         if (r == 0)

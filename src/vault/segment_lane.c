@@ -37,7 +37,7 @@ void segment_lane_init(struct segment_lane *l, const struct segment_writer_optio
         snprintf(l->stream, sizeof l->stream, "%s", o->stream);
         snprintf(l->recorder, sizeof l->recorder, "%s", o->recorder);
         for (unsigned i = 0; i < ARRAY_LEN(certs); i++) {
-                buf_init(&l->certs[i], certs[i].n);
+                buf_init_full(&l->certs[i], certs[i].n);
                 int r = buf_append(&l->certs[i], certs[i], NULL);
                 assert(r == 0);
                 (void)r;
@@ -213,7 +213,8 @@ static struct fragment_builder_sample sample_of(
                 .ranges_n = plan->n,
                 .time = time,
                 .key = u->key,
-                .stamp = { u->pts, u->arrival_us, u->sender_us, u->lost_before } };
+                .stamp = { u->pts, u->arrival_us, u->sender_us, u->unasked_before, u->lost_before,
+                        u->clock_stepped } };
 }
 
 /* How long the group that u begins will be: as the one before. */
@@ -515,6 +516,8 @@ static void on_taken_back(void *owner, unsigned place, const struct fragment_bui
                 .pts = s->stamp.pts,
                 .key = s->key,
                 .lost_before = s->stamp.lost_before,
+                .unasked_before = s->stamp.unasked_before,
+                .clock_stepped = s->stamp.clock_stepped,
                 .arrival_us = s->stamp.arrival_us,
                 .sender_us = s->stamp.sender_us,
                 .report_us = INT64_MIN,

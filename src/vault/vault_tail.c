@@ -2,415 +2,461 @@
 #include "vault/vault_tail.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/pack.h"
-#include "media/box.h"
 #include "os/file.h"
 #include "seal/segment.h"
+#include "vault/segment_end.h"
+#include "vault/segment_mend.h"
+#include "vault/vault_tail_bound.h"
 #include "vault/vault_walk.h"
 
 #define PATH_ROOM 4400
-#define INDEX_ROOM 16384
-#define HOURS_BACK                                                                                 \
-        2 /* looked at when the newest file holds nothing: it was made seconds after the one       \
-             before */
+#define HOURS_BACK 2 /* a file is made seconds after the one before */
+#define FILES_BACK 4 /* with seals, looked at behind the newest */
 
-/* One segment's end. */
-struct segment_end {
-        bool sealed;
+/* One segment as it is found; nothing is changed by looking. */
+struct tail_file {
+        char object_key[HEAD_KEY_MAX];
+        struct segment_end end;
+        bool damaged, closed, has_last;
+        unsigned fragments;
         struct seal_link first_previous, last;
+        int64_t first_monotonic_us, last_monotonic_us;
         int64_t first_arrival_us, last_arrival_us, sealed_us;
-        uint64_t bytes, cut_bytes;
-        uint32_t fragments;
-        bool completed, closed;
+        uint64_t bytes, file_bytes; /* bytes: up to what stands */
 };
 
-static int write_all(int fd, struct bytes b, uint64_t at, const char *path, struct err *e)
+/* What a search knows. */
+struct tail_search {
+        const char *vault, *stream;
+        struct vault_tail *tail;
+        bool alone; /* segments stand behind it: nothing in it was torn */
+};
+
+static void path_of(const struct tail_search *s, const char *object_key, char path[PATH_ROOM])
 {
-        while (b.n) {
-                ssize_t n = pwrite(fd, b.p, b.n, (off_t)at);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_os(e, ERR_IO, errno, "write %s", path);
-                b = bytes_sub(b, (size_t)n, b.n);
-                at += (uint64_t)n;
-        }
-        return 0;
+        snprintf(path, PATH_ROOM, "%s/%s", s->vault, object_key);
 }
 
-/* A close that was interrupted: mfra and index space follow from what is sealed. */
-static int complete(int fd, const char *path, const struct segment *s, uint64_t end,
-        struct segment_end *ret, struct err *e)
-{
-        CLEANUP(buf_done) struct buf index;
+/* --- looking --- */
 
-        buf_init(&index, INDEX_ROOM);
-        int r = segment_write_index(s, &index, e);
-        if (r < 0)
-                return r;
-        struct bytes space = bytes_sub(buf_bytes(&index), 0, FMP4_INDEX_SPACE);
-        struct bytes mfra = bytes_sub(buf_bytes(&index), FMP4_INDEX_SPACE, index.n);
-        r = write_all(fd, mfra, end, path, e);
-        if (r == 0)
-                r = write_all(fd, space, s->index_offset, path, e);
-        if (r == 0) {
-                ret->bytes = end + mfra.n;
-                ret->completed = true;
-        }
-        return r;
+static void look_at_segment(
+        const struct tail_search *s, const struct segment *g, struct tail_file *f)
+{
+        f->end = (struct segment_end){ .keep = g->fragments_n };
+        if (!s->alone)
+                segment_end_judge(g, &f->end);
+        f->closed = g->closed && f->end.keep == g->fragments_n;
+        if (f->end.keep == 0)
+                return;
+        const struct segment_fragment *first = &g->fragments[0];
+        const struct segment_fragment *last = &g->fragments[f->end.keep - 1];
+        f->bytes = f->closed ? g->unsealed_from : last->end;
+        f->fragments = f->end.keep;
+        f->has_last = last->seal.flags & SEAL_LAST;
+        f->first_previous = first->seal.previous;
+        f->first_monotonic_us = first->seal.monotonic_us;
+        f->last = seal_link_of(&last->seal, last->seal_payload);
+        f->last_monotonic_us = last->seal.monotonic_us;
+        f->first_arrival_us = first->seal.first_arrival_us;
+        f->last_arrival_us = last->seal.last_arrival_us;
+        f->sealed_us = last->seal.sealed_us;
 }
 
-/* Of a segment that is not closed: sidx without mfra would be a fault. */
-static int clear_index(int fd, const char *path, const struct segment *s, struct err *e)
+/* No fragment can be read: torn before the first sync, or damaged. */
+static void look_at_bytes(const struct tail_search *s, struct bytes file, struct tail_file *f)
 {
-        CLEANUP(buf_done) struct buf space;
+        struct seal first, last;
+        struct bytes payload;
+        unsigned n = segment_end_find_seals(file, &first, &last, &payload);
 
-        buf_init(&space, FMP4_INDEX_SPACE);
-        struct pack p = pack_to(&space);
-        box_free_space(&p, FMP4_INDEX_SPACE);
-        struct bytes now = bytes_sub(s->file, s->index_offset, FMP4_INDEX_SPACE);
-        return bytes_equal(now, buf_bytes(&space))
-                       ? 0
-                       : write_all(fd, buf_bytes(&space), s->index_offset, path, e);
+        if (n == 0 || (!s->alone && segment_end_never_synced(file)))
+                return;
+        f->damaged = true;
+        f->fragments = n;
+        f->last = seal_link_of(&last, payload);
+        f->first_arrival_us = first.first_arrival_us;
+        f->last_arrival_us = last.last_arrival_us;
+        f->sealed_us = last.sealed_us;
+        f->last_monotonic_us = last.monotonic_us;
 }
 
-/* keep: the first fragments, at least one; what is behind them is cut off. */
-static int mend(const char *path, const struct segment *s, unsigned keep, struct segment_end *ret,
-        struct err *e)
+static bool has_something(const struct tail_file *f)
 {
-        const struct segment_fragment *last = &s->fragments[keep - 1];
-        CLEANUP(own_closep) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-        bool closed = s->closed && keep == s->fragments_n;
-        int r = 0;
-
-        ret->bytes = closed ? s->unsealed_from : last->end;
-        ret->closed = closed || last->seal.flags & SEAL_LAST;
-        if (fd < 0)
-                return err_os(e, ERR_IO, errno, "open %s", path);
-        if (!closed && last->seal.flags & SEAL_LAST) {
-                r = complete(fd, path, s, last->end, ret, e);
-        } else if (!closed) {
-                ret->cut_bytes = s->file.n - last->end;
-                r = clear_index(fd, path, s, e);
-        }
-        /* Also where nothing hangs over: gives back what was set aside. */
-        if (r == 0 && ftruncate(fd, (off_t)ret->bytes) < 0)
-                r = err_os(e, ERR_IO, errno, "set the length of %s", path);
-        if (r == 0 && fdatasync(fd) < 0)
-                r = err_os(e, ERR_IO, errno, "sync %s", path);
-        return r;
+        return f->fragments;
 }
 
-/* A whole seal anywhere; one that was cut off in the middle proves nothing. */
-static bool has_seal(struct bytes file)
+static int look(
+        const struct tail_search *s, const char *object_key, struct tail_file *ret, struct err *e)
 {
-        const size_t n = sizeof seal_user_type;
-
-        while (file.n >= n) {
-                const uint8_t *at = memmem(file.p, file.n, seal_user_type, n);
-                struct seal s;
-
-                if (!at)
-                        return false;
-                size_t from = (size_t)(at - file.p);
-                /* The box's size stands 8 bytes before its user type. */
-                if (from >= 8) {
-                        struct unpack u = unpack_of(bytes_sub(file, from - 8, 4));
-                        uint32_t size = unpack_u32(&u);
-                        struct bytes box = bytes_sub(file, from - 8, size);
-                        if (size > 24 && box.n == size &&
-                                seal_parse(bytes_sub(box, 24, box.n), &s, NULL) == 0)
-                                return true;
-                }
-                file = bytes_sub(file, from + n, file.n);
-        }
-        return false;
-}
-
-/* Of a disk that fails, the end is wanted most: what cannot be mended now is when it can be written
- * to again. */
-static bool cannot_write(const struct err *why)
-{
-        return why->os_errno == EROFS || why->os_errno == EIO;
-}
-
-static int read_mapped(const char *path, struct bytes file, struct segment_end *ret, struct err *e)
-{
-        struct segment s;
-        struct err why;
-        int r = file.n ? segment_read(file, &s, e) : ERR_CORRUPT;
-
-        if (r < 0 || s.fragments_n == 0) {
-                if (r == 0)
-                        segment_done(&s);
-                /* Bytes with a seal among them are evidence, readable or not. */
-                if (has_seal(file))
-                        return err_set(e, ERR_CORRUPT,
-                                "%s has seals and cannot be read: run custos vault check", path);
-                ret->cut_bytes = file.n;
-                return 0;
-        }
-        const struct segment_fragment *last = &s.fragments[s.fragments_n - 1];
-        ret->sealed = true;
-        ret->first_previous = s.fragments[0].seal.previous;
-        ret->last = seal_link_of(&last->seal, last->seal_payload);
-        ret->first_arrival_us = s.fragments[0].seal.first_arrival_us;
-        ret->last_arrival_us = last->seal.last_arrival_us;
-        ret->sealed_us = last->seal.sealed_us;
-        ret->fragments = s.fragments_n;
-        r = mend(path, &s, s.fragments_n, ret, &why);
-        segment_done(&s);
-        if (r == 0 || cannot_write(&why))
-                return 0;
-        if (e)
-                *e = why;
-        return r;
-}
-
-/* Reads and mends one file; one without a seal is deleted. ERR_NOT_FOUND when it is not there. */
-static int read_end(
-        const char *vault, const char *object_key, struct segment_end *ret, struct err *e)
-{
+        struct tail_file f = { 0 };
         char path[PATH_ROOM];
         struct file_map map;
-        struct segment_end end = { 0 };
+        struct segment g;
 
-        snprintf(path, sizeof path, "%s/%s", vault, object_key);
+        path_of(s, object_key, path);
+        snprintf(f.object_key, sizeof f.object_key, "%s", object_key);
         int r = file_map_open(path, &map, e);
         if (r < 0)
                 return r;
-        r = read_mapped(path, map.bytes, &end, e);
+        f.bytes = f.file_bytes = map.bytes.n;
+        if (map.bytes.n && segment_read(map.bytes, &g, NULL) == 0) {
+                if (g.fragments_n)
+                        look_at_segment(s, &g, &f);
+                else
+                        look_at_bytes(s, map.bytes, &f);
+                segment_done(&g);
+        } else if (map.bytes.n) {
+                look_at_bytes(s, map.bytes, &f);
+        }
         file_map_done(&map);
-        if (r < 0)
-                return r;
-        if (!end.sealed && unlink(path) < 0 && errno != EROFS && errno != EIO)
-                return err_os(e, ERR_IO, errno, "delete %s, in which nothing was sealed", path);
-        *ret = end;
+        *ret = f;
         return 0;
 }
 
-static void take_end(struct vault_tail *tail, const char *object_key, const struct segment_end *end)
+/* --- mending --- */
+
+/* Of a disk that fails, the end is wanted most: what cannot be mended now is when it can be written
+ * to again. Nothing more is changed then, as the order of changes counts. */
+static int unless_unwritable(
+        const struct tail_search *s, int result, const struct err *why, struct err *e)
 {
-        tail->empty = false;
-        snprintf(tail->object_key, sizeof tail->object_key, "%s", object_key);
-        tail->last = end->last;
-        tail->first_arrival_us = end->first_arrival_us;
-        tail->last_arrival_us = end->last_arrival_us;
-        tail->bytes = end->bytes;
-        tail->fragments = end->fragments;
-        tail->closed = end->closed;
+        if (result == 0)
+                return 0;
+        if (why->os_errno == EROFS || why->os_errno == EIO) {
+                s->tail->unmended = true;
+                return 0;
+        }
+        if (e)
+                *e = *why;
+        return result;
 }
 
-/* Of several segments the one whose last seal the others do not continue. */
-struct search {
-        const char *vault;
-        struct vault_tail *tail;
-        int64_t sealed_us;
-        struct seal_link first_previous; /* of the one chosen so far */
-};
+/* Durable before anything in front of it is cut: else it could come back and seem to follow. */
+static int drop(const struct tail_search *s, const struct tail_file *f, struct err *e)
+{
+        char path[PATH_ROOM];
+        struct err why;
+
+        if (s->tail->unmended)
+                return 0;
+        path_of(s, f->object_key, path);
+        int r = unless_unwritable(s, segment_mend_delete(path, &why), &why, e);
+        if (r == 0 && !s->tail->unmended) {
+                s->tail->deleted++;
+                s->tail->cut_bytes += f->file_bytes;
+        }
+        return r;
+}
+
+static int mend_mapped(const struct tail_search *s, const char *path, struct bytes file,
+        struct tail_file *f, struct err *e)
+{
+        struct segment_mended mended;
+        struct segment g;
+
+        int r = segment_read(file, &g, e);
+        if (r < 0)
+                return r;
+        if (g.fragments_n < f->end.keep)
+                r = err_set(e, ERR_STATE, "%s changes while it is mended", path);
+        else
+                r = segment_mend(path, &g, f->end.keep, &mended, e);
+        segment_done(&g);
+        if (r < 0)
+                return r;
+        f->bytes = mended.bytes;
+        s->tail->cut_bytes += mended.cut_bytes;
+        s->tail->completed |= mended.completed;
+        return 0;
+}
+
+static int mend(const struct tail_search *s, struct tail_file *f, struct err *e)
+{
+        char path[PATH_ROOM];
+        struct file_map map;
+        struct err why;
+
+        if (f->damaged || s->tail->unmended)
+                return 0;
+        path_of(s, f->object_key, path);
+        int r = file_map_open(path, &map, e);
+        if (r < 0)
+                return r;
+        r = unless_unwritable(s, mend_mapped(s, path, map.bytes, f, &why), &why, e);
+        file_map_done(&map);
+        return r;
+}
+
+/* --- finding --- */
+
+static bool same_epoch(const struct seal_link *a, const struct seal_link *b)
+{
+        return memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0;
+}
 
 static bool same_link(const struct seal_link *a, const struct seal_link *b)
 {
-        return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
+        return a->sequence == b->sequence && same_epoch(a, b) &&
                memcmp(a->hash, b->hash, sizeof a->hash) == 0;
 }
 
-static bool comes_after(const struct segment_end *end, const struct search *s)
+/* Of two segments, whether b was recorded after a. */
+static bool comes_after(const struct tail_file *b, const struct tail_file *a)
 {
-        if (s->tail->empty || same_link(&end->first_previous, &s->tail->last))
+        if (same_link(&b->first_previous, &a->last))
                 return true;
-        if (same_link(&s->first_previous, &end->last))
+        if (same_link(&a->first_previous, &b->last))
                 return false;
-        if (memcmp(end->last.epoch, s->tail->last.epoch, sizeof end->last.epoch) == 0)
-                return end->last.sequence > s->tail->last.sequence;
-        return end->sealed_us > s->sealed_us;
+        if (same_epoch(&a->last, &b->last))
+                return b->last.sequence > a->last.sequence;
+        return b->sealed_us > a->sealed_us;
 }
 
-static int on_candidate(void *owner, const char *object_key, struct err *e)
-{
-        struct search *s = owner;
-        struct segment_end end;
+/* The names of one hour, ascending. */
+struct tail_names {
+        unsigned n, room;
+        char (*keys)[HEAD_KEY_MAX];
+};
 
-        int r = read_end(s->vault, object_key, &end, e);
-        if (r < 0)
-                return r;
-        s->tail->cut_bytes += end.cut_bytes;
-        s->tail->deleted += !end.sealed;
-        s->tail->completed |= end.completed;
-        if (end.sealed && comes_after(&end, s)) {
-                take_end(s->tail, object_key, &end);
-                s->first_previous = end.first_previous;
-                s->sealed_us = end.sealed_us;
+static int on_name(void *owner, const char *object_key, struct err *e)
+{
+        struct tail_names *l = owner;
+
+        (void)e;
+        if (l->n == l->room) {
+                l->room = l->room ? 2 * l->room : 128;
+                l->keys = xrealloc(l->keys, l->room, sizeof *l->keys);
         }
+        snprintf(l->keys[l->n++], HEAD_KEY_MAX, "%s", object_key);
         return 0;
 }
 
-/* --- what lies behind a bound --- */
+/* A walk backwards through the names of a stream, from its newest hour. */
+struct tail_walk {
+        const struct tail_search *search;
+        struct tail_names names; /* left of this hour */
+        char hour[VAULT_WALK_HOUR_ROOM];
+        unsigned hours;
+};
 
-/* A segment as far as the search for the bound needs it. */
-struct piece {
+static void tail_walk_done(struct tail_walk *w)
+{
+        free(w->names.keys);
+}
+
+/* The next name before; ERR_NOT_FOUND behind the last one that is of interest. */
+static int walk_back(struct tail_walk *w, char ret[HEAD_KEY_MAX], struct err *e)
+{
+        const struct tail_search *s = w->search;
+
+        while (w->names.n == 0) {
+                if (w->hours == HOURS_BACK)
+                        return ERR_NOT_FOUND;
+                int r = vault_walk_hour_before(s->vault, s->stream, w->hour, w->hour, e);
+                if (r < 0)
+                        return r;
+                r = vault_walk_segments(s->vault, s->stream, w->hour, on_name, &w->names, e);
+                if (r < 0)
+                        return r;
+                /* Empty ones do not count: retention and this here leave such directories. */
+                w->hours += w->names.n > 0;
+        }
+        snprintf(ret, HEAD_KEY_MAX, "%s", w->names.keys[--w->names.n]);
+        return 0;
+}
+
+/* The next segment before with something in it; what has nothing is deleted. *lost: there was such
+ * a file. Behind it by name stands only what was written later: had that been synced, so had been
+ * what was in it, or that it was deleted. */
+static int segment_back(struct tail_walk *w, struct tail_file *ret, bool *lost, struct err *e)
+{
         char object_key[HEAD_KEY_MAX];
-        struct seal_link first_previous, last;
-        unsigned keep; /* fragments up to the bound; 0 where it is not in here */
-        unsigned fragments;
-        struct piece *before; /* in the chain of those that are behind the bound */
-        bool behind;
-};
+        struct tail_file f;
 
-struct pieces {
-        const char *vault;
-        const struct seal_link *bound;
-        struct piece *list; /* owned */
-        unsigned n;
-};
-
-/* Of one that cannot be read nothing is cut off. */
-static int add_piece(void *owner, const char *object_key, struct err *e)
-{
-        struct pieces *all = owner;
-        struct piece piece = { 0 };
-        struct file_map map;
-        struct segment s;
-        char path[PATH_ROOM];
-
-        snprintf(path, sizeof path, "%s/%s", all->vault, object_key);
-        int r = file_map_open(path, &map, e);
-        if (r < 0)
-                return r == ERR_NOT_FOUND ? 0 : r;
-        if (map.bytes.n && segment_read(map.bytes, &s, NULL) == 0) {
-                snprintf(piece.object_key, sizeof piece.object_key, "%s", object_key);
-                piece.fragments = s.fragments_n;
-                for (unsigned i = 0; i < s.fragments_n; i++) {
-                        piece.last =
-                                seal_link_of(&s.fragments[i].seal, s.fragments[i].seal_payload);
-                        if (same_link(&piece.last, all->bound))
-                                piece.keep = i + 1;
+        for (;;) {
+                int r = walk_back(w, object_key, e);
+                if (r < 0)
+                        return r;
+                r = look(w->search, object_key, &f, e);
+                if (r < 0)
+                        return r == ERR_NOT_FOUND ? ERR_IO : r;
+                if (has_something(&f)) {
+                        *ret = f;
+                        return 0;
                 }
-                if (s.fragments_n) {
-                        piece.first_previous = s.fragments[0].seal.previous;
-                        all->list = xrealloc(all->list, all->n + 1, sizeof *all->list);
-                        all->list[all->n++] = piece;
-                }
-                segment_done(&s);
+                *lost = true;
+                r = drop(w->search, &f, e);
+                if (r < 0)
+                        return r;
         }
-        file_map_done(&map);
-        return 0;
 }
 
-static int delete_piece(const char *path, struct err *e)
+/* p is before f, and does not end where f begins. True when what stood between them was being
+ * written when the power went: then f was too. False: it stands elsewhere, or was removed. */
+static bool is_orphan(const struct tail_file *f, const struct tail_file *p, bool lost)
 {
-        CLEANUP(own_freep) char *dir = xstrdup(path);
-
-        *strrchr(dir, '/') = '\0';
-        if (unlink(path) < 0)
-                return err_os(e, ERR_IO, errno, "delete %s", path);
-        /* Before what it continues is shortened: then nothing would lead to it any more. */
-        return file_sync_dir(dir, e);
+        return same_epoch(&p->last, &f->first_previous) &&
+               p->last.sequence < f->first_previous.sequence &&
+               (lost || p->end.torn || !p->has_last) &&
+               f->first_monotonic_us - p->last_monotonic_us <= SEGMENT_END_UNSURE_US;
 }
 
-static int shorten(
-        const struct pieces *all, const struct piece *piece, struct vault_tail *tail, struct err *e)
+/* Back from the newest one, *f, as far as a crash can have reached. */
+static int settle(struct tail_walk *w, struct tail_file *f, struct err *e)
 {
-        struct segment_end end = { 0 };
-        struct file_map map;
-        struct segment s;
-        char path[PATH_ROOM];
-
-        snprintf(path, sizeof path, "%s/%s", all->vault, piece->object_key);
-        int r = file_map_open(path, &map, e);
-        if (r < 0)
-                return r;
-        if (piece->keep == 0) { /* all of it is behind the bound */
-                r = delete_piece(path, e);
-                end.cut_bytes = map.bytes.n;
-                tail->deleted++;
-        } else {
-                r = segment_read(map.bytes, &s, e);
-                if (r == 0) {
-                        r = mend(path, &s, piece->keep, &end, e);
-                        segment_done(&s);
-                }
-        }
-        tail->cut_bytes += end.cut_bytes;
-        file_map_done(&map);
-        return r;
-}
-
-/* The segment that holds the bound, and those whose chain leads back to it; the last one first, so
- * that whoever is interrupted finds the rest again. */
-static int cut_pieces(struct pieces *all, struct vault_tail *tail, struct err *e)
-{
-        struct seal_link end = *all->bound;
-        struct piece *last = NULL;
+        struct tail_file chain[FILES_BACK + 1] = { *f }; /* each goes on where the next one ends */
+        bool lost = false;
+        unsigned n = 1;
         int r = 0;
 
-        for (unsigned i = 0; i < all->n; i++) {
-                struct piece *p = &all->list[i];
-                bool behind =
-                        p->keep ? p->keep < p->fragments : same_link(&p->first_previous, &end);
-                if (p->behind || !behind)
-                        continue;
-                p->behind = true;
-                p->before = last;
-                last = p;
-                end = p->last;
-                i = UINT_MAX; /* names need not be in the order of the chain */
+        while (r == 0 && n <= FILES_BACK) {
+                const struct tail_file *at = &chain[n - 1];
+                struct tail_file *p = &chain[n];
+                if (at->end.settled || at->damaged)
+                        break;
+                r = segment_back(w, p, &lost, e);
+                if (r == ERR_NOT_FOUND || (r == 0 && p->damaged)) {
+                        r = 0;
+                        break;
+                }
+                if (r == 0 && same_link(&p->last, &at->first_previous)) {
+                        n++;
+                } else if (r == 0 && is_orphan(at, p, lost)) {
+                        for (unsigned i = 0; i < n && r == 0; i++)
+                                r = drop(w->search, &chain[i], e);
+                        chain[0] = *p;
+                        n = 1;
+                } else if (r == 0) {
+                        break; /* it stands elsewhere, or was removed */
+                }
         }
-        for (; last && r == 0; last = last->before)
-                r = shorten(all, last, tail, e);
+        /* The close of each may have been under way; the oldest first. */
+        while (r == 0 && n-- > 0)
+                r = mend(w->search, &chain[n], e);
+        *f = chain[0];
         return r;
 }
 
-static int cut_behind(const char *vault, const char *stream, const char *object_key,
-        const struct seal_link *bound, struct vault_tail *tail, struct err *e)
+/* Walk from this name on, itself included. */
+static int walk_from(struct tail_walk *w, const char *object_key, struct err *e)
 {
-        struct pieces all = { .vault = vault, .bound = bound };
-        char hour[VAULT_WALK_HOUR_ROOM];
+        const struct tail_search *s = w->search;
 
-        snprintf(hour, sizeof hour, "%.13s", object_key + strlen(stream) + 1);
-        int r = vault_walk_segments(vault, stream, hour, add_piece, &all, e);
-        if (r == 0 || r == ERR_NOT_FOUND)
-                r = vault_walk_hour_before(vault, stream, hour, hour, e);
-        if (r == 0)
-                r = vault_walk_segments(vault, stream, hour, add_piece, &all, e);
-        if (r == 0 || r == ERR_NOT_FOUND)
-                r = cut_pieces(&all, tail, e);
-        free(all.list);
+        snprintf(w->hour, sizeof w->hour, "%.13s", object_key + strlen(s->stream) + 1);
+        int r = vault_walk_segments(s->vault, s->stream, w->hour, on_name, &w->names, e);
+        while (w->names.n && strcmp(w->names.keys[w->names.n - 1], object_key) > 0)
+                w->names.n--;
+        w->hours = 1;
         return r;
+}
+
+static int find_tail(struct tail_search *s, const char *hint, struct tail_file *ret, struct err *e)
+{
+        CLEANUP(tail_walk_done)
+        struct tail_walk by_name = { .search = s, .hour = "9999-99-99/99" };
+        CLEANUP(tail_walk_done) struct tail_walk by_hint = { .search = s };
+        struct tail_walk *walk = &by_name;
+        struct tail_file f, hinted;
+        bool lost = false;
+
+        int found = segment_back(&by_name, &f, &lost, e);
+        if (found < 0 && found != ERR_NOT_FOUND)
+                return found;
+        /* The newest name is not that of the newest segment where the clock went back. */
+        if (*hint && (found < 0 || strcmp(hint, f.object_key) != 0)) {
+                int r = walk_from(&by_hint, hint, e);
+                if (r == 0)
+                        r = segment_back(&by_hint, &hinted, &lost, e);
+                if (r < 0 && r != ERR_NOT_FOUND)
+                        return r;
+                if (r == 0 && (found < 0 || comes_after(&hinted, &f))) {
+                        f = hinted;
+                        walk = &by_hint;
+                        found = 0;
+                }
+        }
+        if (found < 0)
+                return found;
+        int r = settle(walk, &f, e);
+        if (r == 0)
+                *ret = f;
+        return r;
+}
+
+static void take(struct vault_tail *tail, const struct tail_file *f)
+{
+        tail->empty = false;
+        snprintf(tail->object_key, sizeof tail->object_key, "%s", f->object_key);
+        tail->last = f->last;
+        tail->first_arrival_us = f->first_arrival_us;
+        tail->last_arrival_us = f->last_arrival_us;
+        tail->bytes = f->bytes;
+        tail->fragments = f->fragments;
+        tail->closed = f->has_last;
+        tail->damaged = f->damaged;
+}
+
+static int is_of(const char *stream, const char *object_key, struct err *e)
+{
+        if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))
+                return err_set(e, ERR_INVALID, "\"%s\" is not a segment of %s", object_key, stream);
+        return 0;
 }
 
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
         const struct seal_link *bound, struct vault_tail *ret, struct err *e)
 {
-        static const struct seal_link none;
         struct vault_tail tail = { .empty = true };
-        struct search search = { .vault = vault, .tail = &tail };
-        char hour[VAULT_WALK_HOUR_ROOM];
-
-        if (!head_is_stream_path(stream) || !head_is_object_key(object_key, stream))
-                return err_set(e, ERR_INVALID, "\"%s\" is not a segment of %s", object_key, stream);
+        struct tail_search search = { vault, stream, &tail, false };
+        struct tail_file f;
         int r = 0;
-        if (bound && !same_link(bound, &none))
-                r = cut_behind(vault, stream, object_key, bound, &tail, e);
+
+        if (*object_key || !head_is_stream_path(stream))
+                r = is_of(stream, object_key, e);
+        if (r == 0 && bound)
+                r = vault_tail_bound_cut(vault, stream, object_key, bound, &tail, e);
+        if (r < 0)
+                return r;
+        r = find_tail(&search, object_key, &f, e);
+        if (r < 0 && r != ERR_NOT_FOUND)
+                return r;
         if (r == 0)
-                r = on_candidate(&search, object_key, e);
-        if (r < 0 && r != ERR_NOT_FOUND)
-                return r;
-        snprintf(hour, sizeof hour, "%.13s", object_key + strlen(stream) + 1);
-        r = 0;
-        for (unsigned i = 0; tail.empty && i < HOURS_BACK && r == 0; i++) {
-                r = vault_walk_segments(vault, stream, hour, on_candidate, &search, e);
-                if (r == 0 && tail.empty)
-                        r = vault_walk_hour_before(vault, stream, hour, hour, e);
-        }
-        if (r < 0 && r != ERR_NOT_FOUND)
-                return r;
+                take(&tail, &f);
         *ret = tail;
         return 0;
+}
+
+int vault_tail_read_one(const char *vault, const char *stream, const char *object_key,
+        struct vault_tail *ret, struct err *e)
+{
+        struct vault_tail tail = { .empty = true };
+        struct tail_search search = { vault, stream, &tail, true };
+        struct tail_file f;
+
+        int r = is_of(stream, object_key, e);
+        if (r == 0)
+                r = look(&search, object_key, &f, e);
+        if (r == 0)
+                r = has_something(&f) ? mend(&search, &f, e) : drop(&search, &f, e);
+        if (r < 0 && r != ERR_NOT_FOUND)
+                return r;
+        if (r == 0 && has_something(&f))
+                take(&tail, &f);
+        *ret = tail;
+        return 0;
+}
+
+static int on_stream(void *owner, const char *stream, struct err *e)
+{
+        struct vault_tail tail;
+
+        return vault_tail_read(owner, stream, "", NULL, &tail, e);
+}
+
+int vault_tail_mend(const char *vault, struct err *e)
+{
+        return vault_walk_streams(vault, on_stream, (void *)(uintptr_t)vault, e);
 }

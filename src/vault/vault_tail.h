@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The end of a stream on the disk, for whoever goes on recording it (docs/spec/vault.md section 2).
- * Looks at the newest segment only, and at its neighbours where nothing was written to that yet;
- * the cost does not grow with the vault.
+ * The end of a stream on the disk, for whoever goes on recording it (docs/spec/vault.md sections 2
+ * and 7). Finds it by the directories: what the index says is a hint. Looks at the newest segments
+ * only, until what it has seen is older than a crash reaches back; the cost does not grow with the
+ * vault.
  *
  * No writer may have the files open: they are mended.
  */
@@ -18,27 +19,38 @@ struct vault_tail {
         int64_t last_arrival_us;       /* of that seal */
         int64_t first_arrival_us;      /* of the segment's first seal */
         uint64_t bytes;                /* of the file now */
-        uint32_t fragments;            /* in it */
-        bool closed;                   /* with its LAST seal */
-        uint64_t cut_bytes;            /* that were cut off, in all files looked at */
-        unsigned deleted; /* files in which nothing had been sealed, or all was behind the bound */
-        bool completed;   /* a segment whose LAST seal was there got its index */
+        uint32_t fragments;            /* in it; of a damaged one: whole seals */
+        bool closed;                   /* has its LAST seal */
+        uint64_t cut_bytes; /* of unsealed tail that were cut off, in all files looked at */
+        unsigned deleted;   /* files in which nothing had been sealed, or nothing that stands */
+        bool completed;     /* a segment whose LAST seal was there got its index */
+        /* The segment has seals and cannot be read, and not because of a crash. It is left as it
+         * is, and its last seal is the one to go on from: custos vault check says more. */
+        bool damaged;
+        /* The disk fails or can only be read: it is not mended, and what would stand is said. */
+        bool unmended;
 };
 
 /*
- * object_key: of the segment that was made last. Cuts its unsealed tail, gives back the room set
- * aside behind it, completes a close that was interrupted, and deletes a file in which nothing had
- * been sealed. ERR_CORRUPT, nothing changed, when the file has seals and still cannot be read:
- * custos vault check says more. On a disk that fails or can only be read, it is read and not
- * mended; but for what lies behind a bound, which fails then.
+ * object_key: of the segment that was made last, as far as is known; empty: nothing is known.
+ * Cuts off what was not sealed whole, and segments that follow what was cut; gives back the room
+ * set aside, completes a close that was interrupted, and deletes files in which nothing stands.
+ * What it changes is durable when it returns, and a second call changes nothing.
  *
  * bound: NULL, or the seal with which the stream went on elsewhere while this volume was away. What
  * was sealed behind it in these hours would be a second history, and is cut off (it was never
  * acknowledged): the rest of the segment that holds the bound, and segments that continue what was
  * cut or begin behind the bound. What does not lead back to it stays, and a bound of zeros cuts
- * nothing.
+ * nothing. On a disk that cannot be written to, that fails.
  */
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
         const struct seal_link *bound, struct vault_tail *ret, struct err *e) MUST_USE;
+/* Of one segment, behind which others stand: that one's end, and its unsealed tail cut off. Empty
+ * when nothing in it is sealed (then it is deleted), or when it is not there. */
+int vault_tail_read_one(const char *vault, const char *stream, const char *object_key,
+        struct vault_tail *ret, struct err *e) MUST_USE;
+/* The same as vault_tail_read of every stream that has a directory, before an index is made of the
+ * files: so no row says more than stays. */
+int vault_tail_mend(const char *vault, struct err *e) MUST_USE;
 
 #endif

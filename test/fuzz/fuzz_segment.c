@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "seal/segment.h"
+#include "vault/segment_end.h"
 
 static void check_view(struct bytes file, struct bytes view)
 {
@@ -37,11 +38,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         static const uint8_t key[16];
         CLEANUP(buf_done) struct buf out = { .max = 1 << 20 };
         static struct segment s; /* large */
+        struct segment_end end;
         int sound = 0;
 
+        sound += segment_end_never_synced(BYTES(data, n));
         if (segment_read(BYTES(data, n), &s, NULL) < 0)
                 return 0;
         check_places(&s);
+        segment_end_judge(&s, &end);
+        if (end.keep > s.fragments_n || end.torn != (end.keep < s.fragments_n))
+                abort();
         for (unsigned i = 0; i < s.fragments_n; i++) {
                 sound += segment_check_fragment(&s, i, NULL) == 0;
                 sound += segment_decrypt(&s, i, 1, key, &out, NULL) == 0;

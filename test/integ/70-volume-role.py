@@ -120,7 +120,7 @@ def test_hostile_names(folder):
         hostile += [(READ, text("../secret")), (READ, text("volume.json")), (READ, text(KEY_FILE)), (KEY, text("keys/../../x") + bytes(4)),
                     (KEY, text("volume.json") + bytes(4)), (KEY, text(key) + bytes(4)), (KEY, text(KEY_FILE) + struct.pack(">I", 8193) + bytes(8193)),
                     (LOCK, text("../../x") + bytes(2)), (LOCK, text(ID) + text("{}")), (LOCK, text(ID[::-1]) + text(LOCK_TEXT.decode())), (FILE, text("../x-main") + bytes(8)),
-                    (FILE, text("desk") + bytes(8)), (TAIL, text("desk-main") + text("../secret") + bytes(57)), (TAIL, text("..") + text(key) + bytes(57)),
+                    (FILE, text("desk") + bytes(8)), (TAIL, text("desk-main") + text("../secret") + bytes(58)), (TAIL, text("..") + text(key) + bytes(58)),
                     (REMOVE, struct.pack(">I", 0)), (REMOVE, struct.pack(">I", 65) + text(key) * 65), (SYNC, b"x"), (99, b""), (114, b"")]
         for kind, body in hostile:
             volume = Volume(folder, disk.path)

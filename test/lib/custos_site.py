@@ -35,7 +35,7 @@ RELEASE = os.environ.get("CUSTOS_RELEASE", str(ROOT / "build/release/src/custos"
 CARS, DESK = ROOT / "demo/cars-h264-aac.mp4", ROOT / "demo/desk-h265.mp4"
 FIXTURES = Path(os.environ.get("CUSTOS_FIXTURES", ROOT.parent / "shared/fixtures"))
 USER, PASSWORD = "operator", "correct horse: battery/staple"
-SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
+SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 # The default umask and locale of whoever runs the tests must not matter.
 ENV = dict(os.environ, LC_ALL="C.UTF-8")
 
@@ -359,12 +359,8 @@ class Site:
             role = argv[1] if len(argv) > 1 else ""
             if role == "run":
                 found["supervisor"] = pid
-            elif role == "worker":
-                found[f"worker.{argv[argv.index('--index') + 1]}"] = pid
-            elif role == "volume":
-                found[f"volume.{argv[argv.index('--index') + 1]}"] = pid
-            elif role in ("manager", "parent", "sealer", "connector", "scrubber"):
-                found[role] = pid
+            elif role in ("manager", "parent", "sealer", "connector", "worker", "volume", "scrubber"):
+                found[f"{role}.{argv[argv.index('--index') + 1]}" if "--index" in argv else role] = pid
         return found
 
     def cli(self, *words, ok=True, timeout=60):

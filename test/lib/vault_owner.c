@@ -496,8 +496,10 @@ void vault_owner_frame(uint64_t seed, bool key, size_t bytes, struct buf *out)
                 if (n > left - 4 || left - 4 - n < 16)
                         n = left - 4;
                 uint8_t *p = buf_reserve(out, 4 + n);
-                if (!p)
+                if (!p) {
+                        fputs("vault_owner: out of memory\n", stderr);
                         abort();
+                }
                 for (unsigned i = 0; i < 4; i++)
                         p[i] = (uint8_t)(n >> (24 - 8 * i));
                 for (size_t i = 0; i < n; i++) {

@@ -16,6 +16,8 @@ struct source {
         int64_t pts, sound_pts;
         struct buf frame, video, audio;
         bool lost_before; /* of the next frame */
+        uint32_t unasked_before;
+        bool clock_stepped;
         const struct media_config *new_config;
 };
 
@@ -74,12 +76,15 @@ void push_frame(struct source *s, bool keep)
                 .arrival_us = s->o->now_us,
                 .sender_us = INT64_MIN,
                 .lost_before = s->lost_before,
+                .unasked_before = s->unasked_before,
+                .clock_stepped = s->clock_stepped,
                 .new_config = s->new_config };
 
         vault_owner_frame(s->frames + 1, key, key ? 6 * s->frame_bytes : s->frame_bytes, &s->frame);
         u.data = buf_bytes(&s->frame);
         push(s, 0, &u, keep ? &s->video : NULL);
-        s->lost_before = false;
+        s->lost_before = s->clock_stepped = false;
+        s->unasked_before = 0;
         s->new_config = NULL;
         s->frames++;
         s->pts += 3600;

@@ -15,7 +15,7 @@ STATE, DONE, FAILED, MADE, END, TROUBLE = range(108, 114)
 State = namedtuple("State", "readable name recorder id session fault text total free device")
 Made = namedtuple("Made", "fd direct key")
 Refusal = namedtuple("Refusal", "code fault text")  # FAILED
-Tail = namedtuple("Tail", "empty key epoch sequence hash last_us bytes cut fragments closed first_us")
+Tail = namedtuple("Tail", "empty key epoch sequence hash last_us bytes cut fragments closed first_us damaged")
 
 
 def fault_names(program=CUSTOS):
@@ -74,7 +74,7 @@ class Volume(Process):
             self.answers[number] = Made(fds.pop(0), bool(r.take("B")), r.text())
         elif kind == END:
             self.answers[number] = Tail(bool(r.take("B")), r.text(), r.bytes(16), r.take("Q"), r.bytes(32), *r.take("qQQI"), bool(r.take("B")),
-                                        r.take("q"))
+                                        r.take("q"), bool(r.take("B")))
         else:
             raise Failure(f"message {kind} from a volume")
         check(r.at == len(body) and not fds, f"message {kind} is read to its end")
@@ -147,8 +147,8 @@ class Volume(Process):
     def sync(self, seconds=10):
         return self.answer(self.ask(SYNC), seconds)
 
-    def tail(self, stream, key, bound=None):
-        return self.answer(self.ask(TAIL, text(stream) + text(key) + bytes([bound is not None]) + (bound or bytes(56))))
+    def tail(self, stream, key, bound=None, alone=False):
+        return self.answer(self.ask(TAIL, text(stream) + text(key) + bytes([bound is not None]) + (bound or bytes(56)) + bytes([alone])))
 
     def remove(self, *names):
         return self.answer(self.ask(REMOVE, struct.pack(">I", len(names)) + b"".join(map(text, names))))

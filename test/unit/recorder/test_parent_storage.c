@@ -742,7 +742,8 @@ static void say_end(struct desk *d, unsigned v, uint32_t id, unsigned file, uint
 }
 
 /* Of a MESSAGE_VOLUME_TAIL: its id, and the sequence of its bound, 0 for none. */
-static uint32_t asked_tail(struct desk *d, unsigned v, uint64_t *ret_bound)
+static uint32_t asked_tail_of(struct desk *d, unsigned v, uint64_t *ret_bound,
+        char ret_key[static HEAD_KEY_MAX], bool *ret_alone)
 {
         char text[HEAD_KEY_MAX];
         struct seal_link bound;
@@ -751,10 +752,21 @@ static uint32_t asked_tail(struct desk *d, unsigned v, uint64_t *ret_bound)
         uint32_t id = unpack_u32(&u);
         unpack_string(&u, text, sizeof text);
         assert_string_equal(text, STREAM);
-        unpack_string(&u, text, sizeof text);
+        unpack_string(&u, ret_key, HEAD_KEY_MAX);
         bool bounded = unpack_u8(&u);
         message_unpack_link(&u, &bound);
+        *ret_alone = unpack_u8(&u);
         *ret_bound = bounded ? bound.sequence : 0;
+        return id;
+}
+
+static uint32_t asked_tail(struct desk *d, unsigned v, uint64_t *ret_bound)
+{
+        char key[HEAD_KEY_MAX];
+        bool alone;
+
+        uint32_t id = asked_tail_of(d, v, ret_bound, key, &alone);
+        assert_false(alone);
         return id;
 }
 
@@ -820,6 +832,55 @@ static void test_the_end_is_what_the_volume_says_and_is_asked_once(void **state)
         until_called(d, &f);
         assert_int_equal(f.tail.last.sequence, 2);
         expect_nothing(d, d->volume[0]);
+}
+
+/* An index that was lost, or lost its last rows, begins no second history: the disk is asked in any
+ * case, and what it says stands. */
+static void test_the_disk_knows_more_than_the_index(void **state)
+{
+        struct desk *d = *state;
+        char object_key[HEAD_KEY_MAX], key[HEAD_KEY_MAX];
+        struct index_segment row;
+        struct found f = { 0 };
+        uint64_t bound;
+        bool alone;
+
+        for (unsigned v = 0; v < d->s->n; v++)
+                begin(d, v);
+        struct parent_stream *t = stream_of(d);
+        t->looked = false;
+        parent_storage_tail(d->s, t, on_tail, &f);
+        for (unsigned v = 1; v < d->s->n; v++)
+                say_end(d, v, asked_tail(d, v, &bound), 0, 0);
+        uint32_t id = asked_tail_of(d, 0, &bound, key, &alone);
+        assert_string_equal(key, "");
+        assert_true(bound == 0 && !alone && !f.called);
+        say_end(d, 0, id, 1, 2);
+        until_called(d, &f);
+        assert_true(!f.unseen && f.tail.last.sequence == 2);
+
+        /* A row that had not ended stands before the end, which the index does not know. */
+        f.called = false;
+        t->looked = false;
+        assert_int_equal(
+                index_created(d->p->index, 0, STREAM, key_of(object_key, 2), 1, &d->err), 0);
+        parent_storage_tail(d->s, t, on_tail, &f);
+        for (unsigned v = 1; v < d->s->n; v++)
+                say_end(d, v, asked_tail(d, v, &bound), 0, 0);
+        id = asked_tail_of(d, 0, &bound, key, &alone);
+        assert_string_equal(key, object_key);
+        assert_false(alone);
+        say_end(d, 0, id, 3, 9);
+        id = asked_tail_of(d, 0, &bound, key, &alone);
+        assert_string_equal(key, object_key);
+        assert_true(alone);
+        say_end(d, 0, id, 2, 5);
+        until_called(d, &f);
+        assert_true(!f.unseen && f.tail.last.sequence == 9);
+        assert_int_equal(index_tail_find(d->p->index, object_key, &row, &d->err), 0);
+        assert_true(row.ended && row.last_seq == 5);
+        assert_int_equal(index_tail_find(d->p->index, key_of(object_key, 3), &row, &d->err), 0);
+        assert_true(row.ended && row.last_seq == 9);
 }
 
 /* The volume hangs, and another takes segments: the stream goes on, and says that the end is
@@ -1195,6 +1256,7 @@ int main(void)
                 WITH_DESK(test_what_was_not_acknowledged_is_cut),
                 WITH_DESK(test_what_another_sealer_did_not_see_is_cut),
                 WITH_DESK(test_a_late_end_is_cut_as_well),
+                WITH_DESK(test_the_disk_knows_more_than_the_index),
                 WITH_DESK(test_a_volume_that_went_back_is_stale),
                 WITH_DESK(test_lies_of_a_worker),
                 WITH_DESK(test_a_name_lies_on_one_volume),

@@ -165,7 +165,7 @@ static void test_links_lead_nowhere(void **state)
         assert_int_equal(volume_work_create(&work, "lobby-main", WALL_US, &f, &e), ERR_DENIED);
         assert_int_equal(volume_work_read(names[0], &f, &e), ERR_DENIED);
         assert_int_equal(remove_one(names[0], &e), ERR_DENIED);
-        assert_int_equal(volume_work_tail("lobby-main", names[0], NULL, &tail, &e), ERR_DENIED);
+        assert_int_equal(volume_work_tail("lobby-main", names[0], false, NULL, &tail, &e), ERR_DENIED);
         assert_int_equal(e.fault, FAULT_NONE); /* of these files, not of the volume */
 
         assert_int_equal(symlink("../outside", "keys"), 0);

@@ -120,6 +120,20 @@ static void expect_sums(size_t n)
         assert_int_equal(got, n);
 }
 
+/* The end of a stream is asked for at each start (index.c, index_tail.c). */
+static void expect_search(const char *sql, const char *by)
+{
+        CLEANUP(own_freep) char *ask = xasprintf("EXPLAIN QUERY PLAN %s", sql);
+        struct db_query *q;
+        struct err e;
+
+        assert_int_equal(db_query(ix->db, ask, &q, &e), 0);
+        while (db_step(q, &e) > 0) {
+                if (!strstr(db_text(q, 3), by))
+                        fail_msg("%s\n%s", sql, db_text(q, 3));
+        }
+}
+
 static void test_no_question_scans(void **state)
 {
         (void)state;
@@ -127,6 +141,11 @@ static void test_no_question_scans(void **state)
         struct err e;
         unsigned questions = 0;
 
+        expect_search("SELECT * FROM segment WHERE stream = ?1 ORDER BY id DESC LIMIT 1",
+                "segment_stream (stream=?)");
+        expect_search("SELECT * FROM segment WHERE stream = ?1 AND volume = ?2 AND "
+                      "fragments >= ?3 ORDER BY id DESC LIMIT 1",
+                "segment_on (stream=? AND volume=?)");
         for (const char *const *sql = index_retention_sql; *sql; sql++, questions++) {
                 CLEANUP(own_freep) char *ask = xasprintf("EXPLAIN QUERY PLAN %s", *sql);
                 if (db_query(ix->db, ask, &q, &e) < 0)

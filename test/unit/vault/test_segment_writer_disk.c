@@ -169,11 +169,14 @@ static void test_disk_that_takes_nothing(void **state)
         o->break_next_file = true;
         o->hold_grants = false;
         vault_owner_grant(o);
-        play(&s, 30);
+        play(&s, 25);
+        s.unasked_before = 3; /* handed back with the frame */
+        play(&s, 5);
         vault_owner_run_ms(o, 50);
         assert_int_equal(o->not_written_n, 1);
         assert_null(o->writer);
         assert_int_equal(o->back.head->unit.pts, 123456 + 25 * 3600);
+        assert_int_equal(o->back.head->unit.unasked_before, 3);
         vault_owner_free(o);
         source_done(&s);
 }

@@ -190,7 +190,7 @@ static void test_newest_is_empty(void **state)
         vault_owner_free(o);
 }
 
-static void test_tail_refuses(void **state)
+static void test_tail_of_a_damaged_file(void **state)
 {
         struct vault_owner *o = recorded(2, true);
         CLEANUP(own_freep) char *path = path_of(o, 0);
@@ -206,8 +206,57 @@ static void test_tail_refuses(void **state)
         write_whole(path, buf_bytes(&whole));
         assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
                                  NULL, &tail, NULL),
-                ERR_CORRUPT);
-        assert_true(file_exists(path));
+                0);
+        assert_true(tail.damaged && !tail.empty);
+        assert_memory_equal(&tail.last, &o->previous, sizeof tail.last);
+        CLEANUP(buf_done) struct buf after;
+        read_whole(path, &after);
+        assert_true(bytes_equal(buf_bytes(&after), buf_bytes(&whole)));
+        vault_owner_free(o);
+}
+
+/* A bit that is wrong later is evidence and stays; a sector that was never written is cut off with
+ * what follows. An index that knows nothing makes no second history. */
+static void test_torn_is_not_damaged(void **state)
+{
+        struct vault_owner *o = recorded(7, true);
+        CLEANUP(own_freep) char *path = path_of(o, 1);
+        CLEANUP(buf_done) struct buf whole, after;
+        struct vault_owner_file f;
+        struct vault_tail tail;
+
+        (void)state;
+        vault_owner_read(o, 1, &f);
+        const struct segment_fragment *second = &f.segment.fragments[1];
+        size_t inside = (size_t)(second->mdat.p - f.bytes.p) + 1500;
+        struct seal_link first =
+                seal_link_of(&f.segment.fragments[0].seal, f.segment.fragments[0].seal_payload);
+        read_whole(path, &whole);
+        whole.p[inside] ^= 1;
+        write_whole(path, buf_bytes(&whole));
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, "", NULL, &tail, NULL), 0);
+        assert_memory_equal(&tail.last, &o->previous, sizeof tail.last);
+        assert_true(tail.cut_bytes == 0 && !tail.completed);
+        read_whole(path, &after);
+        assert_true(bytes_equal(buf_bytes(&whole), buf_bytes(&after)));
+
+        memset(whole.p + inside / 512 * 512, 0, 512);
+        write_whole(path, buf_bytes(&whole));
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
+                                 NULL, &tail, NULL),
+                0);
+        assert_memory_equal(&tail.last, &first, sizeof first);
+        assert_true(tail.cut_bytes > 0 && !tail.damaged && tail.fragments == 1);
+
+        /* A bound cuts what is behind it, whole files too. */
+        vault_owner_file_done(&f);
+        vault_owner_read(o, 0, &f);
+        struct seal_link bound =
+                seal_link_of(&f.segment.fragments[1].seal, f.segment.fragments[1].seal_payload);
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, "", &bound, &tail, NULL), 0);
+        assert_memory_equal(&tail.last, &bound, sizeof bound);
+        assert_true(tail.deleted == 1 && tail.fragments == 2);
+        vault_owner_file_done(&f);
         vault_owner_free(o);
 }
 
@@ -420,7 +469,8 @@ int main(void)
                 cmocka_unit_test(test_every_cut),
                 cmocka_unit_test(test_room_is_given_back),
                 cmocka_unit_test(test_newest_is_empty),
-                cmocka_unit_test(test_tail_refuses),
+                cmocka_unit_test(test_tail_of_a_damaged_file),
+                cmocka_unit_test(test_torn_is_not_damaged),
                 cmocka_unit_test(test_index_live_and_rebuilt),
                 cmocka_unit_test(test_rebuilt_in_the_order_of_seals),
                 cmocka_unit_test(test_broken_index),

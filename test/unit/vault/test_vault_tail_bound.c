@@ -68,6 +68,11 @@ static void begin(struct recording *r)
                                 &f.segment.fragments[k].seal, f.segment.fragments[k].seal_payload);
                 vault_owner_file_done(&f);
         }
+        /* What was made ahead is deleted, bound or not. */
+        for (unsigned i = SEGMENTS; i < r->o->segments_n; i++) {
+                CLEANUP(own_freep) char *path = path_of(r, i);
+                unlink(path);
+        }
         assert_true(r->fragments[0] == 4 && r->fragments[1] == 4 && r->fragments[2] >= 2);
 }
 
