@@ -301,7 +301,7 @@ static int recording_place(struct recording_stream *s, unsigned cause, struct er
                 return result;
         s->found = tail.last;
         s->found_us = tail.empty ? SEAL_UNKNOWN_US : tail.last_arrival_us;
-        result = notary_open(&s->notary, &s->found, s->found_us, false, e);
+        result = notary_open(&s->notary, &s->found, s->found_us, e);
         if (result < 0)
                 return result;
         recording_new_writer(s);
