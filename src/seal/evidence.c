@@ -360,6 +360,9 @@ static int evidence_read_all(
                 return err_set(e, ERR_CORRUPT, "bytes behind the checksum");
         if (r == 0 && ev->segments_n == 0)
                 return err_set(e, ERR_CORRUPT, "evidence without a segment");
+        if (r == 0 && payload.p[0] != ev->segments[0].head.version)
+                return err_set(e, ERR_CORRUPT, "evidence of version %d, its segments of version %d",
+                        payload.p[0], ev->segments[0].head.version);
         return r;
 }
 
