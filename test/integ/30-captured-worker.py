@@ -47,7 +47,7 @@ class Sealer(Process):
     def open(self, name, last=NOTHING, last_us=seals.UNKNOWN_US):
         """A seal channel for a stream, as the parent makes it; whether the sealer takes it shows on the channel."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        body = text(name) + last[0] + struct.pack(">Q", last[1]) + last[2] + struct.pack(">qB", last_us, 0)
+        body = text(name) + last[0] + struct.pack(">Q", last[1]) + last[2] + struct.pack(">q", last_us)
         self.parent.send(STREAM_OPEN, body, [theirs.fileno()])
         theirs.close()
         return Channel(ours)
@@ -237,12 +237,12 @@ def judge_forms(street):
     name = text("street-main")
     street.cut(DURABLE, name + street.sealer.epoch + struct.pack(">Q", street.issued))
     street.cut(KEY_STORED, name + text("keys/street-main"))
-    street.cut(STREAM_OPEN, name + bytes(16 + 8 + 32 + 8 + 1))
+    street.cut(STREAM_OPEN, name + bytes(16 + 8 + 32 + 8))
     # Descriptors: with an honest request, with a parent's message, several.
     with open("/dev/null") as null, socket.socket() as other:
         street.cut(SEAL, street.request(), [null.fileno()])
         street.cut(SEGMENT_OPEN, b"", [other.fileno()])
-        street.cut(STREAM_OPEN, name + bytes(16 + 8 + 32 + 8 + 1), [null.fileno(), other.fileno()])
+        street.cut(STREAM_OPEN, name + bytes(16 + 8 + 32 + 8), [null.fileno(), other.fileno()])
         street.cut(SEAL, street.request(), [null.fileno()] * 5)
     # Shorter than any message.
     for raw in (b"\0", b"\x1f"):

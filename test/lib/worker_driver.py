@@ -117,7 +117,7 @@ class WorkerDriver:
     def open_seal(self, stream):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         body = text(stream.path) + stream.last[0] + struct.pack(">Q", stream.last[1]) + stream.last[2]
-        self.sealer.first.send(STREAM_OPEN, body + struct.pack(">qB", stream.last_us, 0), [theirs.fileno()])
+        self.sealer.first.send(STREAM_OPEN, body + struct.pack(">q", stream.last_us), [theirs.fileno()])
         theirs.close()
         return ours.detach()
 
