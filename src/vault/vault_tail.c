@@ -203,7 +203,9 @@ static bool same_link(const struct seal_link *a, const struct seal_link *b)
                memcmp(a->hash, b->hash, sizeof a->hash) == 0;
 }
 
-/* Of two segments, whether b was recorded after a. */
+/* Of two segments, whether b, which the index names, was recorded after a, whose name is the
+ * newest. Where nothing links them and the clocks disagree, the wall clock was set back: names lie
+ * then. */
 static bool comes_after(const struct tail_file *b, const struct tail_file *a)
 {
         if (same_link(&b->first_previous, &a->last))
@@ -212,7 +214,7 @@ static bool comes_after(const struct tail_file *b, const struct tail_file *a)
                 return false;
         if (same_epoch(&a->last, &b->last))
                 return b->last.sequence > a->last.sequence;
-        return b->sealed_us > a->sealed_us;
+        return b->sealed_us > a->sealed_us || b->last_monotonic_us > a->last_monotonic_us;
 }
 
 /* The names of one hour, ascending. */
