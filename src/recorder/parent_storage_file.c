@@ -121,8 +121,6 @@ static int parent_storage_note_file(
                 p->index, j->slot->v.entry.number, j->stream, object_key, j->wall_us, e);
         if (r == ERR_STATE)
                 return r; /* a segment of that name lies on another volume */
-        if (r == 0)
-                r = index_tail_made_by(p->index, object_key, p->certs.epoch, e);
         if (r < 0) /* the index is disposable: footage and seals do not depend on it */
                 log_error(NULL, "index.failed", "err=\"%s\"", e->text);
         return 0;

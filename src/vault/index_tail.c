@@ -6,20 +6,6 @@
 
 #define BOUND_BYTES 56 /* a seal_link */
 
-int index_tail_made_by(
-        struct index *ix, const char *object_key, const uint8_t epoch[static 16], struct err *e)
-{
-        struct db_query *q;
-
-        int r = db_query(ix->db,
-                "UPDATE segment SET epoch = ?2 WHERE object_key = ?1 AND fragments = 0", &q, e);
-        if (r < 0)
-                return r;
-        db_bind_text(q, 1, object_key);
-        db_bind_blob(q, 2, BYTES(epoch, 16));
-        return db_run(q, e);
-}
-
 static int one_row(struct db_query *q, struct index_segment *ret, struct err *e)
 {
         int r = db_step(q, e);

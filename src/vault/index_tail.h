@@ -7,10 +7,6 @@
 #include "seal/seal.h"
 #include "vault/index.h"
 
-/* Which sealer seals into the segment that was just made: its epoch, in the row from the beginning.
- */
-int index_tail_made_by(struct index *ix, const char *object_key, const uint8_t epoch[static 16],
-        struct err *e) MUST_USE;
 int index_tail_find(struct index *ix, const char *object_key, struct index_segment *ret,
         struct err *e) MUST_USE;
 /* The stream's last segment with something durable in it, of rows up to this one. */
