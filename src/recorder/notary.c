@@ -13,7 +13,7 @@ void notary_init(struct notary *n, const char *stream, const uint8_t epoch[stati
         memset(n, 0, sizeof *n);
         snprintf(n->stream, sizeof n->stream, "%s", stream);
         memcpy(n->epoch, epoch, sizeof n->epoch);
-        n->last_arrival_us = SEAL_UNKNOWN_US;
+        n->last_arrival_us = n->safe_us = SEAL_UNKNOWN_US;
 }
 
 void notary_done(struct notary *n)
@@ -61,6 +61,7 @@ int notary_open(
         n->previous = *last;
         n->last_arrival_us =
                 memcmp(last->epoch, notary_zeros, 16) == 0 ? SEAL_UNKNOWN_US : last_arrival_us;
+        n->safe_us = n->last_arrival_us;
         return 0;
 }
 
@@ -173,6 +174,7 @@ static void notary_remember(struct notary *n, const struct notary_segment *segme
         }
         n->previous = seal_link_of(s, payload);
         memcpy(n->hashes[s->sequence % NOTARY_REMEMBERED], n->previous.hash, 32);
+        n->arrivals_us[s->sequence % NOTARY_REMEMBERED] = s->last_arrival_us;
         n->issued = s->sequence;
         n->last_arrival_us = s->last_arrival_us;
         n->gap_owed = false;
@@ -181,6 +183,18 @@ static void notary_remember(struct notary *n, const struct notary_segment *segme
         n->current.header_known = true;
         if (s->flags & SEAL_LAST)
                 n->current.open = false;
+}
+
+/* Seals that were issued and never became durable may be gone with the disk that was left. The next
+ * one says so, as far back as that reaches; else an honest failure would read as a removal. */
+static void notary_own_up(const struct notary *n, struct seal *s)
+{
+        for (unsigned i = 0; i < s->gaps_n && n->safe_us != SEAL_UNKNOWN_US; i++) {
+                struct seal_gap *g = &s->gaps[i];
+                if (g->cause == SEAL_GAP_DISK &&
+                        (g->from_us == SEAL_UNKNOWN_US || g->from_us > n->safe_us))
+                        g->from_us = n->safe_us < g->to_us ? n->safe_us : g->to_us;
+        }
 }
 
 int notary_seal(struct notary *n, const struct seal *request, int64_t wall_us, int64_t boot_us,
@@ -203,6 +217,7 @@ int notary_seal(struct notary *n, const struct seal *request, int64_t wall_us, i
         s.sequence = n->issued + 1;
         s.previous = n->previous;
         memcpy(s.key_commitment, segment->commitment, sizeof s.key_commitment);
+        notary_own_up(n, &s);
         s.sealed_us = wall_us;
         s.monotonic_us = boot_us;
         r = seal_sign(&s, key, out, e);
@@ -213,6 +228,9 @@ int notary_seal(struct notary *n, const struct seal *request, int64_t wall_us, i
 
 void notary_durable(struct notary *n, const uint8_t epoch[static 16], uint64_t sequence)
 {
-        if (memcmp(epoch, n->epoch, 16) == 0 && sequence > n->durable && sequence <= n->issued)
-                n->durable = sequence;
+        if (memcmp(epoch, n->epoch, 16) != 0 || sequence <= n->durable || sequence > n->issued)
+                return;
+        n->durable = sequence;
+        if (n->issued - sequence < NOTARY_REMEMBERED)
+                n->safe_us = n->arrivals_us[sequence % NOTARY_REMEMBERED];
 }

@@ -34,7 +34,9 @@ struct notary {
         uint64_t issued;           /* sequence of the last seal issued, 0 before the first */
         uint64_t durable;          /* highest sequence of this epoch known to be on disk */
         struct seal_link previous; /* what the next seal names */
-        uint8_t hashes[NOTARY_REMEMBERED][32]; /* of seals by sequence modulo */
+        uint8_t hashes[NOTARY_REMEMBERED][32];  /* of seals by sequence modulo */
+        int64_t arrivals_us[NOTARY_REMEMBERED]; /* their last ones */
+        int64_t safe_us;         /* up to here what was sealed is on disk; SEAL_UNKNOWN_US */
         int64_t last_arrival_us; /* of the last seal, SEAL_UNKNOWN_US before the first */
         bool has_clock;
         int64_t wall_boot_us; /* wall minus boot clock when it was asked last */
@@ -55,7 +57,8 @@ int notary_open(struct notary *n, const struct seal_link *last, int64_t last_arr
 /* Draws a KID for the next segment, its key derived from hour_key, and returns it (borrowed). One
  * that was drawn before and not begun is forgotten. */
 const struct notary_segment *notary_draw(struct notary *n, const uint8_t hour_key[static 32]);
-/* request: the worker's part. On success the signed payload is appended to out. */
+/* request: the worker's part. On success the signed payload is appended to out. A gap "disk" is
+ * made to reach back to what is known to be on disk: all behind that may be lost with the disk. */
 int notary_seal(struct notary *n, const struct seal *request, int64_t wall_us, int64_t boot_us,
         struct sign_key *key, struct buf *out, struct err *e) MUST_USE;
 void notary_durable(struct notary *n, const uint8_t epoch[static 16], uint64_t sequence);

@@ -390,6 +390,12 @@ int volume_work_tail(const char *stream, const char *object_key, bool alone,
                   : vault_tail_read(".", stream, object_key, bound, &tail, e);
         if (r < 0)
                 return volume_work_blame(e, r);
+        /* What is in memory alone may be gone when the disk is there again: no end to go on from.
+         */
+        if (tail.unmended) {
+                errno = tail.unmended;
+                return volume_work_failed(e, "mend", "the end of a stream");
+        }
         m.empty = tail.empty;
         snprintf(m.object_key, sizeof m.object_key, "%s", tail.object_key);
         m.last = tail.last;

@@ -126,7 +126,7 @@ static int unless_unwritable(
         if (result == 0)
                 return 0;
         if (why->os_errno == EROFS || why->os_errno == EIO) {
-                s->tail->unmended = true;
+                s->tail->unmended = why->os_errno;
                 return 0;
         }
         if (e)

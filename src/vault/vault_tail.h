@@ -27,8 +27,9 @@ struct vault_tail {
         /* The segment has seals and cannot be read, and not because of a crash. It is left as it
          * is, and its last seal is the one to go on from: custos vault check says more. */
         bool damaged;
-        /* The disk fails or can only be read: it is not mended, and what would stand is said. */
-        bool unmended;
+        /* errno: the disk fails or can only be read. It is not mended, and what would stand is
+         * said. */
+        int unmended;
 };
 
 /*

@@ -289,6 +289,35 @@ static bool nothing_was_here(const struct line *l, size_t piece)
                        sizeof p->seals[0].chain.self.hash) == 0;
 }
 
+static const struct piece *next_sealed(const struct line *l, size_t piece)
+{
+        for (size_t i = piece + 1; i < l->n; i++) {
+                if (l->pieces[i].seals_n)
+                        return &l->pieces[i];
+        }
+        return NULL;
+}
+
+static bool begins_behind_a_stop(const struct piece *p)
+{
+        for (unsigned g = 0; g < p->seals[0].gaps_n; g++) {
+                uint8_t cause = p->gaps[p->seals[0].gaps_first + g].cause;
+                if (cause == SEAL_GAP_UNCLEAN_STOP || cause == SEAL_GAP_DISK)
+                        return true;
+        }
+        return false;
+}
+
+/* The recorder had stopped, and its next seal names the last one that is here: what was behind that
+ * never was on the disk for good. */
+static bool was_stopped_here(const struct piece *p, const struct piece *next)
+{
+        return p->seals_n && begins_behind_a_stop(next) &&
+               memcmp(next->seals[0].chain.previous.hash,
+                       p->seals[p->seals_n - 1].chain.self.hash,
+                       sizeof next->seals[0].chain.previous.hash) == 0;
+}
+
 /* An unsealed tail is no fault where the recorder writes just now, or where it is sealed that it
  * stopped there. */
 static bool tail_is_honest(const struct line *l, size_t piece)
@@ -297,32 +326,25 @@ static bool tail_is_honest(const struct line *l, size_t piece)
                 return false;
         if (l->pieces[piece].seals_n == 0 && nothing_was_here(l, piece))
                 return true;
-        for (size_t i = piece + 1; i < l->n; i++) {
-                const struct piece *next = &l->pieces[i];
-                if (next->seals_n == 0)
-                        continue;
-                for (unsigned g = 0; g < next->seals[0].gaps_n; g++) {
-                        uint8_t cause = next->gaps[next->seals[0].gaps_first + g].cause;
-                        if (cause == SEAL_GAP_UNCLEAN_STOP || cause == SEAL_GAP_DISK)
-                                return true;
-                }
-                return false;
-        }
-        return true; /* nothing follows: the newest */
+        const struct piece *next = next_sealed(l, piece);
+        return !next || begins_behind_a_stop(next); /* the newest; or it is sealed */
 }
 
 static void tell_fault(struct line *l, size_t piece, const struct piece_fault *f)
 {
         struct verdict_item item = f->item;
+        const struct piece *p = &l->pieces[piece], *next = next_sealed(l, piece);
 
         snprintf(item.stream, sizeof item.stream, "%s", l->stream);
         if (f->on_tail && tail_is_honest(l, piece))
                 item.kind = VERDICT_NOTE;
         /* What is missing at the end may reach as far as the next file. */
-        if (item.kind == VERDICT_TRUNCATED && f->at == l->pieces[piece].seals_n &&
-                piece + 1 < l->n && l->pieces[piece + 1].seals_n &&
-                l->pieces[piece + 1].seals[0].first_us > item.to_us)
-                item.to_us = l->pieces[piece + 1].seals[0].first_us;
+        if (item.kind == VERDICT_TRUNCATED && f->at == p->seals_n && next) {
+                if (next->seals[0].first_us > item.to_us)
+                        item.to_us = next->seals[0].first_us;
+                if (was_stopped_here(p, next))
+                        item.kind = VERDICT_NOTE;
+        }
         verdict_add(l->v, &item);
 }
 

@@ -29,10 +29,10 @@ BASIC = 'WWW-Authenticate: Basic realm="x"'
 AT_ONCE = 12  # looks at the same time; most of them wait
 # Of disks, of too much and of time: not a camera's. Caused, and looked for by name, in other tests.
 ELSEWHERE = {
-    "volume-missing": "check/71-disks.py", "volume-foreign": "check/71-disks.py", "volume-swapped": "unit/vault/test_volume.c",
-    "volume-stale": "check/71-disks.py", "volume-denied": "integ/70-volume-role.py", "volume-read-only": "check/71-disks.py",
-    "volume-io-error": "check/71-disks.py", "volume-slow": "check/71-disks.py", "volume-full": "check/72-retention.py",
-    "volume-damaged": "integ/74-scrub.py", "below-minimum": "check/72-retention.py", "no-storage": "check/72-retention.py",
+    "volume-missing": "integ/71-disks.py", "volume-foreign": "integ/71-disks.py", "volume-swapped": "unit/vault/test_volume.c",
+    "volume-stale": "integ/71-disks.py", "volume-denied": "integ/70-volume-role.py", "volume-read-only": "integ/71-disks.py",
+    "volume-io-error": "integ/71-disks.py", "volume-slow": "integ/71-disks.py", "volume-full": "integ/72-retention.py",
+    "volume-damaged": "integ/74-scrub.py", "below-minimum": "integ/72-retention.py", "no-storage": "integ/72-retention.py",
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
 }
 

@@ -304,6 +304,48 @@ static void test_continues_after_a_dead_worker(void **state)
         assert_memory_equal(s.previous.hash, at_one.hash, 32);
 }
 
+/* A disk was left: what it had not made durable may be gone, and the next seal says so. */
+static void test_a_gap_disk_reaches_back_to_what_is_durable(void **state)
+{
+        struct desk *d = *state;
+        uint8_t kid[16];
+
+        memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
+        assert_int_equal(
+                ask(d, with_gap(request_for(d, kid, 1, NOW), SEAL_GAP_START), NOW + SECOND), 0);
+        assert_int_equal(sealed(d).gaps[0].from_us, SEAL_UNKNOWN_US);
+        struct seal_link two = { 0 };
+        for (uint32_t i = 2; i <= 4; i++) {
+                struct seal s = request_for(d, kid, i, NOW + (i - 1) * SECOND);
+                assert_int_equal(ask(d, s, NOW + i * SECOND), 0);
+                s = sealed(d);
+                if (i == 2)
+                        two = seal_link_of(&s, buf_bytes(&d->out));
+        }
+        notary_durable(&d->notary, d->epoch, 2);
+        /* Another writer goes on behind it, and knows when the last frame was written. */
+        assert_int_equal(notary_open(&d->notary, &two, NOW + 2 * SECOND, &d->err), 0);
+        memcpy(kid, notary_draw(&d->notary, d->hour_key)->kid, 16);
+
+        struct seal next = request_for(d, kid, 1, NOW + 5 * SECOND);
+        next.gaps_n = 2;
+        next.gaps[0] =
+                (struct seal_gap){ SEAL_GAP_OVERLOAD, NOW + 4 * SECOND, NOW + 5 * SECOND, 3 };
+        next.gaps[1] = (struct seal_gap){ SEAL_GAP_DISK, NOW + 4 * SECOND, NOW + 5 * SECOND, 0 };
+        assert_int_equal(ask(d, next, NOW + 6 * SECOND), 0);
+        struct seal s = sealed(d);
+        assert_int_equal(s.gaps[0].from_us, NOW + 4 * SECOND);
+        assert_int_equal(s.gaps[1].from_us, NOW + 2 * SECOND); /* where seal 2 ends */
+        assert_int_equal(s.gaps[1].to_us, NOW + 5 * SECOND);
+        /* Nothing is owed: as it was asked. */
+        notary_durable(&d->notary, d->epoch, 5);
+        struct seal last = request_for(d, kid, 2, NOW + 8 * SECOND);
+        last.gaps_n = 1;
+        last.gaps[0] = (struct seal_gap){ SEAL_GAP_DISK, NOW + 6 * SECOND, NOW + 8 * SECOND, 0 };
+        assert_int_equal(ask(d, last, NOW + 9 * SECOND), 0);
+        assert_int_equal(sealed(d).gaps[0].from_us, NOW + 6 * SECOND);
+}
+
 /* A sealer that has issued nothing goes on from what is known. */
 static void test_a_new_sealer_continues_behind_what_is_known(void **state)
 {
@@ -360,6 +402,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_media_from_before_a_step, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_continues_after_a_dead_worker, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_a_gap_disk_reaches_back_to_what_is_durable, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_a_new_sealer_continues_behind_what_is_known, setup, teardown),
                 cmocka_unit_test_setup_teardown(

@@ -277,6 +277,41 @@ static void test_truncated(void **state)
         story_end(&s);
 }
 
+/* A segment was closed with two fragments on a disk that forgot the second one, as it had not said
+ * that it was durable. The recorder went on elsewhere, behind the first. */
+static void disk_forgot(struct story *s, unsigned cause)
+{
+        story_begin(s, "IPPIPP");
+        s->b->link = s->b->segments[0].seals[1].previous;
+        if (cause)
+                segment_builder_gap(s->b, cause, s->b->segments[0].seals[0].last_arrival_us,
+                        s->b->now_us, 0);
+        segment_builder_run(s->b, "IPPIPP");
+        put_all(s, s->b);
+        put_cut(s, 0, s->b->segments[0].fragments[1].offset);
+}
+
+static void test_what_a_disk_forgot(void **state)
+{
+        struct story s;
+
+        (void)state;
+        disk_forgot(&s, SEAL_GAP_DISK);
+        expect(&s, "a.|aa", 0);
+        expect_says(&s, VERDICT_GAP, "disk");
+        /* Made ahead on that disk. */
+        put_file(&s, "lobby-main/2026-11-22/15/00-00.300Z.0.mp4", BYTES(NULL, 0));
+        expect(&s, "a.|aa", 0);
+        /* More than the recorder knows to be gone. */
+        put_cut(&s, 0, s.b->segments[0].fragments[0].offset);
+        assert_int_equal(verify_at(&s, s.dir, s.site->fingerprint), 0);
+        assert_int_equal(s.overall, 1);
+        story_end(&s);
+        disk_forgot(&s, SEAL_GAP_CAMERA_LOST);
+        expect(&s, "at|aa", 1);
+        story_end(&s);
+}
+
 /* What was being written when the process died, or is being written now, is no fault; elsewhere it
  * is a question. */
 static void test_tails(void **state)
@@ -429,6 +464,7 @@ int main(void)
                 cmocka_unit_test(test_renamed),
                 cmocka_unit_test(test_copied),
                 cmocka_unit_test(test_truncated),
+                cmocka_unit_test(test_what_a_disk_forgot),
                 cmocka_unit_test(test_tails),
                 cmocka_unit_test(test_flipped),
                 cmocka_unit_test(test_foreign),

@@ -121,7 +121,7 @@ def play(site, edge, storage):
 
     # It is foreseen: full within minutes, and two days are more than there is room for.
     # (Of a stream that has been recorded for less than five seconds no rate is known.)
-    full, minimum = wait(storage, lambda: (lambda f: f if f[1] and f[1] < 0.002 else None)(foreseen(storage)), 12, "a forecast",
+    full, minimum = wait(storage, lambda: (lambda f: f if f[1] and f[1] < 0.002 else None)(foreseen(storage)), 30, "a forecast",
                          "flood-main", "quiet-main")
     check(0 < full < 0.002 and minimum > 0, f"foreseen: full in {full} days, minimum in {minimum}")
     check(not storage.stream("flood-main")["below_minimum"], "nothing was removed yet")
@@ -131,8 +131,8 @@ def play(site, edge, storage):
     evidence = storage.lock("flood", begin, second)
 
     # The volume fills up: the flood pays for it, out of what is not locked, and says so.
-    wait(storage, lambda: storage.stream("flood-main")["below_minimum"], 25, "the flood is below its minimum", "quiet-main")
-    alarm = wait(storage, lambda: site.stream("flood-main").get("alarm"), 5, "an alarm", "quiet-main")
+    wait(storage, lambda: storage.stream("flood-main")["below_minimum"], 60, "the flood is below its minimum", "quiet-main")
+    alarm = wait(storage, lambda: site.stream("flood-main").get("alarm"), 20, "an alarm", "quiet-main")
     check(alarm["fault"] == "below-minimum" and alarm["remedy"], f"the alarm: {alarm}")
     check(not site.stream("quiet-main").get("alarm"), "the other camera has none")
     removed = storage.status()["removed"]
@@ -143,11 +143,11 @@ def play(site, edge, storage):
     # All is locked, and all that will come: it is foreseen that recording stops, and it does.
     everything = [storage.lock(camera, begin, FAR) for camera in ("quiet", "flood")]
     storage.seen = {}
-    stops = wait(storage, lambda: storage.status()["forecast"]["stops_in_days"] is not None, 5, "a forecast of the end", "quiet-main", "flood-main")
+    stops = wait(storage, lambda: storage.status()["forecast"]["stops_in_days"] is not None, 20, "a forecast of the end", "quiet-main", "flood-main")
     check(stops, "it is foreseen")
-    wait(storage, lambda: storage.volume()["state"] == "volume-full", 25, "the volume is full", "quiet-main", "flood-main")
-    wait(storage, lambda: not any(s["recording"] for s in site.streams().values()), 15, "recording stops", "quiet-main", "flood-main")
-    wait(storage, lambda: all(s["fault"] == "no-storage" for s in site.streams().values()), 5, lambda: f"and says why: {site.streams()}",
+    wait(storage, lambda: storage.volume()["state"] == "volume-full", 60, "the volume is full", "quiet-main", "flood-main")
+    wait(storage, lambda: not any(s["recording"] for s in site.streams().values()), 40, "recording stops", "quiet-main", "flood-main")
+    wait(storage, lambda: all(s["fault"] == "no-storage" for s in site.streams().values()), 15, lambda: f"and says why: {site.streams()}",
          "quiet-main", "flood-main")
     check("volume.full" in site.log(), "and the log says so")
     check(storage.status()["forecast"]["stops_in_days"] == 0, "now is 0 days away")
@@ -155,8 +155,8 @@ def play(site, edge, storage):
 
     # A lock goes: recording goes on by itself; what the others hold stays.
     storage.unlock(everything[1])
-    site.wait_recording("quiet-main", "flood-main", seconds=15)
-    wait(storage, lambda: storage.volume()["state"] == "healthy", 5, "the volume is healthy", "quiet-main")
+    site.wait_recording("quiet-main", "flood-main", seconds=40)
+    wait(storage, lambda: storage.volume()["state"] == "healthy", 20, "the volume is healthy", "quiet-main")
     check(locked <= storage.recorded("flood-main"), "the first lock holds")
     locks = json.loads(site.cli("lock", "list", "--json").stdout)
     check({k["id"] for k in locks} == {evidence, everything[0]}, f"locks: {locks}")
