@@ -155,7 +155,8 @@ void parent_storage_review(struct parent_storage_slot *k)
         else if (!k->heard)
                 parent_storage_set_fault(k, FAULT_VOLUME_MISSING, "nobody has looked yet");
         else if (k->settled)
-                parent_storage_set_fault(k, k->full ? FAULT_VOLUME_FULL : FAULT_NONE, "");
+                parent_storage_set_fault(k, k->full ? FAULT_VOLUME_FULL : FAULT_NONE,
+                        k->full ? fault_text(FAULT_VOLUME_FULL) : "");
         parent_storage_set_ready(
                 k, k->v.chan && k->identified && k->settled && !k->seen && !k->marked);
         if (k->heard && !parent_storage_reachable(k))

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One HTTP/1.1 request as a server reads it (RFC 9110, RFC 9112), and the answer to it: for role
+ * ports (EST, the WebSocket upgrade), not for people. Pure. Strict: CRLF, no folded lines, no
+ * duplicate of a header that counts, Content-Length alone (chunked is refused with 411), no body
+ * where there is a Content-Length and a Transfer-Encoding.
+ */
+#ifndef CUSTOS_PROTO_HTTP_REQUEST_H
+#define CUSTOS_PROTO_HTTP_REQUEST_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define HTTP_REQUEST_HEAD_MAX 8192
+#define HTTP_REQUEST_HEADERS_MAX 40
+#define HTTP_REQUEST_BODY_MAX (64u << 10)
+
+struct http_request_header {
+        struct bytes name, value; /* value without white space around it */
+};
+struct http_request {
+        char method[8];
+        char path[256]; /* as sent, without the query; no decoding */
+        bool has_query;
+        bool keep_alive;
+        unsigned headers_n;
+        struct http_request_header headers[HTTP_REQUEST_HEADERS_MAX]; /* borrowed from the input */
+        struct bytes body;                                            /* borrowed from the input */
+};
+
+/*
+ * Of what was received so far: 1 and *ret_n bytes used where a request is whole, 0 where more is to
+ * come, negative where it never will be one; then *ret_status is the answer's (400, 411, 413, 414,
+ * 431, 501, 505).
+ */
+int http_request_parse(struct bytes in, struct http_request *ret, size_t *ret_n, int *ret_status,
+        struct err *e) MUST_USE;
+/* The value of the one header of that name; NULL bytes where there is none. */
+struct bytes http_request_header(const struct http_request *r, const char *name);
+/* One of the comma-separated tokens of a header, whatever their case. */
+bool http_request_has_token(const struct http_request *r, const char *name, const char *token);
+/* Basic credentials (RFC 7617) from Authorization; password's room is wiped by the caller.
+ * ERR_NOT_FOUND without any. */
+int http_request_basic(const struct http_request *r, char *user, size_t user_room, char *password,
+        size_t password_room, struct err *e) MUST_USE;
+
+/* Appends status line, headers (each "Name: value", NULL-terminated list), Content-Length, and the
+ * body. */
+int http_answer_format(int status, const char *const *headers, struct bytes body, struct buf *out,
+        struct err *e) MUST_USE;
+const char *http_status_text(int status);
+
+#endif
