@@ -101,7 +101,8 @@ enum message_type {
         MESSAGE_VOLUME_TAIL,       /* u32 id, stream, object key of the newest segment that is
                                     * known (may be empty), u8 bound, seal_link: with bound, seals
                                     * behind this one are cut off too; u8 alone: of that segment
-                                    * only, others stand behind it */
+                                    * only, others stand behind it; seal_link: the last one that
+                                    * was durable there, as far as is known (sequence 0: none) */
         MESSAGE_VOLUME_REMOVE,     /* u32 id, u32 count, names: segments, key files, and
                                     * keys/<stream>/<date>/<HH>.* for all keys of an hour; what is
                                     * not there is as good as removed */

@@ -408,6 +408,12 @@ static void parent_storage_on_tail(void *owner, struct parent_storage_answer *a)
 static void parent_storage_mend_ask(struct parent_storage_mend *m)
 {
         struct parent_storage_slot *k = m->slot;
+        struct seal_link durable = { 0 };
+        struct index_segment row;
+
+        if (index_tail_newest_on(
+                    k->storage->parent->index, m->stream, k->v.entry.number, true, &row, NULL) == 0)
+                durable = parent_storage_link_of(&row);
 
         m->asked = true;
         k->tails++;
@@ -417,6 +423,7 @@ static void parent_storage_mend_ask(struct parent_storage_mend *m)
         pack_u8(&out, m->bounded);
         message_pack_link(&out, &m->bound);
         pack_u8(&out, !m->first);
+        message_pack_link(&out, &durable);
         parent_storage_ask_send(k, MESSAGE_VOLUME_TAIL, &out, parent_storage_on_tail, m);
 }
 

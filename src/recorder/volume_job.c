@@ -66,6 +66,7 @@ static void volume_job_unpack(struct volume_job *j, struct unpack *u)
                 j->bounded = message_unpack_bool(u);
                 message_unpack_link(u, &j->bound);
                 j->alone = message_unpack_bool(u);
+                message_unpack_link(u, &j->durable);
                 u->bad |= !head_is_stream_path(j->stream) ||
                           ((*j->name || j->alone) && !head_is_object_key(j->name, j->stream));
                 break;
@@ -125,6 +126,14 @@ static int volume_job_session(struct volume_job *j)
         return volume_identity_write(".", &v, &j->err);
 }
 
+static int volume_job_tail(struct volume_job *j)
+{
+        const struct vault_tail_known known = { j->durable.sequence ? &j->durable : NULL,
+                j->bounded ? &j->bound : NULL };
+
+        return volume_work_tail(j->stream, j->name, j->alone, &known, &j->tail, &j->err);
+}
+
 void volume_job_run(struct volume_job *j, struct volume_work *w, int dir_fd)
 {
         switch (j->type) {
@@ -138,8 +147,7 @@ void volume_job_run(struct volume_job *j, struct volume_work *w, int dir_fd)
                 j->result = volume_work_sync(dir_fd, &j->err);
                 break;
         case MESSAGE_VOLUME_TAIL:
-                j->result = volume_work_tail(j->stream, j->name, j->alone,
-                        j->bounded ? &j->bound : NULL, &j->tail, &j->err);
+                j->result = volume_job_tail(j);
                 break;
         case MESSAGE_VOLUME_REMOVE:
                 j->result = volume_work_remove(

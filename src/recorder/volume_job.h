@@ -22,7 +22,7 @@ struct volume_job {
         struct buf text;
         int64_t wall_us;
         bool bounded, alone;
-        struct seal_link bound;
+        struct seal_link bound, durable;
         unsigned names_n;
         char (*names)[HEAD_KEY_MAX];
         uint8_t session[16];

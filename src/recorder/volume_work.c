@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "os/file.h"
 #include "vault/lock_record.h"
-#include "vault/vault_tail.h"
 
 #define VOLUME_WORK_NAMES_MAX 1000 /* segments of one stream within one millisecond */
 #define VOLUME_WORK_KEY_ID 32
@@ -371,7 +370,7 @@ int volume_work_read(const char *object_key, struct volume_work_file *ret, struc
 }
 
 int volume_work_tail(const char *stream, const char *object_key, bool alone,
-        const struct seal_link *bound, struct message_volume_tail *ret, struct err *e)
+        const struct vault_tail_known *known, struct message_volume_tail *ret, struct err *e)
 {
         struct message_volume_tail m = { 0 };
         CLEANUP(own_closep) int dir_fd = -1;
@@ -387,7 +386,7 @@ int volume_work_tail(const char *stream, const char *object_key, bool alone,
         if (r < 0 && r != ERR_NOT_FOUND) /* it may be in another hour */
                 return r;
         r = alone ? vault_tail_read_one(".", stream, object_key, &tail, e)
-                  : vault_tail_read(".", stream, object_key, bound, &tail, e);
+                  : vault_tail_read(".", stream, object_key, known, &tail, e);
         if (r < 0)
                 return volume_work_blame(e, r);
         /* What is in memory alone may be gone when the disk is there again: no end to go on from.

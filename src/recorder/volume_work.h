@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "recorder/message_volume.h"
+#include "vault/vault_tail.h"
 
 struct volume_work {
         uv_mutex_t dirs; /* held while directories are made or removed */
@@ -52,7 +53,8 @@ int volume_work_remove(struct volume_work *w, const char (*names)[HEAD_KEY_MAX],
 int volume_work_read(const char *object_key, struct volume_work_file *ret, struct err *e) MUST_USE;
 /* alone: vault_tail_read_one, else vault_tail_read. */
 int volume_work_tail(const char *stream, const char *object_key, bool alone,
-        const struct seal_link *bound, struct message_volume_tail *ret, struct err *e) MUST_USE;
+        const struct vault_tail_known *known, struct message_volume_tail *ret,
+        struct err *e) MUST_USE;
 int volume_work_sync(int dir_fd, struct err *e) MUST_USE;
 
 #endif

@@ -58,6 +58,34 @@ struct fragment *fragment_line_pull(struct fragment_line *l)
         return f;
 }
 
+struct fragment *fragment_line_cut(struct fragment_line *l, const struct fragment *from)
+{
+        struct fragment **at = &l->head, *before = NULL;
+
+        while (*at && *at != from) {
+                before = *at;
+                at = &before->next;
+        }
+        struct fragment *cut = *at;
+        for (const struct fragment *f = cut; f; f = f->next) {
+                l->n--;
+                if (l->sealing == f)
+                        l->sealing = NULL;
+        }
+        *at = NULL;
+        l->tail = before;
+        return cut;
+}
+
+bool fragment_line_has(const struct fragment_line *l, const struct segment_file *file)
+{
+        const struct fragment *f = l->head;
+
+        while (f && f->file != file)
+                f = f->next;
+        return f && file;
+}
+
 const struct fragment *fragment_line_to_seal(struct fragment_line *l)
 {
         struct fragment *f = l->head;

@@ -36,6 +36,10 @@ bool fragment_line_idle(const struct fragment_line *l);
 void fragment_line_push(struct fragment_line *l, struct fragment *f); /* taken */
 /* The first one; NULL when there is none. The caller's. */
 struct fragment *fragment_line_pull(struct fragment_line *l);
+/* Takes this one out and all behind it: a list by `next`, the caller's. from NULL: none. */
+struct fragment *fragment_line_cut(struct fragment_line *l, const struct fragment *from);
+/* One of this file waits here. */
+bool fragment_line_has(const struct fragment_line *l, const struct segment_file *file);
 /* The next one to be sealed, which becomes l->sealing; NULL while one is or there is none. */
 const struct fragment *fragment_line_to_seal(struct fragment_line *l);
 /* Begins to write the first one, where it is sealed and nothing else is being written: true.

@@ -537,12 +537,12 @@ void segment_lane_take_back(struct segment_lane *l, struct unit_queue *q)
                 fragment_builder_take_back(&l->builder, on_taken_back, &t);
 }
 
-void segment_lane_give_up(struct segment_lane *l, unsigned cause)
+void segment_lane_give_up(struct segment_lane *l, unsigned cause, int64_t from_us)
 {
         if (l->file && !fragment_builder_empty(&l->builder))
                 count_drop(l, l->builder.tracks[0].samples_n);
         l->drop.cause = cause;
-        l->drop.from_us = l->written_us;
+        l->drop.from_us = from_us;
         l->awaiting_key = true;
         segment_lane_close(l);
 }

@@ -125,7 +125,8 @@ void segment_lane_dropped(struct segment_lane *l, unsigned cause, uint32_t n);
 void segment_lane_lost(struct segment_lane *l, const struct fragment *f);
 /* The units of the open fragment, for another segment: pushed to q. */
 void segment_lane_take_back(struct segment_lane *l, struct unit_queue *q);
-/* The open segment is left as it is; the next one begins at a key frame and says why. */
-void segment_lane_give_up(struct segment_lane *l, unsigned cause);
+/* The open segment is left as it is; the next one begins at a key frame and says why nothing was
+ * kept since then. */
+void segment_lane_give_up(struct segment_lane *l, unsigned cause, int64_t from_us);
 
 #endif

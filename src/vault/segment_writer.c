@@ -102,26 +102,33 @@ static void note_unused(struct segment_writer *w, bool nothing_waits)
                 unused(w, file->object_key);
 }
 
-/* All that is not written is dropped; what follows begins a new segment with a gap. */
-static void give_up(struct segment_writer *w, unsigned cause)
+/* The open segment ends without an end, and these fragments are dropped; what follows begins a new
+ * one with a gap from then on. */
+static void give_up(
+        struct segment_writer *w, unsigned cause, struct fragment *dropped, int64_t from_us)
 {
-        struct fragment *f;
-
-        while ((f = fragment_line_pull(&w->line))) {
+        while (dropped) {
+                struct fragment *f = dropped;
+                dropped = f->next;
                 segment_lane_lost(&w->lane, f);
                 fragment_free(f);
         }
-        w->unbegun = false;
-        note_unused(w, true);
-        segment_lane_give_up(&w->lane, cause);
+        bool waits = fragment_line_has(&w->line, w->lane.file);
+        w->unbegun = w->unbegun && waits;
+        note_unused(w, !waits);
+        segment_lane_give_up(&w->lane, cause, from_us);
         grant_give_back(w);
         w->ask_after_ms = now_ms(w) + TICK_MS;
         w->again = true;
 }
 
-static void fault(struct segment_writer *w, unsigned cause, const struct err *why)
+/* What was sealed, or is just being, is written whatever happens to what follows: the next seal
+ * names it, and without it an honest recorder would look like one that removed something. */
+static void fault(
+        struct segment_writer *w, unsigned cause, struct fragment *unsealed, const struct err *why)
 {
-        give_up(w, cause);
+        give_up(w, cause, unsealed,
+                unsealed ? unsealed->request.first_arrival_us : w->lane.last_us);
         w->inside++;
         w->events->on_fault(w->owner, w, why);
         w->inside--;
@@ -140,7 +147,8 @@ static bool finish(struct segment_writer *w, bool last, int64_t next_pts)
                 return false;
         int r = segment_lane_finish(&w->lane, last, next_pts, &f, &e);
         if (r < 0) {
-                fault(w, r == ERR_EXHAUSTED ? SEAL_GAP_OVERLOAD : SEAL_GAP_FRAMES_DROPPED, &e);
+                fault(w, r == ERR_EXHAUSTED ? SEAL_GAP_OVERLOAD : SEAL_GAP_FRAMES_DROPPED, NULL,
+                        &e);
                 return true;
         }
         if (!f)
@@ -214,7 +222,7 @@ static void leave(struct segment_writer *w)
         if (w->lane.file)
                 w->lane.file->left = true;
         fragment_line_leave(&w->line);
-        give_up(w, SEAL_GAP_DISK);
+        give_up(w, SEAL_GAP_DISK, fragment_line_cut(&w->line, w->line.head), w->lane.written_us);
         pump(w); /* ends in on_stopped: the last thing done */
 }
 
@@ -275,7 +283,7 @@ static bool open_segment(struct segment_writer *w, const struct access_unit *u)
         explicit_bzero(w->next.key, sizeof w->next.key);
         if (r < 0) {
                 unused(w, w->next.object_key);
-                fault(w, SEAL_GAP_FRAMES_DROPPED, &e);
+                fault(w, SEAL_GAP_FRAMES_DROPPED, NULL, &e);
         }
         return true;
 }
@@ -675,7 +683,7 @@ void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
         if (r == 0)
                 r = fragment_seal(f, payload, &e);
         if (r < 0) {
-                fault(w, SEAL_GAP_FRAMES_DROPPED, &e);
+                fault(w, SEAL_GAP_FRAMES_DROPPED, fragment_line_cut(&w->line, f), &e);
                 pump(w);
                 return;
         }
@@ -690,7 +698,8 @@ void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
 static void seal_refused(struct segment_writer *w, const struct err *why)
 {
         if (w->line.sealing)
-                fault(w, SEAL_GAP_FRAMES_DROPPED, why);
+                fault(w, SEAL_GAP_FRAMES_DROPPED, fragment_line_cut(&w->line, w->line.sealing),
+                        why);
 }
 
 static void grant_refused(struct segment_writer *w)

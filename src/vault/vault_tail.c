@@ -21,6 +21,7 @@ struct tail_file {
         char object_key[HEAD_KEY_MAX];
         struct segment_end end;
         bool damaged, closed, has_last;
+        bool durable; /* its beginning was, as is known */
         unsigned fragments;
         struct seal_link first_previous, last;
         int64_t first_monotonic_us, last_monotonic_us;
@@ -33,6 +34,7 @@ struct tail_search {
         const char *vault, *stream;
         struct vault_tail *tail;
         bool alone; /* segments stand behind it: nothing in it was torn */
+        const struct seal_link *durable;
 };
 
 static void path_of(const struct tail_search *s, const char *object_key, char path[PATH_ROOM])
@@ -42,12 +44,21 @@ static void path_of(const struct tail_search *s, const char *object_key, char pa
 
 /* --- looking --- */
 
+static bool was_durable(const struct tail_search *s, const struct seal *seal)
+{
+        return s->durable && seal->sequence <= s->durable->sequence &&
+               memcmp(seal->epoch, s->durable->epoch, sizeof seal->epoch) == 0;
+}
+
 static void look_at_segment(
         const struct tail_search *s, const struct segment *g, struct tail_file *f)
 {
         f->end = (struct segment_end){ .keep = g->fragments_n };
         if (!s->alone)
                 segment_end_judge(g, &f->end);
+        while (f->end.keep < g->fragments_n && was_durable(s, &g->fragments[f->end.keep].seal))
+                f->end.keep++;
+        f->durable = was_durable(s, &g->fragments[0].seal);
         f->closed = g->closed && f->end.keep == g->fragments_n;
         if (f->end.keep == 0)
                 return;
@@ -72,9 +83,10 @@ static void look_at_bytes(const struct tail_search *s, struct bytes file, struct
         struct bytes payload;
         unsigned n = segment_end_find_seals(file, &first, &last, &payload);
 
-        if (n == 0 || (!s->alone && segment_end_never_synced(file)))
+        if (n == 0 || (!s->alone && !was_durable(s, &first) && segment_end_never_synced(file)))
                 return;
         f->damaged = true;
+        f->durable = was_durable(s, &first);
         f->fragments = n;
         f->last = seal_link_of(&last, payload);
         f->first_arrival_us = first.first_arrival_us;
@@ -300,7 +312,7 @@ static int segment_back(struct tail_walk *w, struct tail_file *ret, bool *lost, 
  * written when the power went: then f was too. False: it stands elsewhere, or was removed. */
 static bool is_orphan(const struct tail_file *f, const struct tail_file *p, bool lost)
 {
-        return same_epoch(&p->last, &f->first_previous) &&
+        return !f->durable && same_epoch(&p->last, &f->first_previous) &&
                p->last.sequence < f->first_previous.sequence &&
                (lost || p->end.torn || !p->has_last) &&
                f->first_monotonic_us - p->last_monotonic_us <= SEGMENT_END_UNSURE_US;
@@ -409,17 +421,17 @@ static int is_of(const char *stream, const char *object_key, struct err *e)
 }
 
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
-        const struct seal_link *bound, struct vault_tail *ret, struct err *e)
+        const struct vault_tail_known *known, struct vault_tail *ret, struct err *e)
 {
         struct vault_tail tail = { .empty = true };
-        struct tail_search search = { vault, stream, &tail, false };
+        struct tail_search search = { vault, stream, &tail, false, known ? known->durable : NULL };
         struct tail_file f;
         int r = 0;
 
         if (*object_key || !head_is_stream_path(stream))
                 r = is_of(stream, object_key, e);
-        if (r == 0 && bound)
-                r = vault_tail_bound_cut(vault, stream, object_key, bound, &tail, e);
+        if (r == 0 && known && known->bound)
+                r = vault_tail_bound_cut(vault, stream, object_key, known->bound, &tail, e);
         if (r < 0)
                 return r;
         r = find_tail(&search, object_key, &f, e);
@@ -435,7 +447,7 @@ int vault_tail_read_one(const char *vault, const char *stream, const char *objec
         struct vault_tail *ret, struct err *e)
 {
         struct vault_tail tail = { .empty = true };
-        struct tail_search search = { vault, stream, &tail, true };
+        struct tail_search search = { vault, stream, &tail, true, NULL };
         struct tail_file f;
 
         int r = is_of(stream, object_key, e);

@@ -32,20 +32,28 @@ struct vault_tail {
         int unmended;
 };
 
+/* What is known of a stream besides its files; NULL: nothing. */
+struct vault_tail_known {
+        /* The last seal on this volume that was durable, so that all before it was: none of that
+         * was being written when the power went. What is wrong with it is damage, and stays. */
+        const struct seal_link *durable;
+        /* The seal with which the stream went on elsewhere while this volume was away. */
+        const struct seal_link *bound;
+};
+
 /*
  * object_key: of the segment that was made last, as far as is known; empty: nothing is known.
  * Cuts off what was not sealed whole, and segments that follow what was cut; gives back the room
  * set aside, completes a close that was interrupted, and deletes files in which nothing stands.
  * What it changes is durable when it returns, and a second call changes nothing.
  *
- * bound: NULL, or the seal with which the stream went on elsewhere while this volume was away. What
- * was sealed behind it in these hours would be a second history, and is cut off (it was never
- * acknowledged): the rest of the segment that holds the bound, and segments that continue what was
- * cut or begin behind the bound. What does not lead back to it stays, and a bound of zeros cuts
- * nothing. On a disk that cannot be written to, that fails.
+ * What was sealed behind known->bound in these hours would be a second history, and is cut off (it
+ * was never acknowledged): the rest of the segment that holds the bound, and segments that continue
+ * what was cut or begin behind the bound. What does not lead back to it stays, and a bound of zeros
+ * cuts nothing. On a disk that cannot be written to, that fails.
  */
 int vault_tail_read(const char *vault, const char *stream, const char *object_key,
-        const struct seal_link *bound, struct vault_tail *ret, struct err *e) MUST_USE;
+        const struct vault_tail_known *known, struct vault_tail *ret, struct err *e) MUST_USE;
 /* Of one segment, behind which others stand: that one's end, and its unsealed tail cut off. Empty
  * when nothing in it is sealed (then it is deleted), or when it is not there. */
 int vault_tail_read_one(const char *vault, const char *stream, const char *object_key,

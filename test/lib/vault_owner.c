@@ -244,7 +244,6 @@ static void owner_on_fault(void *owner, struct segment_writer *w, const struct e
         (void)w;
         o->faults_n++;
         o->fault = *why;
-        o->wants_seal = false;
 }
 
 static void owner_on_not_written(

@@ -741,6 +741,8 @@ static void say_end(struct desk *d, unsigned v, uint32_t id, unsigned file, uint
         say(d, d->volume[v], MESSAGE_VOLUME_END, &body, -1);
 }
 
+static struct seal_link asked_durable; /* of the last MESSAGE_VOLUME_TAIL */
+
 /* Of a MESSAGE_VOLUME_TAIL: its id, and the sequence of its bound, 0 for none. */
 static uint32_t asked_tail_of(struct desk *d, unsigned v, uint64_t *ret_bound,
         char ret_key[static HEAD_KEY_MAX], bool *ret_alone)
@@ -756,6 +758,8 @@ static uint32_t asked_tail_of(struct desk *d, unsigned v, uint64_t *ret_bound,
         bool bounded = unpack_u8(&u);
         message_unpack_link(&u, &bound);
         *ret_alone = unpack_u8(&u);
+        message_unpack_link(&u, &asked_durable);
+        assert_true(unpack_complete(&u));
         *ret_bound = bounded ? bound.sequence : 0;
         return id;
 }

@@ -301,6 +301,53 @@ static void test_no_memory(void **state)
         vault_owner_free(o);
 }
 
+/* Memory ends when a fragment is to be finished, while the one before it waits: sealed, being
+ * sealed, or not even that. It is written all the same: a later seal names it. */
+static void test_no_memory_behind_what_waits(void **state)
+{
+        (void)state;
+        for (unsigned answered = 0; answered < 2; answered++) {
+                struct vault_owner *o = vault_owner_new(SECOND, 60 * SECOND, 64 * CHUNK_BYTES);
+                struct chunk_share *greedy[16];
+                uint8_t *taken[16][64] = { 0 };
+                struct source s;
+
+                source_init(&s, o, 25, false);
+                vault_owner_begin(o, both(), 1, SEAL_GAP_START);
+                o->hold_seals = true;
+                s.frame_bytes = 2100; /* a group leaves no room for a seal in its chunk */
+                play(&s, 50);
+                assert_true(o->wants_seal);
+                /* Others take all that there is. */
+                for (unsigned i = 0; i < ARRAY_LEN(greedy); i++) {
+                        greedy[i] = chunk_share_new(o->pool);
+                        for (unsigned n = 0; (taken[i][n] = chunk_share_take(greedy[i])); n++)
+                                ;
+                }
+                push_frame(&s, true); /* finishes the second fragment, or not */
+                if (answered)
+                        vault_owner_seal(o);
+                for (unsigned i = 0; i < ARRAY_LEN(greedy); i++) {
+                        for (unsigned n = 0; taken[i][n]; n++)
+                                chunk_share_give(greedy[i], taken[i][n]);
+                        chunk_share_free(greedy[i]);
+                }
+                o->hold_seals = false;
+                if (o->wants_seal)
+                        vault_owner_seal(o);
+                vault_owner_run_ms(o, 1200);
+                while (s.frames % s.gop)
+                        push_frame(&s, false);
+                play(&s, 30);
+                vault_owner_stop(o);
+                assert_int_equal(o->faults_n, 1);
+                assert_int_equal(o->written_n, o->sealed_n);
+                assert_chain(o);
+                source_done(&s);
+                vault_owner_free(o);
+        }
+}
+
 /* From a fault on, nothing until the next key frame; its segment says why. */
 static void fault_and_go_on(
         struct vault_owner *o, struct source *s, unsigned cause, bool first_file_sealed)
@@ -611,6 +658,7 @@ int main(void)
                 cmocka_unit_test(test_next_segment_waits_for_the_first_seal),
                 cmocka_unit_test(test_lost_packets_are_a_gap),
                 cmocka_unit_test(test_no_memory),
+                cmocka_unit_test(test_no_memory_behind_what_waits),
                 cmocka_unit_test(test_seal_refused),
                 cmocka_unit_test(test_stall_and_closing_fragment),
                 cmocka_unit_test(test_picture_stands_still),

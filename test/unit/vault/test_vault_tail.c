@@ -242,8 +242,14 @@ static void test_torn_is_not_damaged(void **state)
 
         memset(whole.p + inside / 512 * 512, 0, 512);
         write_whole(path, buf_bytes(&whole));
+        /* What is known to have been durable was not being written: it is damage, and stays. */
+        const struct vault_tail_known durable = { .durable = &o->previous };
+        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, "", &durable, &tail, NULL), 0);
+        assert_memory_equal(&tail.last, &o->previous, sizeof tail.last);
+        assert_true(tail.cut_bytes == 0 && tail.fragments == 3);
+        const struct vault_tail_known first_alone = { .durable = &first };
         assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, o->segments[0].object_key,
-                                 NULL, &tail, NULL),
+                                 &first_alone, &tail, NULL),
                 0);
         assert_memory_equal(&tail.last, &first, sizeof first);
         assert_true(tail.cut_bytes > 0 && !tail.damaged && tail.fragments == 1);
@@ -253,7 +259,9 @@ static void test_torn_is_not_damaged(void **state)
         vault_owner_read(o, 0, &f);
         struct seal_link bound =
                 seal_link_of(&f.segment.fragments[1].seal, f.segment.fragments[1].seal_payload);
-        assert_int_equal(vault_tail_read(o->dir, VAULT_OWNER_STREAM, "", &bound, &tail, NULL), 0);
+        const struct vault_tail_known cut_there = { .bound = &bound };
+        assert_int_equal(
+                vault_tail_read(o->dir, VAULT_OWNER_STREAM, "", &cut_there, &tail, NULL), 0);
         assert_memory_equal(&tail.last, &bound, sizeof bound);
         assert_true(tail.deleted == 1 && tail.fragments == 2);
         vault_owner_file_done(&f);
