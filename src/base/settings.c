@@ -40,9 +40,11 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
                 .about = "Cameras' sockets are read once in this time, which costs less than "
                          "reading at every "
                          "packet; 0 reads at once." },
-        [SETTINGS_CHUNK_MEMORY_MB] = { "recorder", "chunk_memory_mb", SETTINGS_NUMBER, "MiB", 16,
-                65536, 512,
-                .about = "Memory of each worker for fragments that are not on the disk yet." },
+        [SETTINGS_CHUNK_MEMORY_MB] = { "recorder", "chunk_memory_mb", SETTINGS_NUMBER, "MiB", 0,
+                65536, 0,
+                .about = "Memory of each worker for fragments that are not on the disk yet, at "
+                         "least 16. A camera of 4 Mbit/s takes 1 MB, and more while its disk is "
+                         "slow. 0: an eighth of the machine's memory, for all workers together." },
         [SETTINGS_CONNECT_TIMEOUT_MS] = { "recorder", "connect_timeout_ms", SETTINGS_NUMBER,
                 "milliseconds", 1000, 60000, 10000,
                 .about = "A camera that has not answered in this time is tried again." },

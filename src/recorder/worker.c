@@ -21,6 +21,8 @@
 #include "recorder/message.h"
 #include "recorder/worker_stream.h"
 
+#define WORKER_CHUNK_PART 8 /* of the machine's memory */
+#define WORKER_CHUNK_MIN ((size_t)16 << 20)
 #define WORKER_REPORT_MS 2000
 #define WORKER_LINGER_MS 3000
 #define WORKER_TRIM_BYTES (8u << 20) /* of what waited and does not any more */
@@ -417,6 +419,20 @@ static void worker_free(struct worker *w)
         chunk_pool_free(w->pool);
 }
 
+/* For fragments: a bound, of which cameras take what they need. */
+static size_t worker_chunk_bytes(const struct settings *s)
+{
+        long workers = settings_get(s, SETTINGS_WORKERS), pages = sysconf(_SC_PHYS_PAGES);
+        size_t bytes = (size_t)settings_get(s, SETTINGS_CHUNK_MEMORY_MB) << 20;
+
+        if (workers == 0)
+                workers = sysconf(_SC_NPROCESSORS_ONLN);
+        if (bytes == 0 && workers > 0 && pages > 0)
+                bytes = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) / WORKER_CHUNK_PART /
+                        (size_t)workers;
+        return bytes < WORKER_CHUNK_MIN ? WORKER_CHUNK_MIN : bytes;
+}
+
 int worker_main(int argc, char **argv)
 {
         static const struct chan_events events = { worker_on_parent, worker_on_parent_end };
@@ -427,8 +443,7 @@ int worker_main(int argc, char **argv)
         if (role_start("worker", argc, argv, &options, &e) < 0)
                 return confine_failed(&e);
         w.loop = loop_new();
-        w.pool = chunk_pool_new(
-                (size_t)settings_get(&options.settings, SETTINGS_CHUNK_MEMORY_MB) << 20);
+        w.pool = chunk_pool_new(worker_chunk_bytes(&options.settings));
         w.budget.max = (size_t)settings_get(&options.settings, SETTINGS_QUEUE_MEMORY_MB) << 20;
         buf_init(&w.out, CHAN_BODY_MAX);
         w.parent = chan_new(w.loop, PROC_FIRST_FD, &events, &w);
