@@ -22,7 +22,7 @@ static void test_defaults(void **state)
         assert_int_equal(settings_get(&s, SETTINGS_FRAGMENT_MS), 1000);
         assert_int_equal(settings_get(&s, SETTINGS_SEGMENT_S), 60);
         assert_int_equal(settings_get(&s, SETTINGS_PACE_MS), 40);
-        assert_int_equal(settings_get(&s, SETTINGS_CHUNK_MEMORY_MB), 512);
+        assert_int_equal(settings_get(&s, SETTINGS_CHUNK_MEMORY_MB), 0);
         assert_int_equal(settings_get(&s, SETTINGS_CONNECT_TIMEOUT_MS), 10000);
         assert_int_equal(settings_get(&s, SETTINGS_IDLE_TIMEOUT_MS), 10000);
         assert_int_equal(settings_get(&s, SETTINGS_BACKOFF_MAX_MS), 30000);
