@@ -70,8 +70,9 @@ class Cameras:
         port_file = bench.dir / f"edge{i}.port"
         port_file.unlink(missing_ok=True)
         name = f"e{i}c"
-        command = [bench.custos, "edge", "--listen", "127.0.0.1:0", "--cert", bench.cert, "--key", bench.key,
-                   "--stream", f"{name}={bench.clip}", "--count", share, "--stamp", "--port-file", port_file]
+        identity = [] if links == "plain" else ["--cert", bench.cert, "--key", bench.key]
+        command = [bench.custos, "edge", "--listen", "127.0.0.1:0", *identity, "--stream", f"{name}={bench.clip}", "--count", share, "--stamp",
+                   "--port-file", port_file]
         edge = Process(CAMERA_CORE, command + LINKS[links][1], bench.dir / f"edge{i}.log")
         self.edges.append(edge)
         wait_for(f"edge {i}", 10, lambda: port_file.exists() or not edge.alive())
