@@ -90,7 +90,7 @@ def test_other_certificates_of_the_site(folder):
              "seal": (issue(nodes.authority("seals"), "lobby", san=uri, usage="1.3.6.1.5.5.7.3.36"), "wrong-purpose"),
              "server-only": (nodes.issue("recorder", "lobby", usage="serverAuth"), "wrong-purpose"),
              "two-uris": (issue(nodes.issuer, "lobby", san=f"{uri},{uri}-2", usage="serverAuth,clientAuth"), "wrong-name"),
-             "other-site": (issue(nodes.issuer, "lobby", san="URI:custos://sites/recorder/lobby", usage="serverAuth,clientAuth"),
+             "other-site": (issue(nodes.issuer, "lobby", san="URI:custos://east/recorder/lobby", usage="serverAuth,clientAuth"),
                             "wrong-name")}
     with Probe.accept(nodes, nodes.issue("manager", "main"), TAKES) as probe:
         for name, (certificate, fault) in cases.items():
