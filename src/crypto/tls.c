@@ -218,7 +218,8 @@ static int tls_step(struct tls *t, tls_on_data on_data, void *owner, struct err 
                 if (r <= 0)
                         return r;
         }
-        return tls_drain(t, on_data, owner, e);
+        int r = tls_drain(t, on_data, owner, e);
+        return r == 1 && t->role ? tls_role_idle(t, e) : r;
 }
 
 int tls_feed(struct tls *t, struct bytes received, tls_on_data on_data, void *owner,

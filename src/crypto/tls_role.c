@@ -9,6 +9,9 @@
 
 #define TLS_ROLE_SCHEME "custos://"
 #define TLS_ROLE_SITE_MAX 63
+/* Each one asks for an answer, which waits in memory for a peer that may never read it. A node
+ * changes its keys every few minutes, and says something every few seconds. */
+#define TLS_ROLE_REKEYS_IDLE_MAX 32
 #define TLS_ROLE_RECORD_ROOM 256 /* a KeyUpdate, sealed, with much to spare */
 
 struct tls_role_config {
@@ -142,7 +145,8 @@ int tls_role_judge(struct tls *t, const struct tls_config *by, X509 *leaf)
 
 /* ---- what a node is and trusts ---- */
 
-/* KeyUpdates are counted as they pass; OpenSSL handles them by itself and says nothing else. */
+/* KeyUpdates are counted as they pass; OpenSSL handles them by itself and says nothing else. What a
+ * record holds is told before its content is. */
 static void tls_role_on_message(
         int sent, int version, int type, const void *message, size_t n, SSL *ssl, void *unused)
 {
@@ -150,13 +154,29 @@ static void tls_role_on_message(
 
         (void)version;
         (void)unused;
-        if (type != SSL3_RT_HANDSHAKE || n == 0 ||
-                *(const uint8_t *)message != SSL3_MT_KEY_UPDATE || !t || !t->role)
+        if (n == 0 || !t || !t->role)
                 return;
-        if (sent)
+        uint8_t first = *(const uint8_t *)message;
+        if (type == SSL3_RT_INNER_CONTENT_TYPE && first == SSL3_RT_APPLICATION_DATA && !sent)
+                t->role->rekeys_idle = 0;
+        if (type != SSL3_RT_HANDSHAKE || first != SSL3_MT_KEY_UPDATE)
+                return;
+        if (sent) {
                 t->role->rekeys_sent++;
-        else
+        } else {
                 t->role->rekeys_received++;
+                t->role->rekeys_idle++;
+        }
+}
+
+int tls_role_idle(struct tls *t, struct err *e)
+{
+        if (t->role->rekeys_idle <= TLS_ROLE_REKEYS_IDLE_MAX)
+                return 1;
+        t->refusal = TLS_PROTOCOL;
+        snprintf(t->detail, sizeof t->detail, "%u KeyUpdates and nothing else",
+                t->role->rekeys_idle);
+        return tls_fail(t, e);
 }
 
 /* A client that shows no certificate passes SSL_VERIFY_PEER; one that shows any is judged by

@@ -18,6 +18,7 @@ struct tls_role {
         char name[TLS_ROLE_NAME_ROOM]; /* "": any */
         struct tls_role_peer peer;     /* once it was judged, and good */
         uint64_t rekeys_sent, rekeys_received;
+        unsigned rekeys_idle; /* received since there were data */
 };
 
 struct tls {
@@ -65,6 +66,8 @@ int tls_verify_certs(
 /* tls_role.c: the last question to a leaf whose chain is good: is it the node that is wanted? Fills
  * refusal and detail, or t's peer. Returns as tls_verify_certs. */
 int tls_role_judge(struct tls *t, const struct tls_config *by, X509 *leaf);
+/* After what was received: 1, or a refusal where the peer changes keys and says nothing. */
+int tls_role_idle(struct tls *t, struct err *e);
 
 /* tls_profile.c: the first certificate of a verified chain, leaf first, that breaks a rule which
  * OpenSSL does not know, and which rule (static). */

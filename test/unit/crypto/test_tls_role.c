@@ -733,6 +733,17 @@ static void rekeying(void **state)
         assert_rekeys(&p.server, received, sent);
         pair_done(&p);
 
+        p = good_pair(&ca); /* nothing but updates is a flood */
+        for (unsigned i = 0; i < 33; i++) {
+                assert_int_equal(p.client.r, 1);
+                assert_int_equal(tls_rekey(p.server.t, NULL), 0);
+                carry(&p.server, &p.client);
+        }
+        assert_int_equal(p.client.r, ERR_PROTOCOL);
+        assert_int_equal(tls_refusal(p.client.t), TLS_PROTOCOL);
+        assert_non_null(strstr(p.client.e.text, "33 KeyUpdates"));
+        pair_done(&p);
+
         struct tls_role_config *c = config_of(&ca, URI_OF("manager", "main"));
         struct end idle = ours_of(c, false);
         assert_int_equal(tls_rekey(idle.t, NULL), ERR_STATE);
