@@ -147,6 +147,30 @@ unsigned issued_revoke(
         return n;
 }
 
+unsigned issued_revoke_key(struct issued *r, const uint8_t key[static 32], int64_t now_us)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < r->n; i++) {
+                struct issued_certificate *c = &r->certificates[i];
+                if (c->revoked_us || c->until_us <= now_us || memcmp(c->key, key, 32) != 0)
+                        continue;
+                c->revoked_us = now_us;
+                n++;
+        }
+        return n;
+}
+
+const struct issued_certificate *issued_find(const struct issued *r, struct bytes serial)
+{
+        for (size_t i = 0; i < r->n; i++) {
+                const struct issued_certificate *c = &r->certificates[i];
+                if (bytes_equal(BYTES(c->serial, c->serial_n), serial))
+                        return c;
+        }
+        return NULL;
+}
+
 void issued_revoke_undo(
         struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us)
 {

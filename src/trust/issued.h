@@ -75,6 +75,10 @@ void issued_drop_last(struct issued *r);
  * returns how many. */
 unsigned issued_revoke(
         struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us);
+/* All that are good and have this key: one subject's. */
+unsigned issued_revoke_key(struct issued *r, const uint8_t key[static 32], int64_t now_us);
+/* The one with this serial number, or NULL. */
+const struct issued_certificate *issued_find(const struct issued *r, struct bytes serial);
 /* What issued_revoke at that very time did was not made durable: as if it had not been asked. */
 void issued_revoke_undo(
         struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us);

@@ -97,7 +97,10 @@ int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify
  */
 int site_ca_revoke_camera(struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n,
         struct err *e) MUST_USE;
-int site_ca_revoke_web(struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n,
+/* The one with this serial number, of the cameras or the web issuer (ERR_INVALID: a node's or a
+ * seal's, which go with the node; ERR_NOT_FOUND: not in the register), and any other of the same
+ * key. */
+int site_ca_revoke_serial(struct site_ca *ca, struct bytes serial, int64_t now_us, unsigned *ret_n,
         struct err *e) MUST_USE;
 /* The same of a node; a manager's grants and a recorder's seals go with it (counted too), seals
  * without a list: what was sealed before stays good (docs/design/certificates.md). */

@@ -242,10 +242,10 @@ static int site_ca_renew_crl(
         return 0;
 }
 
-static int site_ca_revoke(struct site_ca *ca, enum issued_issuer which, const char *subject,
-        int64_t now_us, unsigned *ret_n, struct err *e)
+/* n of the subject's were revoked at now_us: so does the list say, or none of them was. */
+static int site_ca_revoked(struct site_ca *ca, enum issued_issuer which, const char *subject,
+        unsigned n, int64_t now_us, unsigned *ret_n, struct err *e)
 {
-        unsigned n = issued_revoke(&ca->issued, which, subject, now_us);
         int r = n ? site_ca_renew_crl(ca, which, now_us, e) : 0;
 
         if (r < 0) {
@@ -256,16 +256,36 @@ static int site_ca_revoke(struct site_ca *ca, enum issued_issuer which, const ch
         return 0;
 }
 
+static int site_ca_revoke(struct site_ca *ca, enum issued_issuer which, const char *subject,
+        int64_t now_us, unsigned *ret_n, struct err *e)
+{
+        unsigned n = issued_revoke(&ca->issued, which, subject, now_us);
+
+        return site_ca_revoked(ca, which, subject, n, now_us, ret_n, e);
+}
+
 int site_ca_revoke_camera(
         struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n, struct err *e)
 {
         return site_ca_revoke(ca, ISSUED_CAMERAS, name, now_us, ret_n, e);
 }
 
-int site_ca_revoke_web(
-        struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n, struct err *e)
+int site_ca_revoke_serial(
+        struct site_ca *ca, struct bytes serial, int64_t now_us, unsigned *ret_n, struct err *e)
 {
-        return site_ca_revoke(ca, ISSUED_WEB, name, now_us, ret_n, e);
+        const struct issued_certificate *c = issued_find(&ca->issued, serial);
+
+        if (!c)
+                return err_set(e, ERR_NOT_FOUND,
+                        "the register has no certificate with that serial number: custos "
+                        "certificate list shows them");
+        if (c->issuer != ISSUED_CAMERAS && c->issuer != ISSUED_WEB)
+                return err_set(e, ERR_INVALID,
+                        "this is a certificate of node %s: all that it has is revoked together, by "
+                        "custos node revoke",
+                        c->subject);
+        unsigned n = issued_revoke_key(&ca->issued, c->key, now_us);
+        return site_ca_revoked(ca, c->issuer, c->subject, n, now_us, ret_n, e);
 }
 
 int site_ca_revoke_node(struct site_ca *ca, const char *role, const char *name, int64_t now_us,

@@ -548,10 +548,28 @@ static void pages_and_devices(void **state)
         assert_int_equal(
                 shake(ca, SITE_CA_CAMERAS, buf_bytes(&device.der), device.key, "192.0.2.7"),
                 TLS_OK);
-        assert_int_equal(site_ca_revoke_web(ca, "door", NOW, &n, &e), 0);
+        /* By serial number, and what has the same key with it. */
+        assert_int_equal(
+                site_ca_revoke_serial(ca, bytes_str("nonsense"), NOW, &n, &e), ERR_NOT_FOUND);
+        uint8_t serial[X509_CRL_SERIAL_MAX];
+        size_t serial_n;
+        assert_int_equal(x509_crl_serial(buf_bytes(&page.der), serial, &serial_n, NULL), 0);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", dns, ip, page.subject, NOW, 90, &page.der, NULL), 0);
+        assert_int_equal(site_ca_revoke_serial(ca, BYTES(serial, serial_n), NOW, &n, &e), 0);
+        assert_int_equal(n, 2);
+        assert_int_equal(site_ca_revoke_serial(ca, BYTES(serial, serial_n), NOW, &n, &e), 0);
         assert_int_equal(n, 0);
-        assert_int_equal(site_ca_revoke_web(ca, "main", NOW, &n, &e), 0);
-        assert_int_equal(n, 1);
+        buf_clear(&page.der);
+        struct node_leaf node = node_key();
+        assert_int_equal(site_ca_issue_node(ca, "gateway", "g", NULL, NULL, node.subject, NOW, 9,
+                                 &node.der, NULL),
+                0);
+        assert_int_equal(x509_crl_serial(buf_bytes(&node.der), serial, &serial_n, NULL), 0);
+        assert_int_equal(
+                site_ca_revoke_serial(ca, BYTES(serial, serial_n), NOW, &n, &e), ERR_INVALID);
+        assert_non_null(strstr(e.text, "node gateway/g"));
+        node_drop(&node);
         assert_true(site_ca_crl(ca, SITE_CA_WEB).n > 0);
         node_drop(&page);
         node_drop(&device);
