@@ -34,6 +34,8 @@ def test_a_certificate_by_request(folder):
     with Site(folder) as site:
         p = site.cli("camera", "certificate", "cam", "--csr", "/etc/hostname", ok=64)
         check("signing request" in p.stderr, p.stderr)
+        p = site.cli("camera", "certificate", "cam", "--csr", make_key(folder / "a.key"), ok=64)
+        check("private key" in p.stderr, p.stderr)
         site.add("cam", "rtsps://127.0.0.1:1/x")
         site.add("yard", "rtsps://127.0.0.3:1/x")
         chain, key = certified(site, folder, "cam")

@@ -232,9 +232,13 @@ def test_taken_back(folder):
         chain = folder / "gate.pem"
         answer = json.loads(sign(site, path, "gate", "--ip", "127.0.0.1", "--json").stdout)
         chain.write_text(answer["certificate"])
-        with Edge(folder, {"cam": CARS}, (chain, key), "--burst") as edge:
+        hand = site.camera_certificate("hand")  # one that the register has not
+        with Edge(folder, {"cam": CARS}, (chain, key), "--burst") as edge, Edge(folder, {"cam": CARS}, hand, "--burst") as seen:
             site.add("gate", edge.url("cam"), edge.user, edge.password_file)
-            site.wait_recording("gate-main")
+            site.add("hand", seen.url("cam"), seen.user, seen.password_file)
+            site.wait_recording("gate-main", "hand-main")
+            p = sign(site, request(folder, "theirs", key=hand[1])[0], "yard", "--dns", "yard.test", ok=1)
+            check("key of camera hand, which was seen at 127.0.0.1" in p.stderr, p.stderr)
             for serial, code, says in (("00", 1, "no certificate with that serial"), ("xyz", 64, "no serial number")):
                 p = site.cli("certificate", "revoke", serial, ok=code)
                 check(says in p.stderr, p.stderr)

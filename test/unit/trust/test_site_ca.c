@@ -476,6 +476,23 @@ static void nodes_and_what_they_sign_with(void **state)
                 ca = site_ca_free(ca);
                 assert_int_equal(load("revoking2", &ca, NULL), 0);
         }
+        /* It names what this issuer made, and nothing of another's. */
+        CLEANUP(own_freep) char *path = in_dir("nodes.crl");
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        fwrite(site_ca_crl(ca, SITE_CA_NODES).p, 1, site_ca_crl(ca, SITE_CA_NODES).n, f);
+        fclose(f);
+        assert_int_equal(sh("openssl crl -in nodes.crl -CAfile ca/nodes.crt -noout 2>&1 | grep -q "
+                            "'verify OK' && test $(openssl crl -in nodes.crl -noout -text | grep "
+                            "-c 'Serial Number') = 1"),
+                0);
+        /* What is not in the register is not handed out. */
+        before = site_ca_issued(ca)->n;
+        assert_int_equal(sh("mv revoking2 away"), 0);
+        assert_true(NODE("r8", &again) < 0);
+        assert_int_equal(again.der.n, 0);
+        assert_int_equal(site_ca_issued(ca)->n, before);
+        assert_int_equal(sh("mv away revoking2"), 0);
         /* Neither key under any name, for any purpose; a new one is welcome. */
         assert_int_equal(NODE("r3", &node), ERR_DENIED);
         assert_non_null(strstr(e.text, "revoked"));
@@ -605,7 +622,7 @@ static int tear_down(void **state)
 {
         (void)state;
         return sh(
-                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 longest node.der && rmdir $PWD");
+                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 longest node.der nodes.crl && rmdir $PWD");
 }
 
 int main(void)
