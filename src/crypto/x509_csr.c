@@ -107,7 +107,8 @@ static int x509_csr_none(struct bytes csr, struct err *e)
                             : "");
 }
 
-static int x509_csr_open(struct bytes csr, X509_REQ **ret, struct err *e)
+/* explain: look closer at what is no request. Not for what comes over a network. */
+static int x509_csr_open(struct bytes csr, bool explain, X509_REQ **ret, struct err *e)
 {
         ossl_begin();
         ERR_clear_error();
@@ -117,7 +118,9 @@ static int x509_csr_open(struct bytes csr, X509_REQ **ret, struct err *e)
         CLEANUP(x509_csr_reqp) X509_REQ *req = x509_csr_der(csr.p, csr.n);
         int r = req ? 0 : x509_csr_pem(csr, &req, e);
         if (r == 0 && !req)
-                r = x509_csr_none(csr, e);
+                r = explain ? x509_csr_none(csr, e)
+                            : err_set(e, ERR_INVALID,
+                                      "not a certificate signing request (PKCS#10)");
         if (r < 0)
                 return r;
         EVP_PKEY *key = X509_REQ_get0_pubkey(req);
@@ -222,7 +225,7 @@ int x509_csr_key(struct bytes csr, struct verify_key **ret, struct err *e)
         CLEANUP(x509_csr_reqp) X509_REQ *req = NULL;
         uint8_t *der = NULL;
 
-        int r = x509_csr_open(csr, &req, e);
+        int r = x509_csr_open(csr, false, &req, e);
         if (r < 0)
                 return r;
         if (!x509_csr_is_curve(req, X509_REQ_get0_pubkey(req), SN_X9_62_prime256v1))
@@ -391,7 +394,7 @@ int x509_csr_read(struct bytes csr, struct x509_csr *ret, struct err *e)
 {
         CLEANUP(x509_csr_reqp) X509_REQ *req = NULL;
 
-        int r = x509_csr_open(csr, &req, e);
+        int r = x509_csr_open(csr, true, &req, e);
         if (r < 0)
                 return r;
         struct x509_csr *c = xcalloc(1, sizeof *c);

@@ -593,6 +593,42 @@ static void pages_and_devices(void **state)
         site_ca_freep(&ca);
 }
 
+/* A site whose register is of the older form goes on with it. */
+static void an_older_register(void **state)
+{
+        struct sign_key *key = sign_key_generate(), *fresh = sign_key_generate();
+        struct site_ca *ca = NULL;
+        unsigned n = 0;
+
+        (void)state;
+        assert_int_equal(sh("cp -a ca older && rm -f older/issued.json"), 0);
+        assert_int_equal(load("older", &ca, NULL), 0);
+        struct buf leaf = camera_leaf(ca, "lobby", key);
+        ca = site_ca_free(ca);
+        assert_int_equal(
+                sh("python3 -c \"import json; r = json.load(open('older/issued.json')); "
+                   "json.dump({'version': 1, 'number': 4, 'crl': '', 'issued': [{'serial': "
+                   "c['serial'], 'camera': c['subject'], 'key': c['key'], 'issued': "
+                   "c['from'], 'until': c['until'], 'revoked': None} for c in "
+                   "r['issued']]}, open('older/issued.json', 'w'))\""),
+                0);
+        assert_int_equal(load("older", &ca, NULL), 0);
+        assert_int_equal(site_ca_revoke_camera(ca, "lobby", NOW, &n, NULL), 0);
+        assert_int_equal(n, 1);
+        assert_int_equal(site_ca_issued(ca)->lists[SITE_CA_CAMERAS].number, 5);
+        assert_int_equal(
+                shake(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), key, "lobby.example"), TLS_REVOKED);
+        assert_int_equal(sh("grep -q '\"version\": 2' older/issued.json"), 0);
+        ca = site_ca_free(ca);
+        assert_int_equal(load("older", &ca, NULL), 0);
+        buf_done(&leaf);
+        leaf = camera_leaf(ca, "lobby", fresh);
+        buf_done(&leaf);
+        sign_key_free(key);
+        sign_key_free(fresh);
+        site_ca_freep(&ca);
+}
+
 static void names_of_sites(void **state)
 {
         static const char *const bad[] = { "", "Berlin", "a b", "-a", "a-", "a/b",
@@ -622,7 +658,7 @@ static int tear_down(void **state)
 {
         (void)state;
         return sh(
-                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 longest node.der nodes.crl && rmdir $PWD");
+                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 older longest node.der nodes.crl && rmdir $PWD");
 }
 
 int main(void)
@@ -636,6 +672,7 @@ int main(void)
                 cmocka_unit_test(what_is_revoked),
                 cmocka_unit_test(nodes_and_what_they_sign_with),
                 cmocka_unit_test(pages_and_devices),
+                cmocka_unit_test(an_older_register),
                 cmocka_unit_test(names_of_sites),
         };
 
