@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "cli/cli_audit.h"
 #include "cli/cli_camera.h"
+#include "cli/cli_certificate.h"
 #include "cli/cli_errors.h"
 #include "cli/cli_event.h"
 #include "cli/cli_export.h"
@@ -38,6 +39,7 @@ static const struct {
         { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
+        { "certificate", cli_certificate, "sign, list, revoke: what the site's issuers made" },
         { "storage", cli_storage, "list, status, add, set, retire, damage: the disks" },
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
@@ -63,7 +65,7 @@ static void main_help(FILE *to)
         fprintf(to, "custos: a video management system that can itself be checked.\n\n");
         for (size_t i = 0; i < ARRAY_LEN(main_commands); i++) {
                 if (main_commands[i].text)
-                        fprintf(to, "  custos %-10s %s\n", main_commands[i].name,
+                        fprintf(to, "  custos %-11s %s\n", main_commands[i].name,
                                 main_commands[i].text);
         }
         fprintf(to, "\ncustos COMMAND --help says more.\n");

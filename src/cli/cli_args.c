@@ -10,6 +10,7 @@
 
 #define LAST_MAX_S (UINT64_C(31) * 24 * 3600)
 #define SHOWN_MAX 64
+#define CLI_ARGS_DAYS_MAX 3650 /* of a certificate */
 #define LIST_ROOM 200
 
 static const struct {
@@ -54,6 +55,11 @@ static const struct {
         [CLI_ARGS_REASON] = { "reason", "TEXT" },
         [CLI_ARGS_SOURCE] = { "source", "WORD" },
         [CLI_ARGS_YES] = { "yes", NULL },
+        [CLI_ARGS_NAME] = { "name", "NAME" },
+        [CLI_ARGS_DNS] = { "dns", "NAME" },
+        [CLI_ARGS_IP] = { "ip", "ADDRESS" },
+        [CLI_ARGS_NAMES_FROM_REQUEST] = { "names-from-request", NULL },
+        [CLI_ARGS_DAYS] = { "days", "N", 1, CLI_ARGS_DAYS_MAX },
         [CLI_ARGS_EXAMPLE] = { "example", NULL },
         [CLI_ARGS_MARKDOWN] = { "markdown", NULL },
         [CLI_ARGS_JSON] = { "json", NULL },
@@ -155,6 +161,26 @@ static const char *take_number(struct cli_args *a, enum cli_args_option option, 
         return wanted;
 }
 
+/* Where the values of an option go that may be given again and again; n NULL: it may not. */
+struct repeated {
+        const char **values;
+        unsigned *n, max;
+};
+
+static struct repeated repeated_of(struct cli_args *a, enum cli_args_option option)
+{
+        switch (option) {
+        case CLI_ARGS_VAULT:
+                return (struct repeated){ a->vaults, &a->vaults_n, VOLUME_MAX };
+        case CLI_ARGS_DNS:
+                return (struct repeated){ a->dns, &a->dns_n, CLI_ARGS_NAMES_MAX };
+        case CLI_ARGS_IP:
+                return (struct repeated){ a->ip, &a->ip_n, CLI_ARGS_NAMES_MAX };
+        default:
+                return (struct repeated){ 0 };
+        }
+}
+
 /* Returns NULL, or what the option takes instead. */
 static const char *take_value(struct cli_args *a, enum cli_args_option option, const char *value,
         char wanted[static SHOWN_MAX])
@@ -162,14 +188,18 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
         static const char time[] = "a time in UTC, as in 2026-11-22T15:40:01Z";
 
         a->values[option] = value;
-        if (option == CLI_ARGS_VAULT && a->vaults_n < VOLUME_MAX)
-                a->vaults[a->vaults_n++] = value;
+        struct repeated list = repeated_of(a, option);
+        if (list.n)
+                list.values[(*list.n)++] = value;
         if (cli_args_table[option].max)
                 return take_number(a, option, value, wanted);
         switch (option) {
         case CLI_ARGS_CAMERA:
                 return str_is_camera(value) ? NULL
                                             : "a camera's name, as custos camera list shows it";
+        case CLI_ARGS_NAME:
+                return str_is_camera(value) ? NULL
+                                            : "a name of [a-z0-9] and then [a-z0-9-], at most 63";
         case CLI_ARGS_STREAM:
                 a->stream = value;
                 return str_is_stream(value) ? NULL : "a stream's name, as in main or sub";
@@ -231,9 +261,10 @@ static int take_option(struct cli_args *a, int argc, char **argv, int *at)
                         str_escape(
                                 typed, sizeof typed, (struct bytes){ (const uint8_t *)text, n }));
         const char *name = cli_args_table[option].name, *form = cli_args_table[option].value;
-        if (option == CLI_ARGS_VAULT && a->vaults_n == VOLUME_MAX)
-                return cli_args_misused(a, "--%s is given more than %d times", name, VOLUME_MAX);
-        if (option != CLI_ARGS_VAULT && cli_args_has(a, option))
+        struct repeated list = repeated_of(a, option);
+        if (list.n && *list.n == list.max)
+                return cli_args_misused(a, "--%s is given more than %u times", name, list.max);
+        if (!list.n && cli_args_has(a, option))
                 return cli_args_misused(a, "--%s is given twice", name);
         a->given |= UINT64_C(1) << option;
         if (!form)

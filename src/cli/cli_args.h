@@ -51,12 +51,18 @@ enum cli_args_option {
         CLI_ARGS_REASON,
         CLI_ARGS_SOURCE,
         CLI_ARGS_YES,
+        CLI_ARGS_NAME,
+        CLI_ARGS_DNS,
+        CLI_ARGS_IP,
+        CLI_ARGS_NAMES_FROM_REQUEST,
+        CLI_ARGS_DAYS,
         CLI_ARGS_EXAMPLE,
         CLI_ARGS_MARKDOWN,
         CLI_ARGS_JSON,
         CLI_ARGS_HELP,
         CLI_ARGS_N,
 };
+#define CLI_ARGS_NAMES_MAX 32 /* as many as a certificate takes of either kind */
 #define CLI_ARGS_BIT(name) (UINT64_C(1) << CLI_ARGS_##name)
 
 /* Lines of the help for options that several commands take; 79 columns. */
@@ -105,7 +111,9 @@ struct cli_args {
         bool json;
         char state[CLI_PATH_MAX];
         unsigned vaults_n;
-        const char *vaults[VOLUME_MAX];  /* of --vault, which may be given again and again */
+        const char *vaults[VOLUME_MAX]; /* of --vault, which may be given again and again */
+        unsigned dns_n, ip_n;           /* likewise */
+        const char *dns[CLI_ARGS_NAMES_MAX], *ip[CLI_ARGS_NAMES_MAX];
         const char *stream;              /* --stream, "main" without it */
         char stream_path[HEAD_PATH_MAX]; /* of --camera and --stream; "" without --camera */
         int64_t from_us, to_us, at_us;   /* without: the smallest and largest i64, 0 */

@@ -7,11 +7,12 @@
 #include "cli/cli_camera_test.h"
 #include "cli/cli_record.h"
 #include "cli/cli_status.h"
+#include "crypto/x509_csr.h"
 #include "net/link.h"
 #include "os/file.h"
 
 #define CLI_CAMERA_PAGE 500
-#define CLI_CAMERA_CSR_MAX 16384
+#define CLI_CAMERA_CSR_MAX X509_CSR_MAX
 
 enum {
         CAMERA_ADD,
@@ -313,11 +314,17 @@ static void cli_camera_tell(const struct cli_args *a, json_t *answer)
 
 static int cli_camera_read_csr(const char *path, json_t *body, struct err *e)
 {
+        struct verify_key *key = NULL;
         struct buf text;
 
         buf_init(&text, CLI_CAMERA_CSR_MAX);
         int r = file_read(path, CLI_CAMERA_CSR_MAX, &text, e);
+        if (r >= 0) /* nothing else is sent anywhere, a private key above all */
+                r = x509_csr_key(buf_bytes(&text), &key, e);
+        verify_key_freep(&key);
         json_t *csr = r < 0 ? NULL : json_stringn((const char *)text.p, text.n);
+        if (text.p)
+                explicit_bzero(text.p, text.room);
         buf_done(&text);
         if (r >= 0 && !csr)
                 r = err_set(e, ERR_INVALID, "%s is no text: a request in PEM is needed", path);

@@ -89,7 +89,7 @@ static int requests_status(struct requests *r, uint64_t tag, json_t *body, struc
 
 static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
-        struct bytes crls = site_ca_crl(r->ca);
+        struct bytes crls = site_ca_crl(r->ca, SITE_CA_CAMERAS);
 
         (void)body;
         (void)e;
@@ -118,6 +118,9 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "camera.clear_tls_memory", requests_trust_clear, NULL },
                 { "camera.certificate", requests_trust_certify, NULL },
                 { "camera.revoke", requests_trust_revoke, NULL },
+                { "certificate.sign", requests_certificate_sign, NULL },
+                { "certificate.list", requests_certificate_list, NULL },
+                { "certificate.revoke", requests_certificate_revoke, NULL },
                 { "status", requests_status, NULL }, { "site.root", requests_site_root, NULL },
                 { "storage.list", NULL, "storage.get" },
                 { "storage.add", requests_storage_add, NULL },

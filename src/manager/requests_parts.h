@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust,
- * _storage, _lock, _event: what is asked about what; requests_route.c: what the recorder is told,
- * and what it tells) share. For these alone.
+ * _certificate, _storage, _lock, _event: what is asked about what; requests_route.c: what the
+ * recorder is told, and what it tells) share. For these alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
@@ -81,6 +81,20 @@ int requests_camera_remove(struct requests *r, uint64_t tag, json_t *body, struc
 int requests_trust_clear(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_trust_certify(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* A camera's (device's) or page's certificates were revoked: whoever meets cameras hears of the
+ * list, and who is connected by one of them is cut off. What cannot be audited is said to whoever
+ * asked. */
+int requests_trust_revoked(struct requests *r, enum issued_issuer issuer, const char *name,
+        unsigned certificates, struct err *e) MUST_USE;
+
+/* requests_certificate.c: devices of somebody else's making, and the register. */
+int requests_certificate_sign(
+        struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_certificate_list(
+        struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_certificate_revoke(
+        struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_storage.c: the recorder's volumes. */
 int requests_storage_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;

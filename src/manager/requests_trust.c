@@ -133,6 +133,21 @@ int requests_trust_certify(struct requests *r, uint64_t tag, json_t *body, struc
         return done;
 }
 
+int requests_trust_revoked(struct requests *r, enum issued_issuer issuer, const char *name,
+        unsigned certificates, struct err *e)
+{
+        log_warn(NULL, "certificate.revoked", "issuer=%s name=%s certificates=%u",
+                issued_issuer_name(issuer), name, certificates);
+        if (issuer == ISSUED_CAMERAS) {
+                requests_route_camera(r, NULL, false);
+                requests_route_cut(r);
+        }
+        return requests_route_audit(r, "certificate.revoked", name, NULL,
+                json_pack("{s:i, s:I}", "certificates", (int)certificates, "list",
+                        (json_int_t)site_ca_issued(r->ca)->lists[issuer].number),
+                e);
+}
+
 int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         const char *name;
@@ -148,14 +163,7 @@ int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct
                         "the site's camera issuer made no certificate for camera %s that is still "
                         "good: there is nothing to revoke",
                         name);
-        log_warn(NULL, "certificate.revoked", "cam=%s certificates=%u", name, n);
-        /* Everybody hears of the list; who is connected by one of them is cut off. */
-        requests_route_camera(r, NULL, false);
-        requests_route_cut(r);
-        done = requests_route_audit(r, "certificate.revoked", name, NULL,
-                json_pack("{s:i, s:I}", "certificates", (int)n, "list",
-                        (json_int_t)site_ca_issued(r->ca)->number),
-                e);
+        done = requests_trust_revoked(r, ISSUED_CAMERAS, name, n, e);
         if (done == 0)
                 control_answer(r->control, tag, json_pack("{s:i}", "revoked", (int)n));
         return done;

@@ -9,6 +9,7 @@
 
 #include "cli/cli_args.h"
 #include "cli/cli_camera.h"
+#include "cli/cli_certificate.h"
 #include "cli/cli_event.h"
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
@@ -30,7 +31,10 @@ static const struct cli_args_command film = { .name = "film",
                                     CLI_ARGS_BIT(KIT) | CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) |
                                     CLI_ARGS_BIT(JSON),
                            .needs = CLI_ARGS_BIT(CAMERA) },
-                { .word = "cut", .operand = "FILE", .takes = CLI_ARGS_BIT(JSON) } } };
+                { .word = "cut",
+                        .operand = "FILE",
+                        .takes = CLI_ARGS_BIT(JSON) | CLI_ARGS_BIT(NAME) | CLI_ARGS_BIT(DNS) |
+                                 CLI_ARGS_BIT(IP) | CLI_ARGS_BIT(DAYS) } } };
 
 static struct cli_args args;
 
@@ -95,6 +99,32 @@ static void test_places(void **state)
         assert_true(parse("show", "--camera", "a", NULL));
         unsetenv("CUSTOS_STATE");
         assert_string_equal(args.state, "/from/environment");
+}
+
+static void test_names(void **state)
+{
+        (void)state;
+        assert_true(parse("cut", "f", "--name", "gate-1", "--dns", "a", "--ip", "::1", "--dns=b",
+                "--days", "3650", NULL));
+        assert_int_equal(args.dns_n, 2);
+        assert_string_equal(args.dns[0], "a");
+        assert_string_equal(args.dns[1], "b");
+        assert_int_equal(args.ip_n, 1);
+        assert_string_equal(args.ip[0], "::1");
+        assert_int_equal(args.numbers[CLI_ARGS_DAYS], 3650);
+        assert_int_equal(command_run(film_command, "cut", "f", "--name", "Gate", NULL), 64);
+        assert_int_equal(command_run(film_command, "cut", "f", "--days", "3651", NULL), 64);
+        assert_int_equal(command_run(film_command, "cut", "f", "--days", "0", NULL), 64);
+        assert_int_equal(
+                command_run(film_command, "cut", "f", "--name", "a", "--name", "b", NULL), 64);
+        /* As many as a certificate takes. */
+        static char word[] = "film", cut[] = "cut", file[] = "f", option[] = "--dns=x";
+        char *argv[3 + CLI_ARGS_NAMES_MAX + 1] = { word, cut, file };
+        for (unsigned i = 0; i <= CLI_ARGS_NAMES_MAX; i++)
+                argv[3 + i] = option;
+        assert_true(cli_args_parse(&args, &film, 3 + CLI_ARGS_NAMES_MAX, argv));
+        assert_int_equal(args.dns_n, CLI_ARGS_NAMES_MAX);
+        assert_false(cli_args_parse(&args, &film, 4 + CLI_ARGS_NAMES_MAX, argv));
 }
 
 static void test_durations(void **state)
@@ -239,6 +269,7 @@ static void test_help(void **state)
                 { cli_camera,
                         "--url --user --password-file --stream --pin --without-audio --record --schedule "
                         "--pre --post --between --min-days --max-days --quota --state --json" },
+                { cli_certificate, "--name --dns --ip --names-from-request --days --state --json" },
                 { cli_event, "--camera --stream --source --seconds --state --json" },
                 { cli_export,
                         "--camera --stream --from --to --last --output --without-audio --skip-damaged --key --recovery-kit "
@@ -279,6 +310,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_places),
+                cmocka_unit_test(test_names),
                 cmocka_unit_test(test_durations),
                 cmocka_unit_test(test_fingerprints),
                 cmocka_unit_test(test_many_options),
