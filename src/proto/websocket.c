@@ -266,11 +266,13 @@ static int take_head(struct websocket_reader *r, struct bytes *in, struct err *e
 static int take_payload(struct websocket_reader *r, struct bytes *in, struct err *e)
 {
         const struct bytes piece = bytes_sub(*in, 0, r->left);
-        uint8_t *to = r->control + r->at;
+        uint8_t *to;
 
         if (piece.n == 0)
                 return 0;
-        if (!is_control(r)) {
+        if (is_control(r)) {
+                to = r->control + r->at;
+        } else {
                 to = buf_reserve(&r->message, piece.n);
                 if (!to) {
                         r->status = STATUS_INTERNAL;
