@@ -314,6 +314,30 @@ static void test_pause_and_drain_at_a_mark(void **state)
         pair_done(&p);
 }
 
+/* The socket takes it all again before the loop has noticed, because the owner writes once more. */
+static void test_drain_is_told_though_a_write_emptied_the_queue(void **state)
+{
+        static uint8_t block[100000];
+        struct pair p;
+
+        (void)state;
+        pair_open(&p, SCRIPTED_GOOD);
+        HANDSHAKE(&p);
+        stream_pause(p.server.stream, true);
+        while (stream_queued(p.client.stream) == 0)
+                assert_int_equal(
+                        stream_write(p.client.stream, BYTES(block, sizeof block), NULL), 0);
+        while (read(p.fd[0], block, sizeof block) > 0)
+                ;
+        assert_int_equal(stream_write(p.client.stream, bytes_str("x"), NULL), 0);
+        assert_int_equal(stream_queued(p.client.stream), 0);
+        assert_int_equal(p.client.drained, 0);
+        while (read(p.fd[0], block, sizeof block) > 0)
+                ;
+        UNTIL(&p, p.client.drained == 1);
+        pair_done(&p);
+}
+
 static void test_orderly_close_and_drop(void **state)
 {
         struct pair p;
@@ -566,6 +590,7 @@ int main(void)
                 cmocka_unit_test(test_queue_is_bounded_and_drains),
                 cmocka_unit_test(test_hold),
                 cmocka_unit_test(test_pause_and_drain_at_a_mark),
+                cmocka_unit_test(test_drain_is_told_though_a_write_emptied_the_queue),
                 cmocka_unit_test(test_orderly_close_and_drop),
                 cmocka_unit_test(test_refusals_end_both),
                 cmocka_unit_test(test_not_tls),
