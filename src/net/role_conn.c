@@ -155,17 +155,22 @@ static void on_silence(void *owner)
 {
         struct role_conn *c = owner;
         const uint64_t silent_ms = uv_now(loop_uv(c->loop)) - c->heard_ms;
+        const bool silent = !c->held && silent_ms >= c->limits.silence_ms;
         struct err e;
 
-        if (c->held || silent_ms < c->limits.silence_ms) {
-                timer_start(&c->silence, c->loop,
-                        c->held ? c->limits.silence_ms : c->limits.silence_ms - silent_ms, 0,
-                        on_silence, c);
+        if (silent && c->doubted) {
+                err_fault(&e, ERR_TIMEOUT, FAULT_NO_ANSWER, "nothing was heard for %u ms",
+                        c->limits.silence_ms);
+                role_conn_over(c, &e);
                 return;
         }
-        err_fault(&e, ERR_TIMEOUT, FAULT_NO_ANSWER, "nothing was heard for %u ms",
-                c->limits.silence_ms);
-        role_conn_over(c, &e);
+        /* It may be us who were late: first what lies in the socket is read. */
+        c->doubted = silent;
+        timer_start(&c->silence, c->loop,
+                silent    ? 1
+                : c->held ? c->limits.silence_ms
+                          : c->limits.silence_ms - silent_ms,
+                0, on_silence, c);
 }
 
 /* RFC 6455 section 5.5.1: it is answered by one; then the accepting side is the first to close. */

@@ -37,6 +37,7 @@ struct role_conn {
 
         struct timer deadline, ping, silence, again;
         uint64_t heard_ms;           /* the loop's clock at the last byte */
+        bool doubted;                /* nothing was heard for too long, as far as was read */
         struct role_conn_state last; /* once ended */
         int64_t opened_us;
 

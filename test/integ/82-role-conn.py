@@ -376,7 +376,7 @@ def test_deadlines_and_s_client(folder):
                 pass
         took[what] = time.monotonic() - start
 
-    with Listener(manager) as at, Listener(manager, "ping=200", "silence=1500") as short:
+    with Listener(manager) as at, Listener(manager, "ping=200", "silence=3000") as short:
         threads = [threading.Thread(target=f, args=(at.port, what), daemon=True)
                    for f, what in ((slow, "headers byte by byte"), (idle, "no TLS"))]
         for t in threads:
@@ -384,12 +384,12 @@ def test_deadlines_and_s_client(folder):
         with Raw(short.port, recorder) as quiet, Raw(short.port, recorder) as polite:
             check(quiet.upgrade()[0] == 101 and polite.upgrade()[0] == 101, "two links")
             start = time.monotonic()
-            while time.monotonic() - start < 3:  # reads, and answers pings; the other one does nothing
+            while time.monotonic() - start < 5:  # reads, and answers pings; the other one does nothing
                 opcode, payload = polite.receive()
                 check(opcode == 9, f"pings: {opcode}")
                 polite.frame(10, payload)
             end = short.wait_end(1)
-            check(end[:2] == ("timeout", "no-answer") and 1400 < end[2] < 3000 and len(short.ends()) == 1,
+            check(end[:2] == ("timeout", "no-answer") and 2900 < end[2] < 5000 and len(short.ends()) == 1,
                   f"who says nothing is gone, who answers is not: {short.ends()}")
             polite.frame(1, b"{}")
             while (got := polite.receive())[0] == 9:
@@ -399,8 +399,9 @@ def test_deadlines_and_s_client(folder):
         for t in threads:
             t.join(20)
         for what in ("headers byte by byte", "no TLS"):
-            check(9 < took.get(what, 99) < 11.5, f"{what}: ended after {took.get(what, 99):.1f} s, not 10")
+            check(took.get(what, 0) > 9, f"{what}: ended after {took.get(what, 0):.1f} s, not 10")
         at.wait_end(2)
+        check(all(9900 < end[2] < 11000 for end in at.ends()), f"10 s after it was accepted: {at.ends()}")
         check([end[0] for end in at.ends()] == ["timeout", "timeout"], f"{at.ends()}")
 
 

@@ -687,20 +687,41 @@ static void test_free_in_every_callback(void **state)
 
 static void test_pings_keep_it_open(void **state)
 {
-        const struct role_conn_limits l = { .ping_ms = 40, .silence_ms = 250 };
+        const struct role_conn_limits l = { .ping_ms = 40, .silence_ms = 400 };
         struct role_conn_state before, after;
         struct pair p;
 
         (void)state;
         pair_init(&p);
         accept_side(&p, l);
-        connect_side(&p, (struct role_conn_limits){ .silence_ms = 250 }); /* answers only */
+        connect_side(&p, (struct role_conn_limits){ .silence_ms = 400 }); /* answers only */
         UNTIL(&p, p.client.opened && p.server.opened);
         role_conn_state(p.client.c, &before);
-        settle(&p, 700);
+        settle(&p, 900);
         role_conn_state(p.client.c, &after);
         assert_int_equal(p.client.ended + p.server.ended, 0);
         assert_true(after.bytes_out > before.bytes_out);
+        pair_done(&p);
+}
+
+/* This process was away for longer than that: what came meanwhile is read before it says so. */
+static void test_own_delay_is_no_silence(void **state)
+{
+        const struct role_conn_limits l = { .ping_ms = 40, .silence_ms = 300 };
+        struct pair p;
+
+        (void)state;
+        pair_init(&p);
+        accept_side(&p, l);
+        p.raw.say_when_ready = UPGRADE;
+        raw_side(&p, false, false);
+        UNTIL(&p, p.server.opened);
+        assert_int_equal(stream_write(p.raw.s, BYTES("\x8a\x80\0\0\0\0", 6), NULL), 0);
+        usleep(500000);
+        settle(&p, 20);
+        assert_int_equal(p.server.ended, 0);
+        UNTIL(&p, p.server.ended);
+        assert_int_equal(p.server.why.code, ERR_TIMEOUT);
         pair_done(&p);
 }
 
@@ -1275,6 +1296,7 @@ int main(void)
                 cmocka_unit_test(test_peer_is_cut),
                 cmocka_unit_test(test_free_in_every_callback),
                 cmocka_unit_test(test_pings_keep_it_open),
+                cmocka_unit_test(test_own_delay_is_no_silence),
                 cmocka_unit_test(test_silence),
                 cmocka_unit_test(test_opening_deadline),
                 cmocka_unit_test(test_refused_requests),
