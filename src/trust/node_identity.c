@@ -10,6 +10,8 @@
  */
 #include "trust/node_identity.h"
 
+#include <stdio.h>
+
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "crypto/x509_node.h"
@@ -19,6 +21,19 @@
 
 #define NODE_IDENTITY_CHAIN_MAX 32768
 #define NODE_IDENTITY_ROOT_MAX 16384
+
+char *node_identity_dir(char to[static NODE_IDENTITY_DIR_ROOM], const char *state, const char *role)
+{
+        snprintf(to, NODE_IDENTITY_DIR_ROOM, "%.4000s/node/%.40s", state, role);
+        return to;
+}
+
+bool node_identity_exists(const char *dir)
+{
+        CLEANUP(own_freep) char *mark = xasprintf("%s/peers.json", dir);
+
+        return file_exists(mark);
+}
 
 static void node_identity_init(struct node_identity *n)
 {
@@ -322,6 +337,7 @@ static int write_all(
         const char *dir, const struct node_identity *n, struct bytes peers, struct err *e)
 {
         CLEANUP(own_freep) char *above = xasprintf("%s/..", dir);
+        CLEANUP(own_freep) char *state = xasprintf("%s/../..", dir);
         int r = write_root(dir, buf_bytes(&n->root_der), e);
 
         if (r == 0 && n->crls_pem.n)
@@ -332,18 +348,19 @@ static int write_all(
                 r = write_file(dir, "node.pem", buf_bytes(&n->chain_pem), 0644, e);
         if (r == 0)
                 r = file_sync_dir(above, e);
+        if (r == 0)
+                r = file_sync_dir(state, e);
         return r < 0 ? r : write_file(dir, "peers.json", peers, 0644, e);
 }
 
 int node_identity_create(const char *dir, const struct node_identity *n, struct err *e)
 {
-        CLEANUP(own_freep) char *mark = xasprintf("%s/peers.json", dir);
         CLEANUP(buf_done) struct buf peers;
 
         buf_init(&peers, NODE_PEERS_FILE_MAX);
-        if (file_exists(mark))
-                return err_set(e, ERR_STATE,
-                        "%s is there: this is a node already, and is not made another", mark);
+        if (node_identity_exists(dir))
+                return err_set(
+                        e, ERR_STATE, "%s holds a node already, and is not made another", dir);
         int r = check_dir(dir, n, e);
         if (r == 0)
                 r = check_root(n, e);
