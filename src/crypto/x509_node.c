@@ -5,20 +5,6 @@
 
 #define X509_NODE_DEPTH 1 /* one issuer between leaf and root */
 
-static int x509_node_time(const ASN1_TIME *time, int64_t *ret_us, struct err *e)
-{
-        int days = 0, seconds = 0;
-        ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-
-        ossl_must(epoch != NULL, "a time");
-        int ok = ASN1_TIME_diff(&days, &seconds, epoch, time);
-        ASN1_TIME_free(epoch);
-        if (ok != 1)
-                return ossl_err(e, ERR_INVALID, "a date of the certificate is not a time");
-        *ret_us = ((int64_t)days * 86400 + seconds) * 1000000;
-        return 0;
-}
-
 static int x509_node_uri(X509 *leaf, char to[static X509_NODE_URI_ROOM], struct err *e)
 {
         GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
@@ -132,10 +118,9 @@ int x509_node_read(struct bytes leaf_der, struct bytes issuer_der, struct bytes 
         int r = x509_node_check(leaf, issuer, root, e);
         if (r == 0)
                 r = x509_node_uri(leaf, n.uri, e);
-        if (r == 0)
-                r = x509_node_time(X509_get0_notBefore(leaf), &n.not_before_us, e);
-        if (r == 0)
-                r = x509_node_time(X509_get0_notAfter(leaf), &n.not_after_us, e);
+        if (r == 0 && (!ossl_time_us(X509_get0_notBefore(leaf), &n.not_before_us) ||
+                              !ossl_time_us(X509_get0_notAfter(leaf), &n.not_after_us)))
+                r = err_set(e, ERR_INVALID, "a date of the certificate is not a time");
         if (r < 0)
                 return r;
         ossl_spki_id(X509_get_X509_PUBKEY(leaf), n.key);
