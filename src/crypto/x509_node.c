@@ -5,21 +5,28 @@
 
 #define X509_NODE_DEPTH 1 /* one issuer between leaf and root */
 
+/* Names of other kinds do not count: a node is its URI. */
 static int x509_node_uri(X509 *leaf, char to[static X509_NODE_URI_ROOM], struct err *e)
 {
         GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-        int r = 0, type = -1;
-        const ASN1_STRING *text = NULL;
+        struct bytes uri = { 0 };
+        int r = 0, count = 0;
 
-        if (names && sk_GENERAL_NAME_num(names) == 1)
-                text = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, 0), &type);
-        int n = text && type == GEN_URI ? ASN1_STRING_length(text) : 0;
-        if (n < 1 || n >= X509_NODE_URI_ROOM || memchr(ASN1_STRING_get0_data(text), 0, (size_t)n)) {
-                r = err_set(
-                        e, ERR_AUTH, "the certificate's alternative names are not exactly one URI");
+        for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+                int type = 0;
+                const ASN1_STRING *text =
+                        GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+                if (type != GEN_URI)
+                        continue;
+                count++;
+                uri = BYTES(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
+        }
+        if (count != 1 || uri.n == 0 || uri.n >= X509_NODE_URI_ROOM || memchr(uri.p, 0, uri.n)) {
+                r = err_set(e, ERR_AUTH,
+                        "the certificate's alternative names have not exactly one URI");
         } else {
-                memcpy(to, ASN1_STRING_get0_data(text), (size_t)n);
-                to[n] = '\0';
+                memcpy(to, uri.p, uri.n);
+                to[uri.n] = '\0';
         }
         GENERAL_NAMES_free(names);
         ERR_clear_error();

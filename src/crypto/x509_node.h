@@ -13,12 +13,12 @@
 #define X509_NODE_URI_ROOM 160
 
 struct x509_node {
-        char uri[X509_NODE_URI_ROOM]; /* its one alternative name */
+        char uri[X509_NODE_URI_ROOM]; /* the one among its alternative names */
         uint8_t key[32];              /* SHA-256 of the SubjectPublicKeyInfo */
         int64_t not_before_us, not_after_us;
 };
 
-/* leaf is a node's (server and client, no CA, exactly one alternative name, a URI), issued by
+/* leaf is a node's (server and client, no CA, exactly one URI among its names), issued by
  * issuer, issuer by root, each a CA as x509_node_check_root says. ERR_AUTH, ERR_INVALID. */
 int x509_node_read(struct bytes leaf_der, struct bytes issuer_der, struct bytes root_der,
         struct x509_node *ret, struct err *e) MUST_USE;

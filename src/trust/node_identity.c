@@ -359,8 +359,8 @@ int node_identity_create(const char *dir, const struct node_identity *n, struct 
 
         buf_init(&peers, NODE_PEERS_FILE_MAX);
         if (node_identity_exists(dir))
-                return err_set(
-                        e, ERR_STATE, "%s holds a node already, and is not made another", dir);
+                return err_fault(e, ERR_STATE, FAULT_ALREADY_ENROLLED,
+                        "%s holds a node already, and is not made another", dir);
         int r = check_dir(dir, n, e);
         if (r == 0)
                 r = check_root(n, e);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "crypto/tls_role.h"
 #include "crypto/x509.h"
 #include "trust/enrolment.h"
 #include "trust/site_ca.h"
@@ -229,6 +230,22 @@ static void a_site_says_its_name(void **state)
         }
 }
 
+/* Who is no node yet verifies others; nobody can connect to it. */
+static void takes_no_connections(void **state)
+{
+        CLEANUP(tls_role_config_freep) struct tls_role_config *c = NULL;
+        CLEANUP(tls_freep) struct tls *t = NULL;
+        const struct tls_role_identity id = { .site = "berlin",
+                .root_der = site_ca_root(ca),
+                .issuer_der = site_ca_issuer_cert(ca, SITE_CA_NODES) };
+        static const char *const roles[] = { "recorder", NULL };
+
+        (void)state;
+        assert_int_equal(tls_role_config_new(&id, &c, NULL), 0);
+        assert_int_equal(tls_role_server_new(c, roles, NOW, &t, NULL), ERR_STATE);
+        assert_int_equal(tls_role_client_new(c, "manager", NULL, NOW, &t, NULL), 0);
+}
+
 static int setup(void **state)
 {
         char path[200];
@@ -264,6 +281,7 @@ int main(void)
                 cmocka_unit_test(not_its_certificate),
                 cmocka_unit_test(its_seal),
                 cmocka_unit_test(a_site_says_its_name),
+                cmocka_unit_test(takes_no_connections),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

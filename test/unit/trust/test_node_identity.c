@@ -312,6 +312,20 @@ static void what_is_not_this_nodes(void **state)
         chain_of(ca, SITE_CA_NODES, buf_bytes(&leaf), &p.chain);
         not_taken(&p, "not one of a node");
         pair_done(&p);
+        /* a DNS name beside the URI does not count */
+        p.key = sign_key_generate();
+        CLEANUP(verify_key_freep) struct verify_key *named = sign_key_public(p.key);
+        buf_clear(&leaf);
+        assert_int_equal(site_ca_issue_node(
+                                 ca, "recorder", "north-1", dns, NULL, named, NOW, 14, &leaf, NULL),
+                0);
+        chain_of(ca, SITE_CA_NODES, buf_bytes(&leaf), &p.chain);
+        char *at = made("names");
+        assert_int_equal(node_identity_write(at, p.key, buf_bytes(&p.chain), NULL), 0);
+        sign_key_id(p.key, p.id);
+        assert_true(reads_as(at, &p));
+        remove_dir(&at);
+        pair_done(&p);
         /* a certificate too many */
         pair_init(&p, ca, "recorder", "north-1");
         assert_int_equal(x509_pem_format(site_ca_root(ca), &p.chain, NULL), 0);
