@@ -8,6 +8,7 @@
 #include "cli/cli_audit.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
+#include "cli/cli_enroll.h"
 #include "cli/cli_errors.h"
 #include "cli/cli_event.h"
 #include "cli/cli_export.h"
@@ -37,6 +38,7 @@ static const struct {
         { "run", run_main, "start Custos here: everything in one, with --demo two cameras too" },
         { "manager", manager_main, "the manager alone: inventory and control socket" },
         { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
+        { "enroll", cli_enroll, "make this host a node of a site, with a code of its manager" },
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
         { "certificate", cli_certificate, "sign, list, revoke: what the site's issuers made" },

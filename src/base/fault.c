@@ -266,6 +266,24 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_NO_STORAGE] = { "no-storage", "No volume takes footage now.",
                 "See which volume has what: custos storage list." },
 
+        /* enrolment */
+        [FAULT_OTHER_SITE] = { "other-site",
+                "What answers there is not the site of the enrolment code, or somebody is in "
+                "between.",
+                "Compare host and port with the host on which the code was made. If they are "
+                "right, somebody is in between: find out who. The code's secret was not sent." },
+        [FAULT_CODE_REFUSED] = { "code-refused", "The manager does not take the enrolment code.",
+                "Make another one on the manager's host: custos node add. A code is good for 20 "
+                "minutes and once; five wrong ones close it." },
+        [FAULT_BAD_ENROLMENT] = { "bad-enrolment",
+                "What the manager answered is no certificate for this node.",
+                "Bring both hosts to the same version of Custos, revoke the node (custos node "
+                "revoke) and make another code." },
+        [FAULT_ALREADY_ENROLLED] = { "already-enrolled",
+                "This state directory is a node's or a site's already.",
+                "Name another one with --state. If this host is to become another node: revoke "
+                "the old one (custos node revoke) and move its directory away." },
+
         /* time */
         [FAULT_CLOCK_NOT_SYNCHRONIZED] = { "clock-not-synchronized",
                 "Nothing keeps this machine's clock right; times in seals are its own word alone.",

@@ -96,6 +96,11 @@ enum fault {
         FAULT_VOLUME_DAMAGED, /* an alarm */
         FAULT_BELOW_MINIMUM,  /* an alarm */
         FAULT_NO_STORAGE,
+        /* enrolment */
+        FAULT_OTHER_SITE,
+        FAULT_CODE_REFUSED,
+        FAULT_BAD_ENROLMENT,
+        FAULT_ALREADY_ENROLLED,
         /* time */
         FAULT_CLOCK_NOT_SYNCHRONIZED, /* an alarm */
         FAULTS,                       /* how many there are; no fault */

@@ -212,7 +212,7 @@ static int tls_role_fill(struct tls_config *c, const struct tls_role_identity *i
         c->site = strdup(id->site);
         ossl_must(c->site && X509_STORE_add_cert(SSL_CTX_get_cert_store(c->ctx), root) == 1,
                 "adding a root");
-        return tls_config_present(c, "node certificate", id->chain_pem, id->key, e);
+        return id->key ? tls_config_present(c, "node certificate", id->chain_pem, id->key, e) : 0;
 }
 
 int tls_role_config_new(
@@ -304,6 +304,8 @@ int tls_role_client_new(struct tls_role_config *c, const char *role, const char 
 int tls_role_server_new(struct tls_role_config *c, const char *const *roles, int64_t now_us,
         struct tls **ret, struct err *e)
 {
+        if (!SSL_CTX_get0_privatekey(c->shared->ctx))
+                return err_set(e, ERR_STATE, "who is no node takes no connections");
         return tls_role_new(c, true, roles, NULL, now_us, ret, e);
 }
 

@@ -16,12 +16,13 @@
 #define TLS_ROLE_NAME_ROOM 48
 #define TLS_ROLE_LIST_MAX 8
 
-/* What a node is and trusts; all borrowed during tls_role_config_new. */
+/* What a node is and trusts; all borrowed during tls_role_config_new. Without a key: somebody who
+ * is no node yet (trust/enrolment.h), and makes client sessions alone. */
 struct tls_role_identity {
         const char *site;
         struct bytes root_der, issuer_der; /* the site's root; its nodes issuer, the only one */
         struct bytes chain_pem;            /* own leaf, then issuer */
-        const struct sign_key *key;
+        const struct sign_key *key;        /* NULL: none, and no chain */
 };
 
 struct tls_role_config; /* owned; counted by its sessions */

@@ -4,12 +4,11 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/tcp_dial.h"
 #include "os/clock.h"
 
 #define PORT_TRIES 32
@@ -18,51 +17,6 @@ static void address_text(const struct addrinfo *a, char *to, size_t room)
 {
         if (getnameinfo(a->ai_addr, a->ai_addrlen, to, (socklen_t)room, NULL, 0, NI_NUMERICHOST))
                 snprintf(to, room, "an address of family %d", a->ai_family);
-}
-
-static int connect_fault(int error, const char *address, uint16_t port, struct err *e)
-{
-        if (error == ECONNREFUSED)
-                return err_fault(e, ERR_UNAVAILABLE, FAULT_CONNECTION_REFUSED,
-                        "nothing listens at %s port %u", address, port);
-        if (error == ETIMEDOUT)
-                return err_fault(e, ERR_TIMEOUT, FAULT_CONNECTION_TIMEOUT,
-                        "no answer from %s port %u", address, port);
-        err_os(e, ERR_UNAVAILABLE, error, "no TCP connection to %s port %u", address, port);
-        if (e)
-                e->fault = FAULT_NO_CONNECTION;
-        return ERR_UNAVAILABLE;
-}
-
-/* 0 or an errno. */
-static int await_connected(int fd)
-{
-        struct pollfd p = { .fd = fd, .events = POLLOUT };
-        int error = 0;
-        socklen_t n = sizeof error;
-
-        int r = poll(&p, 1, PROBE_CONNECT_MS);
-        if (r == 0)
-                return ETIMEDOUT;
-        if (r < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
-                return errno;
-        return error;
-}
-
-static int connect_one(const struct addrinfo *a, uint16_t port, const char *text, struct err *e)
-{
-        int one = 1, error = 0;
-        int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-        if (fd < 0)
-                return err_os(e, ERR_IO, errno, "a socket");
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (connect(fd, a->ai_addr, a->ai_addrlen) < 0)
-                error = errno == EINPROGRESS ? await_connected(fd) : errno;
-        if (!error)
-                return fd;
-        close(fd);
-        return connect_fault(error, text, port, e);
 }
 
 static int connect_any(const struct addrinfo *all, uint16_t port, probe_on_step on_step,
@@ -75,7 +29,10 @@ static int connect_any(const struct addrinfo *all, uint16_t port, probe_on_step 
                 int64_t from_us = clock_boot_us();
 
                 address_text(a, text, sizeof text);
-                fd = connect_one(a, port, text, e);
+                fd = tcp_dial_address(
+                        a->ai_addr, a->ai_addrlen, from_us + PROBE_CONNECT_MS * INT64_C(1000));
+                if (fd < 0)
+                        fd = tcp_dial_fault(-fd, text, port, e);
                 if (fd >= 0)
                         snprintf(step, sizeof step, "%s port %u in %lld ms", text, port,
                                 (long long)(clock_boot_us() - from_us) / 1000);

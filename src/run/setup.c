@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "crypto/hpke.h"
 #include "crypto/x509.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "trust/recorder_keys.h"
 #include "vault/recovery_kit.h"
 
 #define SETUP_SEAL_DAYS 3650
@@ -28,83 +28,43 @@ static int setup_ca(const struct setup_options *o, struct site_ca **ret, struct 
                                    : site_ca_create(dir, o->site, clock_wall_us(), ret, e);
 }
 
-/* leaf, issuer, root: what every segment carries. */
-static int setup_seal_certificate(const struct setup_options *o, struct site_ca *ca,
-        const struct sign_key *key, struct err *e)
+/* leaf, issuer, root: what every segment carries. Appends PEM. */
+static int setup_seal_chain(
+        struct site_ca *ca, const struct sign_key *key, struct buf *pem, struct err *e)
 {
         CLEANUP(verify_key_freep) struct verify_key *subject = sign_key_public(key);
-        char path[SETUP_PATH_MAX];
-        struct buf leaf, pem;
+        CLEANUP(buf_done) struct buf leaf;
 
         buf_init(&leaf, X509_CERT_MAX);
-        buf_init(&pem, 4 * X509_CERT_MAX);
         int r = site_ca_issue_seal(ca, "main", subject, clock_wall_us(), SETUP_SEAL_DAYS, &leaf, e);
         if (r == 0)
-                r = x509_pem_format(buf_bytes(&leaf), &pem, e);
+                r = x509_pem_format(buf_bytes(&leaf), pem, e);
         if (r == 0)
-                r = x509_pem_format(site_ca_issuer_cert(ca, SITE_CA_SEALS), &pem, e);
-        if (r == 0)
-                r = x509_pem_format(site_ca_root(ca), &pem, e);
-        setup_path(path, o->state, "recorder/seal.pem");
-        if (r == 0)
-                r = file_write_atomic(path, buf_bytes(&pem), 0644, e);
-        buf_done(&leaf);
-        buf_done(&pem);
-        return r;
+                r = x509_pem_format(site_ca_issuer_cert(ca, SITE_CA_SEALS), pem, e);
+        return r < 0 ? r : x509_pem_format(site_ca_root(ca), pem, e);
 }
 
-/* The certificate is written before the key: where there is a key, there is a certificate for it.
- */
 static int setup_seal_key(const struct setup_options *o, struct site_ca *ca, struct err *e)
 {
-        char path[SETUP_PATH_MAX];
-        struct buf pem;
+        char dir[SETUP_PATH_MAX], path[SETUP_PATH_MAX];
 
+        setup_path(dir, o->state, "recorder");
         setup_path(path, o->state, "recorder/seal.key");
         if (file_exists(path))
                 return 0;
         CLEANUP(sign_key_freep) struct sign_key *key = sign_key_generate();
-        buf_init(&pem, 4096);
-        int r = setup_seal_certificate(o, ca, key, e);
-        if (r == 0)
-                r = sign_key_format(key, &pem, e);
-        if (r == 0)
-                r = file_write_atomic(path, buf_bytes(&pem), 0600, e);
-        if (pem.p)
-                explicit_bzero(pem.p, pem.room);
-        buf_done(&pem);
-        return r;
-}
-
-static int setup_write_hex(
-        const char *state, const char *name, struct bytes value, unsigned mode, struct err *e)
-{
-        char path[SETUP_PATH_MAX], text[2 * HPKE_PUBLIC_BYTES + 2];
-
-        str_hex(text, value);
-        text[2 * value.n] = '\n';
-        setup_path(path, state, name);
-        int r = file_write_atomic(path, BYTES(text, 2 * value.n + 1), mode, e);
-        explicit_bzero(text, sizeof text);
-        return r;
+        CLEANUP(buf_done) struct buf pem;
+        buf_init(&pem, 4 * X509_CERT_MAX);
+        int r = setup_seal_chain(ca, key, &pem, e);
+        return r < 0 ? r : recorder_keys_write_seal(dir, key, buf_bytes(&pem), e);
 }
 
 static int setup_wrap_key(const struct setup_options *o, struct err *e)
 {
-        uint8_t private_key[HPKE_PRIVATE_BYTES], public_key[HPKE_PUBLIC_BYTES];
-        char path[SETUP_PATH_MAX];
+        char dir[SETUP_PATH_MAX];
 
-        setup_path(path, o->state, "recorder/wrap.key");
-        if (file_exists(path))
-                return 0;
-        hpke_generate(private_key, public_key);
-        int r = setup_write_hex(
-                o->state, "recorder/wrap.pub", BYTES(public_key, sizeof public_key), 0644, e);
-        if (r == 0)
-                r = setup_write_hex(o->state, "recorder/wrap.key",
-                        BYTES(private_key, sizeof private_key), 0600, e);
-        explicit_bzero(private_key, sizeof private_key);
-        return r;
+        setup_path(dir, o->state, "recorder");
+        return recorder_keys_make_wrap(dir, e);
 }
 
 /* To the terminal, or to a file that says by its name that it does not belong here. */
@@ -141,8 +101,9 @@ static int setup_show_kit(
 /* The public half is written last: a kit that nobody was shown is never a recipient. */
 static int setup_recovery(const struct setup_options *o, struct err *e)
 {
-        char path[SETUP_PATH_MAX];
+        char dir[SETUP_PATH_MAX], path[SETUP_PATH_MAX];
 
+        setup_path(dir, o->state, "recorder");
         setup_path(path, o->state, "recorder/recovery.pub");
         if (file_exists(path))
                 return 0;
@@ -150,8 +111,8 @@ static int setup_recovery(const struct setup_options *o, struct err *e)
         struct recovery_kit *kit = recovery_kit_new(o->site, clock_wall_us());
         int r = setup_show_kit(o, kit, e);
         return r < 0 ? r
-                     : setup_write_hex(o->state, "recorder/recovery.pub",
-                               BYTES(kit->public_key, sizeof kit->public_key), 0644, e);
+                     : recorder_keys_write_public(dir, "recovery.pub",
+                               BYTES(kit->public_key, sizeof kit->public_key), e);
 }
 
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)

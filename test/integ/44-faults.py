@@ -34,6 +34,8 @@ ELSEWHERE = {
     "volume-io-error": "integ/71-disks.py", "volume-slow": "integ/71-disks.py", "volume-full": "integ/72-retention.py",
     "volume-damaged": "integ/74-scrub.py", "below-minimum": "integ/72-retention.py", "no-storage": "integ/72-retention.py",
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
+    "other-site": "integ/83-enroll.py", "code-refused": "integ/83-enroll.py", "bad-enrolment": "integ/83-enroll.py",
+    "already-enrolled": "integ/83-enroll.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }
