@@ -95,6 +95,36 @@ int str_unbase64(uint8_t *to, size_t room, struct bytes in, struct err *e)
         return (int)out;
 }
 
+static const char str_base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+char str_base32_letter(unsigned value)
+{
+        return str_base32[value & 31];
+}
+
+int str_base32_value(char letter)
+{
+        switch (letter) {
+        case '\0':
+                return -1;
+        case '0':
+                letter = 'O';
+                break;
+        case '1':
+                letter = 'I';
+                break;
+        case '8':
+                letter = 'B';
+                break;
+        default:
+                if (letter >= 'a' && letter <= 'z')
+                        letter = (char)(letter - 'a' + 'A');
+                break;
+        }
+        const char *at = strchr(str_base32, letter);
+        return at ? (int)(at - str_base32) : -1;
+}
+
 int str_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret, struct err *e)
 {
         uint64_t v = 0;

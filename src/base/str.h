@@ -17,6 +17,11 @@ char *str_base64(char *to, struct bytes b);
 /* Decodes into `to` of `room` bytes; returns the count. Rejects any other character. */
 int str_unbase64(uint8_t *to, size_t room, struct bytes in, struct err *e) MUST_USE;
 
+/* The letters of base32 (RFC 4648 section 6), for what people copy from paper: the letter of 0..31,
+ * and back, whatever its case, with 0 for O, 1 for I and 8 for B; -1 for any other. */
+char str_base32_letter(unsigned value);
+int str_base32_value(char letter);
+
 /* Decimal only, no sign or space, whole string, within [min, max]. */
 int str_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret, struct err *e) MUST_USE;
 

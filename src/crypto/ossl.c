@@ -63,6 +63,20 @@ X509 *ossl_cert(struct bytes der, struct err *e)
         return cert;
 }
 
+EVP_PKEY *ossl_spki(struct bytes der, struct err *e)
+{
+        const uint8_t *at = der.p;
+
+        ossl_begin();
+        ERR_clear_error();
+        EVP_PKEY *key = der.n && der.n <= X509_CERT_MAX ? d2i_PUBKEY(NULL, &at, (long)der.n) : NULL;
+        if (key && at == der.p + der.n)
+                return key;
+        EVP_PKEY_free(key);
+        ossl_err(e, ERR_INVALID, "not a public key in DER");
+        return NULL;
+}
+
 void ossl_spki_id(X509_PUBKEY *spki, uint8_t ret[static 32])
 {
         unsigned char *der = NULL;
@@ -71,6 +85,19 @@ void ossl_spki_id(X509_PUBKEY *spki, uint8_t ret[static 32])
         ossl_must(n > 0, "encoding a public key");
         hash_once(BYTES(der, (size_t)n), ret);
         OPENSSL_free(der);
+}
+
+bool ossl_time_us(const ASN1_TIME *time, int64_t *ret_us)
+{
+        ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+        int days = 0, seconds = 0;
+
+        ossl_must(epoch != NULL, "a time");
+        int ok = ASN1_TIME_diff(&days, &seconds, epoch, time);
+        ASN1_TIME_free(epoch);
+        if (ok == 1)
+                *ret_us = ((int64_t)days * 86400 + seconds) * 1000000;
+        return ok == 1;
 }
 
 void ossl_certp(X509 **cert)

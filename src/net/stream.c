@@ -167,6 +167,15 @@ static int flush(struct stream *s, struct err *e)
         return 0;
 }
 
+/* Closing a socket with unread input makes TCP send a reset, which can overtake what was just sent:
+ * so the input that is there is thrown away first (MSG_TRUNC: without copying it). */
+static void say_last(struct stream *s)
+{
+        (void)!flush(s, NULL);
+        (void)!shutdown(s->fd, SHUT_WR);
+        (void)!recv(s->fd, NULL, 4 * RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+}
+
 static void become_ready(struct stream *s)
 {
         if (s->ready)
@@ -222,8 +231,8 @@ static void feed(struct stream *s, struct bytes received)
         if (s->freed || s->ended)
                 return;
         if (r < 0) {
-                /* An alert may be waiting; whether it gets through changes nothing. */
-                (void)!flush(s, NULL);
+                /* An alert may be waiting; whether it gets through changes nothing here. */
+                say_last(s);
                 end(s, refused.code ? &refused : &e);
                 return;
         }
@@ -318,6 +327,20 @@ static void on_turn(void *owner)
         read_available(owner);
 }
 
+/*
+ * A connection that broke may have brought something before that: above all the alert of a peer
+ * that refuses us, which in TLS 1.3 comes after our first words, so that it goes before a reset.
+ */
+static void hear_last(struct stream *s)
+{
+        ssize_t n = recv(s->fd, s->shared->received, RECEIVE_BYTES, MSG_DONTWAIT);
+
+        if (n <= 0)
+                return;
+        s->received_bytes += (uint64_t)n;
+        feed(s, BYTES(s->shared->received, (size_t)n));
+}
+
 /* What the socket says: libuv tells any error of one as a bad descriptor. */
 static void socket_error(const struct stream *s, struct err *e)
 {
@@ -338,6 +361,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
         sh->users++; /* the last stream may go in a callback */
         if (status < 0) {
                 socket_error(s, &e);
+                hear_last(s);
                 end(s, &e);
         } else {
                 if (events & UV_WRITABLE)
@@ -354,6 +378,7 @@ static void on_deadline(void *owner)
         struct err e;
 
         if (s->broken.code) {
+                hear_last(s);
                 end(s, &s->broken);
                 return;
         }
@@ -441,17 +466,13 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         return 0;
 }
 
-/* Closing a socket with unread input makes TCP send a reset, which can overtake what was just sent:
- * so the input that is there is thrown away first (MSG_TRUNC: without copying it). */
 static void say_goodbye(struct stream *s)
 {
         if (!s->ready || s->ended || s->broken.code)
                 return;
         if (s->tls)
                 tls_shutdown(s->tls);
-        (void)!flush(s, NULL);
-        (void)!shutdown(s->fd, SHUT_WR);
-        (void)!recv(s->fd, NULL, 4 * RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+        say_last(s);
 }
 
 struct stream *stream_free(struct stream *s)

@@ -132,22 +132,78 @@ static void file_owner(uid_t uid, char *to, size_t room)
                 snprintf(to, room, "uid %lu", (unsigned long)uid);
 }
 
-int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *e)
+/* The file is there and this user may not open it: whose it is, and the command that mends it. */
+static int file_explain_denied(const char *path, struct err *e)
 {
         struct stat st;
-        char owner[64];
-        CLEANUP(own_closep) int fd = file_open(path, &st, e);
+        char user[64], owner[64];
 
-        if (fd < 0)
+        file_owner(geteuid(), user, sizeof user);
+        if (lstat(path, &st) < 0)
+                return err_set(e, ERR_DENIED,
+                        "Cannot read %s as user %s: a directory above it is closed to that user. "
+                        "Fix: give the directory to %s (chown), or run this as its owner.",
+                        path, user, user);
+        file_owner(st.st_uid, owner, sizeof owner);
+        if (st.st_uid == geteuid())
+                return err_set(e, ERR_DENIED,
+                        "Cannot read %s as user %s (mode %04o, owner %s). Fix: chmod 600 %s", path,
+                        user, (unsigned)st.st_mode & 07777, owner, path);
+        return err_set(e, ERR_DENIED,
+                "Cannot read %s as user %s (mode %04o, owner %s). Fix: chown %s %s", path, user,
+                (unsigned)st.st_mode & 07777, owner, user, path);
+}
+
+/* The file system's root user may have anything anyway: what is his is nobody else's. */
+static int file_check_owner(const char *path, const struct stat *st, struct err *e)
+{
+        char user[64], owner[64];
+
+        if (st->st_uid == geteuid() || st->st_uid == 0)
+                return 0;
+        file_owner(geteuid(), user, sizeof user);
+        file_owner(st->st_uid, owner, sizeof owner);
+        return err_set(e, ERR_DENIED,
+                "%s (owner %s, mode %04o) holds a secret of user %s and belongs to another user. "
+                "Fix: chown %s %s",
+                path, owner, (unsigned)st->st_mode & 07777, user, user, path);
+}
+
+static int file_read_private(const char *path, bool own, size_t max, struct buf *ret, struct err *e)
+{
+        struct err why = { 0 };
+        struct stat st;
+        char owner[64];
+        CLEANUP(own_closep) int fd = file_open(path, &st, &why);
+
+        if (fd < 0 && why.os_errno == EACCES)
+                return file_explain_denied(path, e);
+        if (fd < 0) {
+                if (e)
+                        *e = why;
                 return fd;
+        }
+        int r = own ? file_check_owner(path, &st, e) : 0;
+        if (r < 0)
+                return r;
         if (st.st_mode & 077) {
                 file_owner(st.st_uid, owner, sizeof owner);
                 return err_set(e, ERR_DENIED,
-                        "%s (owner %s, mode %04o) holds a secret and is open to others: "
-                        "chmod 600 %s",
+                        "%s (owner %s, mode %04o) holds a secret and is open to others. "
+                        "Fix: chmod 600 %s",
                         path, owner, (unsigned)st.st_mode & 07777, path);
         }
         return file_read_whole(fd, path, &st, max, ret, e);
+}
+
+int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *e)
+{
+        return file_read_private(path, false, max, ret, e);
+}
+
+int file_read_own_secret(const char *path, size_t max, struct buf *ret, struct err *e)
+{
+        return file_read_private(path, true, max, ret, e);
 }
 
 int file_write_at(int fd, const char *path, struct bytes content, uint64_t offset, struct err *e)

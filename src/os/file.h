@@ -17,10 +17,13 @@
 
 /* Appends a regular file of at most max bytes. */
 int file_read(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
-/* A private key or password: refuses one that others may read, naming owner, mode and the fix. An
- * empty buf gets it in one piece, without copies in freed memory; the caller wipes it
- * (explicit_bzero) when done. */
+/* A private key or password: refuses one that others may read; that, and why it cannot be read,
+ * with owner, mode and the fix. An empty buf gets it in one piece, without copies in freed memory;
+ * the caller wipes it (explicit_bzero) when done. */
 int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
+/* The same, of a key that this program made: refuses one that another user than ours (and root)
+ * owns. */
+int file_read_own_secret(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
 /* Whole or not at all: temporary name, fsync, rename, fsync of the directory. */
 int file_write_atomic(
         const char *path, struct bytes content, unsigned mode, struct err *e) MUST_USE;

@@ -14,7 +14,6 @@
 
 _Static_assert(CODE_BYTES % 5 == 0, "base32 without padding");
 
-static const char recovery_kit_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 static const char recovery_kit_key_label[] = "Key:";
 static const char recovery_kit_recipient_label[] = "Recipient:";
 static const char recovery_kit_site_label[] = "Site:";
@@ -78,7 +77,7 @@ static void format_code(const struct recovery_kit *k, char *to)
                                 while (*gap)
                                         *to++ = *gap++;
                         }
-                        *to++ = recovery_kit_alphabet[bits >> (have - 5) & 31];
+                        *to++ = str_base32_letter(bits >> (have - 5));
                         n++;
                 }
         }
@@ -115,27 +114,6 @@ void recovery_kit_format(const struct recovery_kit *k, char to[static RECOVERY_K
 }
 
 /* --- reading --- */
-
-static int code_value(uint8_t c)
-{
-        c = (uint8_t)toupper(c);
-        /* What is taken for a letter of the alphabet on paper. */
-        switch (c) {
-        case '0':
-                c = 'O';
-                break;
-        case '1':
-                c = 'I';
-                break;
-        case '8':
-                c = 'B';
-                break;
-        default:
-                break;
-        }
-        const char *at = c ? strchr(recovery_kit_alphabet, c) : NULL;
-        return at ? (int)(at - recovery_kit_alphabet) : -1;
-}
 
 /* The rest of the line behind a label, without spaces around; empty when the label is not there. */
 static struct bytes labelled(struct bytes text, const char *label)
@@ -177,7 +155,7 @@ static int parse_code(struct bytes text, uint8_t to[static CODE_BYTES], struct e
 
         for (size_t i = 0; i < text.n && n < CODE_CHARS; i++) {
                 uint8_t c = text.p[i];
-                int v = code_value(c);
+                int v = str_base32_value((char)c);
 
                 if (isspace(c) || c == '-')
                         continue;

@@ -28,6 +28,27 @@ static void test_hex(void **state)
         assert_memory_equal(back, "\7\7\7\7", 4); /* untouched */
 }
 
+static void test_base32(void **state)
+{
+        static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+        (void)state;
+        for (unsigned i = 0; i < 32; i++) {
+                assert_int_equal(str_base32_letter(i), letters[i]);
+                assert_int_equal(str_base32_value(letters[i]), i);
+                if (i < 26)
+                        assert_int_equal(str_base32_value((char)(letters[i] - 'A' + 'a')), i);
+        }
+        assert_int_equal(str_base32_value('0'), 14); /* O */
+        assert_int_equal(str_base32_value('1'), 8);  /* I */
+        assert_int_equal(str_base32_value('8'), 1);  /* B */
+        assert_int_equal(str_base32_value('9'), -1);
+        assert_int_equal(str_base32_value('-'), -1);
+        assert_int_equal(str_base32_value('='), -1);
+        assert_int_equal(str_base32_value('\0'), -1);
+        assert_int_equal(str_base32_value((char)0xc4), -1);
+}
+
 /* RFC 4648 section 10. */
 static const char *const base64[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
         { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
@@ -207,6 +228,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hex),
+                cmocka_unit_test(test_base32),
                 cmocka_unit_test(test_base64),
                 cmocka_unit_test(test_base64_refuses),
                 cmocka_unit_test(test_uint),

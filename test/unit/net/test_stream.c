@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -483,6 +484,50 @@ static void test_write_to_the_dead(void **state)
         pair_done(&p);
 }
 
+/* Two ends of a TCP connection: only they have resets. */
+static void tcp_pair(int fds[static 2])
+{
+        struct sockaddr_in at = { .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t n = sizeof at;
+        int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof at), 0);
+        assert_int_equal(listen(listening, 1), 0);
+        assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &n), 0);
+        fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[1], (struct sockaddr *)&at, sizeof at), 0);
+        fds[0] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        assert_true(fds[0] >= 0);
+        close(listening);
+}
+
+/* What the other side said before it reset the connection (it left something unread) is heard. */
+static void test_last_words_before_a_reset(void **state)
+{
+        struct pair p;
+
+        (void)state;
+        for (unsigned writes = 0; writes < 2; writes++) { /* noticed by the socket, or by a write */
+                pair_init(&p, SCRIPTED_GOOD);
+                close(p.fd[0]);
+                close(p.fd[1]);
+                tcp_pair(p.fd);
+                side_open(&p, &p.client, true, (struct stream_options){ 0 });
+                UNTIL(&p, p.client.ready);
+                assert_int_equal(stream_write(p.client.stream, bytes_str("hello"), NULL), 0);
+                assert_int_equal(send(p.fd[0], "go away", 7, MSG_NOSIGNAL), 7);
+                close(p.fd[0]);
+                if (writes)
+                        assert_int_equal(
+                                stream_write(p.client.stream, bytes_str("well"), NULL), ERR_IO);
+                UNTIL(&p, p.client.ended);
+                assert_int_equal(p.client.fault, FAULT_CONNECTION_CLOSED);
+                assert_true(str_is(buf_bytes(&p.client.got), "go away"));
+                pair_done(&p);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -504,6 +549,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_owner_refuses_data, go_plain, go_back),
                 cmocka_unit_test_setup_teardown(test_free_in_every_callback, go_plain, go_back),
                 cmocka_unit_test_setup_teardown(test_write_to_the_dead, go_plain, go_back),
+                cmocka_unit_test_setup_teardown(test_last_words_before_a_reset, go_plain, go_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
