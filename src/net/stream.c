@@ -32,14 +32,14 @@ struct stream {
         const struct stream_events *events;
         void *owner;
         int fd; /* owned; -1 once closed */
-        size_t output_max;
+        size_t output_max, drain_bytes;
         size_t talk_max;       /* 0: none, or no longer */
         struct timer deadline; /* handshake, later a pending end */
         struct stream_turn turn;
         unsigned handshake_ms;
         int poll_events; /* what the poll handle is started with; 0: stopped */
-        uint64_t received_bytes;
-        bool ready, ended, freed, drain_due, held;
+        uint64_t received_bytes, sent_bytes;
+        bool ready, ended, freed, drain_due, held, paused;
         struct err broken; /* why a write failed; code 0: none did */
 };
 
@@ -104,9 +104,9 @@ static void poll_update(struct stream *s)
         int want = 0;
 
         if (!s->ended && !s->freed) {
-                if (!s->turn.link)
+                if (!s->turn.link && !s->paused)
                         want |= UV_READABLE;
-                if (output(s)->n > 0)
+                if (output(s)->n > 0 || s->drain_due) /* a write may have sent it all meanwhile */
                         want |= UV_WRITABLE;
         }
         if (want == s->poll_events)
@@ -153,7 +153,7 @@ static int flush(struct stream *s, struct err *e)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-                        s->drain_due = true;
+                        s->drain_due = s->drain_due || out->n > s->drain_bytes;
                         break;
                 }
                 if (n < 0) {
@@ -162,6 +162,7 @@ static int flush(struct stream *s, struct err *e)
                                 e->fault = FAULT_CONNECTION_CLOSED;
                         return ERR_IO;
                 }
+                s->sent_bytes += (uint64_t)n;
                 buf_consume(out, (size_t)n);
         }
         return 0;
@@ -278,7 +279,7 @@ static void read_available(struct stream *s)
         uint8_t *to = s->shared->received;
         struct err e;
 
-        for (int i = 0; i < READS_PER_TURN && !s->ended && !s->freed; i++) {
+        for (int i = 0; i < READS_PER_TURN && !s->ended && !s->freed && !s->paused; i++) {
                 ssize_t n = recv(s->fd, to, RECEIVE_BYTES, MSG_DONTWAIT);
 
                 if (n < 0 && errno == EINTR)
@@ -309,17 +310,17 @@ static void read_available(struct stream *s)
 static void write_pending(struct stream *s)
 {
         struct err e;
+        bool drained;
 
         if (flush(s, &e) < 0) {
                 end(s, &e);
                 return;
         }
+        drained = s->drain_due && output(s)->n <= s->drain_bytes;
+        s->drain_due = s->drain_due && !drained;
         poll_update(s);
-        if (s->drain_due && output(s)->n == 0) {
-                s->drain_due = false;
-                if (s->ready && s->events->on_drain)
-                        s->events->on_drain(s->owner, s);
-        }
+        if (drained && s->ready && s->events->on_drain)
+                s->events->on_drain(s->owner, s);
 }
 
 static void on_turn(void *owner)
@@ -455,6 +456,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         s->owner = owner;
         s->handshake_ms = o->handshake_ms ? o->handshake_ms : STREAM_HANDSHAKE_MS;
         s->output_max = o->output_max_bytes ? o->output_max_bytes : STREAM_OUTPUT_MAX;
+        s->drain_bytes = o->drain_bytes;
         s->talk_max = o->talk_max_bytes;
         buf_init(&s->plain_output, s->output_max);
         r = begin(s, o->client, e);
@@ -535,6 +537,12 @@ void stream_hold(struct stream *s, bool held)
                 poll_update(s);
 }
 
+void stream_pause(struct stream *s, bool paused)
+{
+        s->paused = paused;
+        poll_update(s);
+}
+
 size_t stream_queued(const struct stream *s)
 {
         return s->tls ? tls_output(s->tls)->n : s->plain_output.n;
@@ -595,4 +603,9 @@ const struct tls *stream_tls(const struct stream *s)
 uint64_t stream_received(const struct stream *s)
 {
         return s->received_bytes;
+}
+
+uint64_t stream_sent(const struct stream *s)
+{
+        return s->sent_bytes;
 }
