@@ -11,9 +11,9 @@
 #include "net/link.h"
 #include "os/chan.h"
 #include "os/clock.h"
-#include "os/file.h"
 #include "os/proc.h"
 #include "recorder/message_volume.h"
+#include "trust/node_identity.h"
 
 #define SUPERVISOR_EXTRA_MAX 4
 /* More than a recorder has: one of a disk that hangs may outlive the want of it. */
@@ -567,11 +567,9 @@ static struct supervisor_child *supervisor_child(
 /* For a role that is a node of its site. */
 static void supervisor_add_porter(struct supervisor *s, const char *role)
 {
-        CLEANUP(own_freep)
-        char *key = xasprintf("%s/node/%s/node.key", s->options.state, role);
-        char name[32];
+        char dir[NODE_IDENTITY_DIR_ROOM], name[32];
 
-        if (!file_exists(key))
+        if (!node_identity_exists(node_identity_dir(dir, s->options.state, role)))
                 return;
         snprintf(name, sizeof name, "porter.%s", role);
         supervisor_child(s, SUPERVISOR_PORTER, name)->role = role;
