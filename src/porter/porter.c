@@ -137,7 +137,7 @@ static int porter_on_crls(struct porter *p, int64_t id, json_t *body, struct err
         int r = porter_unpacked(json_unpack_ex(body, &why, JSON_STRICT, "{s:s}", "crls", &pem),
                 "porter.crls", &why, e);
         if (r == 0)
-                porter_identity_crls(p, id, pem);
+                porter_identity_revoked(p, id, pem);
         return r;
 }
 

@@ -163,12 +163,20 @@ static void porter_conn_on_deadline(void *owner)
         porter_conn_free(owner);
 }
 
+/* Only where it changes: letting go counts as having heard of the other side. */
+void porter_conn_hold(struct porter_conn *l, bool held)
+{
+        if (l->held != held)
+                role_conn_hold(l->conn, held);
+        l->held = held;
+}
+
 void porter_conn_leave(struct porter_conn *l)
 {
         l->peer = NULL;
         l->target = NULL;
         l->done = true;
-        role_conn_hold(l->conn, false);
+        porter_conn_hold(l, false);
         timer_start(&l->deadline, l->porter->loop, PORTER_CONN_LINGER_MS, 0,
                 porter_conn_on_deadline, l);
 }

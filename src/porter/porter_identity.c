@@ -140,7 +140,7 @@ static void porter_crls_store(struct porter *p, int64_t id, unsigned cut_before)
                 porter_crls_start(c);
 }
 
-void porter_identity_crls(struct porter *p, int64_t id, const char *pem)
+void porter_identity_revoked(struct porter *p, int64_t id, const char *pem)
 {
         struct err e;
         unsigned cut_before = p->cut;

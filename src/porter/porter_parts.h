@@ -55,7 +55,7 @@ struct porter_conn {
         struct role_conn *conn;
         struct porter_target *target; /* of one that we made, until it is a peer's */
         struct porter_peer *peer;     /* once it is one's */
-        bool accepted, open;
+        bool accepted, open, held;
         bool done;                           /* nothing that comes on it counts any more */
         uint8_t from[NETWORK_ADDRESS_BYTES]; /* of an accepted one */
         int64_t request;                     /* the EST request that it waits for; 0: none */
@@ -112,6 +112,8 @@ int porter_conn_accept(struct porter *p, int fd, const uint8_t from[static NETWO
         struct err *e) MUST_USE;
 int porter_conn_connect(struct porter_target *t, int fd, struct err *e) MUST_USE;
 struct porter_conn *porter_conn_free(struct porter_conn *l);
+/* It is not read while held. */
+void porter_conn_hold(struct porter_conn *l, bool held);
 /* What comes on it counts no more; the other side ends it, or it ends by itself soon. It is
  * nobody's from now on. */
 void porter_conn_leave(struct porter_conn *l);
@@ -180,7 +182,7 @@ bool porter_est_answered(struct porter *p, const struct link_message *m);
 int porter_identity_open(struct porter *p, struct err *e) MUST_USE;
 void porter_identity_done(struct porter *p);
 /* Into force at once; id is answered when it is stored. */
-void porter_identity_crls(struct porter *p, int64_t id, const char *pem);
+void porter_identity_revoked(struct porter *p, int64_t id, const char *pem);
 /* n is this node from now on: taken, unless it fails. */
 int porter_identity_replace(struct porter *p, struct node_identity *n, struct err *e) MUST_USE;
 

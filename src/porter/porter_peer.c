@@ -24,8 +24,10 @@
 #define PORTER_PEER_LOW (256u << 10)
 #define PORTER_PEER_MOVE_US INT64_C(3600000000)
 #define PORTER_PEER_MOVE_AGAIN_US INT64_C(60000000)
-#define PORTER_PEER_MOVING_US INT64_C(20000000) /* for the whole of a move */
-#define PORTER_PEER_RECORDS_MAX (1u << 24)      /* under one key: RFC 8446 section 5.5 */
+#define PORTER_PEER_MOVING_US INT64_C(20000000) /* until the new connection is open */
+/* From then to the last message of the old: as long as a role may be behind. */
+#define PORTER_PEER_SETTLING_US INT64_C(600000000)
+#define PORTER_PEER_RECORDS_MAX (1u << 24) /* under one key: RFC 8446 section 5.5 */
 
 /* The porters' own, byte for byte; no role sends or sees them. */
 static const char porter_peer_moving[] = "{\"v\":1,\"type\":\"link.moving\",\"body\":{}}";
@@ -66,9 +68,9 @@ static void porter_peer_balance(struct porter_peer *peer)
 {
         bool role_is_behind = chan_queued(peer->chan) > PORTER_QUEUE_HIGH;
 
-        role_conn_hold(peer->in->conn, role_is_behind);
+        porter_conn_hold(peer->in, role_is_behind);
         if (peer->following)
-                role_conn_hold(peer->following->conn, true);
+                porter_conn_hold(peer->following, true);
         if (role_conn_queued(peer->out->conn) > PORTER_QUEUE_HIGH)
                 chan_hold(peer->chan, true);
 }
@@ -270,6 +272,7 @@ static void porter_peer_move_out(struct porter_peer *peer, struct porter_conn *l
                 return;
         }
         peer->move = PORTER_PEER_LEAVING;
+        peer->move_until_us = clock_boot_us() + PORTER_PEER_SETTLING_US;
         peer->following = peer->out = l;
         peer->records = 0;
         chan_hold(peer->chan, false);
@@ -335,6 +338,7 @@ void porter_peer_opened(struct porter_conn *l)
         } else if (!t && peer && peer->move == PORTER_PEER_EXPECTING && !peer->following) {
                 l->peer = peer;
                 peer->following = l;
+                peer->move_until_us = clock_boot_us() + PORTER_PEER_SETTLING_US;
                 porter_peer_balance(peer);
         } else {
                 if (peer)
@@ -393,7 +397,7 @@ void porter_peer_lost(struct porter_conn *l, const struct err *why)
         porter_peer_over(peer, why);
         if (left) {
                 left->peer = NULL;
-                role_conn_hold(left->conn, false);
+                porter_conn_hold(left, false);
                 porter_peer_opened(left);
         }
 }

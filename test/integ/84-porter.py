@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two porters, the manager's and the recorder's, find each other and carry what their roles say: in order, all of it, once,
-while the reader is slow, keys change, the link moves to another connection, and one of the two is killed.
+while the reader is slow, keys change, and the link moves to another connection.
 """
 import os
 import sys
@@ -10,39 +10,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from channels import Gone
-from custos_site import Failure, Site, check, main, wait_for
-from porters import BINARY, JSON, Porter, node_dir, settings
+from custos_site import check, main, wait_for  # noqa: E402
+from porters import BINARY, JSON, Pair  # noqa: E402
 
 MESSAGES = 10000
-
-
-class Pair:
-    """A site with both porters, and the link between them."""
-
-    def __init__(self, folder, text=""):
-        self.folder, self.site = folder, Site(folder)
-        self.site.init()
-        self.config = settings(folder, text)
-        try:
-            self.manager = Porter(folder, self.site.state, "manager", self.config)
-            self.recorder = Porter(folder, self.site.state, "recorder", self.config)
-            self.meet()
-        except BaseException:
-            self.site.clean()
-            raise
-
-    def meet(self):
-        self.at_manager, self.at_recorder = self.manager.peer(), self.recorder.peer()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            self.recorder.end()
-            self.manager.end()
-        self.site.clean()
 
 
 def number(i, size=0):
@@ -164,94 +135,6 @@ def test_the_link_moves_while_messages_flow(folder):
         check(not p.manager.peers and not p.recorder.peers, "and the roles noticed nothing")
         check(p.manager.ask("porter.rekey", handshake=True) == {"links": 0}, "the side that was connected to does not")
         check(there["bytes_in"] > 4000 * 1024, f"bytes of all connections count: {there}")
-
-
-def test_a_role_does_not_speak_for_its_porter(folder):
-    with Pair(folder) as p:
-        p.at_recorder.send(JSON, b'{"v":1,"type":"link.moved","body":{}}')
-        check(p.at_manager.closed(), "the link ends")
-        check(p.at_recorder.closed(), "on both sides")
-        p.meet()
-
-
-def test_one_is_killed(folder):
-    with Pair(folder) as p:
-        p.recorder.kill()
-        check(p.at_manager.closed(), "the manager's end of the link ends")
-        try:
-            p.at_recorder.receive()
-            raise Failure("the channel outlives its porter")
-        except Gone:
-            pass
-        p.recorder = Porter(folder, p.site.state, "recorder", p.config)
-        p.meet()
-        p.at_recorder.send(JSON, b"{}")
-        check(p.at_manager.receive() == (JSON, b"{}"), "a new one is linked again")
-        port = p.manager.port()
-        p.manager.kill()
-        check(p.at_recorder.closed(), "the recorder's end ends too")
-        p.manager = Porter(folder, p.site.state, "manager", p.config)
-        p.meet()
-        check(p.manager.port() == port, "a port that was free to choose is kept")
-
-
-def test_two_of_one_name(folder):
-    """A second link of the same node ends the first: of two that have one key, one is cut all the time."""
-    with Pair(folder) as p:
-        twin = Porter(folder, p.site.state, "recorder", p.config)
-        second = p.manager.peer()
-        check(second.who["uri"] == p.at_manager.who["uri"], f"the same name: {second.who}")
-        check(p.at_manager.closed() and p.at_recorder.closed(), "and the first link has ended")
-        twin.end()
-        p.meet()
-
-
-def test_a_certificate_is_renewed(folder):
-    """Ten of fourteen days later the recorder has a new key and certificate at once, by the manager's porter and its role."""
-    site = Site(folder)
-    site.init()
-    try:
-        key = node_dir(site.state, "recorder") / "node.key"
-        before, config = key.read_text(), settings(folder)
-        os.environ["CUSTOS_CLOCK_OFFSET_S"] = str(11 * 86400)
-        try:
-            manager = Porter(folder, site.state, "manager", config)
-            manager.est["est.reenroll"] = lambda body: renew(folder, site, body)
-            recorder = Porter(folder, site.state, "recorder", config)
-        finally:
-            del os.environ["CUSTOS_CLOCK_OFFSET_S"]
-        for porter, role in ((recorder, "recorder"), (manager, "manager")):
-            told = porter.event("porter.certificate", lambda body: body["error"] == "", 15)
-            check(told["uri"] == f"custos://site/{role}/main", f"{told}")
-        check(key.read_text() != before, "the key is a new one")
-        check(os.stat(key).st_mode & 0o777 == 0o600, "and nobody else's")
-        asked = [m["body"] for m in manager.requests if m["body"].get("uri", "").endswith("/recorder/main")]
-        old = recorder.peer().who
-        check(asked[0]["label"] == "" and len(asked[0]["key"]) == 64, f"the manager knows whose key asks: {asked}")
-        check(old["role"] == "manager", f"{old}")
-        # What is made from now on shows the new one.
-        check(recorder.ask("porter.rekey", handshake=True) == {"links": 1}, "the link moves")
-        wait_for(lambda: recorder.links()["custos://site/manager/main"]["handshakes"] == 2, 10, lambda: f"{recorder.links()}")
-        recorder.end()
-        manager.end()
-    finally:
-        site.clean()
-
-
-def renew(folder, site, body):
-    """What the manager's role does, by openssl."""
-    import base64
-    from custos_site import run
-    name = body["uri"].rsplit("/", 2)[1]
-    csr, leaf, ext = (Path(folder) / f"renew-{name}-{time.monotonic_ns()}.{s}" for s in ("der", "crt", "ext"))
-    csr.write_bytes(base64.b64decode(body["csr"]))
-    ext.write_text(f"subjectAltName=critical,URI:{body['uri']}\nkeyUsage=critical,digitalSignature\n"
-                   "extendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=critical,CA:FALSE\n"
-                   "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
-    ca = site.state / "site"
-    run("openssl", "x509", "-req", "-inform", "DER", "-in", csr, "-CA", ca / "nodes.crt", "-CAkey", ca / "nodes.key",
-        "-set_serial", time.monotonic_ns(), "-days", "30", "-extfile", ext, "-out", leaf)
-    return {"certificates": leaf.read_text() + (ca / "nodes.crt").read_text()}
 
 
 main(globals())

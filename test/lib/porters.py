@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from channels import Channel, Gone, Process
-from custos_site import CUSTOS, Failure, check, run, wait_for
+from custos_site import CUSTOS, Failure, Site, check, run, wait_for
 
 JSON, BINARY, PEER = 100, 101, 102
 
@@ -171,6 +171,34 @@ class Porter(Process):
         check("Sanitizer" not in self.log() and "runtime error" not in self.log(), self.log()[-6000:])
 
 
+class Pair:
+    """A site with both porters, and the link between them."""
+
+    def __init__(self, folder, text=""):
+        self.folder, self.site = folder, Site(folder)
+        self.site.init()
+        self.config = settings(folder, text)
+        try:
+            self.manager = Porter(folder, self.site.state, "manager", self.config)
+            self.recorder = Porter(folder, self.site.state, "recorder", self.config)
+            self.meet()
+        except BaseException:
+            self.site.clean()
+            raise
+
+    def meet(self):
+        self.at_manager, self.at_recorder = self.manager.peer(), self.recorder.peer()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.recorder.end()
+            self.manager.end()
+        self.site.clean()
+
+
 def settings(folder, text="", name="link"):
     path = Path(folder) / f"{name}-{time.monotonic_ns()}.ini"
     path.write_text(f"[link]\nmanager_port = 0\nrecorder_port = 0\n{text}")
@@ -185,4 +213,4 @@ def certificates_of(body):
     return p.stdout.decode()
 
 
-__all__ = ["BINARY", "JSON", "Failure", "Link", "Node", "Porter", "certificates_of", "node_dir", "revocation_list", "settings"]
+__all__ = ["BINARY", "JSON", "Failure", "Link", "Node", "Pair", "Porter", "certificates_of", "node_dir", "revocation_list", "settings"]
