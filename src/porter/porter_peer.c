@@ -3,9 +3,12 @@
  * A peer's messages are read from one connection and written to one, which is the same but while
  * the link moves. Whoever connected begins (this is the left side):
  *
- *     link.moving  -->              on the old connection: the next one of this peer belongs to it
- *     connects anew, with all checks; neither side reads a message there yet
- *     link.moved   -->              on the old: the last message; what follows goes out on the new
+ *     link.moving  -->              on the old connection: may the next one of this peer belong to
+ * it?
+ *                  <-- link.moving  it may. Only now is it made: what is asked waits behind
+ * messages that the other side's role has not taken yet connects anew, with all checks; neither
+ * side reads a message there yet link.moved   -->              on the old: the last message; what
+ * follows goes out on the new
  *                  <-- link.moved   likewise, once that was read; now the new one is read here
  *     reads that; now the new one is read; closes the old
  *
@@ -24,9 +27,8 @@
 #define PORTER_PEER_LOW (256u << 10)
 #define PORTER_PEER_MOVE_US INT64_C(3600000000)
 #define PORTER_PEER_MOVE_AGAIN_US INT64_C(60000000)
-#define PORTER_PEER_MOVING_US INT64_C(20000000) /* until the new connection is open */
-/* From then to the last message of the old: as long as a role may be behind. */
-#define PORTER_PEER_SETTLING_US INT64_C(600000000)
+/* For each step of a move but connecting, which has limits of its own: a role may be behind. */
+#define PORTER_PEER_STEP_US INT64_C(600000000)
 #define PORTER_PEER_RECORDS_MAX (1u << 24) /* under one key: RFC 8446 section 5.5 */
 
 /* The porters' own, byte for byte; no role sends or sees them. */
@@ -35,6 +37,7 @@ static const char porter_peer_moved[] = "{\"v\":1,\"type\":\"link.moved\",\"body
 
 enum porter_peer_move {
         PORTER_PEER_STEADY,
+        PORTER_PEER_ASKING,     /* ours: link.moving was said */
         PORTER_PEER_CONNECTING, /* ours: the new connection is being made */
         PORTER_PEER_LEAVING,    /* ours: nothing is written to the old one any more */
         PORTER_PEER_EXPECTING,  /* the other side's: a connection may come */
@@ -240,15 +243,16 @@ static void porter_peer_count(struct porter_peer *peer, const struct porter_conn
         peer->rekeys_out += s.rekeys_out;
 }
 
+static void porter_peer_step(struct porter_peer *peer, enum porter_peer_move move)
+{
+        peer->move = move;
+        peer->move_until_us = clock_boot_us() + PORTER_PEER_STEP_US;
+}
+
 static void porter_peer_start_move(struct porter_peer *peer)
 {
-        struct err e;
-
-        if (PORTER_PEER_SAY(peer, porter_peer_moving, &e) < 0)
-                return;
-        peer->move = PORTER_PEER_CONNECTING;
-        peer->move_until_us = clock_boot_us() + PORTER_PEER_MOVING_US;
-        porter_dial_further(peer->target);
+        if (PORTER_PEER_SAY(peer, porter_peer_moving, NULL) == 0)
+                porter_peer_step(peer, PORTER_PEER_ASKING);
 }
 
 void porter_peer_not_moved(struct porter_peer *peer, const struct err *why)
@@ -271,8 +275,7 @@ static void porter_peer_move_out(struct porter_peer *peer, struct porter_conn *l
                 porter_conn_close(l, 1000, "not wanted any more");
                 return;
         }
-        peer->move = PORTER_PEER_LEAVING;
-        peer->move_until_us = clock_boot_us() + PORTER_PEER_SETTLING_US;
+        porter_peer_step(peer, PORTER_PEER_LEAVING);
         peer->following = peer->out = l;
         peer->records = 0;
         chan_hold(peer->chan, false);
@@ -312,15 +315,20 @@ static int porter_peer_on_moved(struct porter_peer *peer, struct porter_conn *ol
         return 0;
 }
 
+/* Asked, or answered. */
 static int porter_peer_on_moving(struct porter_peer *peer, struct porter_conn *l, struct err *e)
 {
         bool again = peer->move == PORTER_PEER_EXPECTING && !peer->following;
 
-        if (peer->target || l != peer->in || (peer->move != PORTER_PEER_STEADY && !again))
-                return err_set(e, ERR_PROTOCOL, "link.moving from the side that may not");
-        peer->move = PORTER_PEER_EXPECTING;
-        peer->move_until_us = clock_boot_us() + PORTER_PEER_MOVING_US;
-        return 0;
+        if (l == peer->in && peer->target && peer->move == PORTER_PEER_ASKING) {
+                porter_peer_step(peer, PORTER_PEER_CONNECTING);
+                porter_dial_further(peer->target);
+                return 0;
+        }
+        if (l != peer->in || peer->target || (peer->move != PORTER_PEER_STEADY && !again))
+                return err_set(e, ERR_PROTOCOL, "link.moving, and it is not the time for it");
+        porter_peer_step(peer, PORTER_PEER_EXPECTING);
+        return PORTER_PEER_SAY(peer, porter_peer_moving, e);
 }
 
 void porter_peer_opened(struct porter_conn *l)
@@ -338,7 +346,7 @@ void porter_peer_opened(struct porter_conn *l)
         } else if (!t && peer && peer->move == PORTER_PEER_EXPECTING && !peer->following) {
                 l->peer = peer;
                 peer->following = l;
-                peer->move_until_us = clock_boot_us() + PORTER_PEER_SETTLING_US;
+                porter_peer_step(peer, PORTER_PEER_EXPECTING);
                 porter_peer_balance(peer);
         } else {
                 if (peer)
@@ -419,7 +427,7 @@ static bool porter_peer_move_late(struct porter_peer *peer)
 {
         if (peer->move == PORTER_PEER_STEADY || clock_boot_us() < peer->move_until_us)
                 return true;
-        if (peer->following) {
+        if (peer->following || peer->move == PORTER_PEER_ASKING) {
                 porter_peer_end(peer, "the link could not be moved in time");
                 return false;
         }

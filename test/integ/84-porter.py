@@ -21,6 +21,19 @@ def number(i, size=0):
     return b"%08d" % i + b"." * size
 
 
+def fill(sender, most):
+    """Sends numbered messages until no more are taken; how many."""
+    sender.end.setblocking(False)
+    sent, until = 0, time.monotonic() + 1
+    while sent < most and time.monotonic() < until:
+        try:
+            sender.send(BINARY, number(sent, 4096))
+            sent, until = sent + 1, time.monotonic() + 1
+        except BlockingIOError:
+            time.sleep(0.01)
+    return sent
+
+
 def read_numbers(link, n, into, delay=0):
     for i in range(n):
         kind, body = link.receive()
@@ -56,14 +69,7 @@ def test_they_find_each_other(folder):
 def test_a_slow_reader_stops_the_sender_and_loses_nothing(folder):
     with Pair(folder) as p:
         sender, reader = p.at_manager, p.at_recorder
-        sender.end.setblocking(False)
-        sent, until = 0, time.monotonic() + 1.5
-        while sent < MESSAGES and time.monotonic() < until:
-            try:
-                sender.send(BINARY, number(sent, 4096))
-                sent, until = sent + 1, time.monotonic() + 1.5
-            except BlockingIOError:
-                time.sleep(0.01)
+        sent = fill(sender, MESSAGES)
         check(100 < sent < MESSAGES, f"while nobody reads, a part is taken and no more: {sent}")
         links = p.manager.links()["custos://site/recorder/main"]
         check(links["bytes_out"] < 16 << 20, f"what waits is bounded: {links}")
@@ -135,6 +141,24 @@ def test_the_link_moves_while_messages_flow(folder):
         check(not p.manager.peers and not p.recorder.peers, "and the roles noticed nothing")
         check(p.manager.ask("porter.rekey", handshake=True) == {"links": 0}, "the side that was connected to does not")
         check(there["bytes_in"] > 4000 * 1024, f"bytes of all connections count: {there}")
+
+
+def test_the_link_moves_while_a_role_is_behind(folder):
+    """What asks for the move waits behind what the other role has not read; and when the new connection is there, much of the
+    old one is not read yet."""
+    with Pair(folder) as p:
+        sender, reader = p.at_recorder, p.at_manager
+        sent = fill(sender, MESSAGES // 2)
+        check(p.recorder.ask("porter.rekey", handshake=True) == {"links": 1}, "it is to move")
+        seen = []
+        reading = threading.Thread(target=read_numbers, args=(reader, MESSAGES // 2, seen, 0.01))
+        reading.start()
+        sender.end.settimeout(20)
+        for i in range(sent, MESSAGES // 2):
+            sender.send(BINARY, number(i, 4096))
+        reading.join(30)
+        check(seen == list(range(MESSAGES // 2)), f"all arrive in their order: {len(seen)}\n{p.manager.log()[-2000:]}")
+        check(p.manager.links()["custos://site/recorder/main"]["handshakes"] == 2, f"and it has moved: {p.manager.links()}")
 
 
 main(globals())

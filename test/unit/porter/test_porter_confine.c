@@ -11,12 +11,14 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -184,9 +186,10 @@ static int apart(int (*try)(void), bool confined)
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
+/* Asked of the kernel, and not of what is tested. */
 static bool has_landlock(void)
 {
-        return apart(try_list, true) != 0;
+        return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
 }
 
 static void test_it_reaches_no_secret(void **unused)
