@@ -22,6 +22,7 @@
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
 #include "manager/manager.h"
+#include "porter/porter.h"
 #include "recorder/connector.h"
 #include "recorder/parent.h"
 #include "recorder/scrubber.h"
@@ -60,6 +61,7 @@ static const struct {
         { "worker", worker_main, NULL },
         { "volume", volume_role_main, NULL },
         { "scrubber", scrubber_main, NULL },
+        { "porter", porter_main, NULL },
 };
 
 static void main_help(FILE *to)

@@ -36,6 +36,8 @@ CARS, DESK = ROOT / "demo/cars-h264-aac.mp4", ROOT / "demo/desk-h265.mp4"
 FIXTURES = Path(os.environ.get("CUSTOS_FIXTURES", ROOT.parent / "shared/fixtures"))
 USER, PASSWORD = "operator", "correct horse: battery/staple"
 SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
+# Sites of a test run beside each other: ports that are free.
+PORTS = "\n[link]\nmanager_port = 0\nrecorder_port = 0\n"
 # The default umask and locale of whoever runs the tests must not matter.
 ENV = dict(os.environ, LC_ALL="C.UTF-8")
 
@@ -289,9 +291,9 @@ class Site:
         self.state = Path(state) if state else Path(tempfile.mkdtemp(prefix="cst-"))
         self.log_path = self.folder / f"site-{time.monotonic_ns()}.log"
         self.main = None
-        if config is not None:
+        if "--config" not in self.options:
             path = self.folder / f"custos-{time.monotonic_ns()}.ini"
-            path.write_text(config)
+            path.write_text((config or "") + ("" if config and "[link]" in config else PORTS))
             self.options += ["--config", str(path)]
 
     # life
@@ -359,6 +361,8 @@ class Site:
             role = argv[1] if len(argv) > 1 else ""
             if role == "run":
                 found["supervisor"] = pid
+            elif role == "porter":
+                found[f"porter.{argv[argv.index('--role') + 1]}"] = pid
             elif role in ("manager", "parent", "sealer", "connector", "worker", "volume", "scrubber"):
                 found[f"{role}.{argv[argv.index('--index') + 1]}" if "--index" in argv else role] = pid
         return found
