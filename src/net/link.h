@@ -12,7 +12,7 @@
 
 /* chan message types */
 #define LINK_MESSAGE 100 /* carries the JSON text */
-#define LINK_BINARY 101  /* a binary message (section 8) */
+#define LINK_MEDIA 101   /* a binary message (proto/media_message.h) */
 #define LINK_PEER 102    /* JSON text of an event "peer", with one descriptor: the peer's channel */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400

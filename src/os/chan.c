@@ -39,9 +39,7 @@ struct chan {
         void *owner;
         struct chan_waiting *head, **tail;
         size_t queued_bytes;
-        size_t low_bytes; /* on_low is due when what waits falls to this; 0: nobody asked */
-        void (*on_low)(void *owner, struct chan *c);
-        bool low_due, held;
+        bool held;
         int watched; /* what the poll handle is started with; 0: stopped */
         bool ended;  /* on_end was called or is due no more */
         bool freed;  /* the struct lives on until libuv has let go of it */
@@ -258,14 +256,6 @@ static void chan_read(struct chan *c, unsigned most)
         }
 }
 
-static void chan_tell_low(struct chan *c)
-{
-        if (!c->low_due || c->queued_bytes > c->low_bytes)
-                return;
-        c->low_due = false;
-        c->on_low(c->owner, c);
-}
-
 static void chan_on_poll(uv_poll_t *poll, int status, int events)
 {
         struct chan *c = poll->data;
@@ -281,10 +271,10 @@ static void chan_on_poll(uv_poll_t *poll, int status, int events)
                         chan_end(c, &e);
                 return;
         }
-        if (events & UV_WRITABLE)
-                (void)chan_drain(c, NULL);
-        chan_tell_low(c);
-        chan_read(c, CHAN_ROUND);
+        if (events & UV_WRITABLE && chan_drain(c, NULL) == 0 && c->events->on_room)
+                c->events->on_room(c->owner, c);
+        if (!c->freed && !c->ended)
+                chan_read(c, CHAN_ROUND);
         chan_watch(c);
 }
 
@@ -337,12 +327,6 @@ size_t chan_queued(const struct chan *c)
         return c->queued_bytes;
 }
 
-void chan_watch_queue(struct chan *c, size_t low_bytes, void (*on_low)(void *owner, struct chan *c))
-{
-        c->low_bytes = low_bytes;
-        c->on_low = on_low;
-}
-
 static int chan_queue(struct chan *c, uint16_t type, struct bytes body, const int *fds,
         unsigned fds_n, struct err *e)
 {
@@ -368,8 +352,6 @@ static int chan_queue(struct chan *c, uint16_t type, struct bytes body, const in
         *c->tail = w;
         c->tail = &w->next;
         c->queued_bytes += bytes;
-        if (c->on_low && c->queued_bytes > c->low_bytes)
-                c->low_due = true;
         return 0;
 }
 

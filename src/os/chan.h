@@ -35,6 +35,8 @@ struct chan_events {
         /* Negative ends the channel (on_end with that error). */
         int (*on_message)(void *owner, struct chan *c, struct chan_message *m, struct err *e);
         void (*on_end)(void *owner, struct chan *c, const struct err *e);
+        /* All that waited was sent. May be NULL; may free the channel. */
+        void (*on_room)(void *owner, struct chan *c);
 };
 
 /* Takes fd (made non-blocking and close-on-exec); borrows events, which outlive it. */
@@ -49,11 +51,9 @@ int chan_send(struct chan *c, uint16_t type, struct bytes body, const int *fds, 
 /* What comes is not read while held; its peer's end is not noticed then either, unless something
  * waits to be sent. */
 void chan_hold(struct chan *c, bool held);
-/* Bytes that wait for room in the socket. */
+/* What waits to be sent, of CHAN_QUEUE_MAX: for whoever sends what may be left out or wait, so that
+ * what must not has room. */
 size_t chan_queued(const struct chan *c);
-/* on_low, from the loop, whenever more than low_bytes had to wait and no longer do. */
-void chan_watch_queue(
-        struct chan *c, size_t low_bytes, void (*on_low)(void *owner, struct chan *c));
 /* Waits until all was sent or the peer is gone (at most 5 s); for orderly ends only. */
 void chan_flush(struct chan *c);
 /* A connected pair, close-on-exec. */

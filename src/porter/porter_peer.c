@@ -24,7 +24,6 @@
 #include "os/clock.h"
 #include "porter/porter_parts.h"
 
-#define PORTER_PEER_LOW (256u << 10)
 #define PORTER_PEER_MOVE_US INT64_C(3600000000)
 #define PORTER_PEER_MOVE_AGAIN_US INT64_C(60000000)
 /* For each step of a move but connecting, which has limits of its own: a role may be behind. */
@@ -146,7 +145,7 @@ static int porter_peer_on_role(void *owner, struct chan *c, struct chan_message 
         bool text = m->type == LINK_MESSAGE;
 
         (void)c;
-        if ((!text && m->type != LINK_BINARY) || m->fds_n)
+        if ((!text && m->type != LINK_MEDIA) || m->fds_n)
                 return err_set(e, ERR_PROTOCOL, "message %u from the role", m->type);
         if (text && (PORTER_PEER_IS(m->body, porter_peer_moving) ||
                             PORTER_PEER_IS(m->body, porter_peer_moved)))
@@ -164,7 +163,7 @@ static void porter_peer_on_role_end(void *owner, struct chan *c, const struct er
         porter_peer_over(owner, why);
 }
 
-static void porter_peer_on_low(void *owner, struct chan *c)
+static void porter_peer_on_room(void *owner, struct chan *c)
 {
         (void)c;
         porter_peer_balance(owner);
@@ -184,7 +183,8 @@ static json_t *porter_peer_event(const struct tls_role_peer *who, const struct r
 static int porter_peer_hand_over(
         struct porter_peer *peer, const struct tls_role_peer *who, struct err *e)
 {
-        static const struct chan_events events = { porter_peer_on_role, porter_peer_on_role_end };
+        static const struct chan_events events = { porter_peer_on_role, porter_peer_on_role_end,
+                porter_peer_on_room };
         struct role_conn_state state;
         int pair[2];
 
@@ -193,7 +193,6 @@ static int porter_peer_hand_over(
         if (r < 0)
                 return r;
         peer->chan = chan_new(peer->porter->loop, pair[0], &events, peer);
-        chan_watch_queue(peer->chan, PORTER_PEER_LOW, porter_peer_on_low);
         r = link_send_peer(peer->porter->role, porter_peer_event(who, &state), pair[1], e);
         close(pair[1]);
         return r;
@@ -367,7 +366,7 @@ int porter_peer_received(struct porter_conn *l, bool text, struct bytes message,
                 return porter_peer_on_moving(peer, l, e);
         if (text && PORTER_PEER_IS(message, porter_peer_moved))
                 return porter_peer_on_moved(peer, l, e);
-        int r = chan_send(peer->chan, text ? LINK_MESSAGE : LINK_BINARY, message, NULL, 0, e);
+        int r = chan_send(peer->chan, text ? LINK_MESSAGE : LINK_MEDIA, message, NULL, 0, e);
         if (r == ERR_UNAVAILABLE) /* the role has ended it, and the channel will say so */
                 return 0;
         if (r < 0)

@@ -17,11 +17,11 @@ from porters import JSON, Pair, Porter, node_dir, settings  # noqa: E402
 
 def test_a_role_does_not_speak_for_its_porter(folder):
     with Pair(folder) as p:
-        # The first would be taken by the other porter: the manager's would expect another connection then.
         for kind in ("moving", "moved"):
             p.at_recorder.send(JSON, b'{"v":1,"type":"link.%s","body":{}}' % kind.encode())
             check(p.at_manager.closed(), "the link ends")
             check(p.at_recorder.closed(), "on both sides")
+            check("a message of the porters' own from the role" in p.recorder.log(), f"by its own porter: {p.recorder.log()[-1000:]}")
             p.meet()
 
 
