@@ -215,7 +215,7 @@ static int est_take(
         char said[200];
 
         if (a->status == 401 || a->status == 403)
-                return err_set(e, ERR_DENIED, "it refuses the request (%u %s)", a->status,
+                return err_set(e, ERR_DENIED, "it answers %u %s", a->status,
                         est_reason(a, body, said, sizeof said));
         if (a->status != 200)
                 return err_fault(e, ERR_UNAVAILABLE, FAULT_REQUEST_REFUSED, "it answers %u %s",

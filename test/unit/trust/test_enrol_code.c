@@ -79,7 +79,7 @@ static void the_longest(void **state)
 static void as_people_type_it(void **state)
 {
         static const char *const typed[] = {
-                "RECORDER-NORTH-1-" GROUPS,
+                ("RECORDER-NORTH-1-" GROUPS),
                 "  recorder-north-1-aaaq-eaye-auda-ocaj-bifq-ydio-b4ib-ceqt-cqkr-mfyy-denb-wha5-dyps\r\n",
                 "recorder - north-1 -\n AAAQ-EAYE-AUDA-OC AJ-BIFQ-YDIO-B4IB-\tCEQT-CQKR-MFYY-DENB-WHA5-D Y P S",
                 "recorder-north-1-AAAQ-EAYE-AUDA-0CAJ-81FQ-YD10-84I8-CEQT-CQKR-MFYY-DEN8-WHA5-DYPS",
