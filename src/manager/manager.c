@@ -7,6 +7,8 @@
 #include "manager/requests.h"
 #include "os/role.h"
 
+#define MANAGER_NODE_DAYS 14
+
 static void manager_on_stop(void *owner)
 {
         loop_stop(owner);
@@ -28,10 +30,12 @@ static int manager_run(const struct role_options *o, struct err *e)
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
-        int r = requests_open(loop, o->state, &requests, e);
+        int r = requests_open(loop, o->state, MANAGER_NODE_DAYS, &requests, e);
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {
+                if (o->supervised)
+                        requests_supervise(requests, manager_on_stop, loop);
                 loop_catch_signals(loop, manager_on_stop, loop);
                 loop_run(loop);
         }

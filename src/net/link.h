@@ -10,7 +10,9 @@
 
 #include "os/chan.h"
 
-#define LINK_MESSAGE 100 /* the chan message type that carries the JSON text */
+/* chan message types */
+#define LINK_MESSAGE 100 /* carries the JSON text */
+#define LINK_PEER 102    /* JSON text of an event "peer", with one descriptor: the peer's channel */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400
 /* A page of a list ends behind the entry that reaches this, whatever its limit: a message holds at

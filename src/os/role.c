@@ -20,7 +20,7 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
                 { "config", required_argument, NULL, 'c' },
                 { "index", required_argument, NULL, 'i' }, { "path", required_argument, NULL, 'p' },
                 { "name", required_argument, NULL, 'n' }, { "claim", no_argument, NULL, 'l' },
-                { 0 } };
+                { "supervised", no_argument, NULL, 'v' }, { 0 } };
         const char *config = NULL;
         uint64_t index = 0;
         int c;
@@ -37,6 +37,8 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
                         snprintf(o->name, sizeof o->name, "%s", optarg);
                 else if (c == 'l')
                         o->claim = true;
+                else if (c == 'v')
+                        o->supervised = true;
                 else if (c != 'i' || str_uint(optarg, 0, UINT32_MAX, &index, e) < 0)
                         return err_set(e, ERR_INVALID, "an option that this role does not have");
         }
