@@ -265,15 +265,10 @@ static int requests_load_site(struct requests *r, struct err *e)
                                   &r->node_issuer_pem, e);
 }
 
-/* Of this host: it is the site's first. */
 static void requests_on_recorder(void *owner, int fd, unsigned uid)
 {
-        struct requests *r = owner;
-        struct err e;
-
         (void)uid;
-        if (peers_attach(r->peers, "recorder", INVENTORY_RECORDER_FIRST, NULL, fd, &e) < 0)
-                log_warn(NULL, "recorder.refused", "err=\"%s\"", e.text);
+        requests_node_on_local(owner, fd);
 }
 
 static void requests_on_event(

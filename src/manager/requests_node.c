@@ -502,6 +502,25 @@ void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int
         requests_node_note(r, peer->role, peer->name, &peer->sight);
 }
 
+void requests_node_on_local(struct requests *r, int fd)
+{
+        const char *name = INVENTORY_RECORDER_FIRST;
+        struct nodes_node n;
+        struct err e;
+
+        int done = nodes_get(requests_node_db(r), "recorder", name, &n, &e);
+        if (done == 0 && n.revoked_us)
+                done = err_fault(&e, ERR_DENIED, FAULT_REVOKED, "it was revoked");
+        else if (done == 0 && n.enrolled_us)
+                done = err_set(&e, ERR_DENIED, "another host has taken its place");
+        if (done < 0)
+                close(fd);
+        else
+                done = peers_attach(r->peers, "recorder", name, NULL, fd, &e);
+        if (done < 0)
+                log_warn(NULL, "peer.refused", "role=recorder name=%s err=\"%s\"", name, e.text);
+}
+
 void requests_node_on_up(void *owner, const char *role, const char *name)
 {
         struct requests *r = owner;

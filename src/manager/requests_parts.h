@@ -151,6 +151,8 @@ json_t *requests_node_recorders(struct requests *r);
 int requests_node_open(struct requests *r, struct err *e) MUST_USE;
 /* A peer that the porter lets in, fd taken. */
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd);
+/* The recorder of this host, by its socket: the site's first. Takes fd. */
+void requests_node_on_local(struct requests *r, int fd);
 void requests_node_on_up(void *owner, const char *role, const char *name);
 void requests_node_on_gone(void *owner, const char *role, const char *name);
 /* A porter is there: it learns who may come from where, and what is revoked. */
