@@ -21,6 +21,7 @@
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
 #include "manager/manager.h"
+#include "porter/porter.h"
 #include "recorder/connector.h"
 #include "recorder/parent.h"
 #include "recorder/scrubber.h"
@@ -58,6 +59,7 @@ static const struct {
         { "worker", worker_main, NULL },
         { "volume", volume_role_main, NULL },
         { "scrubber", scrubber_main, NULL },
+        { "porter", porter_main, NULL },
 };
 
 static void main_help(FILE *to)

@@ -37,7 +37,8 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_NOT_TLS] = { "not-tls", "The peer answered something that is not TLS.",
                 "Switch TLS on in the camera and enter its port for TLS (usually 322 for rtsps, "
                 "443 for https)." },
-        [FAULT_TLS_VERSION] = { "tls-version", "The peer offers no TLS 1.2 or better.",
+        [FAULT_TLS_VERSION] = { "tls-version",
+                "The peer offers no TLS 1.2 or better (between nodes: no TLS 1.3).",
                 "Update the camera's firmware, or allow TLS 1.2 in its settings." },
         [FAULT_NO_CIPHER] = { "no-cipher",
                 "No cipher suite in common: only ECDHE with AES-GCM or ChaCha20-Poly1305 is "
@@ -46,11 +47,11 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_SELF_SIGNED] = { "self-signed",
                 "The certificate is self-signed: nobody but the peer vouches for it.",
                 "Give the camera a certificate of the site's CA, or compare the key's fingerprint "
-                "and pin it." },
+                "and pin it; enrol a node again." },
         [FAULT_UNKNOWN_ISSUER] = { "unknown-issuer",
                 "The certificate was issued by a CA that is not trusted here.",
                 "Give the camera a certificate of the site's CA, with its issuer's certificate "
-                "beside it, or pin its key." },
+                "beside it, or pin its key; enrol a node again." },
         [FAULT_EXPIRED] = { "expired", "The certificate, or one that it depends on, has expired.",
                 "Renew it; check this machine's clock as well." },
         [FAULT_NOT_YET_VALID] = { "not-yet-valid",
@@ -59,16 +60,21 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_WRONG_NAME] = { "wrong-name",
                 "The certificate is not for the name or address that was asked for.",
                 "Enter the camera by a name that its certificate carries, or issue one with this "
-                "name." },
+                "name; of a node, check its address." },
+        [FAULT_WRONG_ROLE] = { "wrong-role",
+                "The certificate is of this site, and of a role that may not speak here.",
+                "Check that address and port are those of the wanted node; if they are, find out "
+                "who uses that node's key." },
         [FAULT_WRONG_PURPOSE] = { "wrong-purpose",
                 "The certificate, or its issuer, was not made for this purpose.",
-                "Issue one for TLS servers (extended key usage serverAuth)." },
+                "Issue one for TLS servers (extended key usage serverAuth); enrol a node again." },
         [FAULT_WEAK_KEY] = { "weak-key",
                 "The key or a signature of the certificate is too weak (below 112 bits).",
                 "Make a new key, P-256 or RSA of 2048 bits or more, and a certificate signed with "
                 "SHA-256." },
         [FAULT_REVOKED] = { "revoked", "The certificate was revoked.",
-                "Find out why; then give the camera a new key and certificate." },
+                "Find out why; then give the camera a new key and certificate, or enrol the node "
+                "again." },
         [FAULT_PIN_MISMATCH] = { "pin-mismatch", "The peer's key is not the one that was pinned.",
                 "If the camera was replaced or reset, compare the new fingerprint at the camera "
                 "and pin it; else somebody may sit in between." },
@@ -81,6 +87,10 @@ static const struct fault_words fault_words[FAULTS] = {
                 "The certificate, or one that it depends on, is not to the rules of RFC 5280.",
                 "Give the camera a certificate of the site's CA, or compare the key's fingerprint "
                 "and pin it." },
+        [FAULT_CERTIFICATE_REFUSED] = { "certificate-refused",
+                "The other side does not take this side's certificate.",
+                "Its log says why (revoked, expired, another role): enrol this node again. Of a "
+                "camera: switch off that it asks for certificates." },
         [FAULT_TLS_PROTOCOL] = { "protocol", "The TLS handshake or a record failed.",
                 "Try again; if it stays, update the camera's firmware and report the reason given "
                 "here." },

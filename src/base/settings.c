@@ -7,7 +7,13 @@
 #include "base/network.h"
 #include "base/str.h"
 
-enum settings_type { SETTINGS_NUMBER, SETTINGS_TEXT, SETTINGS_CHOICE, SETTINGS_NETWORKS };
+enum settings_type {
+        SETTINGS_NUMBER,
+        SETTINGS_TEXT,
+        SETTINGS_CHOICE,
+        SETTINGS_NETWORKS,
+        SETTINGS_ADDRESS
+};
 
 #define SETTINGS_CHOICES_MAX 5
 #define SETTINGS_NAME_MAX 40
@@ -90,6 +96,21 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_SCRUB_MB_S] = { "storage", "scrub_mb_s", SETTINGS_NUMBER, "MB/s", 0, 10000, 8,
                 .about = "How fast recorded footage is checked in the background; 0 checks "
                          "nothing." },
+        [SETTINGS_LINK_ADDRESS] = { "link", "link_address", SETTINGS_ADDRESS, .text = "",
+                .about = "The address at which hosts of this site reach the roles on this one, "
+                         "once there are such hosts; empty is every address." },
+        [SETTINGS_MANAGER_PORT] = { "link", "manager_port", SETTINGS_NUMBER, NULL, 0, 65535, 8320,
+                .about = "TCP port where the manager takes recorders and gateways; 0 is any that "
+                         "is free." },
+        [SETTINGS_RECORDER_PORT] = { "link", "recorder_port", SETTINGS_NUMBER, NULL, 0, 65535, 8321,
+                .about = "TCP port where a recorder takes gateways; 0 is any that is free." },
+        [SETTINGS_REKEY_SECONDS] = { "link", "rekey_seconds", SETTINGS_NUMBER, "seconds", 60, 3600,
+                300,
+                .about = "Links between roles get new keys in this time (TLS 1.3 KeyUpdate, both "
+                         "ways)." },
+        [SETTINGS_NODE_DAYS] = { "link", "node_days", SETTINGS_NUMBER, "days", 1, 90, 14,
+                .about = "Life of the certificates of recorders, gateways and the manager; they "
+                         "are renewed by themselves when two thirds of it are over." },
         [SETTINGS_LOG_LEVEL] = { "log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
                 .choices = { "debug", "info", "warn", "error" },
                 .about = "The least important lines that are logged." },
@@ -248,6 +269,16 @@ static int settings_networks(const struct settings_row *row, const char *text, s
         return settings_refuse(row, text, why, e);
 }
 
+static int settings_address(const struct settings_row *row, const char *text, struct err *e)
+{
+        uint8_t address[NETWORK_ADDRESS_BYTES];
+
+        if (!text[0] || (strlen(text) < SETTINGS_TEXT_ROOM &&
+                                network_address_parse(text, address, NULL) == 0))
+                return 0;
+        return settings_refuse(row, text, "is no IPv4 or IPv6 address", e);
+}
+
 int settings_set(struct settings *s, enum settings_key key, const char *text, struct err *e)
 {
         const struct settings_row *row = &settings_table[key];
@@ -269,6 +300,9 @@ int settings_set(struct settings *s, enum settings_key key, const char *text, st
                 break;
         case SETTINGS_NETWORKS:
                 r = settings_networks(row, text, e);
+                break;
+        case SETTINGS_ADDRESS:
+                r = settings_address(row, text, e);
                 break;
         }
         if (r < 0)
@@ -306,6 +340,9 @@ static const char *settings_range(const struct settings_row *row, char *to, size
                 break;
         case SETTINGS_NETWORKS:
                 snprintf(to, room, "up to %d networks", NETWORK_LIST_MAX);
+                break;
+        case SETTINGS_ADDRESS:
+                snprintf(to, room, "an address");
                 break;
         }
         return to;

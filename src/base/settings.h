@@ -31,8 +31,13 @@ enum settings_key {
         SETTINGS_QUEUE_MEMORY_MB,
         SETTINGS_VOLUME_PATIENCE_MS,
         SETTINGS_RESERVE_MB,
-        SETTINGS_SCRUB_MB_S, /* 0: none */
-        SETTINGS_LOG_LEVEL,  /* an enum log_level */
+        SETTINGS_SCRUB_MB_S,   /* 0: none */
+        SETTINGS_LINK_ADDRESS, /* an address of base/network.h; empty: all */
+        SETTINGS_MANAGER_PORT, /* 0: any */
+        SETTINGS_RECORDER_PORT,
+        SETTINGS_REKEY_SECONDS,
+        SETTINGS_NODE_DAYS,
+        SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT
 };
 

@@ -300,6 +300,37 @@ char *str_escape(char *to, size_t room, struct bytes s)
         return to;
 }
 
+/* The continuation bytes that a lead byte asks for, or -1. */
+static int str_utf8_more(uint8_t lead)
+{
+        if (lead < 0x80)
+                return 0;
+        if (lead >= 0xc2 && lead < 0xe0)
+                return 1;
+        if (lead >= 0xe0 && lead < 0xf0)
+                return 2;
+        return lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
+}
+
+bool str_is_utf8(struct bytes s)
+{
+        for (size_t i = 0; i < s.n;) {
+                const uint8_t lead = s.p[i++];
+                int more = str_utf8_more(lead);
+
+                if (more < 0 || (size_t)more > s.n - i)
+                        return false;
+                if (more > 0 &&
+                        ((lead == 0xe0 && s.p[i] < 0xa0) || (lead == 0xed && s.p[i] > 0x9f) ||
+                                (lead == 0xf0 && s.p[i] < 0x90) || (lead == 0xf4 && s.p[i] > 0x8f)))
+                        return false;
+                for (; more > 0; more--)
+                        if ((s.p[i++] & 0xc0) != 0x80)
+                                return false;
+        }
+        return true;
+}
+
 bool str_is(struct bytes s, const char *text)
 {
         return s.n == strlen(text) && (s.n == 0 || strncasecmp((const char *)s.p, text, s.n) == 0);

@@ -41,6 +41,9 @@ int str_parse_time(const char *s, int64_t *ret_us, struct err *e) MUST_USE;
  * always terminated. For putting foreign text into logs and errors. Returns to. */
 char *str_escape(char *to, size_t room, struct bytes s);
 
+/* UTF-8 to its end (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
+bool str_is_utf8(struct bytes s);
+
 /* The same text; letters of ASCII compare without case. */
 bool str_is(struct bytes s, const char *text);
 /* Without the white space at its ends (space, tab, CR, LF, VT, FF), or without space and tab alone

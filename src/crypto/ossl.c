@@ -87,6 +87,19 @@ void ossl_spki_id(X509_PUBKEY *spki, uint8_t ret[static 32])
         OPENSSL_free(der);
 }
 
+bool ossl_time_us(const ASN1_TIME *time, int64_t *ret_us)
+{
+        ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+        int days = 0, seconds = 0;
+
+        ossl_must(epoch != NULL, "a time");
+        int ok = ASN1_TIME_diff(&days, &seconds, epoch, time);
+        ASN1_TIME_free(epoch);
+        if (ok == 1)
+                *ret_us = ((int64_t)days * 86400 + seconds) * 1000000;
+        return ok == 1;
+}
+
 void ossl_certp(X509 **cert)
 {
         X509_free(*cert);

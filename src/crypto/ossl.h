@@ -49,6 +49,8 @@ X509 *ossl_cert(struct bytes der, struct err *e);
 EVP_PKEY *ossl_spki(struct bytes der, struct err *e);
 /* SHA-256 of the SubjectPublicKeyInfo as it stands in the certificate. */
 void ossl_spki_id(X509_PUBKEY *spki, uint8_t ret[static 32]);
+/* Wall clock; false where it is no time. */
+bool ossl_time_us(const ASN1_TIME *time, int64_t *ret_us);
 
 void ossl_certp(X509 **cert); /* for CLEANUP */
 void ossl_pkeyp(EVP_PKEY **key);

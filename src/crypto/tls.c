@@ -9,7 +9,7 @@
 
 #define TLS_RECORD_OVERHEAD 64 /* header, nonce, type and tag of a record, rounded up */
 
-static struct tls *tls_new(struct tls_config *config)
+struct tls *tls_new(struct tls_config *config)
 {
         struct tls *t = xcalloc(1, sizeof *t);
 
@@ -98,6 +98,7 @@ struct tls *tls_free(struct tls *t)
         SSL_free(t->ssl);
         tls_config_unref(t->config);
         buf_done(&t->out);
+        free(t->role);
         free(t);
         return NULL;
 }
@@ -107,20 +108,26 @@ void tls_freep(struct tls **t)
         tls_free(*t);
 }
 
-/* Ends the session with what OpenSSL says, or with what the check of the certificate has found
- * before. */
-static int tls_fail(struct tls *t, struct err *e)
+int tls_fail(struct tls *t, struct err *e)
 {
         unsigned long error = ERR_peek_error();
 
         if (t->refusal == TLS_OK) {
                 /* Once keys are agreed upon, an alert says nothing about versions and ciphers (it
                  * may be the answer to a renegotiation that we do not take part in). */
-                t->refusal = t->established ? TLS_PROTOCOL : tls_refusal_of_reason(error);
+                t->refusal = tls_refusal_is_ours(error) ? TLS_REFUSED
+                             : t->established           ? TLS_PROTOCOL
+                                                        : tls_refusal_of_reason(error);
                 const char *reason = ERR_reason_error_string(error);
-                snprintf(t->detail, sizeof t->detail, "%s%s",
-                        reason ? reason : "ended without a reason",
-                        t->established ? "" : ", in the handshake");
+                const char *alert =
+                        t->refusal == TLS_REFUSED && reason ? strstr(reason, "alert ") : NULL;
+                if (alert)
+                        snprintf(t->detail, sizeof t->detail, "it says %s",
+                                alert + strlen("alert "));
+                else
+                        snprintf(t->detail, sizeof t->detail, "%s%s",
+                                reason ? reason : "ended without a reason",
+                                t->established ? "" : ", in the handshake");
         }
         ERR_clear_error();
         return tls_refusal_err(t, e);
@@ -148,11 +155,24 @@ static int tls_sniff(struct tls *t, struct bytes received, struct err *e)
         return 0;
 }
 
+/* A session that was resumed shows the certificate of an earlier one, and nobody has judged it.
+ * None is offered or taken; should OpenSSL ever do so all the same, it ends here. */
+static bool tls_is_judged(const struct tls *t)
+{
+        return !SSL_session_reused(t->ssl) &&
+               (t->have_key || (t->server && !SSL_get0_peer_certificate(t->ssl)));
+}
+
 /* Returns 1 when done, 0 when more is needed. */
 static int tls_handshake(struct tls *t, struct err *e)
 {
         int r = SSL_do_handshake(t->ssl);
 
+        if (r == 1 && !tls_is_judged(t)) {
+                t->refusal = TLS_PROTOCOL;
+                snprintf(t->detail, sizeof t->detail, "a session was resumed");
+                return tls_fail(t, e);
+        }
         if (r == 1) {
                 t->established = true;
                 return 1;
@@ -250,20 +270,43 @@ int tls_write(struct tls *t, struct bytes plain, struct err *e)
         return tls_fail(t, e);
 }
 
-int tls_client_recheck(struct tls *t, struct tls_client_config *c, int64_t now_us, struct err *e)
+/* The peer's certificates as it sent them, which OpenSSL keeps with the session; owned, their
+ * certificates borrowed. Of a client's it keeps the leaf apart. */
+static STACK_OF(X509) * tls_sent(const struct tls *t)
 {
-        /* OpenSSL keeps them with the session: the leaf and what came with it. */
-        STACK_OF(X509) *sent = SSL_get_peer_cert_chain(t->ssl);
+        STACK_OF(X509) *all = sk_X509_new_null(), *kept = SSL_get_peer_cert_chain(t->ssl);
+        X509 *leaf = SSL_get0_peer_certificate(t->ssl);
 
-        if (t->over || t->server || !t->established || sk_X509_num(sent) < 1)
+        ossl_must(all && (!leaf || !t->server || sk_X509_push(all, leaf) > 0), "a chain");
+        for (int i = 0; i < sk_X509_num(kept); i++)
+                ossl_must(sk_X509_push(all, sk_X509_value(kept, i)) > 0, "a chain");
+        return all;
+}
+
+int tls_judge_again(struct tls *t, const struct tls_config *by, int64_t now_us, struct err *e)
+{
+        STACK_OF(X509) *sent = t->over || !t->established ? NULL : tls_sent(t);
+
+        if (sk_X509_num(sent) < 1) {
+                sk_X509_free(sent);
                 return err_set(e, ERR_STATE, "this TLS session has no peer to check again");
+        }
         ERR_clear_error();
         t->chain_verified = false;
-        if (tls_verify_certs(t, tls_config_of_client(c), sent, now_us) == X509_V_OK)
+        int error = tls_verify_certs(t, by, sent, now_us);
+        sk_X509_free(sent);
+        ERR_clear_error();
+        if (error == X509_V_OK)
                 return 0;
         t->over = true;
-        ERR_clear_error();
         return tls_refusal_err(t, e);
+}
+
+int tls_client_recheck(struct tls *t, struct tls_client_config *c, int64_t now_us, struct err *e)
+{
+        if (t->server || t->role)
+                return err_set(e, ERR_STATE, "this TLS session has no server to check again");
+        return tls_judge_again(t, tls_config_of_client(c), now_us, e);
 }
 
 void tls_shutdown(struct tls *t)

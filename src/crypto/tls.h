@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * TLS sessions over memory: bytes in, bytes out, no socket (OpenSSL 3.0, custom BIO). The owner of
- * the socket moves the bytes. Used for camera links and for the RTSPS server of the edge role.
+ * the socket moves the bytes. Used for camera links, for the RTSPS server of the edge role, and,
+ * made by tls_role.h, between the roles of a site.
  *
  * A client session verifies before a byte of the application goes out: chain to the given roots,
  * dates, name (DNS or IP SAN; the common name is never looked at), purpose, key strength; or, where
@@ -34,12 +35,14 @@ enum tls_refusal {
         TLS_EXPIRED,
         TLS_NOT_YET_VALID,
         TLS_WRONG_NAME,
+        TLS_WRONG_ROLE, /* a node of the site, and none that may speak here (tls_role.h) */
         TLS_WRONG_PURPOSE,
         TLS_WEAK_KEY,
         TLS_REVOKED,
         TLS_PIN_MISMATCH,
         TLS_BAD_SIGNATURE,
         TLS_MALFORMED, /* a certificate of the chain is not to the rules of RFC 5280 */
+        TLS_REFUSED,   /* the peer says that it does not take our certificate */
         TLS_PROTOCOL,  /* any other alert or malformed record */
         TLS_REFUSALS,  /* how many there are; no refusal */
 };

@@ -26,7 +26,7 @@ static const char tls_config_suites_13[] =
         "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char tls_config_groups[] = "P-256:X25519:P-384";
 
-static struct tls_config *tls_config_new(const SSL_METHOD *method)
+struct tls_config *tls_config_new(const SSL_METHOD *method)
 {
         struct tls_config *c = xcalloc(1, sizeof *c);
 
@@ -66,6 +66,7 @@ struct tls_config *tls_config_unref(struct tls_config *c)
         BIO_meth_free(c->bio);
         X509_free(c->only_issuer);
         tls_crls_done(c);
+        free(c->site);
         free(c);
         return NULL;
 }
@@ -162,23 +163,33 @@ void tls_client_config_freep(struct tls_client_config **c)
         tls_client_config_free(*c);
 }
 
-static int tls_config_add_chain(struct tls_config *c, struct bytes pem, struct err *e)
+static int tls_config_add_chain(
+        struct tls_config *c, const char *what, struct bytes pem, struct err *e)
 {
         for (unsigned i = 0;; i++) {
                 CLEANUP(ossl_certp) X509 *cert = NULL;
                 int r = tls_config_cert(pem, i, TLS_CONFIG_CHAIN_MAX, &cert, e);
                 if (r < 0)
-                        return err_wrap(e, r, "server certificate");
+                        return err_wrap(e, r, "%s", what);
                 if (!cert)
-                        return i == 0 ? err_set(e, ERR_INVALID,
-                                                "server certificate: none in the text")
-                                      : 0;
+                        return i == 0 ? err_set(e, ERR_INVALID, "%s: none in the text", what) : 0;
                 r = i == 0 ? SSL_CTX_use_certificate(c->ctx, cert)
                            : (int)SSL_CTX_add1_chain_cert(c->ctx, cert);
                 if (r != 1)
-                        return ossl_err(e, ERR_INVALID,
-                                "server certificate: number %u cannot be used", i + 1);
+                        return ossl_err(
+                                e, ERR_INVALID, "%s: number %u cannot be used", what, i + 1);
         }
+}
+
+int tls_config_present(struct tls_config *c, const char *what, struct bytes chain_pem,
+        const struct sign_key *key, struct err *e)
+{
+        int r = tls_config_add_chain(c, what, chain_pem, e);
+
+        if (r == 0 && SSL_CTX_use_PrivateKey(c->ctx, sign_key_evp(key)) != 1)
+                r = ossl_err(
+                        e, ERR_INVALID, "%s: the private key belongs to another certificate", what);
+        return r;
 }
 
 int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
@@ -187,10 +198,7 @@ int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
         struct tls_config *shared = tls_config_new(TLS_server_method());
 
         ossl_must(SSL_CTX_set_num_tickets(shared->ctx, 0) == 1, "a TLS context");
-        int r = tls_config_add_chain(shared, chain_pem, e);
-        if (r == 0 && SSL_CTX_use_PrivateKey(shared->ctx, sign_key_evp(key)) != 1)
-                r = ossl_err(e, ERR_INVALID,
-                        "server certificate: the private key belongs to another certificate");
+        int r = tls_config_present(shared, "server certificate", chain_pem, key, e);
         if (r < 0) {
                 tls_config_unref(shared);
                 return r;

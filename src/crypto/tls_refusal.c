@@ -20,12 +20,14 @@ static const struct tls_refusal_kind tls_refusal_kinds[TLS_REFUSALS] = {
         [TLS_EXPIRED] = { FAULT_EXPIRED, ERR_AUTH },
         [TLS_NOT_YET_VALID] = { FAULT_NOT_YET_VALID, ERR_AUTH },
         [TLS_WRONG_NAME] = { FAULT_WRONG_NAME, ERR_AUTH },
+        [TLS_WRONG_ROLE] = { FAULT_WRONG_ROLE, ERR_AUTH },
         [TLS_WRONG_PURPOSE] = { FAULT_WRONG_PURPOSE, ERR_AUTH },
         [TLS_WEAK_KEY] = { FAULT_WEAK_KEY, ERR_AUTH },
         [TLS_REVOKED] = { FAULT_REVOKED, ERR_AUTH },
         [TLS_PIN_MISMATCH] = { FAULT_PIN_MISMATCH, ERR_AUTH },
         [TLS_BAD_SIGNATURE] = { FAULT_BAD_SIGNATURE, ERR_AUTH },
         [TLS_MALFORMED] = { FAULT_MALFORMED_CERTIFICATE, ERR_AUTH },
+        [TLS_REFUSED] = { FAULT_CERTIFICATE_REFUSED, ERR_AUTH },
         [TLS_PROTOCOL] = { FAULT_TLS_PROTOCOL, ERR_PROTOCOL },
 };
 
@@ -96,6 +98,27 @@ enum tls_refusal tls_refusal_of_chain(int x509_error)
                 return TLS_PROTOCOL;
         default: /* the many ways in which a certificate can be wrong in itself */
                 return TLS_MALFORMED;
+        }
+}
+
+/* RFC 8446 section 6.2. In TLS 1.3 a client meets such an alert with what it reads first: its own
+ * handshake is over before the server has looked at its certificate. */
+bool tls_refusal_is_ours(unsigned long openssl_error)
+{
+        if (ERR_GET_LIB(openssl_error) != ERR_LIB_SSL)
+                return false;
+        switch (ERR_GET_REASON(openssl_error)) {
+        case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+        case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+        case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+        case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+        case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+                return true;
+        default:
+                return false;
         }
 }
 

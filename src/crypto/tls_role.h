@@ -53,12 +53,12 @@ bool tls_role_peer(const struct tls *t, struct tls_role_peer *ret);
 
 /* Judges the peer of an established session again: chain, dates, lists and role, by what c says now
  * (it need not be the config that the session was made with). 0, or a refusal: the session is over.
- */
+ * A client without a certificate has nothing to judge: 0. */
 int tls_role_recheck(
         struct tls *t, struct tls_role_config *c, int64_t now_us, struct err *e) MUST_USE;
 
-/* RFC 8446 section 4.6.3: a KeyUpdate that asks for the other side's; goes out with what is written
- * next, or at once with tls_output. Only once established. */
+/* RFC 8446 section 4.6.3: a KeyUpdate that asks for the other side's; it stands in tls_output. The
+ * other side's comes before what that writes next. Only once established. */
 int tls_rekey(struct tls *t, struct err *e) MUST_USE;
 /* KeyUpdates sent and received so far. */
 void tls_rekeys(const struct tls *t, uint64_t *ret_sent, uint64_t *ret_received);

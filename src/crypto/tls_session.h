@@ -6,9 +6,19 @@
 #include "crypto/ossl.h"
 #include "crypto/tls.h"
 #include "crypto/tls_config.h"
+#include "crypto/tls_role.h"
 
 #define TLS_HOST_MAX 253
 #define TLS_DETAIL_ROOM 220
+
+/* What a session between roles has besides (tls_role.c). */
+struct tls_role {
+        char roles[TLS_ROLE_LIST_MAX][16]; /* one of which the peer must have */
+        unsigned roles_n;
+        char name[TLS_ROLE_NAME_ROOM]; /* "": any */
+        struct tls_role_peer peer;     /* once it was judged, and good */
+        uint64_t rekeys_sent, rekeys_received;
+};
 
 struct tls {
         SSL *ssl;
@@ -19,16 +29,26 @@ struct tls {
         bool server, established, over, closed;
         uint8_t seen; /* bytes of the first record header that were looked at */
 
-        /* Client only. */
+        /* Of whoever judges its peer: a client, and both ends between roles. */
         char host[TLS_HOST_MAX + 1];
         bool pinned, have_key, chain_verified;
         uint8_t pin[32], key[32];
         int64_t now_us; /* the clock by which the peer is judged in the handshake */
 
+        struct tls_role *role; /* owned; NULL: not between roles */
+
         enum tls_refusal refusal;
         char detail[TLS_DETAIL_ROOM]; /* what exactly was seen, for the error's text; may be empty
                                        */
 };
+
+/* tls.c */
+struct tls *tls_new(struct tls_config *config); /* of neither side yet */
+/* Ends the session with what OpenSSL says, or with what the check of the certificate has found
+ * before. */
+int tls_fail(struct tls *t, struct err *e);
+/* Judges the peer of an established session again, by `by`; ERR_STATE without one. */
+int tls_judge_again(struct tls *t, const struct tls_config *by, int64_t now_us, struct err *e);
 
 /* tls_bio.c: reads from t->in, writes to t->out. */
 BIO_METHOD *tls_bio_method(void); /* owned */
@@ -42,6 +62,10 @@ int tls_verify_peer(X509_STORE_CTX *chain, void *unused);
 int tls_verify_certs(
         struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent, int64_t now_us);
 
+/* tls_role.c: the last question to a leaf whose chain is good: is it the node that is wanted? Fills
+ * refusal and detail, or t's peer. Returns as tls_verify_certs. */
+int tls_role_judge(struct tls *t, const struct tls_config *by, X509 *leaf);
+
 /* tls_profile.c: the first certificate of a verified chain, leaf first, that breaks a rule which
  * OpenSSL does not know, and which rule (static). */
 enum tls_refusal tls_profile_check(STACK_OF(X509) * chain, const char **ret_text, X509 **ret_at);
@@ -49,6 +73,8 @@ enum tls_refusal tls_profile_check(STACK_OF(X509) * chain, const char **ret_text
 /* tls_refusal.c */
 enum tls_refusal tls_refusal_of_chain(int x509_error);
 enum tls_refusal tls_refusal_of_reason(unsigned long openssl_error);
+/* The peer's alert says that it does not take our certificate. */
+bool tls_refusal_is_ours(unsigned long openssl_error);
 /* Fills e from the session's refusal and detail; returns the code that goes with it. */
 int tls_refusal_err(const struct tls *t, struct err *e);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether the server's certificate is accepted (RFC 5280 section 6, RFC 9525, or the pin), and if
- * not, why. */
+/* Whether the peer's certificate is accepted (RFC 5280 section 6, and RFC 9525 of a camera, or the
+ * pin), and if not, why. The one place where a certificate of any link is judged. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -211,7 +211,7 @@ static int tls_verify_chain(struct tls *t, const struct tls_config *by, STACK_OF
         }
         t->refusal = tls_profile_check(chain, &text, &at);
         if (t->refusal == TLS_OK)
-                return X509_V_OK;
+                return t->role ? tls_role_judge(t, by, sk_X509_value(chain, 0)) : X509_V_OK;
         tls_verify_show_name(t, "", X509_get_subject_name(at));
         tls_verify_detail(t, ": %s", text);
         return X509_V_ERR_CERT_REJECTED;
@@ -227,7 +227,7 @@ static int tls_verify_path(struct tls *t, const struct tls_config *by, STACK_OF(
         ossl_must(ctx && X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(by->ctx), leaf, sent) == 1,
                 "verifying a certificate");
         X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-        ossl_must(X509_STORE_CTX_set_default(ctx, "ssl_server") == 1 &&
+        ossl_must(X509_STORE_CTX_set_default(ctx, t->server ? "ssl_client" : "ssl_server") == 1 &&
                           X509_VERIFY_PARAM_set1(param, SSL_get0_param(t->ssl)) == 1 &&
                           X509_VERIFY_PARAM_set_flags(param, flags | X509_V_FLAG_POLICY_CHECK) == 1,
                 "verifying a certificate");

@@ -97,17 +97,11 @@ int x509_key_id(struct bytes cert_der, uint8_t ret[static 32], struct err *e)
 int x509_not_after(struct bytes cert_der, int64_t *ret_us, struct err *e)
 {
         CLEANUP(ossl_certp) X509 *cert = ossl_cert(cert_der, e);
-        int days = 0, seconds = 0;
 
         if (!cert)
                 return ERR_INVALID;
-        ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-        ossl_must(epoch != NULL, "a time");
-        int ok = ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(cert));
-        ASN1_TIME_free(epoch);
-        if (ok != 1)
+        if (!ossl_time_us(X509_get0_notAfter(cert), ret_us))
                 return ossl_err(e, ERR_INVALID, "the certificate's end of validity is not a time");
-        *ret_us = ((int64_t)days * 86400 + seconds) * 1000000;
         return 0;
 }
 

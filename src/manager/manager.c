@@ -7,8 +7,6 @@
 #include "manager/requests.h"
 #include "os/role.h"
 
-#define MANAGER_NODE_DAYS 14
-
 static void manager_on_stop(void *owner)
 {
         loop_stop(owner);
@@ -30,7 +28,8 @@ static int manager_run(const struct role_options *o, struct err *e)
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
-        int r = requests_open(loop, o->state, MANAGER_NODE_DAYS, &requests, e);
+        int r = requests_open(loop, o->state,
+                (unsigned)settings_get(&o->settings, SETTINGS_NODE_DAYS), &requests, e);
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {

@@ -87,8 +87,9 @@ static void link_wipe(char **text)
         free(*text);
 }
 
-/* Takes rest. */
-static int link_send(struct chan *c, int64_t id, const char *type, json_t *rest, struct err *e)
+/* Takes rest. fd: -1 without one. */
+static int link_send_as(struct chan *c, uint16_t message, int64_t id, const char *type,
+        json_t *rest, int fd, struct err *e)
 {
         CLEANUP(link_wipe) char *text = link_text(id, type, rest);
 
@@ -98,7 +99,12 @@ static int link_send(struct chan *c, int64_t id, const char *type, json_t *rest,
                 return err_set(e, ERR_EXHAUSTED,
                         "link message: %zu bytes, at most %u: ask for less at a time", strlen(text),
                         CHAN_BODY_MAX);
-        return chan_send(c, LINK_MESSAGE, bytes_str(text), NULL, 0, e);
+        return chan_send(c, message, bytes_str(text), &fd, fd >= 0, e);
+}
+
+static int link_send(struct chan *c, int64_t id, const char *type, json_t *rest, struct err *e)
+{
+        return link_send_as(c, LINK_MESSAGE, id, type, rest, -1, e);
 }
 
 static json_t *link_with_body(json_t *body)
@@ -122,6 +128,11 @@ int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e)
 int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e)
 {
         return link_send(c, 0, type, link_with_body(body), e);
+}
+
+int link_send_peer(struct chan *c, json_t *body, int fd, struct err *e)
+{
+        return link_send_as(c, LINK_PEER, 0, "peer", link_with_body(body), fd, e);
 }
 
 int link_send_failure(

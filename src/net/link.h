@@ -12,6 +12,7 @@
 
 /* chan message types */
 #define LINK_MESSAGE 100 /* carries the JSON text */
+#define LINK_BINARY 101  /* a binary message (section 8) */
 #define LINK_PEER 102    /* JSON text of an event "peer", with one descriptor: the peer's channel */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400
@@ -38,6 +39,8 @@ int link_send_request(
         struct chan *c, int64_t id, const char *type, json_t *body, struct err *e) MUST_USE;
 int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e) MUST_USE;
 int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e) MUST_USE;
+/* As LINK_PEER, with the channel to the peer (borrowed, as by chan_send). */
+int link_send_peer(struct chan *c, json_t *body, int fd, struct err *e) MUST_USE;
 int link_send_failure(struct chan *c, int64_t id, const struct err *why, const char *remedy,
         struct err *e) MUST_USE;
 

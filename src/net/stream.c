@@ -32,14 +32,14 @@ struct stream {
         const struct stream_events *events;
         void *owner;
         int fd; /* owned; -1 once closed */
-        size_t output_max;
+        size_t output_max, drain_bytes;
         size_t talk_max;       /* 0: none, or no longer */
         struct timer deadline; /* handshake, later a pending end */
         struct stream_turn turn;
         unsigned handshake_ms;
         int poll_events; /* what the poll handle is started with; 0: stopped */
-        uint64_t received_bytes;
-        bool ready, ended, freed, drain_due, held;
+        uint64_t received_bytes, sent_bytes;
+        bool ready, ended, freed, drain_due, held, paused;
         struct err broken; /* why a write failed; code 0: none did */
 };
 
@@ -104,9 +104,9 @@ static void poll_update(struct stream *s)
         int want = 0;
 
         if (!s->ended && !s->freed) {
-                if (!s->turn.link)
+                if (!s->turn.link && !s->paused)
                         want |= UV_READABLE;
-                if (output(s)->n > 0)
+                if (output(s)->n > 0 || s->drain_due) /* a write may have sent it all meanwhile */
                         want |= UV_WRITABLE;
         }
         if (want == s->poll_events)
@@ -153,7 +153,7 @@ static int flush(struct stream *s, struct err *e)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-                        s->drain_due = true;
+                        s->drain_due = s->drain_due || out->n > s->drain_bytes;
                         break;
                 }
                 if (n < 0) {
@@ -162,9 +162,19 @@ static int flush(struct stream *s, struct err *e)
                                 e->fault = FAULT_CONNECTION_CLOSED;
                         return ERR_IO;
                 }
+                s->sent_bytes += (uint64_t)n;
                 buf_consume(out, (size_t)n);
         }
         return 0;
+}
+
+/* Closing a socket with unread input makes TCP send a reset, which can overtake what was just sent:
+ * so the input that is there is thrown away first (MSG_TRUNC: without copying it). */
+static void say_last(struct stream *s)
+{
+        (void)!flush(s, NULL);
+        (void)!shutdown(s->fd, SHUT_WR);
+        (void)!recv(s->fd, NULL, 4 * RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
 }
 
 static void become_ready(struct stream *s)
@@ -222,8 +232,8 @@ static void feed(struct stream *s, struct bytes received)
         if (s->freed || s->ended)
                 return;
         if (r < 0) {
-                /* An alert may be waiting; whether it gets through changes nothing. */
-                (void)!flush(s, NULL);
+                /* An alert may be waiting; whether it gets through changes nothing here. */
+                say_last(s);
                 end(s, refused.code ? &refused : &e);
                 return;
         }
@@ -269,7 +279,7 @@ static void read_available(struct stream *s)
         uint8_t *to = s->shared->received;
         struct err e;
 
-        for (int i = 0; i < READS_PER_TURN && !s->ended && !s->freed; i++) {
+        for (int i = 0; i < READS_PER_TURN && !s->ended && !s->freed && !s->paused; i++) {
                 ssize_t n = recv(s->fd, to, RECEIVE_BYTES, MSG_DONTWAIT);
 
                 if (n < 0 && errno == EINTR)
@@ -300,22 +310,36 @@ static void read_available(struct stream *s)
 static void write_pending(struct stream *s)
 {
         struct err e;
+        bool drained;
 
         if (flush(s, &e) < 0) {
                 end(s, &e);
                 return;
         }
+        drained = s->drain_due && output(s)->n <= s->drain_bytes;
+        s->drain_due = s->drain_due && !drained;
         poll_update(s);
-        if (s->drain_due && output(s)->n == 0) {
-                s->drain_due = false;
-                if (s->ready && s->events->on_drain)
-                        s->events->on_drain(s->owner, s);
-        }
+        if (drained && s->ready && s->events->on_drain)
+                s->events->on_drain(s->owner, s);
 }
 
 static void on_turn(void *owner)
 {
         read_available(owner);
+}
+
+/*
+ * A connection that broke may have brought something before that: above all the alert of a peer
+ * that refuses us, which in TLS 1.3 comes after our first words, so that it goes before a reset.
+ */
+static void hear_last(struct stream *s)
+{
+        ssize_t n = recv(s->fd, s->shared->received, RECEIVE_BYTES, MSG_DONTWAIT);
+
+        if (n <= 0)
+                return;
+        s->received_bytes += (uint64_t)n;
+        feed(s, BYTES(s->shared->received, (size_t)n));
 }
 
 /* What the socket says: libuv tells any error of one as a bad descriptor. */
@@ -338,6 +362,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
         sh->users++; /* the last stream may go in a callback */
         if (status < 0) {
                 socket_error(s, &e);
+                hear_last(s);
                 end(s, &e);
         } else {
                 if (events & UV_WRITABLE)
@@ -354,6 +379,7 @@ static void on_deadline(void *owner)
         struct err e;
 
         if (s->broken.code) {
+                hear_last(s);
                 end(s, &s->broken);
                 return;
         }
@@ -430,6 +456,7 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         s->owner = owner;
         s->handshake_ms = o->handshake_ms ? o->handshake_ms : STREAM_HANDSHAKE_MS;
         s->output_max = o->output_max_bytes ? o->output_max_bytes : STREAM_OUTPUT_MAX;
+        s->drain_bytes = o->drain_bytes;
         s->talk_max = o->talk_max_bytes;
         buf_init(&s->plain_output, s->output_max);
         r = begin(s, o->client, e);
@@ -441,17 +468,13 @@ int stream_new(struct stream_shared *sh, int fd, struct tls *t, const struct str
         return 0;
 }
 
-/* Closing a socket with unread input makes TCP send a reset, which can overtake what was just sent:
- * so the input that is there is thrown away first (MSG_TRUNC: without copying it). */
 static void say_goodbye(struct stream *s)
 {
         if (!s->ready || s->ended || s->broken.code)
                 return;
         if (s->tls)
                 tls_shutdown(s->tls);
-        (void)!flush(s, NULL);
-        (void)!shutdown(s->fd, SHUT_WR);
-        (void)!recv(s->fd, NULL, 4 * RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+        say_last(s);
 }
 
 struct stream *stream_free(struct stream *s)
@@ -514,6 +537,12 @@ void stream_hold(struct stream *s, bool held)
                 poll_update(s);
 }
 
+void stream_pause(struct stream *s, bool paused)
+{
+        s->paused = paused;
+        poll_update(s);
+}
+
 size_t stream_queued(const struct stream *s)
 {
         return s->tls ? tls_output(s->tls)->n : s->plain_output.n;
@@ -574,4 +603,9 @@ const struct tls *stream_tls(const struct stream *s)
 uint64_t stream_received(const struct stream *s)
 {
         return s->received_bytes;
+}
+
+uint64_t stream_sent(const struct stream *s)
+{
+        return s->sent_bytes;
 }

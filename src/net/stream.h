@@ -63,7 +63,8 @@ struct stream_events {
         /* One decrypted record (plain: what was received at once), borrowed. Negative, with e set,
          * ends the stream with that error. */
         int (*on_data)(void *owner, struct stream *s, struct bytes plain, struct err *e);
-        /* All that was queued has been sent. May be NULL. */
+        /* What waited for the socket fell to options.drain_bytes: all has been sent where that is
+         * 0. May be NULL. */
         void (*on_drain)(void *owner, struct stream *s);
         /* Over: nothing is read or sent any more. At most once, never from within a function of
          * this header that the owner called, never after stream_free. refusal: TLS_OK when TLS was
@@ -79,6 +80,7 @@ struct stream_options {
         bool plain;              /* without TLS: t is NULL then, and only then */
         unsigned handshake_ms;   /* absolute, from stream_new to on_ready; 0: STREAM_HANDSHAKE_MS */
         size_t output_max_bytes; /* bytes not yet taken by the socket; 0: STREAM_OUTPUT_MAX */
+        size_t drain_bytes;      /* so many may wait still when on_drain comes */
         size_t talk_max_bytes;   /* received before the first stream_pace, when nothing but talk was
                                     asked for; 0: no maximum */
 };
@@ -99,6 +101,9 @@ int stream_write(struct stream *s, struct bytes plain, struct err *e) MUST_USE;
 /* While held, what stream_write encrypts is queued only; letting go sends it in one call. For many
  * small writes at once, each of them a TLS record of its own. Never calls back. */
 void stream_hold(struct stream *s, bool held);
+/* While paused nothing more is read from the socket, so that the other side has to wait; what was
+ * read goes on up, at most one receive buffer. The end of the connection is not seen meanwhile. */
+void stream_pause(struct stream *s, bool paused);
 /* Bytes that wait for the socket. */
 size_t stream_queued(const struct stream *s);
 
@@ -107,7 +112,8 @@ void stream_pace(struct stream *s, unsigned interval_ms);
 
 /* The session, for its version, cipher, peer key and verification; borrowed. NULL: plain. */
 const struct tls *stream_tls(const struct stream *s);
-/* Bytes received from the socket so far. */
+/* Bytes received from the socket, and taken by it, so far. */
 uint64_t stream_received(const struct stream *s);
+uint64_t stream_sent(const struct stream *s);
 
 #endif

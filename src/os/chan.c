@@ -39,9 +39,12 @@ struct chan {
         void *owner;
         struct chan_waiting *head, **tail;
         size_t queued_bytes;
-        bool waits_for_room;
-        bool ended; /* on_end was called or is due no more */
-        bool freed; /* the struct lives on until libuv has let go of it */
+        size_t low_bytes; /* on_low is due when what waits falls to this; 0: nobody asked */
+        void (*on_low)(void *owner, struct chan *c);
+        bool low_due, held;
+        int watched; /* what the poll handle is started with; 0: stopped */
+        bool ended;  /* on_end was called or is due no more */
+        bool freed;  /* the struct lives on until libuv has let go of it */
 };
 
 union chan_control {
@@ -175,11 +178,16 @@ static void chan_on_poll(uv_poll_t *poll, int status, int events);
 
 static void chan_watch(struct chan *c)
 {
-        int events = UV_READABLE | (c->head ? UV_WRITABLE : 0);
+        int events = (c->held ? 0 : UV_READABLE) | (c->head ? UV_WRITABLE : 0);
 
-        c->waits_for_room = c->head != NULL;
+        if (c->freed || c->ended || events == c->watched)
+                return;
+        c->watched = events;
         /* Fails only for a handle that is closing, and then nothing is to be watched. */
-        (void)uv_poll_start(&c->poll, events, chan_on_poll);
+        if (events)
+                (void)uv_poll_start(&c->poll, events, chan_on_poll);
+        else
+                (void)uv_poll_stop(&c->poll);
 }
 
 static void chan_drop_queue(struct chan *c)
@@ -235,7 +243,7 @@ static void chan_read(struct chan *c, unsigned most)
         struct chan_message m;
         struct err e = { 0 };
 
-        for (unsigned i = 0; i < most && !c->freed && !c->ended; i++) {
+        for (unsigned i = 0; i < most && !c->freed && !c->ended && !c->held; i++) {
                 int r = chan_get(c->fd, room, &m, &e);
                 if (r == ERR_AGAIN)
                         return;
@@ -250,6 +258,14 @@ static void chan_read(struct chan *c, unsigned most)
         }
 }
 
+static void chan_tell_low(struct chan *c)
+{
+        if (!c->low_due || c->queued_bytes > c->low_bytes)
+                return;
+        c->low_due = false;
+        c->on_low(c->owner, c);
+}
+
 static void chan_on_poll(uv_poll_t *poll, int status, int events)
 {
         struct chan *c = poll->data;
@@ -258,6 +274,7 @@ static void chan_on_poll(uv_poll_t *poll, int status, int events)
         if (status < 0) {
                 /* The socket has an error, and libuv has stopped: read what there is, up to the
                  * end. */
+                c->held = false;
                 chan_read(c, (unsigned)(CHAN_QUEUE_MAX / CHAN_TYPE_BYTES));
                 err_set(&e, ERR_UNAVAILABLE, "the channel broke");
                 if (!c->freed)
@@ -266,9 +283,9 @@ static void chan_on_poll(uv_poll_t *poll, int status, int events)
         }
         if (events & UV_WRITABLE)
                 (void)chan_drain(c, NULL);
+        chan_tell_low(c);
         chan_read(c, CHAN_ROUND);
-        if (!c->freed && !c->ended && c->waits_for_room != (c->head != NULL))
-                chan_watch(c);
+        chan_watch(c);
 }
 
 struct chan *chan_new(struct loop *l, int fd, const struct chan_events *events, void *owner)
@@ -309,6 +326,23 @@ struct chan *chan_free(struct chan *c)
         return NULL;
 }
 
+void chan_hold(struct chan *c, bool held)
+{
+        c->held = held;
+        chan_watch(c);
+}
+
+size_t chan_queued(const struct chan *c)
+{
+        return c->queued_bytes;
+}
+
+void chan_watch_queue(struct chan *c, size_t low_bytes, void (*on_low)(void *owner, struct chan *c))
+{
+        c->low_bytes = low_bytes;
+        c->on_low = on_low;
+}
+
 static int chan_queue(struct chan *c, uint16_t type, struct bytes body, const int *fds,
         unsigned fds_n, struct err *e)
 {
@@ -334,6 +368,8 @@ static int chan_queue(struct chan *c, uint16_t type, struct bytes body, const in
         *c->tail = w;
         c->tail = &w->next;
         c->queued_bytes += bytes;
+        if (c->on_low && c->queued_bytes > c->low_bytes)
+                c->low_due = true;
         return 0;
 }
 
@@ -361,7 +397,7 @@ int chan_send(struct chan *c, uint16_t type, struct bytes body, const int *fds, 
                         return r;
         }
         r = chan_queue(c, type, body, fds, fds_n, e);
-        if (r == 0 && !c->waits_for_room)
+        if (r == 0)
                 chan_watch(c);
         return r;
 }

@@ -46,6 +46,14 @@ struct chan *chan_free(struct chan *c);
  * by dup. ERR_UNAVAILABLE when the peer is gone (on_end follows, or was called). */
 int chan_send(struct chan *c, uint16_t type, struct bytes body, const int *fds, unsigned fds_n,
         struct err *e) MUST_USE;
+/* What comes is not read while held; its peer's end is not noticed then either, unless something
+ * waits to be sent. */
+void chan_hold(struct chan *c, bool held);
+/* Bytes that wait for room in the socket. */
+size_t chan_queued(const struct chan *c);
+/* on_low, from the loop, whenever more than low_bytes had to wait and no longer do. */
+void chan_watch_queue(
+        struct chan *c, size_t low_bytes, void (*on_low)(void *owner, struct chan *c));
 /* Waits until all was sent or the peer is gone (at most 5 s); for orderly ends only. */
 void chan_flush(struct chan *c);
 /* A connected pair, close-on-exec. */

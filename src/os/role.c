@@ -20,7 +20,8 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
                 { "config", required_argument, NULL, 'c' },
                 { "index", required_argument, NULL, 'i' }, { "path", required_argument, NULL, 'p' },
                 { "name", required_argument, NULL, 'n' }, { "claim", no_argument, NULL, 'l' },
-                { "supervised", no_argument, NULL, 'v' }, { 0 } };
+                { "role", required_argument, NULL, 'r' }, { "supervised", no_argument, NULL, 'v' },
+                { 0 } };
         const char *config = NULL;
         uint64_t index = 0;
         int c;
@@ -37,6 +38,8 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
                         snprintf(o->name, sizeof o->name, "%s", optarg);
                 else if (c == 'l')
                         o->claim = true;
+                else if (c == 'r')
+                        snprintf(o->role, sizeof o->role, "%s", optarg);
                 else if (c == 'v')
                         o->supervised = true;
                 else if (c != 'i' || str_uint(optarg, 0, UINT32_MAX, &index, e) < 0)
@@ -76,6 +79,10 @@ int role_start(const char *name, int argc, char **argv, struct role_options *ret
                 return r;
         if (strcmp(name, "worker") == 0 || strcmp(name, "volume") == 0) {
                 snprintf(title, sizeof title, "%s.%u", name, o.index);
+                name = title;
+        }
+        if (o.role[0]) {
+                snprintf(title, sizeof title, "%.12s.%.15s", name, o.role);
                 name = title;
         }
         log_open(name, (enum log_level)settings_get(&o.settings, SETTINGS_LOG_LEVEL), clock_log_us);

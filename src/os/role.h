@@ -15,6 +15,7 @@ struct role_options {
         unsigned index;            /* of a worker; the number of a volume */
         char path[1024], name[40]; /* of a volume */
         bool claim;
+        char role[16];            /* of a porter: whose it is */
         bool supervised;          /* of the manager: descriptor 3 is a channel to the supervisor */
         struct settings settings; /* of the configuration file, or defaults */
 };
@@ -23,8 +24,9 @@ struct role_options {
  * else /var/lib/custos. For the command line; roles are told. */
 const char *role_default_state(void);
 
-/* Parses --state DIR, --config FILE, --index N, --path DIR, --name NAME, --claim, --supervised;
- * hardens the process and opens the log under name.
+/* Parses --state DIR, --config FILE, --index N, --path DIR, --name NAME, --claim, --role ROLE,
+ * --supervised; hardens the
+ * process and opens the log under name.
  */
 int role_start(
         const char *name, int argc, char **argv, struct role_options *ret, struct err *e) MUST_USE;

@@ -37,7 +37,7 @@ int sandbox_files(const struct sandbox_path *paths, unsigned n, struct err *e) M
 
 /* What getaddrinfo reads on this machine: at most SANDBOX_RESOLVER_PATHS_MAX of resolv.conf (its
  * directory below /run, where it is a link to there), hosts, nsswitch.conf, host.conf, gai.conf,
- * services, protocols. For SANDBOX_CONNECTOR, to be added to the paths of
+ * services, protocols. For SANDBOX_CONNECTOR and SANDBOX_PORTER, to be added to the paths of
  * sandbox_files. Returns the count. */
 #define SANDBOX_RESOLVER_PATHS_MAX 12
 unsigned sandbox_resolver_paths(struct sandbox_path to[static SANDBOX_RESOLVER_PATHS_MAX]);
@@ -58,6 +58,10 @@ enum sandbox_role {
         SANDBOX_VOLUME, /* makes, writes and removes files; no socket, accept, exec, ptrace, kill */
         SANDBOX_SCRUBBER, /* as the worker */
         SANDBOX_EDGE,     /* reads files, accepts on given sockets; the rest as the worker */
+        /* makes IP sockets and listens, accepts and connects with them, looks names up as the
+         * connector does, makes channels for its role, keeps the files of its node; no Unix socket
+         * but such a channel, exec, ptrace, kill */
+        SANDBOX_PORTER,
 };
 /* seccomp with an allow list; a forbidden call fails with EPERM, for all threads. No new threads or
  * processes, no executable memory; a signal only to itself (abort). Kills the process on a foreign

@@ -66,6 +66,9 @@ static const char *const sandbox_accept[] = { "accept", "accept4", "socketpair" 
 /* bind is for getaddrinfo's netlink socket; without listen nobody can reach a bound one by TCP. */
 static const char *const sandbox_connect[] = { "connect", "bind" };
 
+/* With sandbox_connect: a port of its own. */
+static const char *const sandbox_listen[] = { "listen", "accept", "accept4" };
+
 struct sandbox_filter {
         scmp_filter_ctx ctx;
         int failed; /* the first negative errno */
@@ -165,6 +168,17 @@ static void sandbox_allow_sockets(struct sandbox_filter *f)
         sandbox_note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, nr, 2, route));
 }
 
+/* Channels alone: a pair of datagram sockets could be connected to a socket of the machine. */
+static void sandbox_allow_channels(struct sandbox_filter *f)
+{
+        int nr = seccomp_syscall_resolve_name("socketpair");
+        struct scmp_arg_cmp cmp[] = { SCMP_A0_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT, AF_UNIX),
+                SCMP_A1_64(SCMP_CMP_MASKED_EQ, SANDBOX_INT & ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
+                        SOCK_SEQPACKET) };
+
+        sandbox_note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, nr, 2, cmp));
+}
+
 static void sandbox_allow_open_to_read(struct sandbox_filter *f)
 {
         const unsigned writes = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND;
@@ -176,9 +190,9 @@ static void sandbox_allow_open_to_read(struct sandbox_filter *f)
 static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
 {
         bool keeps_index = role == SANDBOX_PARENT || role == SANDBOX_MANAGER;
-        bool changes = keeps_index || role == SANDBOX_VOLUME;
+        bool changes = keeps_index || role == SANDBOX_VOLUME || role == SANDBOX_PORTER;
         bool serves = keeps_index || role == SANDBOX_EDGE;
-        bool connects = role == SANDBOX_CONNECTOR;
+        bool connects = role == SANDBOX_CONNECTOR || role == SANDBOX_PORTER;
 
         sandbox_allow_names(f, sandbox_basic, ARRAY_LEN(sandbox_basic));
         sandbox_allow_limited(f);
@@ -186,7 +200,7 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
                 sandbox_allow_names(f, sandbox_look, ARRAY_LEN(sandbox_look));
         if (serves)
                 sandbox_allow_names(f, sandbox_accept, ARRAY_LEN(sandbox_accept));
-        if (role == SANDBOX_EDGE || connects)
+        if (role == SANDBOX_EDGE || role == SANDBOX_CONNECTOR)
                 sandbox_allow_open_to_read(f);
         /* Whether something keeps the clock right. To set it takes a capability that no role has.
          */
@@ -201,6 +215,10 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
         if (connects) {
                 sandbox_allow_sockets(f);
                 sandbox_allow_names(f, sandbox_connect, ARRAY_LEN(sandbox_connect));
+        }
+        if (role == SANDBOX_PORTER) {
+                sandbox_allow_names(f, sandbox_listen, ARRAY_LEN(sandbox_listen));
+                sandbox_allow_channels(f);
         }
 }
 
@@ -220,8 +238,8 @@ static void sandbox_allow_option(struct sandbox_filter *f, int level, const int 
  * A worker, a sealer and a scrubber speak to whom their sockets are connected to: no address can be
  * named (sendmsg names it in memory, where no filter looks), so the UDP sockets that bring a
  * camera's media reach nobody, and no descriptor goes out. The kernel's packet filters and
- * multicast groups are out of reach of their setsockopt. The connector's resolver and the edge's
- * media by UDP name addresses; the others hand descriptors on.
+ * multicast groups are out of reach of their setsockopt. The resolver of connector and porter and
+ * the edge's media by UDP name addresses; the others hand descriptors on.
  */
 static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role role)
 {
@@ -243,7 +261,7 @@ static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role ro
         if (given)
                 return;
         sandbox_allow_names(f, with_descriptors, ARRAY_LEN(with_descriptors));
-        if (role == SANDBOX_CONNECTOR || role == SANDBOX_EDGE)
+        if (role == SANDBOX_CONNECTOR || role == SANDBOX_EDGE || role == SANDBOX_PORTER)
                 sandbox_allow_names(f, to_anybody, ARRAY_LEN(to_anybody));
 }
 

@@ -32,21 +32,25 @@ struct http_request {
 /*
  * Of what was received so far: 1 and *ret_n bytes used where a request is whole, 0 where more is to
  * come, negative where it never will be one; then *ret_status is the answer's (400, 411, 413, 414,
- * 431, 501, 505).
+ * 417, 431, 501, 505), after which nothing more is to be read. What is a request is one however
+ * much of it came at a time.
  */
 int http_request_parse(struct bytes in, struct http_request *ret, size_t *ret_n, int *ret_status,
         struct err *e) MUST_USE;
+/* A client waits for "100 Continue" before it sends its body (RFC 9110 section 10.1.1): in is such
+ * a head, whole, and nothing behind it. */
+bool http_request_wants_continue(struct bytes in);
 /* The value of the one header of that name; NULL bytes where there is none. */
 struct bytes http_request_header(const struct http_request *r, const char *name);
 /* One of the comma-separated tokens of a header, whatever their case. */
 bool http_request_has_token(const struct http_request *r, const char *name, const char *token);
 /* Basic credentials (RFC 7617) from Authorization; password's room is wiped by the caller.
- * ERR_NOT_FOUND without any. */
+ * ERR_NOT_FOUND without any, ERR_INVALID where they are none or have no room. */
 int http_request_basic(const struct http_request *r, char *user, size_t user_room, char *password,
         size_t password_room, struct err *e) MUST_USE;
 
-/* Appends status line, headers (each "Name: value", NULL-terminated list), Content-Length, and the
- * body. */
+/* Appends status line, headers (each "Name: value", NULL-terminated list, or NULL), Content-Length
+ * (not with 1xx and 204), and the body. ERR_INVALID for a header with a control character. */
 int http_answer_format(int status, const char *const *headers, struct bytes body, struct buf *out,
         struct err *e) MUST_USE;
 const char *http_status_text(int status);

@@ -28,11 +28,15 @@ enum websocket_kind {
         WEBSOCKET_CLOSE
 };
 
+#define WEBSOCKET_FRAME_OVERHEAD 14 /* bytes of a frame besides its payload, at most */
+
 /* Appends one whole frame. mask: 4 random bytes of a client, NULL of a server. ERR_EXHAUSTED where
- * out is full, and nothing was appended. */
+ * out has no room for the payload and WEBSOCKET_FRAME_OVERHEAD, ERR_INVALID for a control frame of
+ * more than 125 bytes; then nothing was appended. */
 int websocket_format(enum websocket_kind kind, struct bytes payload, const uint8_t *mask,
         struct buf *out, struct err *e) MUST_USE;
-/* The payload of a close frame: status (section 7.4.1) and a reason of at most 123 bytes. */
+/* Appends the payload of a close frame: status (section 7.4.1) and a reason (UTF-8), of which 123
+ * bytes have room; the rest of it is left out. */
 void websocket_close_payload(uint16_t status, const char *reason, struct buf *out);
 
 struct websocket_reader; /* owned */
@@ -43,13 +47,14 @@ struct websocket_reader *websocket_reader_new(bool from_client, size_t text_max,
 struct websocket_reader *websocket_reader_free(struct websocket_reader *r);
 struct websocket_message {
         enum websocket_kind kind;
-        struct bytes payload; /* borrowed until the next call */
+        struct bytes payload; /* borrowed until the next call; of CLOSE the reason */
         uint16_t status;      /* of CLOSE; 1005 where none was said */
 };
 /*
  * Feeds received bytes. on_message for each whole message and control frame, in order; negative
- * ends the call with ERR_CANCELLED and what it wrote into e. ERR_PROTOCOL: *ret_status (section
- * 7.4.1) is for the close frame to send; the reader takes nothing more.
+ * ends the call with ERR_CANCELLED and what it wrote into e. ERR_PROTOCOL (ERR_EXHAUSTED: no
+ * memory): *ret_status (section 7.4.1) is for the close frame to send. After either the reader
+ * takes nothing more (ERR_STATE), and what comes behind a close frame is dropped.
  */
 int websocket_reader_push(struct websocket_reader *r, struct bytes in,
         int (*on_message)(void *owner, const struct websocket_message *m, struct err *e),

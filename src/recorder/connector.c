@@ -6,17 +6,19 @@
 
 #include "base/log.h"
 #include "base/pack.h"
+#include "net/connect_attempt.h"
 #include "os/chan.h"
 #include "os/proc.h"
 #include "recorder/confine.h"
-#include "recorder/connect_attempt.h"
+#include "recorder/connect_policy.h"
 #include "recorder/datagram_pair.h"
 #include "recorder/message.h"
 
 struct connector {
         struct loop *loop;
         struct chan *parent;
-        struct connect_policy policy;
+        struct connect_policy cameras;
+        struct connect_attempt_policy policy;
         unsigned timeout_ms;
         uint16_t udp_first, udp_last;
         struct connector_slot {
@@ -63,6 +65,12 @@ static void connector_on_done(void *owner, int fd, const struct err *why)
         }
         connector_say_made(s->connector, s->id, 0, &fd, 1);
         close(fd);
+}
+
+static int connector_check(
+        const void *terms, const struct sockaddr *address, const char *host, struct err *e)
+{
+        return connect_policy_check(terms, address, connect_policy_is_literal(host), e);
 }
 
 static void connector_make_datagrams(struct connector *c, uint32_t id)
@@ -183,11 +191,12 @@ int connector_main(int argc, char **argv)
 
         int r = role_start("connector", argc, argv, &options, &e);
         if (r == 0)
-                r = connect_policy_init(&c->policy, &options.settings, &e);
+                r = connect_policy_init(&c->cameras, &options.settings, &e);
         if (r < 0) {
                 free(c);
                 return confine_failed(&e);
         }
+        c->policy = (struct connect_attempt_policy){ connector_check, &c->cameras };
         c->timeout_ms = (unsigned)settings_get(&options.settings, SETTINGS_CONNECT_TIMEOUT_MS);
         c->udp_first = (uint16_t)settings_get(&options.settings, SETTINGS_UDP_PORT_FIRST);
         c->udp_last = (uint16_t)settings_get(&options.settings, SETTINGS_UDP_PORT_LAST);

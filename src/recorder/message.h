@@ -119,6 +119,9 @@ enum message_type {
         MESSAGE_VOLUME_TROUBLE, /* u8 fault, text: a worker could not write there; it probes until
                                  * it can, and the fault is in its state so long */
 
+        /* supervisor -> parent and manager, with one descriptor */
+        MESSAGE_PORTER = 120, /* the channel to a new porter (docs/spec/link.md section 7) */
+
         /* parent -> scrubber */
         MESSAGE_SCRUB = 130, /* message_scrub; with the file */
         /* scrubber -> parent */

@@ -176,6 +176,10 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
         case MESSAGE_SCRUBBER:
                 parent_scrub_attach(p->scrub, fd);
                 return 0;
+        case MESSAGE_PORTER:
+                own_closep(&p->porter_fd);
+                p->porter_fd = fd;
+                return 0;
         case MESSAGE_MANAGER:
                 chan_free(p->manager);
                 p->manager_link++;
@@ -208,6 +212,7 @@ static void parent_free(struct parent *p)
         p->sealer = chan_free(p->sealer);
         p->manager = chan_free(p->manager);
         p->supervisor = chan_free(p->supervisor);
+        own_closep(&p->porter_fd);
         p->retention = parent_retention_free(p->retention);
         p->locks = parent_locks_free(p->locks);
         p->scrub = parent_scrub_free(p->scrub);
@@ -238,6 +243,7 @@ int parent_main(int argc, char **argv)
         if (role_start("parent", argc, argv, &options, &e) < 0)
                 return confine_failed(&e);
         p->settings = options.settings;
+        p->porter_fd = -1;
         snprintf(p->state, sizeof p->state, "%s", options.state);
         snprintf(p->recorder, sizeof p->recorder, "custos://%s/recorder/main",
                 settings_text(&p->settings, SETTINGS_SITE_NAME));

@@ -92,6 +92,7 @@ struct parent {
         struct settings settings;
         char state[4096];
         struct chan *supervisor, *manager, *sealer;
+        int porter_fd; /* the channel to its porter, -1 without one; nothing is asked of it yet */
         uint64_t manager_link;             /* counts them */
         struct parent_status_ticket asked; /* the question that is being looked at */
         bool sealer_ready;                 /* its hello came */

@@ -9,10 +9,12 @@
 #include "crypto/x509.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "trust/node_identity.h"
 #include "vault/recovery_kit.h"
 
 #define SETUP_SEAL_DAYS 3650
 #define SETUP_PATH_MAX 4200
+#define SETUP_NODE "main" /* manager and recorder of the host where the site was made */
 
 static void setup_path(char to[static SETUP_PATH_MAX], const char *state, const char *name)
 {
@@ -154,6 +156,69 @@ static int setup_recovery(const struct setup_options *o, struct err *e)
                                BYTES(kit->public_key, sizeof kit->public_key), 0644, e);
 }
 
+/* --- nodes --- */
+
+static int setup_node_certificate(const struct setup_options *o, struct site_ca *ca,
+        const char *role, const struct sign_key *key, struct buf *chain_pem, struct err *e)
+{
+        CLEANUP(verify_key_freep) struct verify_key *subject = sign_key_public(key);
+        CLEANUP(buf_done) struct buf leaf;
+
+        buf_init(&leaf, X509_CERT_MAX);
+        int r = site_ca_issue_node(
+                ca, role, SETUP_NODE, NULL, NULL, subject, clock_wall_us(), o->node_days, &leaf, e);
+        return r < 0 ? r : site_ca_chain_pem(ca, SITE_CA_NODES, buf_bytes(&leaf), chain_pem, e);
+}
+
+static int setup_node_create(const struct setup_options *o, struct site_ca *ca, const char *role,
+        const char *dir, struct err *e)
+{
+        struct node_identity n = { .key = sign_key_generate() };
+
+        snprintf(n.site, sizeof n.site, "%s", site_ca_name(ca));
+        snprintf(n.role, sizeof n.role, "%s", role);
+        snprintf(n.name, sizeof n.name, "%s", SETUP_NODE);
+        snprintf(n.manager.name, sizeof n.manager.name, "%s", SETUP_NODE);
+        buf_init(&n.chain_pem, 4 * X509_CERT_MAX);
+        buf_init(&n.root_der, X509_CERT_MAX);
+        int r = setup_node_certificate(o, ca, role, n.key, &n.chain_pem, e);
+        if (r == 0)
+                r = buf_append(&n.root_der, site_ca_root(ca), e);
+        if (r == 0)
+                r = node_identity_create(dir, &n, e);
+        node_identity_done(&n);
+        return r;
+}
+
+static int setup_node_renew(const struct setup_options *o, struct site_ca *ca, const char *role,
+        const char *dir, struct err *e)
+{
+        CLEANUP(sign_key_freep) struct sign_key *key = sign_key_generate();
+        CLEANUP(buf_done) struct buf chain;
+
+        buf_init(&chain, 4 * X509_CERT_MAX);
+        int r = setup_node_certificate(o, ca, role, key, &chain, e);
+        return r < 0 ? r : node_identity_write(dir, key, buf_bytes(&chain), e);
+}
+
+/* One that cannot be read is its porter's to say: recording needs none. */
+static int setup_node(
+        const struct setup_options *o, struct site_ca *ca, const char *role, struct err *e)
+{
+        char dir[NODE_IDENTITY_DIR_ROOM];
+        struct node_identity n;
+
+        node_identity_dir(dir, o->state, role);
+        if (!node_identity_exists(dir))
+                return setup_node_create(o, ca, role, dir, e);
+        if (node_identity_read(dir, &n, NULL) < 0)
+                return 0;
+        bool expired = n.not_after_us <= clock_wall_us();
+        bool ours = strcmp(n.name, SETUP_NODE) == 0;
+        node_identity_done(&n);
+        return expired && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
+}
+
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)
 {
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
@@ -167,6 +232,10 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
                 r = setup_seal_key(o, ca, e);
         if (r == 0)
                 r = setup_wrap_key(o, e);
+        if (r == 0)
+                r = setup_node(o, ca, "manager", e);
+        if (r == 0)
+                r = setup_node(o, ca, "recorder", e);
         if (r == 0)
                 r = setup_recovery(o, e);
         if (r < 0)

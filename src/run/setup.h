@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The first start: the site's certification authority, the recorder's keys, born where they are
- * used, and the recovery kit. Each piece is made once and never again; a start that was interrupted
- * goes on where it stopped.
+ * used, this host's nodes (manager and recorder), and the recovery kit. Each piece is made once and
+ * never again; a start that was interrupted goes on where it stopped. A node's certificate that ran
+ * out while the host was off is the one thing that is made anew: with both expired, neither porter
+ * could ask the other for a new one.
  */
 #ifndef CUSTOS_RUN_SETUP_H
 #define CUSTOS_RUN_SETUP_H
@@ -15,6 +17,7 @@ struct setup_options {
         const char *site;         /* name */
         const char *recovery_kit; /* file for the kit; NULL: the terminal, or where there is none
                                      <state>/recovery-kit.txt */
+        unsigned node_days;       /* life of this host's nodes' certificates */
 };
 
 /* *ret_ca is the caller's. Prints the kit, or where it lies, when it was made. */

@@ -13,12 +13,13 @@
 #include "os/clock.h"
 #include "os/proc.h"
 #include "recorder/message_volume.h"
+#include "trust/node_identity.h"
 
 #define SUPERVISOR_EXTRA_MAX 4
 /* More than a recorder has: one of a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_VOLUMES_MAX (2 * VOLUME_MAX)
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
-        (5 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_EXTRA_MAX)
+        (7 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
@@ -36,6 +37,7 @@ enum supervisor_kind {
         SUPERVISOR_WORKER,
         SUPERVISOR_VOLUME,
         SUPERVISOR_SCRUBBER,
+        SUPERVISOR_PORTER,
         SUPERVISOR_EXTRA
 };
 
@@ -48,6 +50,7 @@ struct supervisor_child {
         struct log_ctx log;                /* the name alone: each has its own count of repeats */
         char name[32];
         const char *const *args; /* of an extra */
+        const char *role;        /* of a porter: whose it is */
         struct proc *proc;       /* NULL when it does not run */
         struct timer restart;
         int64_t started_us;
@@ -57,7 +60,7 @@ struct supervisor_child {
 struct supervisor {
         struct loop *loop;
         struct supervisor_options options;
-        struct chan *to_parent;
+        struct chan *to_parent, *to_manager;
         struct timer seek; /* runs while the parent has no manager */
         struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
         unsigned children_n;
@@ -74,18 +77,18 @@ static struct supervisor_child *supervisor_child(
 
 /* Channels */
 
-/* One end of a new pair goes to the parent; *ret_fd is the child's. */
-static int supervisor_pair(
-        struct supervisor *s, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
+/* One end of a new pair goes over this channel (NULL: nobody is there); *ret_fd is the child's. */
+static int supervisor_pair_by(
+        struct chan *to, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
 {
         int pair[2];
 
-        if (!s->to_parent)
+        if (!to)
                 return err_set(e, ERR_UNAVAILABLE, "its peer does not run");
         int r = chan_pair(pair, e);
         if (r < 0)
                 return r;
-        r = chan_send(s->to_parent, type, body, &pair[0], 1, e);
+        r = chan_send(to, type, body, &pair[0], 1, e);
         close(pair[0]);
         if (r < 0) {
                 close(pair[1]);
@@ -93,6 +96,12 @@ static int supervisor_pair(
         }
         *ret_fd = pair[1];
         return 0;
+}
+
+static int supervisor_pair(
+        struct supervisor *s, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
+{
+        return supervisor_pair_by(s->to_parent, type, body, ret_fd, e);
 }
 
 static int supervisor_pair_numbered(
@@ -246,6 +255,41 @@ static int supervisor_pair_parent(struct supervisor *s, int *ret_fd, struct err 
         return 0;
 }
 
+static int supervisor_on_manager(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)owner;
+        (void)c;
+        return err_set(e, ERR_PROTOCOL, "message %u from the manager", m->type);
+}
+
+static void supervisor_on_manager_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct supervisor *s = owner;
+
+        (void)e;
+        s->to_manager = chan_free(c);
+}
+
+static int supervisor_pair_manager(struct supervisor *s, int *ret_fd, struct err *e)
+{
+        static const struct chan_events events = { supervisor_on_manager,
+                supervisor_on_manager_end };
+        int pair[2];
+
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        chan_free(s->to_manager);
+        s->to_manager = chan_new(s->loop, pair[0], &events, s);
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static bool supervisor_is_managers(const struct supervisor_child *c)
+{
+        return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "manager") == 0;
+}
+
 static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct err *e)
 {
         struct supervisor *s = c->supervisor;
@@ -263,7 +307,11 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
                 return supervisor_pair_numbered(s, MESSAGE_VOLUME, c->index, ret_fd, e);
         case SUPERVISOR_SCRUBBER:
                 return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
+        case SUPERVISOR_PORTER:
+                return supervisor_pair_by(supervisor_is_managers(c) ? s->to_manager : s->to_parent,
+                        MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
+                return supervisor_pair_manager(s, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -286,7 +334,8 @@ static bool supervisor_of_recorder(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
                c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
-               c->kind == SUPERVISOR_SCRUBBER;
+               c->kind == SUPERVISOR_SCRUBBER ||
+               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c));
 }
 
 /* Those whose end the next parent waits for. Not a volume's process, nor what reads from one: a
@@ -358,6 +407,15 @@ static void supervisor_begin_recorder(struct supervisor *s)
         }
 }
 
+static void supervisor_begin_managers(struct supervisor *s)
+{
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (supervisor_is_managers(c) && !c->proc && !c->restart.handle)
+                        supervisor_begin(c);
+        }
+}
+
 /* The next parent says which it wants. */
 static void supervisor_forget_volumes(struct supervisor *s)
 {
@@ -370,10 +428,16 @@ static void supervisor_forget_volumes(struct supervisor *s)
         }
 }
 
-/* Whether a process of the recorder has its place: the others begin with the next parent. */
+/* Whether a process of the recorder has its place: the others begin with the next parent; the
+ * manager's porter with the next manager. */
 static bool supervisor_may_run(const struct supervisor_child *c)
 {
         const struct supervisor *s = c->supervisor;
+
+        if (supervisor_is_managers(c))
+                return s->to_manager != NULL;
+        if (!supervisor_of_recorder(c))
+                return true;
 
         return !s->regrouping && s->to_parent && (c->kind != SUPERVISOR_VOLUME || c->wanted);
 }
@@ -384,6 +448,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         struct supervisor *s = c->supervisor;
 
         c->proc = proc_free(p);
+        if (c->kind == SUPERVISOR_MANAGER)
+                s->to_manager = chan_free(s->to_manager);
         if (s->stopping) {
                 if (supervisor_running(s) == 0)
                         s->on_stopped(s->owner);
@@ -401,7 +467,7 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                 supervisor_forget_volumes(s);
                 timer_start(&s->deadline, s->loop, SUPERVISOR_FINISH_MS, 0,
                         supervisor_kill_recorder, s);
-        } else if (!supervisor_of_recorder(c) || supervisor_may_run(c)) {
+        } else if (supervisor_may_run(c)) {
                 supervisor_restart_later(c);
         }
         supervisor_regroup(s);
@@ -415,7 +481,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber" };
+                "volume", "scrubber", "porter" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -424,6 +490,12 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                         args[n++] = "--config";
                         args[n++] = s->options.config;
                 }
+        }
+        if (c->kind == SUPERVISOR_MANAGER)
+                args[n++] = "--supervised";
+        if (c->kind == SUPERVISOR_PORTER) {
+                args[n++] = "--role";
+                args[n++] = c->role;
         }
         if (c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME) {
                 snprintf(index, sizeof index, "%u", c->index);
@@ -458,7 +530,7 @@ static void supervisor_begin(struct supervisor_child *c)
         CLEANUP(own_closep) int fd = -1;
         struct err e;
 
-        if (s->stopping || c->proc || (supervisor_of_recorder(c) && !supervisor_may_run(c)))
+        if (s->stopping || c->proc || !supervisor_may_run(c))
                 return;
         int r = supervisor_channel(c, &fd, &e);
         if (r == 0)
@@ -475,6 +547,8 @@ static void supervisor_begin(struct supervisor_child *c)
                 supervisor_want_manager(s);
                 supervisor_begin_recorder(s);
         }
+        if (c->kind == SUPERVISOR_MANAGER)
+                supervisor_begin_managers(s);
 }
 
 static struct supervisor_child *supervisor_child(
@@ -490,6 +564,17 @@ static struct supervisor_child *supervisor_child(
         return c;
 }
 
+/* For a role that is a node of its site. */
+static void supervisor_add_porter(struct supervisor *s, const char *role)
+{
+        char dir[NODE_IDENTITY_DIR_ROOM], name[32];
+
+        if (!node_identity_exists(node_identity_dir(dir, s->options.state, role)))
+                return;
+        snprintf(name, sizeof name, "porter.%s", role);
+        supervisor_child(s, SUPERVISOR_PORTER, name)->role = role;
+}
+
 struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o)
 {
         struct supervisor *s = xcalloc(1, sizeof *s);
@@ -502,11 +587,14 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
                 s->options.workers = cores < 1 ? 1 : (unsigned)cores;
         if (s->options.workers > SUPERVISOR_WORKERS_MAX)
                 s->options.workers = SUPERVISOR_WORKERS_MAX;
-        if (o->run_manager)
+        if (o->run_manager) {
                 supervisor_child(s, SUPERVISOR_MANAGER, "manager");
+                supervisor_add_porter(s, "manager");
+        }
         supervisor_child(s, SUPERVISOR_PARENT, "parent");
         supervisor_child(s, SUPERVISOR_SEALER, "sealer");
         supervisor_child(s, SUPERVISOR_CONNECTOR, "connector");
+        supervisor_add_porter(s, "recorder");
         for (unsigned i = 0; i < s->options.workers; i++) {
                 snprintf(name, sizeof name, "worker.%u", i);
                 supervisor_child(s, SUPERVISOR_WORKER, name)->index = i;
@@ -583,6 +671,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
         timer_done(&s->deadline);
         timer_done(&s->seek);
         chan_free(s->to_parent);
+        chan_free(s->to_manager);
         free(s);
         return NULL;
 }

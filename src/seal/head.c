@@ -33,34 +33,13 @@ const char *protection_name(enum protection p)
         return (unsigned)p < ARRAY_LEN(names) ? names[p] : "unknown";
 }
 
-/* The continuation bytes that a UTF-8 lead byte asks for (RFC 3629), or -1. */
-static int utf8_more(uint8_t lead)
-{
-        if (lead < 0x80)
-                return 0;
-        if (lead >= 0xc2 && lead < 0xe0)
-                return 1;
-        if (lead >= 0xe0 && lead < 0xf0)
-                return 2;
-        return lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
-}
-
-/* UTF-8 without control characters, overlong forms or surrogates. */
+/* UTF-8 without control characters (C0, DEL, C1). */
 static bool is_text(const char *s)
 {
-        for (const uint8_t *p = (const uint8_t *)s; *p;) {
-                int more = utf8_more(*p);
-                if (more < 0 || *p < ' ' || *p == 0x7f)
+        for (const uint8_t *p = (const uint8_t *)s; *p; p++)
+                if (*p < ' ' || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
                         return false;
-                if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-                        (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f) ||
-                        (*p == 0xc2 && p[1] < 0xa0))
-                        return false;
-                for (p++; more > 0; more--, p++)
-                        if ((*p & 0xc0) != 0x80)
-                                return false;
-        }
-        return true;
+        return str_is_utf8(bytes_str(s));
 }
 
 bool head_is_stream_path(const char *s)

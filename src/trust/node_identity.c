@@ -10,6 +10,8 @@
  */
 #include "trust/node_identity.h"
 
+#include <stdio.h>
+
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "crypto/x509_node.h"
@@ -19,6 +21,19 @@
 
 #define NODE_IDENTITY_CHAIN_MAX 32768
 #define NODE_IDENTITY_ROOT_MAX 16384
+
+char *node_identity_dir(char to[static NODE_IDENTITY_DIR_ROOM], const char *state, const char *role)
+{
+        snprintf(to, NODE_IDENTITY_DIR_ROOM, "%.4000s/node/%.40s", state, role);
+        return to;
+}
+
+bool node_identity_exists(const char *dir)
+{
+        CLEANUP(own_freep) char *mark = xasprintf("%s/peers.json", dir);
+
+        return file_exists(mark);
+}
 
 static void node_identity_init(struct node_identity *n)
 {

@@ -4,6 +4,9 @@
  * revoked, peers. Reading checks that key and certificate belong together and hang from the root,
  * and that nobody else can read the key: the error names owner, mode and the command that mends it.
  * Writing replaces key and certificate as a pair. Blocking: at start, and from the pool.
+ *
+ * The directory is <state>/node/<role>, and not <state>/<role>: a porter may reach all that is in
+ * it, and in <state>/recorder lie the sealing key and the recipient's.
  */
 #ifndef CUSTOS_TRUST_NODE_IDENTITY_H
 #define CUSTOS_TRUST_NODE_IDENTITY_H
@@ -25,7 +28,12 @@ struct node_identity {
         } manager;
 };
 
-/* dir: <state>/<role>. */
+#define NODE_IDENTITY_DIR_ROOM 4200
+/* Returns to. */
+char *node_identity_dir(
+        char to[static NODE_IDENTITY_DIR_ROOM], const char *state, const char *role);
+/* There is one, whole. */
+bool node_identity_exists(const char *dir);
 int node_identity_read(const char *dir, struct node_identity *ret, struct err *e) MUST_USE;
 void node_identity_done(struct node_identity *n);
 /* key and chain_pem become the node's; durable before it returns. */

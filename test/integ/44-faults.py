@@ -34,6 +34,8 @@ ELSEWHERE = {
     "volume-io-error": "integ/71-disks.py", "volume-slow": "integ/71-disks.py", "volume-full": "integ/72-retention.py",
     "volume-damaged": "integ/74-scrub.py", "below-minimum": "integ/72-retention.py", "no-storage": "integ/72-retention.py",
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
+    # Of links between nodes.
+    "wrong-role": "unit/crypto/test_tls_role.c", "certificate-refused": "unit/crypto/test_tls_role.c",
 }
 
 

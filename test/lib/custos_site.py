@@ -359,6 +359,8 @@ class Site:
             role = argv[1] if len(argv) > 1 else ""
             if role == "run":
                 found["supervisor"] = pid
+            elif role == "porter":
+                found[f"porter.{argv[argv.index('--role') + 1]}"] = pid
             elif role in ("manager", "parent", "sealer", "connector", "worker", "volume", "scrubber"):
                 found[f"{role}.{argv[argv.index('--index') + 1]}" if "--index" in argv else role] = pid
         return found

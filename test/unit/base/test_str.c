@@ -224,6 +224,24 @@ static void test_trim_and_cut(void **state)
         assert_int_equal(str_cut(&rest, ';').n, 0);
 }
 
+static void test_utf8(void **state)
+{
+        static const char *const good[] = { "", "ascii", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
+                "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
+        static const char *const bad[] = { "\x80", "a\xbf", "\xc3", "\xc3(", "\xc0\xaf", "\xc1\xbf",
+                "\xe0\x9f\xbf", "\xe2\x82", "\xe2\x28\xa1", "\xed\xa0\x80", "\xed\xbf\xbf",
+                "\xf0\x8f\xbf\xbf", "\xf0\x9f\x98", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xfe",
+                "\xff" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(good); i++)
+                assert_true(str_is_utf8(bytes_str(good[i])));
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+                if (str_is_utf8(bytes_str(bad[i])))
+                        fail_msg("row %zu", i);
+        assert_true(str_is_utf8(BYTES("a\0b", 3)));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -238,6 +256,7 @@ int main(void)
                 cmocka_unit_test(test_escape),
                 cmocka_unit_test(test_is),
                 cmocka_unit_test(test_trim_and_cut),
+                cmocka_unit_test(test_utf8),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ struct side {
         struct err why;
         enum fault fault;
         bool stop_on_end, refuse_data, free_on_data, free_on_ready, free_on_end, answer;
-        size_t stop_at; /* bytes */
+        size_t stop_at;   /* bytes */
+        size_t drains_to; /* bytes */
 };
 
 static void side_free_stream(struct side *s)
@@ -60,7 +62,7 @@ static void side_drain(void *owner, struct stream *st)
 {
         struct side *s = owner;
 
-        assert_int_equal(stream_queued(st), 0);
+        assert_true(stream_queued(st) <= s->drains_to);
         s->drained++;
 }
 
@@ -282,6 +284,36 @@ static void test_hold(void **state)
         pair_done(&p);
 }
 
+/* Paused, nothing is read, and the other side's queue grows; let go, all of it comes. The drain is
+ * told at the mark, once, though a write of the owner's may have been what emptied the queue. */
+static void test_pause_and_drain_at_a_mark(void **state)
+{
+        static uint8_t block[100000];
+        struct pair p;
+
+        (void)state;
+        pair_init(&p, SCRIPTED_GOOD);
+        side_open(&p, &p.client, true,
+                (struct stream_options){ .output_max_bytes = 4 << 20, .drain_bytes = 1 << 20 });
+        side_open(&p, &p.server, false, (struct stream_options){ 0 });
+        p.client.drains_to = 1 << 20;
+        HANDSHAKE(&p);
+        stream_pause(p.server.stream, true);
+        for (unsigned i = 0; i < 30; i++)
+                assert_int_equal(
+                        stream_write(p.client.stream, BYTES(block, sizeof block), NULL), 0);
+        pair_settle(&p, 30);
+        assert_int_equal(p.server.got.n, 0);
+        assert_int_equal(p.client.drained, 0);
+        assert_true(stream_queued(p.client.stream) > 1 << 20);
+        stream_pause(p.server.stream, false);
+        UNTIL(&p, p.server.got.n == 30 * sizeof block);
+        assert_int_equal(p.client.drained, 1);
+        assert_true(stream_sent(p.client.stream) >= 30 * sizeof block);
+        assert_true(stream_sent(p.client.stream) <= stream_received(p.server.stream));
+        pair_done(&p);
+}
+
 static void test_orderly_close_and_drop(void **state)
 {
         struct pair p;
@@ -483,12 +515,57 @@ static void test_write_to_the_dead(void **state)
         pair_done(&p);
 }
 
+/* Two ends of a TCP connection: only they have resets. */
+static void tcp_pair(int fds[static 2])
+{
+        struct sockaddr_in at = { .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t n = sizeof at;
+        int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof at), 0);
+        assert_int_equal(listen(listening, 1), 0);
+        assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &n), 0);
+        fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[1], (struct sockaddr *)&at, sizeof at), 0);
+        fds[0] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        assert_true(fds[0] >= 0);
+        close(listening);
+}
+
+/* What the other side said before it reset the connection (it left something unread) is heard. */
+static void test_last_words_before_a_reset(void **state)
+{
+        struct pair p;
+
+        (void)state;
+        for (unsigned writes = 0; writes < 2; writes++) { /* noticed by the socket, or by a write */
+                pair_init(&p, SCRIPTED_GOOD);
+                close(p.fd[0]);
+                close(p.fd[1]);
+                tcp_pair(p.fd);
+                side_open(&p, &p.client, true, (struct stream_options){ 0 });
+                UNTIL(&p, p.client.ready);
+                assert_int_equal(stream_write(p.client.stream, bytes_str("hello"), NULL), 0);
+                assert_int_equal(send(p.fd[0], "go away", 7, MSG_NOSIGNAL), 7);
+                close(p.fd[0]);
+                if (writes)
+                        assert_int_equal(
+                                stream_write(p.client.stream, bytes_str("well"), NULL), ERR_IO);
+                UNTIL(&p, p.client.ended);
+                assert_int_equal(p.client.fault, FAULT_CONNECTION_CLOSED);
+                assert_true(str_is(buf_bytes(&p.client.got), "go away"));
+                pair_done(&p);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_both_ways),
                 cmocka_unit_test(test_queue_is_bounded_and_drains),
                 cmocka_unit_test(test_hold),
+                cmocka_unit_test(test_pause_and_drain_at_a_mark),
                 cmocka_unit_test(test_orderly_close_and_drop),
                 cmocka_unit_test(test_refusals_end_both),
                 cmocka_unit_test(test_not_tls),
@@ -504,6 +581,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_owner_refuses_data, go_plain, go_back),
                 cmocka_unit_test_setup_teardown(test_free_in_every_callback, go_plain, go_back),
                 cmocka_unit_test_setup_teardown(test_write_to_the_dead, go_plain, go_back),
+                cmocka_unit_test_setup_teardown(test_last_words_before_a_reset, go_plain, go_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -393,6 +393,103 @@ static void test_one_frees_the_other(void **state)
         close(b[1]);
 }
 
+/* A reader that is busy elsewhere leaves messages in the socket, in their order. */
+static void test_held(void **state)
+{
+        struct side s = { .stop_after = 3 };
+        int peer = begin(&s);
+        struct err e;
+
+        (void)state;
+        chan_hold(s.chan, true);
+        for (uint16_t i = 1; i <= 3; i++)
+                assert_int_equal(chan_write_blocking(peer, i, BYTES(big, 10), NULL, 0, &e), 0);
+        for (int i = 0; i < 3; i++)
+                uv_run(loop_uv(s.loop), UV_RUN_NOWAIT);
+        assert_int_equal(s.messages, 0);
+        chan_hold(s.chan, false);
+        loop_run(s.loop);
+        assert_int_equal(s.messages, 3);
+        assert_int_equal(s.sum, (1 * 31 + 2) * 31 + 3);
+        end(&s, peer);
+}
+
+/* Held from within its own callback: what was read with it waits too. */
+static int hold_at_once(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)m;
+        (void)e;
+        ++*(int *)owner;
+        chan_hold(c, true);
+        return 0;
+}
+
+static void ended(void *owner, struct chan *c, const struct err *e)
+{
+        (void)c;
+        (void)e;
+        *(int *)owner += 1000;
+}
+
+static void test_held_in_its_callback(void **state)
+{
+        static const struct chan_events holding = { hold_at_once, ended };
+        struct loop *l = loop_new();
+        int fds[2], n = 0;
+        struct err e;
+
+        (void)state;
+        assert_int_equal(chan_pair(fds, &e), 0);
+        struct chan *c = chan_new(l, fds[0], &holding, &n);
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(chan_write_blocking(fds[1], 1, BYTES(big, 10), NULL, 0, &e), 0);
+        close(fds[1]);
+        for (int want = 1; want <= 2; want++) {
+                for (int i = 0; i < 3; i++)
+                        uv_run(loop_uv(l), UV_RUN_NOWAIT);
+                assert_int_equal(n, want);
+                chan_hold(c, false);
+        }
+        for (int i = 0; i < 3; i++)
+                uv_run(loop_uv(l), UV_RUN_NOWAIT);
+        assert_int_equal(n, 1002); /* the end, behind both */
+        chan_free(c);
+        loop_free(l);
+}
+
+static int lows;
+
+static void on_low(void *owner, struct chan *c)
+{
+        (void)owner;
+        assert_true(chan_queued(c) <= 1u << 20);
+        lows++;
+}
+
+static void test_tells_when_little_waits(void **state)
+{
+        struct side s = { 0 };
+        int peer = begin(&s), n = 0, fds[CHAN_FDS_MAX];
+        CLEANUP(buf_done) struct buf body;
+        uint16_t type;
+
+        (void)state;
+        lows = 0;
+        chan_watch_queue(s.chan, 1u << 20, on_low);
+        for (; chan_queued(s.chan) < 3u << 20; n++)
+                assert_int_equal(chan_send(s.chan, 1, BYTES(big, 100000), NULL, 0, NULL), 0);
+        assert_int_equal(lows, 0);
+        buf_init(&body, CHAN_BODY_MAX);
+        for (; n > 0; n--) {
+                buf_clear(&body);
+                while (chan_read_blocking(peer, 0, &type, &body, fds, NULL) == ERR_TIMEOUT)
+                        uv_run(loop_uv(s.loop), UV_RUN_ONCE);
+                assert_true(lows == 1 || chan_queued(s.chan) > 1u << 20);
+        }
+        assert_int_equal(lows, 1);
+        end(&s, peer);
+}
+
 static void test_flush(void **state)
 {
         struct side s = { 0 };
@@ -463,6 +560,9 @@ int main(void)
                 cmocka_unit_test(test_owner_refuses),
                 cmocka_unit_test(test_freed_in_its_callback),
                 cmocka_unit_test(test_one_frees_the_other),
+                cmocka_unit_test(test_held),
+                cmocka_unit_test(test_held_in_its_callback),
+                cmocka_unit_test(test_tells_when_little_waits),
                 cmocka_unit_test(test_flush),
                 cmocka_unit_test(test_blocking),
         };

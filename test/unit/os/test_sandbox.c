@@ -135,6 +135,28 @@ static int try_accept(void)
         return fd < 0 && errno == EAGAIN ? 0 : errno_if(fd < 0);
 }
 
+static int try_pair(int type)
+{
+        int fds[2];
+
+        return errno_if(socketpair(AF_UNIX, type, 0, fds) < 0);
+}
+
+static int try_channel_pair(void)
+{
+        return try_pair(SOCK_SEQPACKET | SOCK_CLOEXEC);
+}
+
+static int try_datagram_pair(void)
+{
+        return try_pair(SOCK_DGRAM);
+}
+
+static int try_stream_pair(void)
+{
+        return try_pair(SOCK_STREAM);
+}
+
 static int try_kill(void)
 {
         return errno_if(kill(tester, 0) < 0);
@@ -293,7 +315,8 @@ enum {
         M = 1 << SANDBOX_MANAGER,
         E = 1 << SANDBOX_EDGE,
         V = 1 << SANDBOX_VOLUME,
-        ALL = W | S | P | C | M | E | V
+        T = 1 << SANDBOX_PORTER,
+        ALL = W | S | P | C | M | E | V | T
 };
 
 static const struct {
@@ -312,8 +335,11 @@ static const struct {
         { "connect", try_connect, W | S | P | M | E | V },
         { "sendto an address", try_sendto, W | S | P | M | V },
         { "sendmmsg", try_sendmmsg, W | S | P | M | V },
-        { "listen", try_listen, ALL },
+        { "listen", try_listen, ALL & ~T },
         { "accept", try_accept, W | S | C | V },
+        { "channel pair", try_channel_pair, W | S | C | V },
+        { "datagram pair", try_datagram_pair, W | S | C | V | T },
+        { "stream pair", try_stream_pair, W | S | C | V | T },
         { "kill", try_kill, ALL },
         { "tgkill", try_tgkill, ALL },
         { "pidfd_open", try_pidfd, ALL },
@@ -343,7 +369,7 @@ static void test_syscalls_by_role(void **state)
                         wrong++;
                         continue;
                 }
-                for (int role = SANDBOX_WORKER; role <= SANDBOX_EDGE; role++) {
+                for (int role = SANDBOX_WORKER; role <= SANDBOX_PORTER; role++) {
                         bool denied = tries[i].denied_to & 1 << role;
                         r = try_apart(tries[i].fn, role);
                         if (r != (denied ? EPERM : 0)) {
@@ -478,6 +504,42 @@ static int look_up_in_landlock(void)
         if (abi > 0 && open("/etc/passwd", O_RDONLY) >= 0)
                 return 2;
         return look_up();
+}
+
+/* As the porter: names, a port, a file of its own and no other. */
+static int serve_in_landlock(void)
+{
+        struct sandbox_path paths[SANDBOX_RESOLVER_PATHS_MAX + 1];
+        unsigned n = sandbox_resolver_paths(paths);
+        struct sockaddr_in any = { .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+        if (mkdir("node", 0700) < 0 && errno != EEXIST)
+                return 1;
+        paths[n++] = (struct sandbox_path){ "node", true };
+        sandbox_warm_up();
+        int abi = sandbox_files(paths, n, NULL);
+        if (abi < 0 || sandbox_syscalls(SANDBOX_PORTER, NULL) < 0)
+                return EXIT_BROKEN;
+        int s = socket(AF_INET, SOCK_STREAM, 0);
+        if (s < 0 || bind(s, (struct sockaddr *)&any, sizeof any) < 0 || listen(s, 1) < 0)
+                return 2;
+        if (file_write_atomic("node/node.key", bytes_str("x"), 0600, NULL) < 0)
+                return 3;
+        if (abi > 0 && (open("file", O_RDONLY) >= 0 || open("file", O_WRONLY) >= 0 ||
+                               rename("file", "node/file") == 0 || link("file", "node/file") == 0))
+                return 4;
+        return look_up();
+}
+
+static void test_a_porter_serves_from_its_directory(void **state)
+{
+        (void)state;
+        if (try_apart(look_up, -1) != 0) {
+                print_message("this machine does not know localhost\n");
+                skip();
+        }
+        assert_int_equal(try_apart(serve_in_landlock, -1), 0);
 }
 
 static void test_a_connector_can_look_up(void **state)
@@ -808,6 +870,7 @@ int main(void)
                 cmocka_unit_test(test_syscalls_by_role),
                 cmocka_unit_test(test_a_worker_can_work),
                 cmocka_unit_test(test_a_connector_can_look_up),
+                cmocka_unit_test(test_a_porter_serves_from_its_directory),
                 cmocka_unit_test(test_a_foreign_architecture_kills),
                 cmocka_unit_test(test_landlock),
                 cmocka_unit_test(test_landlock_answers),

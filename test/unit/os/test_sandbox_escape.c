@@ -417,7 +417,8 @@ enum {
         M = 1 << SANDBOX_MANAGER,
         E = 1 << SANDBOX_EDGE,
         V = 1 << SANDBOX_VOLUME,
-        ALL = W | S | P | C | M | E | V
+        T = 1 << SANDBOX_PORTER,
+        ALL = W | S | P | C | M | E | V | T
 };
 
 /* Who must not: some roles need the like for what they are there for (design: section 2). */
@@ -440,7 +441,7 @@ static const struct {
         { "mkdir", way_mkdir, W | S | C | E },
         { "fchmod", way_chmod_given, W | S | C | E },
         { "chdir", way_chdir, ALL },
-        { "socketpair", way_socketpair, W | S | C | V },
+        { "socketpair", way_socketpair, W | S | C | V | T },
         { "bind", way_bind, W | S | P | M | E | V },
         { "connect a UDP socket anew", way_aim_again, W | S | P | M | E | V },
         { "sendto elsewhere", way_sendto_elsewhere, W | S | P | M | V },
@@ -476,8 +477,8 @@ static const struct {
 /* As confine_role does it, in the order of sandbox.h. */
 static int confine(enum sandbox_role role)
 {
-        struct sandbox_path own = { dir,
-                role == SANDBOX_PARENT || role == SANDBOX_MANAGER || role == SANDBOX_VOLUME };
+        struct sandbox_path own = { dir, role == SANDBOX_PARENT || role == SANDBOX_MANAGER ||
+                                                 role == SANDBOX_VOLUME || role == SANDBOX_PORTER };
         bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER && role != SANDBOX_SCRUBBER;
         struct err e;
 
@@ -676,8 +677,9 @@ static int all_sockets(int role)
                 for (size_t t = 0; t < ARRAY_LEN(types); t++) {
                         bool media = (family == AF_INET || family == AF_INET6) && t < 2;
                         int fd = socket(family, types[t], 0);
-                        /* IP for the connector, and the routes that its resolver sorts by */
-                        if (role == SANDBOX_CONNECTOR && (media || family == AF_NETLINK)) {
+                        bool resolves = role == SANDBOX_CONNECTOR || role == SANDBOX_PORTER;
+                        /* IP for who connects, and the routes that the resolver sorts by */
+                        if (resolves && (media || family == AF_NETLINK)) {
                                 close(fd);
                         } else if (fd >= 0 || errno != EPERM) {
                                 dprintf(2, "role %d: socket(%d, %d) %d\n", role, family, types[t],

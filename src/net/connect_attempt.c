@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "recorder/connect_attempt.h"
+#include "net/connect_attempt.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -12,7 +12,7 @@
 
 struct connect_attempt {
         struct loop *loop;
-        const struct connect_policy *policy;
+        const struct connect_attempt_policy *policy;
         char host[256];
         uint16_t port;
         uv_getaddrinfo_t lookup;
@@ -20,7 +20,7 @@ struct connect_attempt {
         uv_poll_t *poll; /* of the socket that is connecting */
         int fd;
         struct timer deadline, soon;
-        bool looking_up, cancelled, literal;
+        bool looking_up, cancelled;
         struct err last;
         void (*on_done)(void *owner, int fd, const struct err *why);
         void *owner;
@@ -94,8 +94,8 @@ static void connect_attempt_note(struct connect_attempt *c, int os_errno)
                 if (faults[i].os_errno == os_errno)
                         fault = faults[i].fault;
         }
-        err_fault(&c->last, ERR_UNAVAILABLE, fault, "no TCP connection to %s port %u: %s. %s",
-                c->host, c->port, strerror(os_errno), fault_remedy(fault));
+        err_fault(&c->last, ERR_UNAVAILABLE, fault, "no TCP connection to %s port %u: %s", c->host,
+                c->port, strerror(os_errno));
 }
 
 static void connect_attempt_on_writable(uv_poll_t *h, int status, int events)
@@ -145,7 +145,8 @@ static void connect_attempt_try_next(struct connect_attempt *c)
         while (c->next) {
                 const struct addrinfo *a = c->next;
                 c->next = a->ai_next;
-                if (connect_policy_check(c->policy, a->ai_addr, c->literal, &c->last) < 0)
+                if (c->policy &&
+                        c->policy->check(c->policy->terms, a->ai_addr, c->host, &c->last) < 0)
                         continue;
                 int r = connect_attempt_connect(c, a);
                 if (r == 0)
@@ -188,7 +189,7 @@ static void connect_attempt_on_deadline(void *owner)
         if (c->looking_up)
                 err_fault(&why, ERR_TIMEOUT, FAULT_NAME_NOT_FOUND,
                         "no name server says what %s resolves to. Check the DNS server, or enter "
-                        "the camera by its address",
+                        "an address",
                         c->host);
         else
                 err_fault(&why, ERR_TIMEOUT, FAULT_CONNECTION_TIMEOUT,
@@ -237,9 +238,10 @@ static int connect_attempt_look_up(struct connect_attempt *c, const char *servic
         return 0;
 }
 
-struct connect_attempt *connect_attempt_start(struct loop *l, const struct connect_policy *policy,
-        const char *host, uint16_t port, unsigned timeout_ms,
-        void (*on_done)(void *owner, int fd, const struct err *why), void *owner)
+struct connect_attempt *connect_attempt_start(struct loop *l,
+        const struct connect_attempt_policy *policy, const char *host, uint16_t port,
+        unsigned timeout_ms, void (*on_done)(void *owner, int fd, const struct err *why),
+        void *owner)
 {
         struct connect_attempt *c = xcalloc(1, sizeof *c);
         char service[8];
@@ -248,7 +250,6 @@ struct connect_attempt *connect_attempt_start(struct loop *l, const struct conne
                 .policy = policy,
                 .port = port,
                 .fd = -1,
-                .literal = connect_policy_is_literal(host),
                 .on_done = on_done,
                 .owner = owner };
         snprintf(c->host, sizeof c->host, "%s", host);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "porter/porter_confine.h"
+
+#include "base/log.h"
+#include "os/role.h"
+
+int porter_confine(const char *dir, struct err *e)
+{
+        struct sandbox_path paths[SANDBOX_RESOLVER_PATHS_MAX + 1];
+        unsigned n = sandbox_resolver_paths(paths);
+
+        paths[n++] = (struct sandbox_path){ dir, true };
+        int r = role_confine(SANDBOX_PORTER, paths, n, e);
+        if (r == 1)
+                log_warn(NULL, "sandbox.no_landlock",
+                        "effect=\"files are confined by seccomp and user alone\"");
+        return r < 0 ? r : 0;
+}
