@@ -173,7 +173,6 @@ static void cli_node_print(const json_t *n)
         cli_node_print_line("enrolled", cli_text(n, "enrolled"));
         cli_node_print_line("certificate", cli_text(n, "not_after"));
         cli_node_print_line("key", cli_text(n, "key"));
-        cli_node_print_line("issued key", cli_text(n, "next_key"));
         cli_node_print_line("revoked", cli_text(n, "revoked"));
         cli_node_print_line(
                 "reason", str_escape(reason, sizeof reason, bytes_str(cli_text(n, "reason"))));

@@ -57,7 +57,6 @@ static const char *const inventory_schema[] = {
         "  address TEXT NOT NULL DEFAULT '',"
         "  until_us INTEGER NOT NULL DEFAULT 0,"
         "  key BLOB NOT NULL DEFAULT x'' CHECK (length(key) IN (0, 32)),"
-        "  next_key BLOB NOT NULL DEFAULT x'' CHECK (length(next_key) IN (0, 32)),"
         "  code_hash BLOB NOT NULL DEFAULT x'' CHECK (length(code_hash) IN (0, 32)),"
         "  code_until_us INTEGER NOT NULL DEFAULT 0,"
         "  code_tries INTEGER NOT NULL DEFAULT 0,"

@@ -27,31 +27,25 @@ int nodes_check(const char *role, const char *name, struct err *e)
 
 #define NODES_SELECT                                                                               \
         "SELECT role, name, added_us, enrolled_us, revoked_us, reason, seen_us, address,"          \
-        " until_us, key, next_key, code_until_us, code_tries FROM node"
-
-static void nodes_read_key(const struct db_query *q, int column, uint8_t to[static NODES_KEY_BYTES])
-{
-        struct bytes key = db_blob(q, column);
-
-        if (key.n == NODES_KEY_BYTES)
-                memcpy(to, key.p, key.n);
-}
+        " until_us, key, code_until_us, code_tries FROM node"
 
 static void nodes_read(const struct db_query *q, struct nodes_node *n)
 {
+        struct bytes key = db_blob(q, 9);
+
         *n = (struct nodes_node){ .added_us = db_i64(q, 2),
                 .enrolled_us = db_i64(q, 3),
                 .revoked_us = db_i64(q, 4),
                 .seen_us = db_i64(q, 6),
                 .until_us = db_i64(q, 8),
-                .code_until_us = db_i64(q, 11),
-                .code_tries = (unsigned)db_i64(q, 12) };
+                .code_until_us = db_i64(q, 10),
+                .code_tries = (unsigned)db_i64(q, 11) };
         snprintf(n->role, sizeof n->role, "%s", db_text(q, 0));
         snprintf(n->name, sizeof n->name, "%s", db_text(q, 1));
         snprintf(n->reason, sizeof n->reason, "%s", db_text(q, 5));
         snprintf(n->address, sizeof n->address, "%s", db_text(q, 7));
-        nodes_read_key(q, 9, n->key);
-        nodes_read_key(q, 10, n->next_key);
+        if (key.n == sizeof n->key)
+                memcpy(n->key, key.p, key.n);
 }
 
 static int nodes_none(const char *role, const char *name, struct err *e)
@@ -109,17 +103,9 @@ int nodes_each(struct db *d, int (*on_node)(void *owner, const struct nodes_node
         return r;
 }
 
-static bool nodes_is_key(const uint8_t key[static NODES_KEY_BYTES])
-{
-        static const uint8_t none[NODES_KEY_BYTES];
-
-        return memcmp(key, none, sizeof none) != 0;
-}
-
 bool nodes_is_certified(const struct nodes_node *n, int64_t now_us)
 {
-        return n->revoked_us == 0 && n->until_us > now_us &&
-               (nodes_is_key(n->key) || nodes_is_key(n->next_key));
+        return n->revoked_us == 0 && n->until_us > now_us;
 }
 
 /* Codes */
@@ -256,88 +242,55 @@ int nodes_check_code(struct db *d, const char *role, const char *name,
         return same ? 0 : nodes_wrong_code(d, role, name, tries, e);
 }
 
-/* Keys */
+/* Certificates */
 
-int nodes_enrol(struct db *d, const char *role, const char *name,
-        const uint8_t key[static NODES_KEY_BYTES], int64_t until_us, int64_t now_us, struct err *e)
+int nodes_enrol(struct db *d, const char *role, const char *name, int64_t until_us, int64_t now_us,
+        struct err *e)
 {
         struct db_query *q;
 
         int r = nodes_about(d,
-                "UPDATE node SET key = x'', next_key = ?3, until_us = ?4, enrolled_us = ?5,"
-                " revoked_us = 0, reason = '', " NODES_CLOSE_CODE " WHERE role = ?1 AND name = ?2",
+                "UPDATE node SET key = x'', until_us = ?3, enrolled_us = ?4, revoked_us = 0,"
+                " reason = '', " NODES_CLOSE_CODE " WHERE role = ?1 AND name = ?2",
                 role, name, &q, e);
         if (r < 0)
                 return r;
-        db_bind_blob(q, 3, BYTES(key, NODES_KEY_BYTES));
-        db_bind_i64(q, 4, until_us);
-        db_bind_i64(q, 5, now_us);
+        db_bind_i64(q, 3, until_us);
+        db_bind_i64(q, 4, now_us);
         return db_run(q, e);
-}
-
-int nodes_check_key(struct db *d, const char *role, const char *name,
-        const uint8_t key[static NODES_KEY_BYTES], struct err *e)
-{
-        struct nodes_node n;
-
-        int r = nodes_get(d, role, name, &n, e);
-        if (r == ERR_NOT_FOUND || r == ERR_INVALID)
-                return err_set(e, ERR_DENIED, "the site has no such node (any more)");
-        if (r < 0)
-                return r;
-        if (n.revoked_us)
-                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "the node was revoked");
-        /* Of one that the first start certified, beside the manager: the first that it shows. */
-        if (!nodes_is_key(n.key) && !nodes_is_key(n.next_key))
-                return 0;
-        if (nodes_is_key(key) && (memcmp(n.key, key, NODES_KEY_BYTES) == 0 ||
-                                         memcmp(n.next_key, key, NODES_KEY_BYTES) == 0))
-                return 0;
-        return err_set(e, ERR_DENIED,
-                "it does not show the key of its newest certificate: an older copy of it runs, or "
-                "one was restored. Enrol it again: custos node add --again");
 }
 
 int nodes_renew(struct db *d, const char *role, const char *name,
-        const uint8_t shown[static NODES_KEY_BYTES], const uint8_t next[static NODES_KEY_BYTES],
-        int64_t until_us, struct err *e)
+        const uint8_t shown[static NODES_KEY_BYTES], int64_t until_us, struct err *e)
 {
         struct db_query *q;
 
         int r = nodes_about(d,
-                "UPDATE node SET key = ?3, next_key = ?4, until_us = ?5"
-                " WHERE role = ?1 AND name = ?2",
-                role, name, &q, e);
+                "UPDATE node SET key = ?3, until_us = ?4 WHERE role = ?1 AND name = ?2", role, name,
+                &q, e);
         if (r < 0)
                 return r;
         db_bind_blob(q, 3, BYTES(shown, NODES_KEY_BYTES));
-        db_bind_blob(q, 4, BYTES(next, NODES_KEY_BYTES));
-        db_bind_i64(q, 5, until_us);
+        db_bind_i64(q, 4, until_us);
         return db_run(q, e);
 }
-
-/* What was issued last and is shown is its key from now on, and no other; so is the first of one
- * that the first start certified. */
-#define NODES_ADOPTS "length(?5) = 32 AND (next_key = ?5 OR (key = x'' AND next_key = x''))"
 
 int nodes_see(struct db *d, const char *role, const char *name, const struct nodes_sight *s,
         struct err *e)
 {
         struct db_query *q;
 
+        /* What was issued may end later than what is still shown. */
         int r = nodes_about(d,
-                "UPDATE node SET seen_us = ?3, address = ?4,"
-                " until_us = iif(" NODES_ADOPTS ", ?6, until_us),"
-                " key = iif(" NODES_ADOPTS ", ?5, key),"
-                " next_key = iif(next_key = ?5, x'', next_key)"
-                " WHERE role = ?1 AND name = ?2",
+                "UPDATE node SET seen_us = ?3, address = ?4, until_us = max(until_us, ?6),"
+                " key = iif(length(?5) = 32, ?5, key) WHERE role = ?1 AND name = ?2",
                 role, name, &q, e);
         if (r < 0)
                 return r;
         db_bind_i64(q, 3, s->at_us);
         db_bind_text(q, 4, s->address);
         db_bind_blob(q, 5, BYTES(s->key, s->has_key ? NODES_KEY_BYTES : 0));
-        db_bind_i64(q, 6, s->until_us);
+        db_bind_i64(q, 6, s->has_key ? s->until_us : 0);
         return db_run(q, e);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The site's nodes (docs/design/links.md) in the site database: who there is, what key its newest
- * certificate has, whether it was revoked, and the one open enrolment code that each may have. The
- * tables are part of the inventory's schema. Decides what a code and a key are good for; signs
- * nothing, and knows no connection. Times are the caller's wall clock.
+ * The site's nodes (docs/design/links.md) in the site database: who there is, what key it showed
+ * last, whether it was revoked, and the one open enrolment code that each may have. The table is
+ * part of the inventory's schema. Decides what a code is good for; signs nothing, and knows no
+ * connection: what was issued stands in the register (trust/issued.h). Times are the caller's wall
+ * clock.
  */
 #ifndef CUSTOS_MANAGER_NODES_H
 #define CUSTOS_MANAGER_NODES_H
@@ -29,10 +30,9 @@ struct nodes_node {
         char reason[NODES_REASON_MAX + 1];
         int64_t seen_us; /* 0: never */
         char address[NODES_ADDRESS_ROOM];
-        int64_t until_us; /* end of its newest certificate; 0: none is known */
-        /* What it shows, and what was issued last: apart until it shows that. Zeros: not known. */
-        uint8_t key[NODES_KEY_BYTES], next_key[NODES_KEY_BYTES];
-        int64_t code_until_us; /* 0: it has no open code, which may be late already */
+        int64_t until_us;             /* end of its newest certificate; 0: none is known */
+        uint8_t key[NODES_KEY_BYTES]; /* that it showed last; zeros: none since it enrolled */
+        int64_t code_until_us;        /* 0: it has no open code, which may be late already */
         unsigned code_tries;
 };
 
@@ -65,24 +65,18 @@ int nodes_check_code(struct db *d, const char *role, const char *name,
 /* It is good for nothing any more. */
 int nodes_close_code(struct db *d, const char *role, const char *name, struct err *e) MUST_USE;
 /* It came by its code and got a certificate: the code is used, nothing is revoked any more. */
-int nodes_enrol(struct db *d, const char *role, const char *name,
-        const uint8_t key[static NODES_KEY_BYTES], int64_t until_us, int64_t now_us,
+int nodes_enrol(struct db *d, const char *role, const char *name, int64_t until_us, int64_t now_us,
         struct err *e) MUST_USE;
-/* Whether a node that shows this key may have another certificate. ERR_DENIED. */
-int nodes_check_key(struct db *d, const char *role, const char *name,
-        const uint8_t key[static NODES_KEY_BYTES], struct err *e) MUST_USE;
-/* shown: the key that asked. An answer may get lost, so that one goes on being taken until the next
- * is shown. */
+/* It showed this key, and got another certificate. */
 int nodes_renew(struct db *d, const char *role, const char *name,
-        const uint8_t shown[static NODES_KEY_BYTES], const uint8_t next[static NODES_KEY_BYTES],
-        int64_t until_us, struct err *e) MUST_USE;
+        const uint8_t shown[static NODES_KEY_BYTES], int64_t until_us, struct err *e) MUST_USE;
 /* It was heard of. */
 struct nodes_sight {
         int64_t at_us;
         const char *address; /* where from; "" on this host */
         bool has_key;
         uint8_t key[NODES_KEY_BYTES]; /* that it showed, */
-        int64_t until_us;             /* and the end of its certificate */
+        int64_t until_us;             /* and the end of its certificate; 0 without a key */
 };
 int nodes_see(struct db *d, const char *role, const char *name, const struct nodes_sight *s,
         struct err *e) MUST_USE;

@@ -21,8 +21,8 @@
 
 /* What was refused into the audit log. Beyond so many a minute the next line counts them, or the
  * log would be whose who asks without end. */
-static void requests_enrol_note(struct requests *r, const char *event, const char *role,
-        const char *name, const struct err *why)
+void requests_enrol_note(struct requests *r, const char *event, const char *role, const char *name,
+        const struct err *why)
 {
         struct requests_attempts *a = &r->attempts;
         int64_t now_us = clock_boot_us();
@@ -44,6 +44,42 @@ static void requests_enrol_note(struct requests *r, const char *event, const cha
                 named ? name : "", "text", requests_text(why->text), "left_out", (int)a->left_out);
         if (requests_route_audit(r, event, NULL, NULL, fields, &e) == 0)
                 a->left_out = 0;
+}
+
+/* The place of the node's newest certificate with this key among all that were made; 0: none. */
+static size_t requests_enrol_place(
+        struct requests *r, const struct nodes_node *n, const uint8_t key[static NODES_KEY_BYTES])
+{
+        const struct issued *issued = site_ca_issued(r->ca);
+        char subject[ISSUED_SUBJECT_ROOM];
+
+        snprintf(subject, sizeof subject, "%s/%s", n->role, n->name);
+        for (size_t i = issued->n; i > 0; i--) {
+                const struct issued_certificate *c = &issued->certificates[i - 1];
+                if (c->issuer == ISSUED_NODES && strcmp(c->subject, subject) == 0 &&
+                        memcmp(c->key, key, NODES_KEY_BYTES) == 0)
+                        return i;
+        }
+        return 0;
+}
+
+int requests_enrol_check_key(struct requests *r, const struct nodes_node *n,
+        const uint8_t key[static NODES_KEY_BYTES], struct err *e)
+{
+        size_t place = requests_enrol_place(r, n, key);
+
+        if (n->revoked_us)
+                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "the node was revoked");
+        if (place && site_ca_issued(r->ca)->certificates[place - 1].revoked_us)
+                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "that certificate was revoked");
+        if (place == 0)
+                return err_set(e, ERR_DENIED, "this site made no certificate for it with this key");
+        /* Not simply the newest: the answer that brought that may have been lost. */
+        if (place < requests_enrol_place(r, n, n->key))
+                return err_set(e, ERR_DENIED,
+                        "it showed the key of a newer certificate before: this is an older copy of "
+                        "it, or was restored. Enrol it again: custos node add --again");
+        return 0;
 }
 
 /* base64 of DER */
@@ -155,8 +191,8 @@ static int requests_enrol_issue(struct requests *r, struct requests_enrol_subjec
         int done = requests_enrol_sign(r, s, false, e);
 
         if (done == 0)
-                done = nodes_enrol(inventory_db(r->inventory), s->role, s->name, s->key_id,
-                        s->until_us, clock_wall_us(), e);
+                done = nodes_enrol(inventory_db(r->inventory), s->role, s->name, s->until_us,
+                        clock_wall_us(), e);
         return done < 0 ? done : requests_enrol_audit(r, "node.enrolled", s, e);
 }
 
@@ -216,8 +252,8 @@ static int requests_enrol_renew(struct requests *r, struct requests_enrol_subjec
         int done = requests_enrol_sign(r, s, seal, e);
 
         if (done == 0 && !seal)
-                done = nodes_renew(inventory_db(r->inventory), s->role, s->name, shown, s->key_id,
-                        s->until_us, e);
+                done = nodes_renew(
+                        inventory_db(r->inventory), s->role, s->name, shown, s->until_us, e);
         return done < 0 ? done
                         : requests_enrol_audit(r, seal ? "seal.certified" : "node.renewed", s, e);
 }
@@ -239,6 +275,7 @@ static int requests_enrol_again(
         char role[NODES_ROLE_ROOM] = "", name[NODES_NAME_ROOM] = "";
         const char *uri, *key, *label, *csr;
         struct requests_enrol_subject s = { 0 };
+        struct nodes_node n;
         uint8_t shown[NODES_KEY_BYTES];
         json_error_t why;
 
@@ -248,7 +285,11 @@ static int requests_enrol_again(
                 return err_set(e, ERR_INVALID, "est.reenroll: malformed");
         int done = requests_enrol_uri(r, uri, role, name, e);
         if (done == 0)
-                done = nodes_check_key(inventory_db(r->inventory), role, name, shown, e);
+                done = nodes_get(inventory_db(r->inventory), role, name, &n, e);
+        if (done == ERR_NOT_FOUND)
+                done = err_set(e, ERR_DENIED, "the site has no such node (any more)");
+        if (done == 0)
+                done = requests_enrol_check_key(r, &n, shown, e);
         if (done == 0)
                 done = requests_enrol_check_label(label, role, e);
         if (done == 0)

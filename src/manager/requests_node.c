@@ -182,8 +182,6 @@ int requests_node_show(struct requests *r, uint64_t tag, json_t *body, struct er
         json_t *o = requests_node_json(r, &n);
         json_object_set_new(o, "uri", json_string(uri));
         json_object_set_new(o, "key", json_string(str_hex(key, BYTES(n.key, sizeof n.key))));
-        json_object_set_new(
-                o, "next_key", json_string(str_hex(key, BYTES(n.next_key, sizeof n.next_key))));
         json_object_set_new(o, "reason", requests_text(n.reason));
         json_object_set_new(o, "code_tries", json_integer(n.code_tries));
         json_object_set_new(o, "cameras", json_integer(cameras.n));
@@ -379,7 +377,7 @@ static int requests_node_check_here(
 {
         struct peers_state p;
 
-        if (peers_find(r->peers, role, name, &p) && p.up && !p.remote)
+        if (peers_find(r->peers, role, name, &p) && p.up && p.here)
                 return err_set(e, ERR_STATE,
                         "%s %s runs on this host. Give the new host another name", role, name);
         return 0;
@@ -442,13 +440,22 @@ int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err
 
 /* Links */
 
+/* The first start made it, beside the manager, and no other host has come in its place. */
+static bool requests_node_is_here(const struct nodes_node *n)
+{
+        return strcmp(n->role, "recorder") == 0 && strcmp(n->name, INVENTORY_RECORDER_FIRST) == 0 &&
+               n->enrolled_us == 0;
+}
+
 static int requests_node_link(void *owner, const struct nodes_node *n, struct err *e)
 {
         struct requests *r = owner;
 
         (void)e;
-        if (strcmp(n->role, "manager") != 0)
-                peers_add(r->peers, n->role, n->name, n->seen_us);
+        if (strcmp(n->role, "manager") == 0)
+                return 0;
+        peers_add(r->peers, n->role, n->name, n->seen_us);
+        peers_set_here(r->peers, n->role, n->name, requests_node_is_here(n));
         return 0;
 }
 
@@ -474,12 +481,11 @@ static int requests_node_admit(
         int done = nodes_get(requests_node_db(r), peer->role, peer->name, &n, e);
         if (done < 0)
                 return done;
-        if (n.revoked_us)
-                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "it was revoked");
+        peers_set_here(r->peers, peer->role, peer->name, requests_node_is_here(&n));
         /* There is one, and it is this process: who else shows its certificate has its key. */
         if (strcmp(peer->role, "manager") == 0)
                 return err_set(e, ERR_DENIED, "another manager");
-        return 0;
+        return requests_enrol_check_key(r, &n, peer->sight.key, e);
 }
 
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd)
@@ -493,8 +499,7 @@ void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int
         else
                 done = peers_attach(r->peers, peer->role, peer->name, peer->sight.address, fd, &e);
         if (done < 0) {
-                log_warn(NULL, "peer.refused", "role=%s name=%s err=\"%s\"", peer->role, peer->name,
-                        e.text);
+                requests_enrol_note(r, "peer.refused", peer->role, peer->name, &e);
                 return;
         }
         log_info(NULL, "peer.connected", "role=%s name=%s address=%s", peer->role, peer->name,
@@ -511,7 +516,7 @@ void requests_node_on_local(struct requests *r, int fd)
         int done = nodes_get(requests_node_db(r), "recorder", name, &n, &e);
         if (done == 0 && n.revoked_us)
                 done = err_fault(&e, ERR_DENIED, FAULT_REVOKED, "it was revoked");
-        else if (done == 0 && n.enrolled_us)
+        else if (done == 0 && !requests_node_is_here(&n))
                 done = err_set(&e, ERR_DENIED, "another host has taken its place");
         if (done < 0)
                 close(fd);
@@ -521,19 +526,16 @@ void requests_node_on_local(struct requests *r, int fd)
                 log_warn(NULL, "peer.refused", "role=recorder name=%s err=\"%s\"", name, e.text);
 }
 
-void requests_node_on_up(void *owner, const char *role, const char *name)
+void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked)
 {
         struct requests *r = owner;
-        struct peers_state p;
 
-        if (!peers_find(r->peers, role, name, &p))
-                return;
-        if (p.remote)
+        if (remote)
                 peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
         else
                 requests_node_note(r, role, name,
                         &(struct nodes_sight){ .at_us = clock_wall_us(), .address = "" });
-        if (strcmp(role, "recorder") == 0)
+        if (asked && strcmp(role, "recorder") == 0)
                 requests_route_on_up(r, name);
 }
 

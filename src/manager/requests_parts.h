@@ -153,7 +153,7 @@ int requests_node_open(struct requests *r, struct err *e) MUST_USE;
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd);
 /* The recorder of this host, by its socket: the site's first. Takes fd. */
 void requests_node_on_local(struct requests *r, int fd);
-void requests_node_on_up(void *owner, const char *role, const char *name);
+void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked);
 void requests_node_on_gone(void *owner, const char *role, const char *name);
 /* A porter is there: it learns who may come from where, and what is revoked. */
 void requests_node_on_porter(void *owner);
@@ -161,7 +161,14 @@ void requests_node_on_porter(void *owner);
  * not 0: context, which is taken, is the answer, once the port is known and in it. */
 void requests_node_listen(struct requests *r, uint64_t tag, json_t *context);
 
-/* requests_enrol.c: est.* of docs/spec/link.md section 7. For porter_link. */
+/* requests_enrol.c */
+/* Whether who shows this key is the node, and not an older copy of it. ERR_DENIED. */
+int requests_enrol_check_key(struct requests *r, const struct nodes_node *n,
+        const uint8_t key[static NODES_KEY_BYTES], struct err *e) MUST_USE;
+/* A refusal into the audit log; not more of them in a minute than the log can take. */
+void requests_enrol_note(struct requests *r, const char *event, const char *role, const char *name,
+        const struct err *why);
+/* est.* of docs/spec/link.md section 7. For porter_link. */
 int requests_enrol_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
         const char **ret_remedy, struct err *e);
 

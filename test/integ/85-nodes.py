@@ -98,8 +98,12 @@ def test_renewal(folder):
         link = desk.peer("recorder", "lab", three)
         wait_for(lambda: desk.nodes()["recorder", "lab"]["state"] == "connected", 5, "it is here")
         ask = {"uri": f"custos://{desk.name}/recorder/lab", "key": key_hash(one), "label": "", "csr": request(four)}
-        porter.refused("est.reenroll", ask, "denied", "newest certificate")
-        porter.refused("est.reenroll", {**ask, "key": key_hash(two)}, "denied", "newest certificate")
+        porter.refused("est.reenroll", ask, "denied", "newer certificate")
+        porter.refused("est.reenroll", {**ask, "key": key_hash(two)}, "denied", "newer certificate")
+        porter.refused("est.reenroll", {**ask, "key": key_hash(four)}, "denied", "no certificate for it")
+        copy = desk.peer("recorder", "lab", one)
+        wait_for(lambda: copy.gone, 5, "and an older copy of it is not let in")
+        check(not link.gone and "older copy" in desk.audit("peer.refused")[0]["text"], "which is in the log, and the real one goes on")
         for uri in ("custos://other/recorder/lab", f"custos://{desk.name}/recorder/none", f"custos://{desk.name}/recorder", "x"):
             porter.refused("est.reenroll", {**ask, "uri": uri, "key": key_hash(three)}, "denied")
         porter.refused("est.reenroll", {**ask, "uri": f"custos://{desk.name}/gateway/lab", "key": key_hash(three)}, "denied", "no such node")
@@ -113,10 +117,11 @@ def test_renewal(folder):
                        "seals nothing")
         # The manager's own and the first recorder's, which the first start made.
         own = desk.new_key()
-        desk.renew("manager", "main", desk.new_key(), own)
+        desk.renew("manager", "main", desk.site.state / "node/manager/node.key", own)
+        desk.renew("recorder", "main", desk.site.state / "node/recorder/node.key", desk.new_key())
         porter.refused("est.reenroll", {**ask, "uri": f"custos://{desk.name}/manager/main", "key": key_hash(four)}, "denied")
         desk.renew("manager", "main", own, desk.new_key())
-        check(len(desk.audit("node.renewed")) == 5 and len(desk.audit("seal.certified")) == 1, "each is in the log")
+        check(len(desk.audit("node.renewed")) == 6 and len(desk.audit("seal.certified")) == 1, "each is in the log")
         link.close()
 
 

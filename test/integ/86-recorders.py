@@ -44,7 +44,7 @@ def test_revocation(folder):
         porter.refused("est.reenroll", ask, "denied", "revoked")
         again = desk.peer("recorder", "lab", lab2)
         wait_for(lambda: again.gone, 5, "it is not let in")
-        check("peer.refused role=recorder name=lab" in desk.manager.log(), "which is said")
+        check(desk.audit("peer.refused")[-1]["node"] == "lab", "which is in the log")
         node = desk.json("node", "show", "recorder", "lab")["node"]
         check(node["state"] == "revoked" and node["reason"] == "stolen", f"with the reason: {node}")
         line = desk.audit("node.revoked")[0]
@@ -169,9 +169,14 @@ def test_recorders(folder):
         p = desk.cli("node", "remove", "recorder", "yard", "--yes", ok=1)
         check("1 camera" in p.stderr and "tree" in p.stderr and not back.gone, p.stderr)
         check("runs on this host" in desk.cli("node", "add", "recorder", "main", "--again", ok=1).stderr, "who is here needs no code")
-        # The recorder of this host is a node as the others.
+        # The recorder of this host is asked by its socket; it has a porter too, which learns what is revoked.
+        own = desk.peer("recorder", "main", site.state / "node/recorder/node.key")
+        wait_for(lambda: own.told("link.revoked"), 5, "its porter's link is taken")
+        desk.cli("camera", "add", "last", *url)
+        wait_for(lambda: "last-main" in first.streams, 5, "by the socket")
+        check(not own.asked and not first.gone and not own.gone and not first.told("link.revoked"), f"each by its own way: {own.asked}")
         desk.cli("node", "revoke", "recorder", "main", "--reason", "test", "--yes")
-        wait_for(lambda: first.gone, 5, "revoked, it is cut off")
+        wait_for(lambda: first.gone and own.gone, 5, "revoked, it is cut off")
         wait_for(lambda: local(site).gone, 5, "and not let in by its socket")
         check("recorder main is not connected" in desk.cli("storage", "list", ok=1).stderr, "it is away")
         # The next manager knows them all.
