@@ -247,13 +247,14 @@ static int requests_enrol_uri(struct requests *r, const char *uri,
 }
 
 static int requests_enrol_renew(struct requests *r, struct requests_enrol_subject *s,
-        const uint8_t shown[static NODES_KEY_BYTES], bool seal, struct err *e)
+        const struct nodes_node *n, const uint8_t shown[static NODES_KEY_BYTES], bool seal,
+        struct err *e)
 {
         int done = requests_enrol_sign(r, s, seal, e);
 
-        if (done == 0 && !seal)
-                done = nodes_renew(
-                        inventory_db(r->inventory), s->role, s->name, shown, s->until_us, e);
+        if (done == 0)
+                done = nodes_renew(inventory_db(r->inventory), s->role, s->name, shown,
+                        seal ? n->until_us : s->until_us, e);
         return done < 0 ? done
                         : requests_enrol_audit(r, seal ? "seal.certified" : "node.renewed", s, e);
 }
@@ -295,7 +296,7 @@ static int requests_enrol_again(
         if (done == 0)
                 done = requests_enrol_init(&s, role, name, csr, e);
         if (done == 0)
-                done = requests_enrol_renew(r, &s, shown, label[0] != '\0', e);
+                done = requests_enrol_renew(r, &s, &n, shown, label[0] != '\0', e);
         if (done == 0)
                 *ret_body = requests_enrol_certificates(&s.pem);
         else
