@@ -68,8 +68,6 @@ int requests_enrol_check_key(struct requests *r, const struct nodes_node *n,
 {
         size_t place = requests_enrol_place(r, n, key);
 
-        if (n->revoked_us)
-                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "the node was revoked");
         if (place && site_ca_issued(r->ca)->certificates[place - 1].revoked_us)
                 return err_fault(e, ERR_DENIED, FAULT_REVOKED, "that certificate was revoked");
         if (place == 0)
