@@ -160,7 +160,7 @@ static int requests_aim(struct requests *r, const json_t *body, json_t **ret_res
 static int requests_status(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         char recorder[INVENTORY_RECORDER_ROOM];
-        json_t *rest;
+        json_t *rest = NULL;
 
         int done = requests_aim(r, body, &rest, recorder, e);
         if (done < 0)
@@ -175,7 +175,7 @@ static int requests_forward(
         struct requests *r, uint64_t tag, const char *type, json_t *body, struct err *e)
 {
         char recorder[INVENTORY_RECORDER_ROOM];
-        json_t *rest;
+        json_t *rest = NULL;
 
         int done = requests_aim(r, body, &rest, recorder, e);
         if (done == 0)

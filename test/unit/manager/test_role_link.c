@@ -127,7 +127,7 @@ static void say(struct desk *d, const char *text)
 static struct link_message heard(struct desk *d)
 {
         int fds[CHAN_FDS_MAX];
-        struct link_message m;
+        struct link_message m = { 0 };
         struct buf text;
         uint16_t type;
         struct err e;
@@ -180,7 +180,7 @@ static void test_answers_find_who_asked(void **state)
 
 static void test_nobody_waits_for_ever(void **state)
 {
-        struct link_message m;
+        struct link_message m = { 0 };
         struct desk d;
 
         (void)state;
@@ -218,7 +218,7 @@ static void test_nobody_waits_for_ever(void **state)
 
 static void test_it_asks(void **state)
 {
-        struct link_message m;
+        struct link_message m = { 0 };
         struct desk d;
 
         (void)state;
