@@ -14,6 +14,7 @@
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
+#include "cli/cli_node.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
@@ -46,6 +47,7 @@ static const struct {
         { "storage", cli_storage, "list, status, add, set, retire, damage: the disks" },
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
+        { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
         { "verify", cli_verify, "prove an export, a segment or a vault, offline" },

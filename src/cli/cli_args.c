@@ -54,6 +54,8 @@ static const struct {
         [CLI_ARGS_STALE] = { "stale", NULL },
         [CLI_ARGS_REASON] = { "reason", "TEXT" },
         [CLI_ARGS_SOURCE] = { "source", "WORD" },
+        [CLI_ARGS_RECORDER] = { "recorder", "NAME" },
+        [CLI_ARGS_AGAIN] = { "again", NULL },
         [CLI_ARGS_YES] = { "yes", NULL },
         [CLI_ARGS_NAME] = { "name", "NAME" },
         [CLI_ARGS_DNS] = { "dns", "NAME" },
@@ -203,6 +205,9 @@ static const char *take_value(struct cli_args *a, enum cli_args_option option, c
         case CLI_ARGS_STREAM:
                 a->stream = value;
                 return str_is_stream(value) ? NULL : "a stream's name, as in main or sub";
+        case CLI_ARGS_RECORDER:
+                return str_is_camera(value) ? NULL
+                                            : "a recorder's name, as custos node list shows it";
         case CLI_ARGS_FROM:
                 return str_parse_time(value, &a->from_us, NULL) < 0 ? time : NULL;
         case CLI_ARGS_TO:

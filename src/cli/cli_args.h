@@ -50,6 +50,8 @@ enum cli_args_option {
         CLI_ARGS_STALE,
         CLI_ARGS_REASON,
         CLI_ARGS_SOURCE,
+        CLI_ARGS_RECORDER,
+        CLI_ARGS_AGAIN,
         CLI_ARGS_YES,
         CLI_ARGS_NAME,
         CLI_ARGS_DNS,
@@ -69,6 +71,9 @@ enum cli_args_option {
 #define CLI_ARGS_HELP_STREAM                                                                       \
         "  --camera NAME        the camera, as custos camera list shows it\n"                      \
         "  --stream NAME        its stream (default: main)\n"
+#define CLI_ARGS_HELP_RECORDER                                                                     \
+        "  --recorder NAME      which of the site's recorders, as custos node list shows\n"        \
+        "                       them (default: main)\n"
 #define CLI_ARGS_HELP_KEYS                                                                         \
         "  --key FILE           the recorder's private key, of mode 0600\n"                        \
         "  --recovery-kit FILE  a recovery kit instead; \"-\" is standard input\n"

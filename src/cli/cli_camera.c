@@ -26,14 +26,15 @@ enum {
 };
 
 #define CLI_CAMERA_ASKED                                                                           \
-        (CLI_ARGS_BIT(USER) | CLI_ARGS_BIT(PASSWORD) | CLI_ARGS_BIT(STREAM) | CLI_ARGS_BIT(PIN) |  \
-                CLI_ARGS_BIT(TRANSPORT) | CLI_ARGS_BIT(CARRIER) | CLI_ARGS_BIT(WITHOUT_AUDIO) |    \
-                CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) | CLI_RECORD_OPTIONS)
+        (CLI_ARGS_BIT(RECORDER) | CLI_ARGS_BIT(USER) | CLI_ARGS_BIT(PASSWORD) |                    \
+                CLI_ARGS_BIT(STREAM) | CLI_ARGS_BIT(PIN) | CLI_ARGS_BIT(TRANSPORT) |               \
+                CLI_ARGS_BIT(CARRIER) | CLI_ARGS_BIT(WITHOUT_AUDIO) | CLI_ARGS_BIT(STATE) |        \
+                CLI_ARGS_BIT(JSON) | CLI_RECORD_OPTIONS)
 #define CLI_CAMERA_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
 
 static const struct cli_args_command cli_camera_command = {
         .name = "camera",
-        .help = "custos camera add NAME --url URL [--stream NAME]\n"
+        .help = "custos camera add NAME --url URL [--stream NAME] [--recorder NAME]\n"
                 "                  [--user NAME --password-file FILE] [--pin SHA256]\n"
                 "                  [--transport WORD] [--carrier WORD] [--without-audio]\n"
                 "                  [--record MODE] [--schedule TEXT] [--pre SECONDS]\n"
@@ -56,6 +57,9 @@ static const struct cli_args_command cli_camera_command = {
                 "  --user NAME          who the camera knows the recorder as\n"
                 "  --password-file FILE the password, in a file of mode 0600\n"
                 "  --stream NAME        name of the stream within the camera (default: main)\n"
+                "  --recorder NAME      who records the camera, with all its streams (default:\n"
+                "                       main). With set it moves: what was recorded stays\n"
+                "                       where it is\n"
                 "  --pin SHA256         accept this key alone, 64 hex digits of SHA-256 over its\n"
                 "                       SubjectPublicKeyInfo, instead of a certificate of the\n"
                 "                       site's camera issuer\n"
@@ -73,11 +77,12 @@ static const struct cli_args_command cli_camera_command = {
                 "                       taken any more; a connection with one ends in seconds\n"
                 "  clear-tls-memory     a camera once on TLS is never again taken without;\n"
                 "                       after this it may be. For one that was replaced\n" CLI_ARGS_HELP_STATE
-                "  --json               add, set and show: {camera: {name, streams: [{stream,\n"
-                "                       url, user, transport, carrier, pin, audio, record,\n"
-                "                       added, state}]}}, state of show alone; list: an array\n"
-                "                       of such cameras; certificate: {certificate}; revoke:\n"
-                "                       {revoked}; others: {}; or {error: {code, text, remedy}}\n"
+                "  --json               add, set and show: {camera: {name, recorder, streams:\n"
+                "                       [{stream, url, user, transport, carrier, pin, audio,\n"
+                "                       record, added, state}]}}, state of show alone; list:\n"
+                "                       an array of such cameras; certificate: {certificate};\n"
+                "                       revoke: {revoked}; others: {}; or\n"
+                "                       {error: {code, text, remedy}}\n"
                 "\n"
                 "Exit: 0 done, 1 refused or not reachable, 64 wrong use.\n",
         .verbs_n = 8,
@@ -112,7 +117,7 @@ static void cli_camera_print(json_t *camera)
         json_t *stream;
         size_t i;
 
-        printf("%s\n", cli_text(camera, "name"));
+        printf("%s, by recorder %s\n", cli_text(camera, "name"), cli_text(camera, "recorder"));
         json_array_foreach(json_object_get(camera, "streams"), i, stream)
         {
                 json_t *state = json_object_get(stream, "state");
@@ -156,6 +161,7 @@ static int cli_camera_asked(const struct cli_args *a, json_t *body, struct err *
         json_object_set_new(body, "name", json_string(a->operand));
         if (a->verb == CAMERA_ADD || cli_args_has(a, CLI_ARGS_STREAM))
                 json_object_set_new(body, "stream", json_string(a->stream));
+        cli_put(body, "recorder", a->values[CLI_ARGS_RECORDER]);
         cli_put(body, "url", a->values[CLI_ARGS_URL]);
         cli_put(body, "user", a->values[CLI_ARGS_USER]);
         cli_put(body, "pin", a->values[CLI_ARGS_PIN]);
@@ -220,17 +226,10 @@ static int cli_camera_change(const struct cli_args *a)
 /* The state of a stream in a status, or NULL. */
 static const json_t *cli_camera_state(const json_t *status, const char *camera, const char *stream)
 {
-        json_t *s;
         char path[128];
-        size_t i;
 
         snprintf(path, sizeof path, "%s-%s", camera, stream);
-        json_array_foreach(json_object_get(json_object_get(status, "recorder"), "streams"), i, s)
-        {
-                if (strcmp(cli_text(s, "stream"), path) == 0)
-                        return s;
-        }
-        return NULL;
+        return cli_status_stream(status, path);
 }
 
 /* A line a stream: what was asked for, and what there is. */

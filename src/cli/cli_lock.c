@@ -13,24 +13,27 @@
 
 enum { LOCK_ADD, LOCK_LIST, LOCK_REMOVE };
 
-#define CLI_LOCK_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
+#define CLI_LOCK_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) | CLI_ARGS_BIT(RECORDER))
 
 static const struct cli_args_command cli_lock_command = {
         .name = "lock",
         .help = "custos lock add --camera NAME [--stream NAME] --from TIME --to TIME\n"
-                "                --reason TEXT\n"
-                "custos lock list\n"
-                "custos lock remove ID --reason TEXT [--yes]\n"
+                "                --reason TEXT [--recorder NAME]\n"
+                "custos lock list [--recorder NAME]\n"
+                "custos lock remove ID --reason TEXT [--recorder NAME] [--yes]\n"
                 "\n"
                 "What is locked is removed by nothing, neither for its age nor for want of room,\n"
                 "until somebody removes the lock. Both, with who and why, are in custos audit\n"
                 "show; the lock lies beside the footage, on each volume.\n"
                 "\n" CLI_ARGS_HELP_STREAM "  --from TIME, --to TIME  of the footage\n"
                 "  --reason TEXT        why, one line\n"
+                "  --recorder NAME      of add: whose footage it is, where the camera was with\n"
+                "                       another then (default: the camera's); else of this one\n"
+                "                       alone\n"
                 "  --yes                remove without being asked back\n" CLI_ARGS_HELP_STATE
-                "  --json               add: {id, warnings}; list: an array of {id, stream,\n"
-                "                       from, to, made, by, reason}; remove: {}; or {error:\n"
-                "                       {code, text, remedy}}\n"
+                "  --json               add: {id, recorder, warnings}; list: an array of {id,\n"
+                "                       recorder, stream, from, to, made, by, reason}; remove:\n"
+                "                       {}; or {error: {code, text, remedy}}\n"
                 "\n" CLI_ARGS_HELP_TIME "\n"
                 "Exit: 0 done, 1 refused, not there or Custos does not run, 64 wrong use.\n",
         .verbs_n = 3,
@@ -62,6 +65,7 @@ static int cli_lock_add(const struct cli_args *a)
 
         cli_put(body, "camera", a->values[CLI_ARGS_CAMERA]);
         cli_put(body, "stream", a->stream);
+        cli_put(body, "recorder", a->values[CLI_ARGS_RECORDER]);
         cli_put(body, "from", a->values[CLI_ARGS_FROM]);
         cli_put(body, "to", a->values[CLI_ARGS_TO]);
         cli_put(body, "reason", a->values[CLI_ARGS_REASON]);
@@ -78,22 +82,49 @@ static int cli_lock_add(const struct cli_args *a)
         return status;
 }
 
-/* All pages; the caller's, NULL where status says what failed. */
-static json_t *cli_lock_fetch(const struct cli_args *a, int *status)
+/* All pages of one recorder, added to all. */
+static int cli_lock_fetch_one(const struct cli_args *a, const char *recorder, json_t *all)
 {
-        json_t *all = json_array(), *ask = json_pack("{s:i}", "limit", CLI_LOCK_PAGE);
+        json_t *ask = json_pack("{s:s, s:i}", "recorder", recorder, "limit", CLI_LOCK_PAGE);
+        int status = CLI_OK;
 
-        *status = CLI_OK;
-        while (ask && *status == CLI_OK) {
-                json_t *answer = NULL;
-                *status = cli_lock_call(a, "lock.list", ask, &answer);
+        while (ask && status == CLI_OK) {
+                json_t *answer = NULL, *lock;
+                size_t i;
+                status = cli_lock_call(a, "lock.list", ask, &answer);
                 json_t *page = json_object_get(answer, "locks");
+                json_array_foreach(page, i, lock) cli_put(lock, "recorder", recorder);
                 json_array_extend(all, page);
                 json_t *last = json_array_get(page, json_array_size(page) - 1);
                 bool more = last && json_is_true(json_object_get(answer, "more"));
-                ask = more ? json_pack("{s:O, s:i}", "after", json_object_get(last, "id"), "limit",
-                                     CLI_LOCK_PAGE)
+                ask = more ? json_pack("{s:s, s:O, s:i}", "recorder", recorder, "after",
+                                     json_object_get(last, "id"), "limit", CLI_LOCK_PAGE)
                            : NULL;
+                json_decref(answer);
+        }
+        return status;
+}
+
+/* Of the recorder that was named, or of all: where one of them is away, that is said, and a list
+ * without its locks would be a wrong answer. The caller's, NULL where status says what failed. */
+static json_t *cli_lock_fetch(const struct cli_args *a, int *status)
+{
+        json_t *all = json_array(), *answer = NULL, *n;
+        size_t i;
+
+        if (a->values[CLI_ARGS_RECORDER]) {
+                *status = cli_lock_fetch_one(a, a->values[CLI_ARGS_RECORDER], all);
+        } else {
+                *status = cli_lock_call(
+                        a, "node.list", json_pack("{s:s}", "role", "recorder"), &answer);
+                json_array_foreach(json_object_get(answer, "nodes"), i, n)
+                {
+                        /* One that never came has no footage, and of one that was revoked
+                         * nothing is believed. */
+                        if (*status == CLI_OK && strcmp(cli_text(n, "state"), "expected") != 0 &&
+                                strcmp(cli_text(n, "state"), "revoked") != 0)
+                                *status = cli_lock_fetch_one(a, cli_text(n, "name"), all);
+                }
                 json_decref(answer);
         }
         if (*status == CLI_OK)
@@ -123,9 +154,10 @@ static int cli_lock_list(const struct cli_args *a)
         } else {
                 json_array_foreach(all, i, lock)
                 {
-                        printf("%s  %-20s %s to %s\n%34smade %s by %s: %s\n", cli_text(lock, "id"),
-                                cli_text(lock, "stream"), cli_text(lock, "from"),
-                                cli_text(lock, "to"), "", cli_text(lock, "made"),
+                        printf("%s  %-20s %s to %s\n%34son recorder %s, made %s by %s: %s\n",
+                                cli_text(lock, "id"), cli_text(lock, "stream"),
+                                cli_text(lock, "from"), cli_text(lock, "to"), "",
+                                cli_text(lock, "recorder"), cli_text(lock, "made"),
                                 cli_lock_shown(by, lock, "by"),
                                 cli_lock_shown(reason, lock, "reason"));
                 }
@@ -178,6 +210,7 @@ static int cli_lock_remove(const struct cli_args *a)
                 json_decref(body);
                 return status;
         }
+        cli_put(body, "recorder", a->values[CLI_ARGS_RECORDER]);
         cli_put(body, "id", a->operand);
         cli_put(body, "reason", a->values[CLI_ARGS_REASON]);
         status = cli_lock_call(a, "lock.remove", body, &answer);

@@ -8,6 +8,8 @@
 #include "cli/cli_storage_print.h"
 #include "net/link.h"
 
+#define CLI_STATUS_FIRST "main" /* the recorder that every site has */
+
 static const struct cli_args_command cli_status_command = {
         .name = "status",
         .help = "custos status [--state DIR] [--json]\n"
@@ -21,9 +23,11 @@ static const struct cli_args_command cli_status_command = {
                 "                       streams are in the clear now), recorder: {recorder,\n"
                 "                       workers, sealer, streams: [{stream, recording, state,\n"
                 "                       gate, protection, tls, cipher, transport, carrier,\n"
-                "                       error, fault, remedy, alarm, ...}]}}, protection is\n"
+                "                       error, fault, remedy, alarm, ...}]}, recorders: [{name,\n"
+                "                       state, since, address, status}]}; protection is\n"
                 "                       measured, transport and carrier are what was asked for;\n"
-                "                       recorder null where it does not run; or\n"
+                "                       recorder is the first, main, and null where it does not\n"
+                "                       run; status is the same of each of the others; or\n"
                 "                       {error: {code, text, remedy}}\n"
                 "\n"
                 "Exit: 0 every stream is recorded or is not to be, 1 one is not or Custos does\n"
@@ -61,12 +65,6 @@ static const char *cli_status_idle(const json_t *s)
         return strcmp(gate, "key-frames") == 0 ? "key frames" : NULL;
 }
 
-/* Recorded, or not to be. */
-static bool cli_status_is_good(const json_t *s)
-{
-        return json_is_true(json_object_get(s, "recording")) || cli_status_idle(s);
-}
-
 static void cli_status_print_stream(const json_t *s)
 {
         const char *idle = cli_status_idle(s);
@@ -97,25 +95,27 @@ static size_t cli_status_count_open(const json_t *streams)
         return open;
 }
 
-/* All pages in one object: the first, with the streams of the others added. */
-int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *e)
+/* All pages in one object: the first, with the streams of the others added. recorder NULL: the
+ * first. */
+static int cli_status_fetch_one(
+        const char *state, const char *recorder, json_t **ret, char *remedy, struct err *e)
 {
         json_t *whole = NULL;
         char after[128] = "";
         bool more = true;
 
         while (more) {
-                json_t *page = NULL, *stream;
+                json_t *page = NULL, *stream, *ask = json_pack("{s:s}", "after", after);
                 size_t i;
-                int r = cli_call(
-                        state, "status", json_pack("{s:s}", "after", after), &page, remedy, e);
+                cli_put(ask, "recorder", recorder);
+                int r = cli_call(state, "status", ask, &page, remedy, e);
                 if (r < 0) {
                         json_decref(whole);
                         return r;
                 }
-                json_t *recorder = json_object_get(page, "recorder");
-                more = json_is_true(json_object_get(recorder, "more"));
-                json_array_foreach(json_object_get(recorder, "streams"), i, stream)
+                json_t *status = json_object_get(page, "recorder");
+                more = json_is_true(json_object_get(status, "more"));
+                json_array_foreach(json_object_get(status, "streams"), i, stream)
                 {
                         snprintf(after, sizeof after, "%s", cli_text(stream, "stream"));
                         if (whole)
@@ -129,24 +129,85 @@ int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *
                 else
                         whole = page;
         }
-        json_t *streams = json_object_get(json_object_get(whole, "recorder"), "streams");
-        json_object_set_new(
-                whole, "not_encrypted", json_integer((json_int_t)cli_status_count_open(streams)));
+        *ret = whole;
+        return 0;
+}
+
+/* The streams of the first recorder (n 0), then of the others in their order; NULL behind the last
+ * of them. Of one that is away there are none. */
+static const json_t *cli_status_streams(const json_t *status, size_t n)
+{
+        if (n == 0)
+                return json_object_get(json_object_get(status, "recorder"), "streams");
+        const json_t *other = json_array_get(json_object_get(status, "recorders"), n - 1);
+        return json_object_get(json_object_get(other, "status"), "streams");
+}
+
+static size_t cli_status_recorders(const json_t *status)
+{
+        return 1 + json_array_size(json_object_get(status, "recorders"));
+}
+
+const json_t *cli_status_stream(const json_t *status, const char *path)
+{
+        json_t *s;
+        size_t i;
+
+        for (size_t n = 0; n < cli_status_recorders(status); n++) {
+                json_array_foreach(cli_status_streams(status, n), i, s)
+                {
+                        if (strcmp(cli_text(s, "stream"), path) == 0)
+                                return s;
+                }
+        }
+        return NULL;
+}
+
+int cli_status_fetch(const char *state, json_t **ret, char *remedy, struct err *e)
+{
+        json_t *whole = NULL, *other;
+        size_t i, open = 0;
+
+        int r = cli_status_fetch_one(state, NULL, &whole, remedy, e);
+        if (r < 0)
+                return r;
+        json_array_foreach(json_object_get(whole, "recorders"), i, other)
+        {
+                json_t *answer = NULL;
+                if (strcmp(cli_text(other, "name"), CLI_STATUS_FIRST) == 0)
+                        continue;
+                if (strcmp(cli_text(other, "state"), "connected") == 0)
+                        r = cli_status_fetch_one(
+                                state, cli_text(other, "name"), &answer, remedy, e);
+                if (r < 0) {
+                        json_decref(whole);
+                        return r;
+                }
+                json_t *status = json_object_get(answer, "recorder");
+                json_object_set(other, "status", status ? status : json_null());
+                json_decref(answer);
+        }
+        for (size_t n = 0; n < cli_status_recorders(whole); n++)
+                open += cli_status_count_open(cli_status_streams(whole, n));
+        json_object_set_new(whole, "not_encrypted", json_integer((json_int_t)open));
         *ret = whole;
         return 0;
 }
 
 /* That, and what administrators let be without it. */
-static void cli_status_print_open(const json_t *streams)
+static void cli_status_print_open(const json_t *status)
 {
-        size_t i, open = cli_status_count_open(streams), allowed = 0;
+        size_t i, open = 0, allowed = 0;
         json_t *s;
 
-        json_array_foreach(streams, i, s)
-        {
-                const char *transport = cli_text(s, "transport");
-                allowed += strcmp(transport, "plain") == 0 ||
-                           strcmp(transport, "tls-if-available") == 0;
+        for (size_t n = 0; n < cli_status_recorders(status); n++) {
+                open += cli_status_count_open(cli_status_streams(status, n));
+                json_array_foreach(cli_status_streams(status, n), i, s)
+                {
+                        const char *transport = cli_text(s, "transport");
+                        allowed += strcmp(transport, "plain") == 0 ||
+                                   strcmp(transport, "tls-if-available") == 0;
+                }
         }
         if (open)
                 printf("%zu of them NOT ENCRYPTED on the way here: everybody on that network can see "
@@ -159,63 +220,115 @@ static void cli_status_print_open(const json_t *streams)
 }
 
 /* What is wrong with disks and clock; nothing where all is well, or nobody can be asked. */
-static void cli_status_print_storage(const char *state)
+static void cli_status_print_storage(const char *state, const char *recorder)
 {
         json_t *storage;
 
-        if (cli_storage_fetch(state, &storage, NULL, NULL) < 0)
+        if (cli_storage_fetch(state, recorder, &storage, NULL, NULL) < 0)
                 return;
         cli_storage_print_troubles(storage);
         json_decref(storage);
 }
 
-/* Returns whether every stream is recorded that is to be. */
-static bool cli_status_print(const char *state, const json_t *status)
+struct cli_status_sum {
+        size_t streams, recording, idle;
+        bool all_there; /* every recorder that is to be there */
+};
+
+static void cli_status_add(struct cli_status_sum *sum, const json_t *recorder)
 {
-        const json_t *recorder = json_object_get(status, "recorder");
         json_t *stream;
-        size_t i, recording = 0, idle = 0,
-                  n = json_array_size(json_object_get(recorder, "streams"));
+        size_t i;
+
+        sum->all_there &= json_is_object(recorder);
+        json_array_foreach(json_object_get(recorder, "streams"), i, stream)
+        {
+                bool recording = json_is_true(json_object_get(stream, "recording"));
+                sum->streams++;
+                sum->recording += recording;
+                sum->idle += !recording && cli_status_idle(stream);
+        }
+}
+
+static bool cli_status_is_sum_good(const struct cli_status_sum *s)
+{
+        return s->all_there && s->recording + s->idle == s->streams;
+}
+
+/* One recorder with its streams. other: what stands in the list of recorders; NULL of the first. */
+static void cli_status_print_recorder(
+        const char *state, const json_t *recorder, const json_t *other)
+{
+        json_t *stream;
+        size_t i;
+
+        if (!json_is_object(recorder)) {
+                if (other)
+                        printf("recorder     %s is %s%s%s\n", cli_text(other, "name"),
+                                cli_text(other, "state"),
+                                cli_text(other, "since")[0] ? " since " : "",
+                                cli_text(other, "since"));
+                else
+                        printf("recorder     not running at the moment\n");
+                return;
+        }
+        printf("recorder     %s, %lld workers, sealer %s%s%s\n", cli_text(recorder, "recorder"),
+                (long long)json_integer_value(json_object_get(recorder, "workers")),
+                json_is_true(json_object_get(recorder, "sealer")) ? "running" : "away",
+                other ? ", at " : "", other ? cli_text(other, "address") : "");
+        cli_status_print_storage(state, other ? cli_text(other, "name") : NULL);
+        printf("\n");
+        json_array_foreach(json_object_get(recorder, "streams"), i, stream)
+                cli_status_print_stream(stream);
+}
+
+/* Whether it counts that a recorder is away: its cameras are not recorded as far as anybody
+ * knows. */
+static bool cli_status_is_wanted(const json_t *other)
+{
+        const char *state = cli_text(other, "state");
+
+        return strcmp(cli_text(other, "name"), CLI_STATUS_FIRST) != 0 &&
+               (strcmp(state, "connected") == 0 || strcmp(state, "away") == 0);
+}
+
+static struct cli_status_sum cli_status_sum_of(const json_t *status)
+{
+        struct cli_status_sum sum = { .all_there = true };
+        json_t *other;
+        size_t i;
+
+        cli_status_add(&sum, json_object_get(status, "recorder"));
+        json_array_foreach(json_object_get(status, "recorders"), i, other)
+        {
+                if (cli_status_is_wanted(other))
+                        cli_status_add(&sum, json_object_get(other, "status"));
+        }
+        return sum;
+}
+
+static void cli_status_print(
+        const char *state, const json_t *status, const struct cli_status_sum *sum)
+{
+        json_t *other;
+        size_t i;
 
         printf("site         %s\nfingerprint  %s\n", cli_text(status, "site"),
                 cli_text(status, "fingerprint"));
         printf("footage      encrypted; key on this machine (recorder/wrap.key) and on the recovery kit\n");
-        if (!json_is_object(recorder)) {
-                printf("recorder     not running at the moment\n");
-                return false;
-        }
-        printf("recorder     %s, %lld workers, sealer %s\n", cli_text(recorder, "recorder"),
-                (long long)json_integer_value(json_object_get(recorder, "workers")),
-                json_is_true(json_object_get(recorder, "sealer")) ? "running" : "away");
-        cli_status_print_storage(state);
-        printf("\n");
-        json_array_foreach(json_object_get(recorder, "streams"), i, stream)
+        cli_status_print_recorder(state, json_object_get(status, "recorder"), NULL);
+        json_array_foreach(json_object_get(status, "recorders"), i, other)
         {
-                cli_status_print_stream(stream);
-                recording += json_is_true(json_object_get(stream, "recording"));
-                idle += cli_status_idle(stream) &&
-                        !json_is_true(json_object_get(stream, "recording"));
+                if (strcmp(cli_text(other, "name"), CLI_STATUS_FIRST) != 0)
+                        cli_status_print_recorder(state, json_object_get(other, "status"), other);
         }
-        printf("\n%zu of %zu streams are recorded\n", recording, n);
-        if (idle)
-                printf("%zu more %s not to be, by their terms (custos camera set --record)\n", idle,
-                        idle == 1 ? "is" : "are");
-        cli_status_print_open(json_object_get(recorder, "streams"));
-        return recording + idle == n;
-}
-
-static bool cli_status_all_recording(const json_t *status)
-{
-        const json_t *recorder = json_object_get(status, "recorder");
-        json_t *stream;
-        size_t i;
-
-        json_array_foreach(json_object_get(recorder, "streams"), i, stream)
-        {
-                if (!cli_status_is_good(stream))
-                        return false;
-        }
-        return json_is_object(recorder);
+        if (!json_is_object(json_object_get(status, "recorder")) && sum->streams == 0)
+                return;
+        printf("\n%zu of %zu streams are recorded\n", sum->recording, sum->streams);
+        if (sum->idle)
+                printf("%zu more %s not to be, by their terms (custos camera set --record)\n",
+                        sum->idle, sum->idle == 1 ? "is" : "are");
+        cli_status_print_open(status);
 }
 
 int cli_status(int argc, char **argv)
@@ -229,9 +342,11 @@ int cli_status(int argc, char **argv)
                 return a.exit;
         if (cli_status_fetch(a.state, &status, remedy, &e) < 0)
                 return cli_fail("status", &e, remedy, a.json);
-        bool all = a.json ? cli_status_all_recording(status) : cli_status_print(a.state, status);
+        const struct cli_status_sum sum = cli_status_sum_of(status);
         if (a.json)
                 cli_print_json(status);
+        else
+                cli_status_print(a.state, status, &sum);
         json_decref(status);
-        return all ? CLI_OK : CLI_FAILED;
+        return cli_status_is_sum_good(&sum) ? CLI_OK : CLI_FAILED;
 }

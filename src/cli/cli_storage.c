@@ -16,7 +16,7 @@
 
 enum { STORAGE_LIST, STORAGE_STATUS, STORAGE_ADD, STORAGE_SET, STORAGE_RETIRE, STORAGE_DAMAGE };
 
-#define CLI_STORAGE_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
+#define CLI_STORAGE_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) | CLI_ARGS_BIT(RECORDER))
 
 static const struct cli_args_command cli_storage_command = {
         .name = "storage",
@@ -26,6 +26,7 @@ static const struct cli_args_command cli_storage_command = {
                 "custos storage set NAME --weight N\n"
                 "custos storage retire NAME [--yes]\n"
                 "custos storage damage\n"
+                "each with [--recorder NAME]\n"
                 "\n"
                 "The volumes that footage lies on: directories, each on a disk of its own. The\n"
                 "first, main, lies in the state directory. New segments go to those that are\n"
@@ -43,7 +44,8 @@ static const struct cli_args_command cli_storage_command = {
                 "  --weight N           1 to 1000, of new segments (default: 100)\n"
                 "  --stale              go on with an older copy of a volume that is known here,\n"
                 "                       in full knowledge of what it lacks\n"
-                "  --yes                retire without being asked back\n" CLI_ARGS_HELP_STATE
+                "  --yes                retire without being asked back\n" CLI_ARGS_HELP_RECORDER
+                        CLI_ARGS_HELP_STATE
                 "  --json               list: an array of volumes; status: {volumes, streams,\n"
                 "                       clock, forecast, ...}; damage: an array of segments;\n"
                 "                       add: {volume, warnings}; others: {}; keys as in\n"
@@ -70,13 +72,15 @@ static const struct cli_args_command cli_storage_command = {
 };
 
 /* Streams may come in pages; volumes and clock are those of the first. */
-int cli_storage_fetch(const char *state, json_t **ret, char *remedy, struct err *e)
+int cli_storage_fetch(
+        const char *state, const char *recorder, json_t **ret, char *remedy, struct err *e)
 {
         json_t *whole = NULL, *ask = json_object();
         bool more = true;
 
         while (more) {
                 json_t *page = NULL;
+                cli_put(ask, "recorder", recorder);
                 int r = cli_call(state, "storage.list", ask, &page, remedy, e);
                 if (r < 0) {
                         json_decref(whole);
@@ -108,7 +112,7 @@ static int cli_storage_show(const struct cli_args *a)
         struct err e;
         size_t i;
 
-        if (cli_storage_fetch(a->state, &storage, remedy, &e) < 0)
+        if (cli_storage_fetch(a->state, a->values[CLI_ARGS_RECORDER], &storage, remedy, &e) < 0)
                 return cli_fail("storage", &e, remedy, a->json);
         json_t *volumes = json_object_get(storage, "volumes");
         if (a->verb == STORAGE_LIST && a->json)
@@ -132,6 +136,7 @@ static int cli_storage_call(const struct cli_args *a, const char *type, json_t *
         char remedy[LINK_REMEDY_MAX];
         struct err e;
 
+        cli_put(body, "recorder", a->values[CLI_ARGS_RECORDER]);
         return cli_call_disk(a->state, type, body, ret, remedy, &e) < 0
                        ? cli_fail("storage", &e, remedy, a->json)
                        : CLI_OK;
@@ -139,7 +144,7 @@ static int cli_storage_call(const struct cli_args *a, const char *type, json_t *
 
 /* What a person mistypes, said before anybody is asked. Whether the recorder may write there is the
  * recorder's to say. */
-static int cli_storage_check_path(const char *path, struct err *e)
+static int cli_storage_check_path(const char *path, bool here, struct err *e)
 {
         struct stat st;
 
@@ -158,6 +163,8 @@ static int cli_storage_check_path(const char *path, struct err *e)
                         "the path has more than %d bytes: mount the disk at "
                         "a shorter one, as in /mnt/disk2",
                         VOLUME_PATH_MAX - 1);
+        if (!here)
+                return 0;
         if (stat(path, &st) == 0)
                 return S_ISDIR(st.st_mode) ? 0
                                            : err_set(e, ERR_NOT_FOUND,
@@ -174,12 +181,14 @@ static int cli_storage_check_path(const char *path, struct err *e)
 
 static int cli_storage_add(const struct cli_args *a)
 {
+        const char *recorder = a->values[CLI_ARGS_RECORDER];
+        bool here = !recorder || strcmp(recorder, "main") == 0; /* as far as is known */
         json_t *answer = NULL, *warning;
         char shown[ERR_TEXT_BYTES];
         struct err e;
         size_t i;
 
-        if (cli_storage_check_path(a->second, &e) < 0) {
+        if (cli_storage_check_path(a->second, here, &e) < 0) {
                 snprintf(shown, sizeof shown, "%s", e.text);
                 str_escape(e.text, sizeof e.text, bytes_str(shown));
                 return cli_fail("storage", &e, NULL, a->json);

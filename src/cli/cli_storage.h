@@ -8,8 +8,9 @@
 #include "base/err.h"
 
 int cli_storage(int argc, char **argv);
-/* The answer to "storage.list" of the running system, all of its pages in one; *ret is the
- * caller's. remedy has LINK_REMEDY_MAX bytes. */
-int cli_storage_fetch(const char *state, json_t **ret, char *remedy, struct err *e) MUST_USE;
+/* The answer of one recorder (NULL: the first) to "storage.list", all of its pages in one; *ret is
+ * the caller's. remedy has LINK_REMEDY_MAX bytes. */
+int cli_storage_fetch(const char *state, const char *recorder, json_t **ret, char *remedy,
+        struct err *e) MUST_USE;
 
 #endif

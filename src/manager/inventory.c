@@ -45,6 +45,26 @@ static const char *const inventory_schema[] = {
         "ALTER TABLE stream ADD COLUMN max_days INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE stream ADD COLUMN quota_mb INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE stream DROP COLUMN mode;",
+        /* The site's nodes (nodes.h), and which recorder has a camera. */
+        "CREATE TABLE node ("
+        "  role TEXT NOT NULL CHECK (role IN ('manager', 'recorder', 'gateway', 'events')),"
+        "  name TEXT NOT NULL,"
+        "  added_us INTEGER NOT NULL,"
+        "  enrolled_us INTEGER NOT NULL DEFAULT 0,"
+        "  revoked_us INTEGER NOT NULL DEFAULT 0,"
+        "  reason TEXT NOT NULL DEFAULT '',"
+        "  seen_us INTEGER NOT NULL DEFAULT 0,"
+        "  address TEXT NOT NULL DEFAULT '',"
+        "  until_us INTEGER NOT NULL DEFAULT 0,"
+        "  key BLOB NOT NULL DEFAULT x'' CHECK (length(key) IN (0, 32)),"
+        "  code_hash BLOB NOT NULL DEFAULT x'' CHECK (length(code_hash) IN (0, 32)),"
+        "  code_until_us INTEGER NOT NULL DEFAULT 0,"
+        "  code_tries INTEGER NOT NULL DEFAULT 0,"
+        "  PRIMARY KEY (role, name)"
+        ") STRICT, WITHOUT ROWID;"
+        "INSERT INTO node (role, name, added_us) VALUES"
+        "  ('manager', 'main', unixepoch() * 1000000), ('recorder', 'main', unixepoch() * 1000000);"
+        "ALTER TABLE camera ADD COLUMN recorder TEXT NOT NULL DEFAULT 'main';",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)
@@ -69,6 +89,11 @@ struct inventory *inventory_free(struct inventory *v)
         db_free(v->db);
         free(v);
         return NULL;
+}
+
+struct db *inventory_db(struct inventory *v)
+{
+        return v->db;
 }
 
 bool inventory_is_pinned(const struct inventory_stream *s)
@@ -97,16 +122,63 @@ int inventory_check(const struct inventory_stream *s, struct err *e)
         return record_terms_check(&s->record, e);
 }
 
-static int inventory_insert_camera(struct inventory *v, const char *camera, struct err *e)
+static int inventory_recorder(struct inventory *v, const char *camera,
+        char to[static INVENTORY_RECORDER_ROOM], struct err *e)
 {
         struct db_query *q;
 
-        int r = db_query(
-                v->db, "INSERT OR IGNORE INTO camera (name, added_us) VALUES (?, ?)", &q, e);
+        int r = db_query(v->db, "SELECT recorder FROM camera WHERE name = ?", &q, e);
         if (r < 0)
                 return r;
         db_bind_text(q, 1, camera);
+        r = db_step(q, e);
+        if (r == 1)
+                snprintf(to, INVENTORY_RECORDER_ROOM, "%s", db_text(q, 0));
+        db_reset(q);
+        return r == 0  ? err_set(e, ERR_NOT_FOUND,
+                                 "there is no camera of that name: custos camera list shows them")
+               : r < 0 ? r
+                       : 0;
+}
+
+/* All its streams belong to one recorder: a second stream goes to that of the first. */
+static int inventory_insert_camera(struct inventory *v, struct inventory_stream *s, struct err *e)
+{
+        char recorder[INVENTORY_RECORDER_ROOM];
+        struct db_query *q;
+
+        int r = inventory_recorder(v, s->camera, recorder, e);
+        if (r == 0 && s->recorder[0] && strcmp(s->recorder, recorder) != 0)
+                return err_set(e, ERR_STATE,
+                        "camera %s belongs to recorder %s, with all its streams. To move it: custos "
+                        "camera set --recorder",
+                        s->camera, recorder);
+        if (r == 0)
+                snprintf(s->recorder, sizeof s->recorder, "%s", recorder);
+        if (r != ERR_NOT_FOUND)
+                return r;
+        if (!s->recorder[0])
+                snprintf(s->recorder, sizeof s->recorder, INVENTORY_RECORDER_FIRST);
+        r = db_query(
+                v->db, "INSERT INTO camera (name, added_us, recorder) VALUES (?, ?, ?)", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, s->camera);
         db_bind_i64(q, 2, clock_wall_us());
+        db_bind_text(q, 3, s->recorder);
+        return db_run(q, e);
+}
+
+static int inventory_set_recorder(
+        struct inventory *v, const struct inventory_stream *s, struct err *e)
+{
+        struct db_query *q;
+
+        int r = db_query(v->db, "UPDATE camera SET recorder = ?2 WHERE name = ?1", &q, e);
+        if (r < 0)
+                return r;
+        db_bind_text(q, 1, s->camera);
+        db_bind_text(q, 2, s->recorder);
         return db_run(q, e);
 }
 
@@ -155,14 +227,14 @@ static int inventory_insert_stream(
         return r;
 }
 
-int inventory_add(struct inventory *v, const struct inventory_stream *s, struct err *e)
+int inventory_add(struct inventory *v, struct inventory_stream *s, struct err *e)
 {
         int r = inventory_check(s, e);
         if (r == 0)
                 r = db_begin(v->db, e);
         if (r < 0)
                 return r;
-        r = inventory_insert_camera(v, s->camera, e);
+        r = inventory_insert_camera(v, s, e);
         if (r == 0)
                 r = inventory_insert_stream(v, s, e);
         if (r == 0)
@@ -174,17 +246,9 @@ int inventory_add(struct inventory *v, const struct inventory_stream *s, struct 
 
 static int inventory_exists(struct inventory *v, const char *camera, struct err *e)
 {
-        struct db_query *q;
+        char recorder[INVENTORY_RECORDER_ROOM];
 
-        int r = db_query(v->db, "SELECT 1 FROM camera WHERE name = ?", &q, e);
-        if (r < 0)
-                return r;
-        db_bind_text(q, 1, camera);
-        r = db_step(q, e);
-        db_reset(q);
-        return r == 0 ? err_set(e, ERR_NOT_FOUND,
-                                "there is no camera of that name: custos camera list shows them")
-                      : r;
+        return inventory_recorder(v, camera, recorder, e);
 }
 
 int inventory_remove(struct inventory *v, const char *camera, struct err *e)
@@ -202,9 +266,9 @@ int inventory_remove(struct inventory *v, const char *camera, struct err *e)
 }
 
 #define INVENTORY_SELECT                                                                           \
-        "SELECT camera, name, url, user, password, transport, pin, audio, added_us, carrier,"      \
-        " record, between_times, schedule, pre_s, post_s, min_days, max_days, quota_mb"            \
-        " FROM stream"
+        "SELECT stream.camera, stream.name, url, user, password, transport, pin, audio,"           \
+        " stream.added_us, carrier, record, between_times, schedule, pre_s, post_s, min_days,"     \
+        " max_days, quota_mb, recorder FROM stream JOIN camera ON camera.name = stream.camera"
 
 /* Words and bounds were checked when they were written, and the schema holds them to it; where a
  * row is damaged all the same, its stream is recorded. */
@@ -229,6 +293,7 @@ static int inventory_read(const struct db_query *q, struct inventory_stream *s, 
         memset(s, 0, sizeof *s);
         snprintf(s->camera, sizeof s->camera, "%s", db_text(q, 0));
         snprintf(s->stream, sizeof s->stream, "%s", db_text(q, 1));
+        snprintf(s->recorder, sizeof s->recorder, "%s", db_text(q, 18));
         snprintf(s->url, sizeof s->url, "%s", db_text(q, 2));
         snprintf(s->user, sizeof s->user, "%s", db_text(q, 3));
         snprintf(s->transport, sizeof s->transport, "%s", db_text(q, 5));
@@ -241,18 +306,12 @@ static int inventory_read(const struct db_query *q, struct inventory_stream *s, 
         return secret_set(&s->password, db_blob(q, 4), e);
 }
 
-int inventory_set(struct inventory *v, const struct inventory_stream *s, struct err *e)
+static int inventory_set_stream(
+        struct inventory *v, const struct inventory_stream *s, struct err *e)
 {
-        struct inventory_stream before;
         struct db_query *q;
 
-        int r = inventory_check(s, e);
-        if (r == 0)
-                r = inventory_get(v, s->camera, s->stream, &before, e);
-        if (r < 0)
-                return r;
-        secret_done(&before.password);
-        r = db_query(v->db,
+        int r = db_query(v->db,
                 "UPDATE stream SET url = ?3, user = ?4, password = ?5, transport = ?6, pin = ?7,"
                 " audio = ?8, carrier = ?9, record = ?10, between_times = ?11, schedule = ?12,"
                 " pre_s = ?13, post_s = ?14, min_days = ?15, max_days = ?16, quota_mb = ?17"
@@ -264,6 +323,29 @@ int inventory_set(struct inventory *v, const struct inventory_stream *s, struct 
         return db_run(q, e);
 }
 
+int inventory_set(struct inventory *v, const struct inventory_stream *s, struct err *e)
+{
+        struct inventory_stream before;
+
+        int r = inventory_check(s, e);
+        if (r == 0)
+                r = inventory_get(v, s->camera, s->stream, &before, e);
+        if (r < 0)
+                return r;
+        secret_done(&before.password);
+        r = db_begin(v->db, e);
+        if (r < 0)
+                return r;
+        r = inventory_set_stream(v, s, e);
+        if (r == 0 && s->recorder[0] && strcmp(s->recorder, before.recorder) != 0)
+                r = inventory_set_recorder(v, s, e);
+        if (r == 0)
+                r = db_commit(v->db, e);
+        if (r < 0)
+                db_rollback(v->db);
+        return r;
+}
+
 int inventory_get(struct inventory *v, const char *camera, const char *stream,
         struct inventory_stream *ret, struct err *e)
 {
@@ -272,7 +354,7 @@ int inventory_get(struct inventory *v, const char *camera, const char *stream,
         int r = inventory_exists(v, camera, e);
         if (r < 0)
                 return r;
-        r = db_query(v->db, INVENTORY_SELECT " WHERE camera = ? AND name = ?", &q, e);
+        r = db_query(v->db, INVENTORY_SELECT " WHERE stream.camera = ? AND stream.name = ?", &q, e);
         if (r < 0)
                 return r;
         db_bind_text(q, 1, camera);
@@ -294,8 +376,8 @@ int inventory_each(struct inventory *v, const char *camera, const char *after,
         struct db_query *q;
 
         int r = db_query(v->db,
-                INVENTORY_SELECT
-                " WHERE (?1 IS NULL OR camera = ?1) AND camera > ?2 ORDER BY camera, name",
+                INVENTORY_SELECT " WHERE (?1 IS NULL OR stream.camera = ?1) AND stream.camera > ?2"
+                                 " ORDER BY stream.camera, stream.name",
                 &q, e);
         if (r < 0)
                 return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Cameras and their streams in the site database. The schema is the final one (migrations in
- * inventory.c); names and addresses are checked here, for whoever asks.
+ * inventory.c, those of nodes.h among them); names and addresses are checked here, for whoever
+ * asks.
  *
  * Passwords lie in the database, which only the manager opens (mode 0600); they never leave but in
  * stream.set.
@@ -16,11 +17,14 @@
 
 #define INVENTORY_URL_MAX 1024
 #define INVENTORY_USER_MAX 128
+#define INVENTORY_RECORDER_ROOM 48
+#define INVENTORY_RECORDER_FIRST "main" /* every site's */
 
 struct inventory; /* owned */
 
 struct inventory_stream {
         char camera[64], stream[17];
+        char recorder[INVENTORY_RECORDER_ROOM]; /* of the camera with all its streams */
         char url[INVENTORY_URL_MAX];
         char user[INVENTORY_USER_MAX];
         struct secret password;
@@ -33,14 +37,18 @@ struct inventory_stream {
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e) MUST_USE;
 struct inventory *inventory_free(struct inventory *v);
+/* Borrowed: the database that it lies in, for nodes.h. */
+struct db *inventory_db(struct inventory *v);
 
 bool inventory_is_pinned(const struct inventory_stream *s);
 /* What a user may have typed wrong, in words: names, url (no user in it), transport and carrier
  * that do not go with it, user without password, what record_terms_check finds. */
 int inventory_check(const struct inventory_stream *s, struct err *e) MUST_USE;
-/* Adds the camera when it is not there, and the stream. ERR_STATE when the stream is. */
-int inventory_add(struct inventory *v, const struct inventory_stream *s, struct err *e) MUST_USE;
-/* The stream is what s says from now on (but when it was added). ERR_NOT_FOUND. */
+/* Adds the camera when it is not there, and the stream. ERR_STATE when the stream is, or when the
+ * camera is another recorder's. Fills s->recorder where it is empty: whose the camera is. */
+int inventory_add(struct inventory *v, struct inventory_stream *s, struct err *e) MUST_USE;
+/* The stream is what s says from now on (but when it was added), and its camera with all streams
+ * its recorder's ("": as it was). ERR_NOT_FOUND. */
 int inventory_set(struct inventory *v, const struct inventory_stream *s, struct err *e) MUST_USE;
 /* One stream; its password is to be wiped by the caller (secret_done). ERR_NOT_FOUND. */
 int inventory_get(struct inventory *v, const char *camera, const char *stream,

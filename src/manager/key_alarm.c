@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct key_alarm_stream {
-        char stream[96];
+        char recorder[48], stream[96];
         bool stopped;
         struct err why;
 };
@@ -25,11 +25,13 @@ void key_alarm_clear(struct key_alarm *a, const char *stream)
         free(table_take(&a->streams, stream));
 }
 
-void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const struct err *why)
+void key_alarm_set(struct key_alarm *a, const char *recorder, const char *stream, bool stopped,
+        const struct err *why)
 {
         struct key_alarm_stream *s = xcalloc(1, sizeof *s);
 
         key_alarm_clear(a, stream);
+        snprintf(s->recorder, sizeof s->recorder, "%s", recorder);
         snprintf(s->stream, sizeof s->stream, "%s", stream);
         s->stopped = stopped;
         s->why = *why;
@@ -82,7 +84,8 @@ static size_t key_alarm_place(const json_t *list, const char *stream)
         return i;
 }
 
-void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *status)
+void key_alarm_merge(
+        const struct key_alarm *a, const char *recorder, const char *after, json_t *status)
 {
         json_t *list = json_object_get(status, "streams");
         bool more = json_is_true(json_object_get(status, "more"));
@@ -90,6 +93,8 @@ void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *statu
         size_t at = 0;
 
         while (json_is_array(list) && (s = table_next(&a->streams, &at))) {
+                if (strcmp(s->recorder, recorder) != 0)
+                        continue;
                 size_t i = key_alarm_place(list, s->stream);
                 json_t *there = json_array_get(list, i);
                 if (there && strcmp(key_alarm_name(there), s->stream) == 0) {

@@ -21,14 +21,17 @@ struct key_alarm {
 };
 
 void key_alarm_done(struct key_alarm *a);
-/* stopped: the stream is not recorded. why: its fault and text are for people. */
-void key_alarm_set(struct key_alarm *a, const char *stream, bool stopped, const struct err *why);
+/* recorder: whose the stream is. stopped: it is not recorded. why: its fault and text are for
+ * people. */
+void key_alarm_set(struct key_alarm *a, const char *recorder, const char *stream, bool stopped,
+        const struct err *why);
 void key_alarm_clear(struct key_alarm *a, const char *stream);
 bool key_alarm_stops(const struct key_alarm *a, const char *stream);
 enum fault key_alarm_fault(
         const struct key_alarm *a, const char *stream); /* FAULT_NONE: no alarm */
-/* Adds to an answer to status.get that was asked with `after`: words to the streams that are in it,
- * and those that are stopped, each in its place. */
-void key_alarm_merge(const struct key_alarm *a, const char *after, json_t *status);
+/* Adds to that recorder's answer to status.get, which was asked with `after`: words to the streams
+ * that are in it, and those that are stopped, each in its place. */
+void key_alarm_merge(
+        const struct key_alarm *a, const char *recorder, const char *after, json_t *status);
 
 #endif

@@ -28,10 +28,13 @@ static int manager_run(const struct role_options *o, struct err *e)
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
-        int r = requests_open(loop, o->state, &requests, e);
+        int r = requests_open(loop, o->state,
+                (unsigned)settings_get(&o->settings, SETTINGS_NODE_DAYS), &requests, e);
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {
+                if (o->supervised)
+                        requests_supervise(requests, manager_on_stop, loop);
                 loop_catch_signals(loop, manager_on_stop, loop);
                 loop_run(loop);
         }

@@ -9,27 +9,59 @@
 #include "crypto/x509.h"
 #include "manager/requests_parts.h"
 
-/* Answers that wait for the recorder */
+/* Answers that wait for a recorder or the porter */
 
-void requests_ask(struct requests *r, uint64_t tag, const char *type, json_t *body,
-        requests_then then, json_t *context)
+/* A volume may take its patience (settings) before a request about it is answered; nobody waits for
+ * a picture of the state that long. */
+#define REQUESTS_PATIENCE_MS 95000
+#define REQUESTS_STATUS_PATIENCE_MS 5000
+
+/* The number of the place + 1; 0 where there is none, and that was said. Takes context. */
+static uint64_t requests_wait(struct requests *r, uint64_t tag, requests_then then, json_t *context)
 {
+        struct err e;
+
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++) {
                 struct requests_waiting *w = &r->waiting[i];
                 if (w->then)
                         continue;
                 *w = (struct requests_waiting){ then, tag, context };
-                recorder_link_ask(r->recorder, type, body, i + 1);
-                return;
+                return i + 1;
         }
-        struct err e;
         json_decref(context);
-        json_decref(body);
-        err_set(&e, ERR_EXHAUSTED, "too many requests are waiting for the recorder");
-        control_fail(r->control, tag, &e, "Try again in a moment.");
+        err_set(&e, ERR_EXHAUSTED, "too many requests are waiting for recorders");
+        if (tag)
+                control_fail(r->control, tag, &e, "Try again in a moment.");
+        else
+                log_error(NULL, "recorder.not_asked", "err=\"%s\"", e.text);
+        return 0;
 }
 
-static void requests_on_recorder_answer(
+void requests_ask(struct requests *r, uint64_t tag, const char *recorder, const char *type,
+        json_t *body, requests_then then, json_t *context)
+{
+        uint64_t place = requests_wait(r, tag, then, context);
+
+        if (place)
+                peers_ask(r->peers, "recorder", recorder, type, body, place,
+                        strcmp(type, "status.get") == 0 ? REQUESTS_STATUS_PATIENCE_MS
+                                                        : REQUESTS_PATIENCE_MS);
+        else
+                json_decref(body);
+}
+
+void requests_ask_porter(struct requests *r, uint64_t tag, const char *type, json_t *body,
+        requests_then then, json_t *context)
+{
+        uint64_t place = requests_wait(r, tag, then, context);
+
+        if (place)
+                porter_link_ask(r->porter, type, body, place, REQUESTS_STATUS_PATIENCE_MS);
+        else
+                json_decref(body);
+}
+
+static void requests_on_answer(
         void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy)
 {
         struct requests *r = owner;
@@ -39,6 +71,33 @@ static void requests_on_recorder_answer(
         r->waiting[tag - 1] = (struct requests_waiting){ 0 };
         w.then(r, w.tag, &answer);
         json_decref(w.context);
+}
+
+int requests_recorder(struct requests *r, const char *asked,
+        char to[static INVENTORY_RECORDER_ROOM], struct err *e)
+{
+        const char *name = asked ? asked : INVENTORY_RECORDER_FIRST;
+        struct peers_state state;
+
+        if (!peers_find(r->peers, "recorder", name, &state))
+                return err_set(e, ERR_NOT_FOUND,
+                        "there is no recorder of that name: custos node list shows them");
+        snprintf(to, INVENTORY_RECORDER_ROOM, "%s", state.name);
+        return 0;
+}
+
+int requests_reason(const char *reason, struct err *e)
+{
+        size_t n = strlen(reason);
+
+        for (size_t i = 0; i < n; i++) {
+                if ((unsigned char)reason[i] < 0x20 || reason[i] == 0x7f)
+                        return err_set(e, ERR_INVALID, "the reason has to be one line of text");
+        }
+        if (n == 0 || n > NODES_REASON_MAX)
+                return err_set(e, ERR_INVALID, "a reason is needed, of at most %d bytes",
+                        NODES_REASON_MAX);
+        return 0;
 }
 
 json_t *requests_text(const char *text)
@@ -64,27 +123,64 @@ void requests_pass(struct requests *r, uint64_t tag, const struct requests_answe
 static void requests_on_status(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
         control_answer(r->control, tag,
-                json_pack("{s:s, s:s, s:s, s:o}", "site", r->site, "fingerprint", r->fingerprint,
-                        "manager", "running", "recorder", requests_status_of(r, a)));
+                json_pack("{s:s, s:s, s:s, s:o, s:o}", "site", r->site, "fingerprint",
+                        r->fingerprint, "manager", "running", "recorder", requests_status_of(r, a),
+                        "recorders", requests_node_recorders(r)));
 }
 
 json_t *requests_status_of(struct requests *r, const struct requests_answer *a)
 {
         const char *after = json_string_value(json_object_get(a->context, "after"));
+        const char *name = json_string_value(json_object_get(a->context, "recorder"));
         json_t *recorder = a->body ? json_incref(a->body) : json_null();
 
         if (!a->body)
                 log_warn(NULL, "status.unanswered", "err=\"%s\"", a->why->text);
-        key_alarm_merge(&r->alarm, after ? after : "", recorder);
+        key_alarm_merge(&r->alarm, name ? name : "", after ? after : "", recorder);
         return recorder;
+}
+
+/* What a recorder answers, and checks itself; `recorder` in the body, which is not for it, says
+ * which. *ret_name is copied. */
+static int requests_aim(struct requests *r, const json_t *body, json_t **ret_rest,
+        char to[static INVENTORY_RECORDER_ROOM], struct err *e)
+{
+        const json_t *asked = json_object_get(body, "recorder");
+
+        if (asked && !json_is_string(asked))
+                return err_set(e, ERR_INVALID, "recorder is the name of one");
+        int done = requests_recorder(r, json_string_value(asked), to, e);
+        if (done < 0)
+                return done;
+        *ret_rest = json_deep_copy(body);
+        json_object_del(*ret_rest, "recorder");
+        return 0;
 }
 
 static int requests_status(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
-        (void)e;
-        requests_ask(
-                r, tag, "status.get", json_incref(body), requests_on_status, json_deep_copy(body));
+        char recorder[INVENTORY_RECORDER_ROOM];
+        json_t *rest = NULL;
+
+        int done = requests_aim(r, body, &rest, recorder, e);
+        if (done < 0)
+                return done;
+        json_t *context = json_deep_copy(rest);
+        json_object_set_new(context, "recorder", json_string(recorder));
+        requests_ask(r, tag, recorder, "status.get", rest, requests_on_status, context);
         return 0;
+}
+
+static int requests_forward(
+        struct requests *r, uint64_t tag, const char *type, json_t *body, struct err *e)
+{
+        char recorder[INVENTORY_RECORDER_ROOM];
+        json_t *rest = NULL;
+
+        int done = requests_aim(r, body, &rest, recorder, e);
+        if (done == 0)
+                requests_ask(r, tag, recorder, type, rest, requests_pass, NULL);
+        return done;
 }
 
 static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, struct err *e)
@@ -130,17 +226,20 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "lock.add", requests_lock_add, NULL }, { "lock.list", NULL, "lock.list" },
                 { "lock.remove", requests_lock_remove, NULL },
                 { "event.start", requests_event_start, NULL },
-                { "event.stop", requests_event_stop, NULL } };
+                { "event.stop", requests_event_stop, NULL },
+                { "node.add", requests_node_add, NULL }, { "node.list", requests_node_list, NULL },
+                { "node.show", requests_node_show, NULL },
+                { "node.revoke", requests_node_revoke, NULL },
+                { "node.remove", requests_node_remove, NULL } };
         struct requests *r = owner;
         struct err e = { 0 };
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++) {
                 if (strcmp(m->type, known[i].type) != 0)
                         continue;
-                if (!known[i].run)
-                        requests_ask(r, tag, known[i].forward, json_incref(m->body), requests_pass,
-                                NULL);
-                else if (known[i].run(r, tag, m->body, &e) < 0)
+                int done = known[i].run ? known[i].run(r, tag, m->body, &e)
+                                        : requests_forward(r, tag, known[i].forward, m->body, &e);
+                if (done < 0)
                         control_fail(r->control, tag, &e, fault_remedy(e.fault));
                 return;
         }
@@ -161,24 +260,58 @@ static int requests_load_site(struct requests *r, struct err *e)
         str_hex(r->fingerprint, BYTES(fingerprint, sizeof fingerprint));
         snprintf(r->site, sizeof r->site, "%s", site_ca_name(r->ca));
         done = x509_pem_format(site_ca_root(r->ca), &r->root_pem, e);
+        if (done == 0)
+                done = x509_pem_format(
+                        site_ca_issuer_cert(r->ca, SITE_CA_CAMERAS), &r->camera_issuer_pem, e);
         return done < 0 ? done
-                        : x509_pem_format(site_ca_issuer_cert(r->ca, SITE_CA_CAMERAS),
-                                  &r->camera_issuer_pem, e);
+                        : x509_pem_format(site_ca_issuer_cert(r->ca, SITE_CA_NODES),
+                                  &r->node_issuer_pem, e);
 }
 
 static void requests_on_recorder(void *owner, int fd, unsigned uid)
 {
-        struct requests *r = owner;
-
         (void)uid;
-        recorder_link_attach(r->recorder, fd);
+        requests_node_on_local(owner, fd);
 }
 
-int requests_open(struct loop *l, const char *state, struct requests **ret, struct err *e)
+static void requests_on_event(
+        void *owner, const char *role, const char *name, const char *type, json_t *body)
+{
+        if (strcmp(role, "recorder") == 0)
+                requests_route_on_event(owner, name, type, body);
+        else
+                log_warn(NULL, "role.unknown_event", "role=%s name=%s", role, name);
+}
+
+/* What a peer may ask: nothing yet. */
+static int requests_on_peer_request(void *owner, const char *role, const char *name,
+        const char *type, json_t *body, json_t **ret_body, const char **ret_remedy, struct err *e)
+{
+        (void)owner;
+        (void)role;
+        (void)name;
+        (void)type;
+        (void)body;
+        (void)ret_body;
+        *ret_remedy = "docs/spec/link.md lists what a role may ask.";
+        return err_set(e, ERR_INVALID, "there is no request of that type");
+}
+
+static void requests_new_links(struct requests *r)
+{
+        static const struct peers_events peers = { requests_node_on_up, requests_node_on_gone,
+                requests_on_event, requests_on_peer_request, requests_on_answer };
+        static const struct porter_link_events porter = { requests_node_on_porter,
+                requests_node_on_peer, requests_enrol_on_request, requests_on_answer };
+
+        r->peers = peers_new(r->loop, &peers, r);
+        r->porter = porter_link_new(r->loop, r->site, &porter, r);
+}
+
+int requests_open(
+        struct loop *l, const char *state, unsigned node_days, struct requests **ret, struct err *e)
 {
         static const struct listener_events recorders = { requests_on_recorder, NULL };
-        static const struct recorder_link_events events = { requests_route_on_up,
-                requests_route_on_event, requests_on_recorder_answer };
         struct requests *r = xcalloc(1, sizeof *r);
         char path[4200];
 
@@ -186,8 +319,10 @@ int requests_open(struct loop *l, const char *state, struct requests **ret, stru
         snprintf(r->state, sizeof r->state, "%s", state);
         buf_init(&r->camera_issuer_pem, 16u << 10);
         buf_init(&r->root_pem, 16u << 10);
-        r->recorder = recorder_link_new(l, &events, r);
+        buf_init(&r->node_issuer_pem, 16u << 10);
+        r->node_days = node_days;
         int done = requests_load_site(r, e);
+        requests_new_links(r);
         snprintf(path, sizeof path, "%s/site.sqlite", state);
         if (done == 0)
                 done = inventory_open(path, &r->inventory, e);
@@ -197,6 +332,8 @@ int requests_open(struct loop *l, const char *state, struct requests **ret, stru
         snprintf(path, sizeof path, "%s/audit.log", state);
         if (done == 0)
                 done = audit_open(path, &r->audit, e);
+        if (done == 0)
+                done = requests_node_open(r, e);
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
                 done = control_open(l, path, requests_on_control, r, &r->control, e);
@@ -211,13 +348,20 @@ int requests_open(struct loop *l, const char *state, struct requests **ret, stru
         return 0;
 }
 
+void requests_supervise(struct requests *r, void (*on_end)(void *owner), void *owner)
+{
+        porter_link_supervise(r->porter, on_end, owner);
+}
+
 struct requests *requests_free(struct requests *r)
 {
         if (!r)
                 return NULL;
         listener_free(r->recorders);
         control_free(r->control);
-        recorder_link_free(r->recorder);
+        timer_done(&r->codes);
+        porter_link_free(r->porter);
+        peers_free(r->peers);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)
                 json_decref(r->waiting[i].context);
         inventory_free(r->inventory);
@@ -227,6 +371,7 @@ struct requests *requests_free(struct requests *r)
         key_alarm_done(&r->alarm);
         buf_done(&r->camera_issuer_pem);
         buf_done(&r->root_pem);
+        buf_done(&r->node_issuer_pem);
         free(r);
         return NULL;
 }

@@ -37,7 +37,8 @@ static int requests_camera_collect(void *owner, const struct inventory_stream *s
                         c->more = true;
                         return err_set(e, ERR_CANCELLED, "enough");
                 }
-                last = json_pack("{s:s, s:[]}", "name", s->camera, "streams");
+                last = json_pack(
+                        "{s:s, s:s, s:[]}", "name", s->camera, "recorder", s->recorder, "streams");
                 json_array_append_new(c->list, last);
         }
         json_t *stream = requests_camera_json(s);
@@ -130,9 +131,11 @@ static int requests_camera_tell(struct requests *r, uint64_t tag, const char *na
         /* Streams are "<camera>-<stream>": a page that begins just before the first of this camera.
          */
         snprintf(after, sizeof after, "%s-", name);
-        requests_ask(r, tag, "status.get", json_pack("{s:s, s:i}", "after", after, "limit", 32),
-                requests_camera_on_status,
-                json_pack("{s:s, s:o}", "after", after, "camera", camera));
+        json_t *recorder = json_object_get(camera, "recorder");
+        requests_ask(r, tag, json_string_value(recorder), "status.get",
+                json_pack("{s:s, s:i}", "after", after, "limit", 32), requests_camera_on_status,
+                json_pack(
+                        "{s:s, s:O, s:o}", "after", after, "recorder", recorder, "camera", camera));
         return 0;
 }
 
@@ -148,7 +151,7 @@ int requests_camera_show(struct requests *r, uint64_t tag, json_t *body, struct 
 
 /* What was typed; NULL: not given. */
 struct requests_camera_asked {
-        const char *name, *stream, *url, *user, *password, *transport, *carrier, *pin;
+        const char *name, *stream, *recorder, *url, *user, *password, *transport, *carrier, *pin;
         int audio; /* -1: not given */
         json_t *record;
 };
@@ -160,10 +163,11 @@ static int requests_camera_unpack(
 
         *q = (struct requests_camera_asked){ .stream = "main", .audio = -1 };
         if (json_unpack_ex(body, &why, JSON_STRICT,
-                    "{s:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:b, s?:o}", "name", &q->name,
-                    "stream", &q->stream, "url", &q->url, "user", &q->user, "password",
-                    &q->password, "transport", &q->transport, "carrier", &q->carrier, "pin",
-                    &q->pin, "audio", &q->audio, "record", &q->record) < 0)
+                    "{s:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:b, s?:o}", "name",
+                    &q->name, "stream", &q->stream, "recorder", &q->recorder, "url", &q->url,
+                    "user", &q->user, "password", &q->password, "transport", &q->transport,
+                    "carrier", &q->carrier, "pin", &q->pin, "audio", &q->audio, "record",
+                    &q->record) < 0)
                 return err_set(e, ERR_INVALID, "%s: %s", type, why.text);
         return 0;
 }
@@ -194,10 +198,31 @@ static int requests_camera_complete(
         return 0;
 }
 
+/* A recorder that has not come yet may be named: the camera waits for it. */
+static int requests_camera_check_recorder(struct requests *r, const char *recorder, struct err *e)
+{
+        struct nodes_node n;
+
+        if (!recorder)
+                return 0;
+        int done = nodes_get(inventory_db(r->inventory), "recorder", recorder, &n, e);
+        if (done == ERR_NOT_FOUND)
+                return err_set(e, ERR_NOT_FOUND,
+                        "there is no recorder of that name: custos node list shows them, custos "
+                        "node add recorder makes one");
+        if (done == 0 && n.revoked_us)
+                done = err_set(
+                        e, ERR_STATE, "recorder %s was revoked: no camera goes there", n.name);
+        return done;
+}
+
 static int requests_camera_lay(
         const struct requests_camera_asked *q, struct inventory_stream *s, struct err *e)
 {
         int done = requests_camera_copy(s->url, sizeof s->url, "url", q->url, e);
+        if (done == 0)
+                done = requests_camera_copy(
+                        s->recorder, sizeof s->recorder, "recorder", q->recorder, e);
         if (done == 0)
                 done = requests_camera_copy(s->user, sizeof s->user, "user", q->user, e);
         if (done == 0)
@@ -228,8 +253,8 @@ static int requests_camera_judge(struct requests *r, struct inventory_stream *s,
 
 static json_t *requests_camera_terms(const struct inventory_stream *s)
 {
-        return json_pack("{s:s, s:s, s:s, s:s}", "url", s->url, "user", s->user, "transport",
-                s->transport, "carrier", s->carrier);
+        return json_pack("{s:s, s:s, s:s, s:s, s:s}", "url", s->url, "user", s->user, "transport",
+                s->transport, "carrier", s->carrier, "recorder", s->recorder);
 }
 
 static int requests_camera_audit(struct requests *r, const char *event,
@@ -259,6 +284,8 @@ int requests_camera_add(struct requests *r, uint64_t tag, json_t *body, struct e
         int done = requests_camera_unpack(body, "camera.add", &q, e);
         if (done == 0 && !q.url)
                 done = err_set(e, ERR_INVALID, "camera.add: url is missing");
+        if (done == 0)
+                done = requests_camera_check_recorder(r, q.recorder, e);
         if (done == 0)
                 done = requests_camera_copy(s.camera, sizeof s.camera, "name", q.name, e);
         if (done == 0)
@@ -295,11 +322,14 @@ static int requests_camera_audit_record(struct requests *r, uint64_t tag,
 static int requests_camera_change(struct requests *r, uint64_t tag,
         const struct requests_camera_asked *q, struct inventory_stream *s, struct err *e)
 {
-        char before[CAMERA_TERMS_ROOM], path[REQUESTS_PATH_ROOM];
+        char before[CAMERA_TERMS_ROOM], path[REQUESTS_PATH_ROOM], was[INVENTORY_RECORDER_ROOM];
         const struct record_terms record = s->record;
 
         snprintf(before, sizeof before, "%s", s->transport);
-        int done = requests_camera_lay(q, s, e);
+        snprintf(was, sizeof was, "%s", s->recorder);
+        int done = requests_camera_check_recorder(r, q->recorder, e);
+        if (done == 0)
+                done = requests_camera_lay(q, s, e);
         if (done == 0)
                 done = requests_camera_judge(r, s, e);
         if (done == 0)
@@ -309,7 +339,10 @@ static int requests_camera_change(struct requests *r, uint64_t tag,
         log_info(NULL, "camera.changed", "cam=%s stream=%s", s->camera, s->stream);
         snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
         key_alarm_clear(&r->alarm, path);
-        requests_route_stream(r, s);
+        if (strcmp(was, s->recorder) != 0)
+                requests_route_move(r, s->camera, was);
+        else
+                requests_route_stream(r, s);
         done = requests_camera_audit(r, "camera.changed", s, before, e);
         return done < 0 ? done : requests_camera_audit_record(r, tag, s, &record, e);
 }
@@ -325,7 +358,7 @@ int requests_camera_set(struct requests *r, uint64_t tag, json_t *body, struct e
         if (json_object_size(body) == 1u + (json_object_get(body, "stream") != NULL))
                 return err_set(e, ERR_INVALID,
                         "camera.set: say what to change (url, user, password, transport, carrier, "
-                        "pin, audio or record)");
+                        "pin, audio, record or recorder)");
         done = inventory_get(r->inventory, q.name, q.stream, &s, e);
         if (done < 0)
                 return done;
@@ -339,7 +372,7 @@ int requests_camera_set(struct requests *r, uint64_t tag, json_t *body, struct e
 static int requests_camera_stop(void *owner, const struct inventory_stream *s, struct err *e)
 {
         (void)e;
-        requests_route_end(owner, s->camera, s->stream);
+        requests_route_end(owner, s);
         return 0;
 }
 

@@ -14,7 +14,8 @@
 struct requests_event_walk {
         const char *stream; /* NULL: all */
         json_t *paths;
-        bool off; /* one that was asked for is not recorded at all */
+        char recorder[INVENTORY_RECORDER_ROOM]; /* whose the camera is */
+        bool off;                               /* one that was asked for is not recorded at all */
 };
 
 static int requests_event_collect(void *owner, const struct inventory_stream *s, struct err *e)
@@ -30,6 +31,7 @@ static int requests_event_collect(void *owner, const struct inventory_stream *s,
                 return 0;
         }
         snprintf(path, sizeof path, "%s-%s", s->camera, s->stream);
+        snprintf(w->recorder, sizeof w->recorder, "%s", s->recorder);
         json_array_append_new(w->paths, json_string(path));
         return 0;
 }
@@ -53,7 +55,7 @@ static int requests_event_streams(
 static void requests_event_on_answer(
         struct requests *r, uint64_t tag, const struct requests_answer *a);
 
-/* context: type, body, paths, and what was heard so far. Takes it. */
+/* context: type, recorder, body, paths, and what was heard so far. Takes it. */
 static void requests_event_ask(struct requests *r, uint64_t tag, json_t *context)
 {
         json_t *paths = json_object_get(context, "paths");
@@ -61,8 +63,9 @@ static void requests_event_ask(struct requests *r, uint64_t tag, json_t *context
 
         json_object_set(body, "stream", json_array_get(paths, 0));
         json_array_remove(paths, 0);
-        requests_ask(r, tag, json_string_value(json_object_get(context, "type")), body,
-                requests_event_on_answer, context);
+        requests_ask(r, tag, json_string_value(json_object_get(context, "recorder")),
+                json_string_value(json_object_get(context, "type")), body, requests_event_on_answer,
+                context);
 }
 
 /* The first failure is told; but an event that ended on one stream and never began on another, has
@@ -91,8 +94,8 @@ static void requests_event_on_answer(
                 json_object_set_new(a->context, "done", json_true());
         else if (!json_object_get(a->context, "failed"))
                 json_object_set_new(a->context, "failed",
-                        json_pack("{s:i, s:o, s:o}", "code", a->why->code, "text", requests_text(a->why->text),
-                                "remedy", requests_text(a->remedy)));
+                        json_pack("{s:i, s:o, s:o}", "code", a->why->code, "text",
+                                requests_text(a->why->text), "remedy", requests_text(a->remedy)));
         if (json_array_size(json_object_get(a->context, "paths")))
                 requests_event_ask(r, tag, json_incref(a->context));
         else
@@ -111,8 +114,9 @@ static int requests_event_run(struct requests *r, uint64_t tag, const char *type
                 json_decref(body);
                 return done;
         }
-        requests_event_ask(
-                r, tag, json_pack("{s:s, s:o, s:o}", "type", type, "body", body, "paths", w.paths));
+        requests_event_ask(r, tag,
+                json_pack("{s:s, s:s, s:o, s:o}", "type", type, "recorder", w.recorder, "body",
+                        body, "paths", w.paths));
         return 0;
 }
 

@@ -11,7 +11,6 @@
 
 #define REQUESTS_LOCK_ID_BYTES 16
 #define REQUESTS_LOCK_ID_ROOM (2 * REQUESTS_LOCK_ID_BYTES + 1)
-#define REQUESTS_LOCK_REASON_MAX 399 /* bytes; as in the record beside the footage */
 
 static const char *requests_lock_text(const json_t *object, const char *key)
 {
@@ -20,24 +19,10 @@ static const char *requests_lock_text(const json_t *object, const char *key)
         return text ? text : "";
 }
 
-static int requests_lock_check_reason(const char *reason, struct err *e)
-{
-        size_t n = strlen(reason);
-
-        for (size_t i = 0; i < n; i++) {
-                if ((unsigned char)reason[i] < 0x20 || reason[i] == 0x7f)
-                        return err_set(e, ERR_INVALID, "the reason has to be one line of text");
-        }
-        if (n == 0 || n > REQUESTS_LOCK_REASON_MAX)
-                return err_set(e, ERR_INVALID, "a reason is needed, of at most %d bytes",
-                        REQUESTS_LOCK_REASON_MAX);
-        return 0;
-}
-
 /* --- adding --- */
 
 struct requests_lock_asked {
-        const char *camera, *stream, *from, *to, *reason;
+        const char *camera, *stream, *recorder, *from, *to, *reason;
 };
 
 static int requests_lock_check(const struct requests_lock_asked *q, struct err *e)
@@ -52,7 +37,7 @@ static int requests_lock_check(const struct requests_lock_asked *q, struct err *
                 return err_wrap(e, ERR_INVALID, "lock.add: to");
         if (to_us < from_us)
                 return err_set(e, ERR_INVALID, "lock.add: to lies before from");
-        return requests_lock_check_reason(q->reason, e);
+        return requests_reason(q->reason, e);
 }
 
 /* Footage of a camera that was removed can be locked; a name that was mistyped looks the same. */
@@ -91,35 +76,53 @@ static void requests_lock_on_added(
                 control_fail(r->control, tag, &e, "");
         else
                 control_answer(r->control, tag,
-                        json_pack("{s:s, s:o}", "id", id, "warnings",
+                        json_pack("{s:s, s:O, s:o}", "id", id, "recorder",
+                                json_object_get(a->context, "recorder"), "warnings",
                                 requests_lock_warnings(r, a->context)));
+}
+
+/* Whose footage it is: of the recorder that is named, else of the camera's. */
+static int requests_lock_recorder(struct requests *r, const struct requests_lock_asked *q,
+        char to[static INVENTORY_RECORDER_ROOM], struct err *e)
+{
+        struct inventory_stream s;
+
+        if (!q->recorder && inventory_get(r->inventory, q->camera, q->stream, &s, NULL) == 0) {
+                snprintf(to, INVENTORY_RECORDER_ROOM, "%s", s.recorder);
+                secret_done(&s.password);
+                return 0;
+        }
+        return requests_recorder(r, q->recorder, to, e);
 }
 
 int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         struct requests_lock_asked q = { .stream = "main" };
+        char recorder[INVENTORY_RECORDER_ROOM];
         char id[REQUESTS_LOCK_ID_ROOM], path[REQUESTS_PATH_ROOM];
         const char *by = control_person(r->control, tag);
         uint8_t random[REQUESTS_LOCK_ID_BYTES];
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s?:s, s:s, s:s, s:s}", "camera",
-                    &q.camera, "stream", &q.stream, "from", &q.from, "to", &q.to, "reason",
-                    &q.reason) < 0)
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s?:s, s?:s, s:s, s:s, s:s}", "camera",
+                    &q.camera, "stream", &q.stream, "recorder", &q.recorder, "from", &q.from, "to",
+                    &q.to, "reason", &q.reason) < 0)
                 return err_set(e, ERR_INVALID, "lock.add: %s", why.text);
         int done = requests_lock_check(&q, e);
+        if (done == 0)
+                done = requests_lock_recorder(r, &q, recorder, e);
         if (done < 0)
                 return done;
         random_bytes(random, sizeof random);
         str_hex(id, BYTES(random, sizeof random));
         snprintf(path, sizeof path, "%s-%s", q.camera, q.stream);
-        requests_ask(r, tag, "lock.add",
+        requests_ask(r, tag, recorder, "lock.add",
                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", id, "stream", path, "from",
                         q.from, "to", q.to, "by", by, "reason", q.reason),
                 requests_lock_on_added,
-                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "camera", q.camera, "stream",
-                        q.stream, "lock", id, "from", q.from, "to", q.to, "by", by, "reason",
-                        q.reason));
+                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "camera", q.camera, "stream",
+                        q.stream, "recorder", recorder, "lock", id, "from", q.from, "to", q.to,
+                        "by", by, "reason", q.reason));
         return 0;
 }
 
@@ -138,7 +141,8 @@ static void requests_lock_on_removed(
         }
         /* The log says that it is gone, and it may not be. */
         if (requests_route_audit(r, "lock.not_removed", NULL, NULL,
-                    json_pack("{s:s, s:o}", "lock", id, "text", requests_text(a->why->text)), &e) < 0)
+                    json_pack("{s:s, s:o}", "lock", id, "text", requests_text(a->why->text)),
+                    &e) < 0)
                 log_error(NULL, "lock.not_removed", "lock=%s err=\"%s\"", id, a->why->text);
         requests_refuse(r, tag, a);
 }
@@ -163,6 +167,9 @@ static int requests_lock_announce(
                 r, "lock.removed", camera, dash ? dash + 1 : NULL, fields, e);
 }
 
+/* Asks the next of the recorders that may have it. False: there is none. */
+static bool requests_lock_seek(struct requests *r, uint64_t tag, json_t *context);
+
 static void requests_lock_on_found(
         struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
@@ -172,7 +179,8 @@ static void requests_lock_on_found(
         size_t i;
 
         if (!a->body) {
-                requests_refuse(r, tag, a);
+                if (!requests_lock_seek(r, tag, a->context))
+                        requests_refuse(r, tag, a);
                 return;
         }
         json_array_foreach(json_object_get(a->body, "locks"), i, lock)
@@ -180,14 +188,18 @@ static void requests_lock_on_found(
                 if (strcmp(requests_lock_text(lock, "id"), id) == 0)
                         found = lock;
         }
+        if (!found && requests_lock_seek(r, tag, a->context))
+                return;
+        json_object_del(a->context, "seek");
         if (!found) {
                 err_set(&e, ERR_NOT_FOUND, "there is no lock of that id");
                 control_fail(r->control, tag, &e, "custos lock list shows them.");
         } else if (requests_lock_announce(r, a->context, found, &e) < 0) {
                 control_fail(r->control, tag, &e, "");
         } else {
-                requests_ask(r, tag, "lock.remove", json_pack("{s:s}", "id", id),
-                        requests_lock_on_removed, json_incref(a->context));
+                requests_ask(r, tag, requests_lock_text(a->context, "recorder"), "lock.remove",
+                        json_pack("{s:s}", "id", id), requests_lock_on_removed,
+                        json_incref(a->context));
         }
 }
 
@@ -204,23 +216,61 @@ static json_t *requests_lock_page(const uint8_t id[static REQUESTS_LOCK_ID_BYTES
                 "{s:s, s:i}", "after", str_hex(after, BYTES(before, sizeof before)), "limit", 1);
 }
 
+static bool requests_lock_seek(struct requests *r, uint64_t tag, json_t *context)
+{
+        json_t *seek = json_object_get(context, "seek");
+        uint8_t number[REQUESTS_LOCK_ID_BYTES];
+        struct err e;
+
+        if (json_array_size(seek) == 0 ||
+                str_unhex(number, sizeof number, requests_lock_text(context, "lock"), &e) < 0)
+                return false;
+        json_object_set(context, "recorder", json_array_get(seek, 0));
+        json_array_remove(seek, 0);
+        requests_ask(r, tag, requests_lock_text(context, "recorder"), "lock.list",
+                requests_lock_page(number), requests_lock_on_found, json_incref(context));
+        return true;
+}
+
+/* The one that was named, else all; those that are away last, so that one of them is named where
+ * nobody else has it. */
+static json_t *requests_lock_recorders(struct requests *r, const char *asked)
+{
+        json_t *names = json_array(), *away = json_array();
+        struct peers_state p;
+
+        for (unsigned i = 0; !asked && peers_nth(r->peers, "recorder", i, &p); i++)
+                json_array_append_new(p.up ? names : away, json_string(p.name));
+        if (asked)
+                json_array_append_new(names, json_string(asked));
+        json_array_extend(names, away);
+        json_decref(away);
+        return names;
+}
+
 int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         static const uint8_t none[REQUESTS_LOCK_ID_BYTES];
+        const char *id, *reason, *asked = NULL;
+        char recorder[INVENTORY_RECORDER_ROOM];
         uint8_t number[REQUESTS_LOCK_ID_BYTES];
-        const char *id, *reason;
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s}", "id", &id, "reason", &reason) < 0)
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:s}", "id", &id, "reason",
+                    &reason, "recorder", &asked) < 0)
                 return err_set(e, ERR_INVALID, "lock.remove: %s", why.text);
         if (str_unhex(number, sizeof number, id, e) < 0 || memcmp(number, none, sizeof number) == 0)
                 return err_set(e, ERR_INVALID,
                         "lock.remove: id has 32 hex digits, as custos lock list shows it");
-        int done = requests_lock_check_reason(reason, e);
+        int done = requests_reason(reason, e);
+        if (done == 0)
+                done = requests_recorder(r, asked, recorder, e);
         if (done < 0)
                 return done;
-        requests_ask(r, tag, "lock.list", requests_lock_page(number), requests_lock_on_found,
-                json_pack("{s:s, s:s, s:s}", "lock", id, "by", control_person(r->control, tag),
-                        "reason", reason));
+        json_t *context =
+                json_pack("{s:s, s:s, s:s, s:o}", "lock", id, "by", control_person(r->control, tag),
+                        "reason", reason, "seek", requests_lock_recorders(r, asked));
+        (void)requests_lock_seek(r, tag, context); /* there is one always */
+        json_decref(context);
         return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust,
- * _certificate, _storage, _lock, _event: what is asked about what; requests_route.c: what the
- * recorder is told, and what it tells) share. For these alone.
+ * _certificate, _storage, _lock, _event, _node: what is asked about what; requests_route.c: what
+ * recorders are told, and what they tell; requests_enrol.c: what the porter asks) share. For these
+ * alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
@@ -11,7 +12,9 @@
 #include "manager/control.h"
 #include "manager/inventory.h"
 #include "manager/key_alarm.h"
-#include "manager/recorder_link.h"
+#include "manager/nodes.h"
+#include "manager/peers.h"
+#include "manager/porter_link.h"
 #include "manager/requests.h"
 #include "os/listener.h"
 #include "trust/site_ca.h"
@@ -23,7 +26,7 @@
 
 struct requests;
 
-/* What the recorder said to requests_ask; all borrowed. */
+/* What a recorder said to requests_ask, or the porter; all borrowed. */
 struct requests_answer {
         json_t *context;
         json_t *body; /* NULL: why and remedy ("" where there is none) say what failed */
@@ -39,12 +42,20 @@ struct requests {
         struct site_ca *ca;
         struct buf root_pem, camera_issuer_pem; /* what cameras' certificates must chain to, and
                                                    directly hang from */
+        struct buf node_issuer_pem;
+        unsigned node_days;
         struct inventory *inventory;
         struct tls_memory *memory;
         struct audit *audit;
         struct control *control;
-        struct recorder_link *recorder;
+        struct peers *peers;
+        struct porter_link *porter;
         struct listener *recorders;
+        struct timer codes; /* the last open enrolment code ends */
+        struct requests_attempts {
+                int64_t from_us; /* boot */
+                unsigned n, left_out;
+        } attempts; /* to enrol, of this minute: refused ones that are in the audit log, or not */
         struct key_alarm alarm;
         /* Those whose answer needs the recorder's first. */
         struct requests_waiting {
@@ -55,18 +66,26 @@ struct requests {
 };
 
 /* requests.c */
-/* Asks the recorder; then is called with what it says, never from within this call. Takes body, and
- * context (may be NULL), which then gets. */
-void requests_ask(struct requests *r, uint64_t tag, const char *type, json_t *body,
+/* Asks a recorder; then is called with what it says, never from within this call. Takes body, and
+ * context (may be NULL), which then gets. tag 0: nobody waits. */
+void requests_ask(struct requests *r, uint64_t tag, const char *recorder, const char *type,
+        json_t *body, requests_then then, json_t *context);
+/* The same of the manager's porter. */
+void requests_ask_porter(struct requests *r, uint64_t tag, const char *type, json_t *body,
         requests_then then, json_t *context);
+/* The recorder that was asked for, or the first where none was (NULL). ERR_NOT_FOUND. */
+int requests_recorder(struct requests *r, const char *asked,
+        char to[static INVENTORY_RECORDER_ROOM], struct err *e) MUST_USE;
 /* A then: the recorder's answer, or its failure, is the manager's. */
 void requests_pass(struct requests *r, uint64_t tag, const struct requests_answer *a);
 /* Its failure is. */
 void requests_refuse(struct requests *r, uint64_t tag, const struct requests_answer *a);
+/* A reason that somebody gives: one line, not empty. */
+int requests_reason(const char *reason, struct err *e) MUST_USE;
 /* As JSON; a text that was cut within a character is no UTF-8, and is not repeated. */
 json_t *requests_text(const char *text);
 /* The caller's: the answer to status.get with what the manager knows of it; null where the recorder
- * is away. context->after is where the page begins. */
+ * is away. context->recorder is who was asked, context->after where the page begins. */
 json_t *requests_status_of(struct requests *r, const struct requests_answer *a);
 
 /* requests_camera.c. Each answers, or returns an error for the caller to tell. */
@@ -121,15 +140,51 @@ int requests_route_announce(struct requests *r, const char *event, const char *c
 void requests_route_stream(struct requests *r, const struct inventory_stream *s);
 /* All of a camera (NULL: of all), with transports that are exceptions alone or any. */
 void requests_route_camera(struct requests *r, const char *camera, bool exceptions_alone);
-void requests_route_end(struct requests *r, const char *camera, const char *stream);
+/* It has another recorder: withdrawn from the one before, told to that. */
+void requests_route_move(struct requests *r, const char *camera, const char *before);
+void requests_route_end(struct requests *r, const struct inventory_stream *s);
 /* Connections with keys that were revoked end. */
 void requests_route_cut(struct requests *r);
 /* tls-if-available for a camera that is known to speak TLS is tls; a plain one is ERR_DENIED, as is
  * a pin that another camera has or that was revoked. */
 int requests_route_judge(struct requests *r, struct inventory_stream *s, struct err *e) MUST_USE;
 void requests_route_save_memory(struct requests *r);
-/* For recorder_link. */
-void requests_route_on_up(void *owner);
-void requests_route_on_event(void *owner, const char *type, json_t *body);
+/* It is there (again): told all that is its own; what it has besides is withdrawn. */
+void requests_route_on_up(struct requests *r, const char *recorder);
+void requests_route_on_event(
+        struct requests *r, const char *recorder, const char *type, json_t *body);
+
+/* requests_node.c: the site's nodes, their codes and their links. */
+int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_node_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_node_show(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_node_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_node_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+/* The caller's: list of { name, state, since, address } of every recorder. */
+json_t *requests_node_recorders(struct requests *r);
+/* The links of all nodes that there are, all away. */
+int requests_node_open(struct requests *r, struct err *e) MUST_USE;
+/* A peer that the porter lets in, fd taken. */
+void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd);
+/* The recorder of this host, by its socket: the site's first. Takes fd. */
+void requests_node_on_local(struct requests *r, int fd);
+void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked);
+void requests_node_on_gone(void *owner, const char *role, const char *name);
+/* A porter is there: it learns who may come from where, and what is revoked. */
+void requests_node_on_porter(void *owner);
+/* Has the porter open its port to other hosts, or not, by what codes and nodes there are now. tag
+ * not 0: context, which is taken, is the answer, once the port is known and in it. */
+void requests_node_listen(struct requests *r, uint64_t tag, json_t *context);
+
+/* requests_enrol.c */
+/* Whether who shows this key is the node, and not an older copy of it. ERR_DENIED. */
+int requests_enrol_check_key(struct requests *r, const struct nodes_node *n,
+        const uint8_t key[static NODES_KEY_BYTES], struct err *e) MUST_USE;
+/* A refusal into the audit log; not more of them in a minute than the log can take. */
+void requests_enrol_note(struct requests *r, const char *event, const char *role, const char *name,
+        const struct err *why);
+/* est.* of docs/spec/link.md section 7. For porter_link. */
+int requests_enrol_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
+        const char **ret_remedy, struct err *e);
 
 #endif

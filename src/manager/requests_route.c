@@ -118,12 +118,13 @@ static void requests_route_tell(
         json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
         json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca, SITE_CA_CAMERAS)));
         json_object_set_new(body, "record", record_link_format(&s->record));
-        recorder_link_ask(r->recorder, "stream.set", body, 0);
+        peers_ask(r->peers, "recorder", s->recorder, "stream.set", body, 0, 0);
 }
 
-static void requests_route_withdraw(struct requests *r, const char *path)
+static void requests_route_withdraw(struct requests *r, const char *recorder, const char *path)
 {
-        recorder_link_ask(r->recorder, "stream.remove", json_pack("{s:s}", "stream", path), 0);
+        peers_ask(r->peers, "recorder", recorder, "stream.remove",
+                json_pack("{s:s}", "stream", path), 0, 0);
 }
 
 /* An exception that is over: the camera speaks TLS. */
@@ -143,10 +144,10 @@ static void requests_route_refuse(struct requests *r, const struct inventory_str
 {
         struct err e;
 
-        key_alarm_set(&r->alarm, path, true, why);
+        key_alarm_set(&r->alarm, s->recorder, path, true, why);
         log_warn(NULL, "camera.refused", "cam=%s fault=%s err=\"%s\"", path, fault_name(why->fault),
                 why->text);
-        requests_route_withdraw(r, path);
+        requests_route_withdraw(r, s->recorder, path);
         int done = requests_route_audit(r, "camera.refused", s->camera, s->stream,
                 json_pack("{s:s, s:s}", "fault", fault_name(why->fault), "text", why->text), &e);
         (void)done; /* it is in the log */
@@ -173,6 +174,7 @@ void requests_route_stream(struct requests *r, const struct inventory_stream *s)
 
 struct requests_route_walk {
         struct requests *requests;
+        const char *recorder; /* NULL: of any */
         bool exceptions_alone;
 };
 
@@ -181,6 +183,8 @@ static int requests_route_one(void *owner, const struct inventory_stream *s, str
         const struct requests_route_walk *w = owner;
 
         (void)e;
+        if (w->recorder && strcmp(s->recorder, w->recorder) != 0)
+                return 0;
         if (!w->exceptions_alone || camera_terms_is_exception(s->transport))
                 requests_route_stream(w->requests, s);
         return 0;
@@ -188,23 +192,45 @@ static int requests_route_one(void *owner, const struct inventory_stream *s, str
 
 void requests_route_camera(struct requests *r, const char *camera, bool exceptions_alone)
 {
-        struct requests_route_walk walk = { r, exceptions_alone };
+        struct requests_route_walk walk = { r, NULL, exceptions_alone };
         struct err e;
 
         if (inventory_each(r->inventory, camera, "", requests_route_one, &walk, &e) < 0)
                 log_error(NULL, "inventory.unreadable", "err=\"%s\"", e.text);
 }
 
-void requests_route_end(struct requests *r, const char *camera, const char *stream)
+static int requests_route_leave(void *owner, const struct inventory_stream *s, struct err *e)
+{
+        const struct requests_route_walk *w = owner;
+        char path[REQUESTS_PATH_ROOM];
+
+        (void)e;
+        requests_route_path(s, path);
+        requests_route_withdraw(w->requests, w->recorder, path);
+        key_alarm_clear(&w->requests->alarm, path);
+        return 0;
+}
+
+void requests_route_move(struct requests *r, const char *camera, const char *before)
+{
+        struct requests_route_walk walk = { r, before, false };
+        struct err e;
+
+        if (inventory_each(r->inventory, camera, "", requests_route_leave, &walk, &e) < 0)
+                log_error(NULL, "inventory.unreadable", "err=\"%s\"", e.text);
+        requests_route_camera(r, camera, false);
+}
+
+void requests_route_end(struct requests *r, const struct inventory_stream *s)
 {
         char path[REQUESTS_PATH_ROOM];
 
-        snprintf(path, sizeof path, "%s-%s", camera, stream);
-        requests_route_withdraw(r, path);
+        requests_route_path(s, path);
+        requests_route_withdraw(r, s->recorder, path);
         key_alarm_clear(&r->alarm, path);
 }
 
-void requests_route_cut(struct requests *r)
+static void requests_route_cut_one(struct requests *r, const char *recorder)
 {
         const struct issued *issued = site_ca_issued(r->ca);
         json_t *keys = json_array();
@@ -216,22 +242,94 @@ void requests_route_cut(struct requests *r)
                         json_array_append_new(
                                 keys, json_string(str_hex(key, BYTES(c->key, sizeof c->key))));
                 if (json_array_size(keys) == REQUESTS_ROUTE_CUT_MAX) {
-                        recorder_link_ask(
-                                r->recorder, "connection.cut", json_pack("{s:o}", "keys", keys), 0);
+                        peers_ask(r->peers, "recorder", recorder, "connection.cut",
+                                json_pack("{s:o}", "keys", keys), 0, 0);
                         keys = json_array();
                 }
         }
         if (json_array_size(keys))
-                recorder_link_ask(
-                        r->recorder, "connection.cut", json_pack("{s:o}", "keys", keys), 0);
+                peers_ask(r->peers, "recorder", recorder, "connection.cut",
+                        json_pack("{s:o}", "keys", keys), 0, 0);
         else
                 json_decref(keys);
 }
 
-void requests_route_on_up(void *owner)
+void requests_route_cut(struct requests *r)
 {
-        requests_route_camera(owner, NULL, false);
-        requests_route_cut(owner); /* what was revoked while it was away */
+        struct peers_state recorder;
+
+        for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &recorder); i++)
+                requests_route_cut_one(r, recorder.name);
+}
+
+/* "CAMERA-STREAM" of a recorder as what the inventory has; 1: it has none, or not there. The
+ * password is the caller's to wipe where it is 0. */
+static int requests_route_find(struct requests *r, const char *recorder, const char *path,
+        struct inventory_stream *ret, struct err *e)
+{
+        char camera[REQUESTS_PATH_ROOM];
+
+        if (strlen(path) >= sizeof camera)
+                return 1;
+        snprintf(camera, sizeof camera, "%s", path);
+        char *dash = strrchr(camera, '-');
+        if (!dash)
+                return 1;
+        *dash = '\0';
+        int done = inventory_get(r->inventory, camera, dash + 1, ret, e);
+        if (done < 0)
+                return done == ERR_NOT_FOUND ? 1 : done;
+        if (strcmp(ret->recorder, recorder) == 0)
+                return 0;
+        secret_done(&ret->password);
+        return 1;
+}
+
+static void requests_route_look(struct requests *r, const char *recorder, const char *after);
+
+/* It goes on with streams that were removed, refused or moved elsewhere while it was away. */
+static void requests_route_on_known(
+        struct requests *r, uint64_t tag, const struct requests_answer *a)
+{
+        const char *recorder = json_string_value(json_object_get(a->context, "recorder"));
+        const char *path = NULL;
+        struct inventory_stream s;
+        json_t *stream;
+        struct err e;
+        size_t i;
+
+        (void)tag;
+        json_array_foreach(json_object_get(a->body, "streams"), i, stream)
+        {
+                path = json_string_value(json_object_get(stream, "stream"));
+                if (!path)
+                        break;
+                int done = requests_route_find(r, recorder, path, &s, &e);
+                if (done == 0)
+                        secret_done(&s.password);
+                if (done == 1 || (done == 0 && key_alarm_stops(&r->alarm, path)))
+                        requests_route_withdraw(r, recorder, path);
+        }
+        if (path && json_is_true(json_object_get(a->body, "more")))
+                requests_route_look(r, recorder, path);
+}
+
+static void requests_route_look(struct requests *r, const char *recorder, const char *after)
+{
+        requests_ask(r, 0, recorder, "status.get", json_pack("{s:s}", "after", after),
+                requests_route_on_known,
+                json_pack("{s:s, s:s}", "recorder", recorder, "after", after));
+}
+
+void requests_route_on_up(struct requests *r, const char *recorder)
+{
+        struct requests_route_walk walk = { r, recorder, false };
+        struct err e;
+
+        if (inventory_each(r->inventory, NULL, "", requests_route_one, &walk, &e) < 0)
+                log_error(NULL, "inventory.unreadable", "err=\"%s\"", e.text);
+        requests_route_cut_one(r, recorder); /* what was revoked while it was away */
+        requests_route_look(r, recorder, "");
 }
 
 /* What the recorder tells */
@@ -251,7 +349,7 @@ static void requests_route_on_duplicate(struct requests *r, const struct invento
                         "Camera %s shows the key of camera %s, at the same address. It is recorded. If it is no "
                         "second channel of one device, give each a key of its own",
                         s->camera, other);
-                key_alarm_set(&r->alarm, path, false, &e);
+                key_alarm_set(&r->alarm, s->recorder, path, false, &e);
                 return;
         }
         err_fault(&e, ERR_DENIED, FAULT_DUPLICATE_KEY, "%s", why->text);
@@ -282,10 +380,11 @@ static void requests_route_on_tls(struct requests *r, struct inventory_stream *s
                 requests_route_camera(r, NULL, true);
 }
 
-static void requests_route_on_connected(struct requests *r, json_t *body)
+/* A recorder is heard about its own cameras alone: one that was captured may not have another's
+ * keys remembered wrongly. */
+static void requests_route_on_connected(struct requests *r, const char *recorder, json_t *body)
 {
         const char *path, *key_text;
-        char camera[REQUESTS_PATH_ROOM];
         struct inventory_stream s;
         uint8_t key[32];
         int protection;
@@ -293,15 +392,13 @@ static void requests_route_on_connected(struct requests *r, json_t *body)
 
         if (json_unpack_ex(body, NULL, JSON_STRICT, "{s:s, s:i, s:s}", "stream", &path,
                     "protection", &protection, "camera_key", &key_text) < 0 ||
-                str_unhex(key, sizeof key, key_text, &e) < 0 || strlen(path) >= sizeof camera)
+                str_unhex(key, sizeof key, key_text, &e) < 0)
                 return;
-        snprintf(camera, sizeof camera, "%s", path);
-        char *dash = strrchr(camera, '-');
-        if (!dash)
+        if (requests_route_find(r, recorder, path, &s, &e) != 0) {
+                log_info(NULL, "camera.not_its_own",
+                        "recorder=%s why=\"moved or removed meanwhile?\"", recorder);
                 return;
-        *dash = '\0';
-        if (inventory_get(r->inventory, camera, dash + 1, &s, &e) < 0)
-                return; /* removed meanwhile */
+        }
         if (protection >= 2)
                 requests_route_on_tls(r, &s, path, key, protection == 3);
         else
@@ -310,10 +407,11 @@ static void requests_route_on_connected(struct requests *r, json_t *body)
         secret_done(&s.password);
 }
 
-void requests_route_on_event(void *owner, const char *type, json_t *body)
+void requests_route_on_event(
+        struct requests *r, const char *recorder, const char *type, json_t *body)
 {
         if (strcmp(type, "stream.connected") == 0)
-                requests_route_on_connected(owner, body);
+                requests_route_on_connected(r, recorder, body);
         else
                 log_warn(NULL, "recorder.unknown_event", "why=\"another version?\"");
 }

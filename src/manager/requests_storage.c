@@ -75,26 +75,31 @@ static void requests_storage_on_added(
         else if (requests_storage_audit(r, "storage.added", a->context, &e) < 0)
                 control_fail(r->control, tag, &e, "");
         else
-                requests_ask(r, tag, "storage.get", json_object(), requests_storage_on_listed,
-                        json_incref(a->context));
+                requests_ask(r, tag, requests_storage_text(a->context, "recorder"), "storage.get",
+                        json_object(), requests_storage_on_listed, json_incref(a->context));
 }
 
 int requests_storage_add(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         json_int_t weight = REQUESTS_STORAGE_WEIGHT;
-        const char *name, *path;
+        const char *name, *path, *asked = NULL;
+        char recorder[INVENTORY_RECORDER_ROOM];
         json_error_t why;
         int stale = 0;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:I, s?:b}", "name", &name, "path",
-                    &path, "weight", &weight, "stale", &stale) < 0)
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s?:I, s?:b, s?:s}", "name", &name,
+                    "path", &path, "weight", &weight, "stale", &stale, "recorder", &asked) < 0)
                 return err_set(e, ERR_INVALID, "storage.add: %s", why.text);
-        requests_ask(r, tag, "storage.add",
+        int done = requests_recorder(r, asked, recorder, e);
+        if (done < 0)
+                return done;
+        requests_ask(r, tag, recorder, "storage.add",
                 json_pack("{s:s, s:s, s:I, s:b}", "name", name, "path", path, "weight", weight,
                         "stale", stale),
                 requests_storage_on_added,
-                json_pack("{s:s, s:s, s:I, s:b, s:s}", "volume", name, "path", path, "weight",
-                        weight, "stale", stale, "by", control_person(r->control, tag)));
+                json_pack("{s:s, s:s, s:s, s:I, s:b, s:s}", "recorder", recorder, "volume", name,
+                        "path", path, "weight", weight, "stale", stale, "by",
+                        control_person(r->control, tag)));
         return 0;
 }
 
@@ -113,12 +118,18 @@ static void requests_storage_on_retired(
 
 int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
+        const char *name, *asked = NULL;
+        char recorder[INVENTORY_RECORDER_ROOM];
         json_error_t why;
-        const char *name;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s}", "name", &name) < 0)
+        if (json_unpack_ex(
+                    body, &why, JSON_STRICT, "{s:s, s?:s}", "name", &name, "recorder", &asked) < 0)
                 return err_set(e, ERR_INVALID, "storage.retire: %s", why.text);
-        requests_ask(r, tag, "storage.retire", json_incref(body), requests_storage_on_retired,
-                json_pack("{s:s, s:s}", "volume", name, "by", control_person(r->control, tag)));
-        return 0;
+        int done = requests_recorder(r, asked, recorder, e);
+        if (done == 0)
+                requests_ask(r, tag, recorder, "storage.retire", json_pack("{s:s}", "name", name),
+                        requests_storage_on_retired,
+                        json_pack("{s:s, s:s, s:s}", "recorder", recorder, "volume", name, "by",
+                                control_person(r->control, tag)));
+        return done;
 }

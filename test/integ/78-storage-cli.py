@@ -166,7 +166,7 @@ class Desk:
 
 def test_volumes(folder):
     with Desk(folder) as desk:
-        check("the recorder does not run" in desk.cli("storage", "list", ok=1).stderr, "without a recorder it says so")
+        check("recorder main is not connected" in desk.cli("storage", "list", ok=1).stderr, "without a recorder it says so")
         recorder = desk.attach()
         disk2, disk3 = folder / "disk2", folder / "disk3"
         disk2.mkdir()
@@ -296,7 +296,7 @@ def test_locks(folder):
                         "reason": "case 12: door"}, f"{asked}")
         answer = lock(desk, "loby", "--stream", "sub")
         check(len(answer["warnings"]) == 1 and "no stream sub of a camera loby" in answer["warnings"][0], f"a name that is not there: {answer}")
-        check(desk.json("lock", "list") == recorder.locks and len(recorder.locks) == 6, "all pages")
+        check(desk.json("lock", "list") == [x | {"recorder": "main"} for x in recorder.locks] and len(recorder.locks) == 6, "all pages")
         check("6 locks" in desk.cli("lock", "list").stdout, "for people")
         lines = desk.audit("lock.added")
         check([x["lock"] for x in lines][:5] == ids and lines[0]["camera"] == "lobby" and lines[0]["stream"] == "main" and

@@ -14,6 +14,7 @@
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
+#include "cli/cli_node.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
@@ -267,7 +268,7 @@ static void test_help(void **state)
                 const char *options;
         } all[] = {
                 { cli_camera,
-                        "--url --user --password-file --stream --pin --without-audio --record --schedule "
+                        "--url --user --password-file --stream --recorder --pin --without-audio --record --schedule "
                         "--pre --post --between --min-days --max-days --quota --state --json" },
                 { cli_certificate, "--name --dns --ip --names-from-request --days --state --json" },
                 { cli_event, "--camera --stream --source --seconds --state --json" },
@@ -276,8 +277,10 @@ static void test_help(void **state)
                         "--vault --state --json" },
                 { cli_keys,
                         "--camera --stream --at --key --recovery-kit --check --vault --state --json" },
-                { cli_lock, "--camera --stream --from --to --reason --yes --state --json" },
-                { cli_storage, "--weight --stale --yes --state --json" },
+                { cli_lock,
+                        "--camera --stream --from --to --reason --recorder --yes --state --json" },
+                { cli_node, "--again --reason --yes --state --json" },
+                { cli_storage, "--weight --stale --yes --recorder --state --json" },
                 { cli_settings, "--example --markdown --check" }, { cli_status, "--state --json" },
                 { cli_vault,
                         "--camera --stream --from --to --trust --key --recovery-kit --vault --state --json" },

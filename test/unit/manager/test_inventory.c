@@ -177,6 +177,50 @@ static void record(void **state)
         secret_done(&s.password);
 }
 
+static void recorder_of(struct inventory *v, const char *camera, const char *name, const char *is)
+{
+        struct inventory_stream got;
+
+        assert_int_equal(inventory_get(v, camera, name, &got, NULL), 0);
+        assert_string_equal(got.recorder, is);
+        secret_done(&got.password);
+}
+
+static void recorders(void **state)
+{
+        struct inventory_stream s = stream("lobby", "main"), sub = stream("lobby", "sub");
+        struct inventory *v = NULL;
+        struct err e;
+
+        (void)state;
+        unlink(path);
+        assert_int_equal(inventory_open(path, &v, NULL), 0);
+        assert_int_equal(inventory_add(v, &s, &e), 0);
+        assert_string_equal(s.recorder, "main"); /* who has it where nobody says */
+        /* All streams of a camera have one. */
+        snprintf(sub.recorder, sizeof sub.recorder, "yard");
+        assert_int_equal(inventory_add(v, &sub, &e), ERR_STATE);
+        assert_non_null(strstr(e.text, "camera set --recorder"));
+        sub.recorder[0] = '\0';
+        assert_int_equal(inventory_add(v, &sub, &e), 0);
+        assert_string_equal(sub.recorder, "main");
+        snprintf(sub.recorder, sizeof sub.recorder, "yard");
+        assert_int_equal(inventory_set(v, &sub, &e), 0);
+        v = inventory_free(v);
+        assert_int_equal(inventory_open(path, &v, NULL), 0);
+        recorder_of(v, "lobby", "main", "yard");
+        recorder_of(v, "lobby", "sub", "yard");
+        /* What says nothing of it leaves it. */
+        s.recorder[0] = '\0';
+        assert_int_equal(inventory_set(v, &s, &e), 0);
+        recorder_of(v, "lobby", "main", "yard");
+        struct inventory_stream gate = stream("gate", "main");
+        snprintf(gate.recorder, sizeof gate.recorder, "yard");
+        assert_int_equal(inventory_add(v, &gate, &e), 0);
+        recorder_of(v, "gate", "main", "yard");
+        inventory_free(v);
+}
+
 /* As the released schemas were; a step is never changed. */
 static const char *const released[] = {
         "CREATE TABLE camera ("
@@ -272,7 +316,8 @@ static void migration(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(terms), cmocka_unit_test(streams),
-                cmocka_unit_test(record), cmocka_unit_test(migration) };
+                cmocka_unit_test(record), cmocka_unit_test(recorders),
+                cmocka_unit_test(migration) };
 
         if (!mkdtemp(dir))
                 return 1;

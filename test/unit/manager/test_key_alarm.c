@@ -41,7 +41,7 @@ static void alarm_set(struct key_alarm *a, const char *stream, bool stopped, con
         struct err why;
 
         err_fault(&why, ERR_DENIED, FAULT_DUPLICATE_KEY, "%s", text);
-        key_alarm_set(a, stream, stopped, &why);
+        key_alarm_set(a, "main", stream, stopped, &why);
 }
 
 static void test_stopped_streams_stand_in_their_place(void **state)
@@ -55,7 +55,7 @@ static void test_stopped_streams_stand_in_their_place(void **state)
         assert_int_equal(key_alarm_fault(&a, "c-main"), FAULT_DUPLICATE_KEY);
         assert_int_equal(key_alarm_fault(&a, "other-main"), FAULT_NONE);
         json_t *whole = page("[{\"stream\": \"b-main\"}, {\"stream\": \"d-main\"}]", false);
-        key_alarm_merge(&a, "", whole);
+        key_alarm_merge(&a, "main", "", whole);
         assert_string_equal(names(whole, room), "b-main c-main d-main x-main ");
         assert_string_equal(text_of(whole, 1, "fault"), "duplicate-key");
         assert_string_equal(text_of(whole, 1, "state"), "stopped");
@@ -67,8 +67,8 @@ static void test_stopped_streams_stand_in_their_place(void **state)
          * on. */
         json_t *first = page("[{\"stream\": \"b-main\"}]", true);
         json_t *second = page("[{\"stream\": \"d-main\"}]", false);
-        key_alarm_merge(&a, "", first);
-        key_alarm_merge(&a, "b-main", second);
+        key_alarm_merge(&a, "main", "", first);
+        key_alarm_merge(&a, "main", "b-main", second);
         assert_string_equal(names(first, room), "b-main ");
         assert_string_equal(names(second, room), "c-main d-main x-main ");
         json_decref(first);
@@ -79,7 +79,7 @@ static void test_stopped_streams_stand_in_their_place(void **state)
         key_alarm_clear(&a, "c-main");
         assert_false(key_alarm_stops(&a, "c-main"));
         json_t *after = page("[]", false);
-        key_alarm_merge(&a, "", after);
+        key_alarm_merge(&a, "main", "", after);
         assert_string_equal(names(after, room), "x-main ");
         json_decref(after);
         key_alarm_done(&a);
@@ -95,7 +95,7 @@ static void test_a_recorded_stream_gets_the_words_alone(void **state)
         alarm_set(&a, "z-main", false, "not in the page, and not stopped");
         json_t *status =
                 page("[{\"stream\": \"b-main\", \"error\": \"\", \"fault\": \"\"}]", false);
-        key_alarm_merge(&a, "", status);
+        key_alarm_merge(&a, "main", "", status);
         assert_string_equal(names(status, room), "b-main ");
         assert_string_equal(text_of(status, 0, "error"), "same address");
         assert_string_equal(text_of(status, 0, "fault"), "");
@@ -103,12 +103,12 @@ static void test_a_recorded_stream_gets_the_words_alone(void **state)
         json_decref(status);
 
         json_t *busy = page("[{\"stream\": \"b-main\", \"error\": \"disk full\"}]", false);
-        key_alarm_merge(&a, "", busy);
+        key_alarm_merge(&a, "main", "", busy);
         assert_string_equal(text_of(busy, 0, "error"), "disk full");
         json_decref(busy);
 
         json_t *away = json_null(); /* the recorder does not answer */
-        key_alarm_merge(&a, "", away);
+        key_alarm_merge(&a, "main", "", away);
         key_alarm_done(&a);
 }
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "manager/porter_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "os/clock.h"
+
+#define PORTER_LINK_URI_ROOM 160
+
+struct porter_link {
+        struct loop *loop;
+        char site[64];
+        struct role_link *link;
+        struct chan *supervisor;
+        struct porter_link_events events;
+        void *owner;
+        void (*on_end)(void *owner);
+        void *end_owner;
+};
+
+/* What a porter says of a peer has been checked against its certificate; that it is well formed is
+ * checked here: a porter faces the network, and may have been captured. */
+static int porter_link_read_peer(
+        const struct porter_link *p, json_t *body, struct porter_link_peer *peer, struct err *e)
+{
+        const char *uri, *key, *not_after;
+        char wanted[PORTER_LINK_URI_ROOM];
+        json_error_t why;
+        int accepted;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "uri",
+                    &uri, "role", &peer->role, "name", &peer->name, "key", &key, "address",
+                    &peer->sight.address, "not_after", &not_after, "accepted", &accepted) < 0)
+                return err_set(e, ERR_PROTOCOL, "peer: %s", why.text);
+        int r = nodes_check(peer->role, peer->name, e);
+        if (r < 0)
+                return r;
+        snprintf(wanted, sizeof wanted, "custos://%s/%s/%s", p->site, peer->role, peer->name);
+        if (strcmp(uri, wanted) != 0 || strlen(peer->sight.address) >= NODES_ADDRESS_ROOM)
+                return err_set(e, ERR_PROTOCOL, "peer: its uri is not that of its role and name");
+        r = str_unhex(peer->sight.key, sizeof peer->sight.key, key, e);
+        if (r == 0)
+                r = str_parse_time(not_after, &peer->sight.until_us, e);
+        peer->sight.has_key = true;
+        peer->sight.at_us = clock_wall_us();
+        return r;
+}
+
+static int porter_link_on_peer(void *owner, struct bytes text, int fd, struct err *e)
+{
+        struct porter_link_peer peer = { 0 };
+        struct porter_link *p = owner;
+        struct link_message m;
+
+        int r = link_parse(text, &m, e);
+        if (r < 0) {
+                close(fd);
+                return r;
+        }
+        if (m.id != 0 || strcmp(m.type, "peer") != 0)
+                r = err_set(e, ERR_PROTOCOL, "not the event peer");
+        else
+                r = porter_link_read_peer(p, m.body, &peer, e);
+        if (r == 0)
+                p->events.on_peer(p->owner, &peer, fd);
+        else
+                close(fd);
+        link_message_done(&m);
+        return r < 0 ? ERR_PROTOCOL : 0;
+}
+
+static void porter_link_on_event(void *owner, const char *type, json_t *body)
+{
+        const char *error = json_string_value(json_object_get(body, "error"));
+        const char *text = json_string_value(json_object_get(body, "text"));
+
+        (void)owner;
+        if (strcmp(type, "porter.refused") == 0)
+                log_warn(NULL, "porter.refused", "why=\"%s\"", text ? text : "");
+        else if (strcmp(type, "porter.certificate") == 0 && error && error[0])
+                log_warn(NULL, "porter.not_renewed", "err=\"%s\"", error);
+        else if (strcmp(type, "porter.certificate") != 0)
+                log_warn(NULL, "porter.unknown_event", "why=\"another version?\"");
+}
+
+static int porter_link_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
+        const char **ret_remedy, struct err *e)
+{
+        struct porter_link *p = owner;
+
+        return p->events.on_request(p->owner, type, body, ret_body, ret_remedy, e);
+}
+
+static void porter_link_on_answer(
+        void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy)
+{
+        struct porter_link *p = owner;
+
+        p->events.on_answer(p->owner, tag, body, why, remedy);
+}
+
+static int porter_link_on_supervisor(
+        void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct porter_link *p = owner;
+
+        (void)c;
+        if (m->type != PORTER_LINK_NEW || m->fds_n != 1 || m->body.n)
+                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
+        int fd = m->fds[0];
+        m->fds[0] = -1;
+        role_link_attach(p->link, fd);
+        p->events.on_up(p->owner);
+        return 0;
+}
+
+static void porter_link_on_supervisor_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct porter_link *p = owner;
+
+        log_info(NULL, "manager.supervisor_gone", "err=\"%s\"", e->text);
+        p->supervisor = chan_free(c);
+        p->on_end(p->end_owner);
+}
+
+void porter_link_supervise(struct porter_link *p, void (*on_end)(void *owner), void *owner)
+{
+        static const struct chan_events events = { porter_link_on_supervisor,
+                porter_link_on_supervisor_end };
+
+        p->on_end = on_end;
+        p->end_owner = owner;
+        p->supervisor = chan_new(p->loop, PORTER_LINK_FD, &events, p);
+}
+
+void porter_link_ask(
+        struct porter_link *p, const char *type, json_t *body, uint64_t tag, unsigned patience_ms)
+{
+        role_link_ask(p->link, type, body, tag, patience_ms);
+}
+
+struct porter_link *porter_link_new(
+        struct loop *l, const char *site, const struct porter_link_events *events, void *owner)
+{
+        static const struct role_link_events link_events = { .on_event = porter_link_on_event,
+                .on_request = porter_link_on_request,
+                .on_peer = porter_link_on_peer,
+                .on_answer = porter_link_on_answer };
+        struct porter_link *p = xcalloc(1, sizeof *p);
+
+        p->loop = l;
+        snprintf(p->site, sizeof p->site, "%s", site);
+        p->events = *events;
+        p->owner = owner;
+        p->link = role_link_new(l, "the manager's porter", &link_events, p);
+        return p;
+}
+
+struct porter_link *porter_link_free(struct porter_link *p)
+{
+        if (!p)
+                return NULL;
+        role_link_free(p->link);
+        chan_free(p->supervisor);
+        free(p);
+        return NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One channel of the manager to another role, or to its own porter (docs/spec/link.md): requests
+ * out with their answers back to whoever asked, by number, each within its patience; events and
+ * requests in. The role may be away: then requests fail at once with ERR_UNAVAILABLE.
+ *
+ * What a message means is the owner's.
+ */
+#ifndef CUSTOS_MANAGER_ROLE_LINK_H
+#define CUSTOS_MANAGER_ROLE_LINK_H
+
+#include "net/link.h"
+
+#define ROLE_LINK_WHAT_ROOM 80
+
+struct role_link; /* owned */
+
+struct role_link_events {
+        /* The channel ended, or was replaced or dropped. May be NULL. */
+        void (*on_gone)(void *owner, const char *why);
+        /* body is borrowed. */
+        void (*on_event)(void *owner, const char *type, json_t *body);
+        /* It asks: the answer, *ret_body owned by the caller, or what is to be said instead, with
+         * what to do ("" for nothing). NULL: it may not ask. */
+        int (*on_request)(void *owner, const char *type, json_t *body, json_t **ret_body,
+                const char **ret_remedy, struct err *e);
+        /* Message LINK_PEER; takes fd. NULL: there is none from here. Negative ends the channel. */
+        int (*on_peer)(void *owner, struct bytes text, int fd, struct err *e);
+        /* body is borrowed, NULL when why says what failed, and remedy ("" where there is none)
+         * what to do. */
+        void (*on_answer)(
+                void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy);
+};
+
+/* what: "recorder main", for texts. */
+struct role_link *role_link_new(
+        struct loop *l, const char *what, const struct role_link_events *events, void *owner);
+struct role_link *role_link_free(struct role_link *r);
+/* Takes fd: the channel to it from now on; the old one is forgotten, its open requests fail. */
+void role_link_attach(struct role_link *r, int fd);
+/* Ends the channel, where there is one. */
+void role_link_drop(struct role_link *r, const char *why);
+bool role_link_is_up(const struct role_link *r);
+/* Takes body. The answer comes through on_answer with tag, never from within this call; tag 0:
+ * nobody waits for it. */
+void role_link_ask(
+        struct role_link *r, const char *type, json_t *body, uint64_t tag, unsigned patience_ms);
+/* An event for it; takes body. Nothing where it is away. */
+void role_link_tell(struct role_link *r, const char *type, json_t *body);
+
+#endif
