@@ -2,6 +2,7 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <strings.h>
 
