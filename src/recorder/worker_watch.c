@@ -5,9 +5,10 @@
 
 #define WORKER_WATCH_SKEW_US (INT64_C(1000000) * CAPABILITY_SKEW_S)
 
-void worker_watch_init(struct worker_watch *w)
+void worker_watch_init(struct worker_watch *w, const char *stream)
 {
         memset(w, 0, sizeof *w);
+        snprintf(w->stream, sizeof w->stream, "%s", stream);
         for (unsigned i = 0; i < WORKER_WATCH_GRANTS_MAX; i++)
                 buf_init(&w->grants[i].token, CAPABILITY_TOKEN_MAX);
 }
@@ -78,15 +79,14 @@ static struct worker_watch_grant *worker_watch_begin(
         return NULL;
 }
 
-int worker_watch_granted(struct worker_watch *w, const struct grant_trust *trust,
-        const char *stream, uint32_t watch, struct bytes token, int64_t now_us,
-        struct worker_watch_grant **ret, struct err *e)
+int worker_watch_granted(struct worker_watch *w, const struct grant_trust *trust, uint32_t watch,
+        struct bytes token, int64_t now_us, struct worker_watch_grant **ret, struct err *e)
 {
         struct worker_watch_grant *g = worker_watch_find(w, watch);
         CLEANUP(own_freep) struct capability *c = xcalloc(1, sizeof *c);
         bool begins = !g;
 
-        int r = worker_watch_check(trust, stream, token, now_us, c, e);
+        int r = worker_watch_check(trust, w->stream, token, now_us, c, e);
         if (r < 0)
                 return r;
         if (g && (memcmp(g->session, c->session, sizeof g->session) != 0 ||
@@ -94,7 +94,7 @@ int worker_watch_granted(struct worker_watch *w, const struct grant_trust *trust
                 return err_fault(e, ERR_DENIED, FAULT_NOT_GRANTED,
                         "grant: it is for another session than the one that watches");
         if (!g && !(g = worker_watch_begin(w, watch, c)))
-                return err_set(e, ERR_EXHAUSTED, "%s is watched by %d already", stream,
+                return err_set(e, ERR_EXHAUSTED, "%s is watched by %d already", w->stream,
                         WORKER_WATCH_GRANTS_MAX);
         const int64_t until_us = c->expires_us + WORKER_WATCH_SKEW_US;
         if (until_us > g->until_us) {
@@ -122,8 +122,7 @@ static int worker_watch_judge_one(const struct worker_watch_grant *g,
         return worker_watch_check(trust, stream, buf_bytes(&g->token), now_us, c, e);
 }
 
-void worker_watch_judge(struct worker_watch *w, const struct grant_trust *trust, const char *stream,
-        int64_t now_us,
+void worker_watch_judge(struct worker_watch *w, const struct grant_trust *trust, int64_t now_us,
         void (*on_ended)(void *owner, const struct worker_watch_grant *g, const struct err *why),
         void *owner)
 {
@@ -133,7 +132,7 @@ void worker_watch_judge(struct worker_watch *w, const struct grant_trust *trust,
                 struct worker_watch_grant *g = &w->grants[i];
                 if (g->watch == 0)
                         continue;
-                if (worker_watch_judge_one(g, trust, stream, now_us, &why) < 0) {
+                if (worker_watch_judge_one(g, trust, w->stream, now_us, &why) < 0) {
                         on_ended(owner, g, &why);
                         worker_watch_forget(w, g);
                 } else if (trust) {

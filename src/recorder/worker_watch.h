@@ -13,6 +13,7 @@
 #define CUSTOS_RECORDER_WORKER_WATCH_H
 
 #include "recorder/grant_trust.h"
+#include "seal/head.h"
 
 #define WORKER_WATCH_GRANTS_MAX 16
 
@@ -27,22 +28,23 @@ struct worker_watch_grant {
 };
 
 struct worker_watch {
+        char stream[HEAD_PATH_MAX];
         unsigned n; /* living ones: 0 is all that a frame asks where nobody watches */
         struct worker_watch_grant grants[WORKER_WATCH_GRANTS_MAX];
 };
 
-void worker_watch_init(struct worker_watch *w);
+void worker_watch_init(struct worker_watch *w, const char *stream);
 void worker_watch_done(struct worker_watch *w);
 
 /*
- * Checks the token for live of this stream. A watch that is new begins; one that is there goes on
+ * Checks the token for live of the stream. A watch that is new begins; one that is there goes on
  * to the later end, where session and gateway are the same (ERR_DENIED). 0, or 1 where it is new;
  * *ret is good until it ends. ERR_DENIED, ERR_INVALID as capability_parse; ERR_EXHAUSTED. trust
  * NULL: none could be read, nothing passes (ERR_UNAVAILABLE).
  */
-int worker_watch_granted(struct worker_watch *w, const struct grant_trust *trust,
-        const char *stream, uint32_t watch, struct bytes token, int64_t now_us,
-        struct worker_watch_grant **ret, struct err *e) MUST_USE;
+int worker_watch_granted(struct worker_watch *w, const struct grant_trust *trust, uint32_t watch,
+        struct bytes token, int64_t now_us, struct worker_watch_grant **ret,
+        struct err *e) MUST_USE;
 /* Whether something may be sent to it now. */
 bool worker_watch_living(const struct worker_watch_grant *g, int64_t now_us);
 struct worker_watch_grant *worker_watch_find(struct worker_watch *w, uint32_t watch); /* or NULL */
@@ -50,8 +52,7 @@ struct worker_watch_grant *worker_watch_find(struct worker_watch *w, uint32_t wa
 void worker_watch_end(struct worker_watch *w, uint32_t watch);
 /* Ends what has run out and, by a newer list, what is revoked; on_ended for each, with why, while
  * it is still there. Once a second, and at once behind a new list. */
-void worker_watch_judge(struct worker_watch *w, const struct grant_trust *trust, const char *stream,
-        int64_t now_us,
+void worker_watch_judge(struct worker_watch *w, const struct grant_trust *trust, int64_t now_us,
         void (*on_ended)(void *owner, const struct worker_watch_grant *g, const struct err *why),
         void *owner);
 
