@@ -89,7 +89,7 @@ static int requests_status(struct requests *r, uint64_t tag, json_t *body, struc
 
 static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
-        struct bytes crls = site_ca_crl(r->ca);
+        struct bytes crls = site_ca_crl(r->ca, SITE_CA_CAMERAS);
 
         (void)body;
         (void)e;
