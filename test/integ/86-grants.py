@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import grants
-from channels import NUMBERS, Channel, Gone, Process, field16, text
+from channels import NUMBERS, Channel, Gone, Parent, Process, field16, text
 from custos_site import CUSTOS, Failure, Program, Site, check, custos, main, run, wait_for
 from disks import FaultFs, own_mounts
 from worker_driver import FAULTS, START, UNKNOWN_US, field32, take_text
@@ -358,6 +358,23 @@ def test_a_log_that_takes_nothing(folder):
         check(kind == NOT_GRANTED and NAMES[body[5]] == "grant-not-logged", f"without a log nothing: {kind} {body}")
         sealer.sealing(lobby, "lobby-main")
         sealer.end()
+    finally:
+        site.clean()
+
+
+def test_the_parent_hands_lists_on(folder):
+    site = new_site(folder)
+    try:
+        parent = Parent(folder, site)
+        workers = [parent.worker(), parent.worker()]
+        crls = grants.revocation_list(site, 5).decode()
+        parent.manager.say(parent.LINK, json.dumps({"v": 1, "type": "link.revoked", "body": {"crls": crls}}).encode())
+        for peer in (parent.sealer, *workers):
+            check(peer.channel.receive() == (CRLS, crls.encode()), "to the sealer and to each worker, as it came")
+        for bad in ({}, {"crls": 1}, {"crls": "x" * (65 << 10)}):
+            parent.manager.say(parent.LINK, json.dumps({"v": 1, "type": "link.revoked", "body": bad}).encode())
+        check(parent.ask("status.get", {})["workers"] == 2 and parent.sealer.quiet(), "and nothing that is no list")
+        parent.end()
     finally:
         site.clean()
 
