@@ -92,7 +92,8 @@ class Manager(Program):
     """custos manager alone; offset_s: by a clock that is so far ahead."""
 
     def __init__(self, site, offset_s=0):
-        super().__init__(site.log_path, [CUSTOS, "manager", "--state", site.state], {"CUSTOS_CLOCK_OFFSET_S": str(offset_s)})
+        # What does not fit into a file is to be an error here too (judge_without_a_log), and no signal.
+        super().__init__(site.log_path, ["/bin/sh", "-c", 'trap "" XFSZ; exec "$0" "$@"', CUSTOS, "manager", "--state", site.state], {"CUSTOS_CLOCK_OFFSET_S": str(offset_s)})
         self.site = site
         wait_for(lambda: not self.alive() or ask(site, "camera.list", {}) is not None, 20, "the manager answers", 0.05)
         check(self.alive(), f"the manager ended at once: {self.log()}")
@@ -112,6 +113,7 @@ def test_the_manager_makes_them(folder):
         with Manager(site) as manager:
             leaf = judge_what_is_made(site, manager, folder)
             judge_what_is_not_made(site)
+            judge_without_a_log(site, manager)
         judge_the_key(site, leaf)
     finally:
         site.clean()
@@ -147,6 +149,15 @@ def judge_what_is_not_made(site):
         answer = ask(site, "grant.make", asked(site, **change))
         check(isinstance(answer, str) and answer.startswith("invalid") and why in answer, f"{change} is refused: {answer}")
     check(len(audit(site, "grant.made")) == 2, "and what is refused is not in the log")
+
+
+def judge_without_a_log(site, manager):
+    size = (site.state / "audit.log").stat().st_size
+    resource.prlimit(manager.pid, resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+    answer = ask(site, "grant.make", asked(site))
+    check(isinstance(answer, str) and "not done" in answer and "audit log" in answer, f"no grant that is not in the log: {answer}")
+    resource.prlimit(manager.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    manager.grant(asked(site))
 
 
 def judge_the_key(site, leaf):
