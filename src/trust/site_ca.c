@@ -286,7 +286,7 @@ static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
 {
         int r = site_ca_site_of(buf_bytes(&ca->root), ca->site, e);
 
-        return r < 0 ? err_wrap(e, r, "%s/root.crt", dir) : 0;
+        return r < 0 ? err_set(e, ERR_CORRUPT, "%s/root.crt is not the root of a site", dir) : 0;
 }
 
 static int site_ca_read_issuer(
