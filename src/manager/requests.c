@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "manager/requests_parts.h"
+#include "os/clock.h"
 
 /* Answers that wait for a recorder or the porter */
 
@@ -230,7 +231,9 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "node.add", requests_node_add, NULL }, { "node.list", requests_node_list, NULL },
                 { "node.show", requests_node_show, NULL },
                 { "node.revoke", requests_node_revoke, NULL },
-                { "node.remove", requests_node_remove, NULL } };
+                { "node.remove", requests_node_remove, NULL },
+
+                { "grant.make", requests_grant_make, NULL } };
         struct requests *r = owner;
         struct err e = { 0 };
 
@@ -287,12 +290,8 @@ static void requests_on_event(
 static int requests_on_peer_request(void *owner, const char *role, const char *name,
         const char *type, json_t *body, json_t **ret_body, const char **ret_remedy, struct err *e)
 {
-        (void)owner;
-        (void)role;
-        (void)name;
-        (void)type;
-        (void)body;
-        (void)ret_body;
+        if (strcmp(role, "gateway") == 0 && strcmp(type, "grant.make") == 0)
+                return requests_grant_of_gateway(owner, name, body, ret_body, e);
         *ret_remedy = "docs/spec/link.md lists what a role may ask.";
         return err_set(e, ERR_INVALID, "there is no request of that type");
 }
@@ -334,6 +333,10 @@ int requests_open(
                 done = audit_open(path, &r->audit, e);
         if (done == 0)
                 done = requests_node_open(r, e);
+        snprintf(path, sizeof path, "%s/manager", state);
+        if (done == 0)
+                done = grant_maker_open(
+                        path, r->ca, REQUESTS_MANAGER, clock_wall_us(), &r->grants, e);
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
                 done = control_open(l, path, requests_on_control, r, &r->control, e);
@@ -367,6 +370,7 @@ struct requests *requests_free(struct requests *r)
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
         audit_free(r->audit);
+        grant_maker_free(r->grants);
         site_ca_free(r->ca);
         key_alarm_done(&r->alarm);
         buf_done(&r->camera_issuer_pem);
