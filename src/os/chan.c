@@ -264,9 +264,10 @@ static void chan_on_poll(uv_poll_t *poll, int status, int events)
                         chan_end(c, &e);
                 return;
         }
-        if (events & UV_WRITABLE)
-                (void)chan_drain(c, NULL);
-        chan_read(c, CHAN_ROUND);
+        if (events & UV_WRITABLE && chan_drain(c, NULL) == 0 && c->events->on_room)
+                c->events->on_room(c->owner, c);
+        if (!c->freed && !c->ended)
+                chan_read(c, CHAN_ROUND);
         if (!c->freed && !c->ended && c->waits_for_room != (c->head != NULL))
                 chan_watch(c);
 }
@@ -364,6 +365,11 @@ int chan_send(struct chan *c, uint16_t type, struct bytes body, const int *fds, 
         if (r == 0 && !c->waits_for_room)
                 chan_watch(c);
         return r;
+}
+
+size_t chan_queued(const struct chan *c)
+{
+        return c->queued_bytes;
 }
 
 /* Waits for events until the time is over; an interruption counts as not ready. */

@@ -35,6 +35,8 @@ struct chan_events {
         /* Negative ends the channel (on_end with that error). */
         int (*on_message)(void *owner, struct chan *c, struct chan_message *m, struct err *e);
         void (*on_end)(void *owner, struct chan *c, const struct err *e);
+        /* All that waited was sent. May be NULL; may free the channel. */
+        void (*on_room)(void *owner, struct chan *c);
 };
 
 /* Takes fd (made non-blocking and close-on-exec); borrows events, which outlive it. */
@@ -46,6 +48,9 @@ struct chan *chan_free(struct chan *c);
  * by dup. ERR_UNAVAILABLE when the peer is gone (on_end follows, or was called). */
 int chan_send(struct chan *c, uint16_t type, struct bytes body, const int *fds, unsigned fds_n,
         struct err *e) MUST_USE;
+/* What waits to be sent, of CHAN_QUEUE_MAX: for whoever sends what may be left out or wait, so that
+ * what must not has room. */
+size_t chan_queued(const struct chan *c);
 /* Waits until all was sent or the peer is gone (at most 5 s); for orderly ends only. */
 void chan_flush(struct chan *c);
 /* A connected pair, close-on-exec. */

@@ -40,6 +40,7 @@ struct side {
         int keep_fds, kept[CHAN_FDS_MAX];
         int stop_after, fail_after, free_after;
         bool free_at_end;
+        int rooms;
 };
 
 static int on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
@@ -76,7 +77,15 @@ static void on_end(void *owner, struct chan *c, const struct err *e)
         loop_stop(s->loop);
 }
 
-static const struct chan_events events = { on_message, on_end };
+static void on_room(void *owner, struct chan *c)
+{
+        struct side *s = owner;
+
+        assert_int_equal(chan_queued(c), 0);
+        s->rooms++;
+}
+
+static const struct chan_events events = { on_message, on_end, on_room };
 
 /* A channel on a loop, and the bare socket of its peer. */
 static int begin(struct side *s)
@@ -171,6 +180,7 @@ static void test_queue_keeps_order(void **state)
                 close(p[0]);
                 close(p[1]);
         }
+        assert_true(chan_queued(s.chan) > 100000 && s.rooms == 0);
         for (int i = 0; i < N; i++) {
                 uint16_t type;
                 int fds[CHAN_FDS_MAX], number = -1;
@@ -188,6 +198,7 @@ static void test_queue_keeps_order(void **state)
                 close(fds[0]);
         }
         assert_int_equal(open_fds(), before);
+        assert_int_equal(s.rooms, 1); /* once all was sent */
         end(&s, peer);
 }
 
