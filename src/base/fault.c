@@ -260,6 +260,24 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_CLOCK_NOT_SYNCHRONIZED] = { "clock-not-synchronized",
                 "Nothing keeps this machine's clock right; times in seals are its own word alone.",
                 "Run an NTP client with authentication (chrony with NTS)." },
+
+        /* grants */
+        [FAULT_GRANT_REFUSED] = { "grant-refused",
+                "The grant is not one of this site's manager, or was changed on its way.",
+                "Look at which gateway asked: the recorder's log names it. If it stays with an "
+                "honest one, gateway and recorder are of different versions or sites." },
+        [FAULT_GRANT_EXPIRED] = { "grant-expired",
+                "The grant has run out, or is not good yet by the recorder's clock.",
+                "Ask anew. If it stays, compare the clocks of manager and recorder (custos "
+                "status): they may differ by 30 s." },
+        [FAULT_NOT_GRANTED] = { "not-granted",
+                "The grant is not for this camera, this time or this use.",
+                "Ask the manager for one that is; who may see what is decided there." },
+        [FAULT_GRANT_NOT_LOGGED] = { "grant-not-logged",
+                "The recorder cannot write its log of grants, and shows nothing that is not in it.",
+                "Make room on the disk of the state directory and see that the recorder's user "
+                "may write recorder/grants.log; then start the recorder again. Recording goes "
+                "on meanwhile." },
 };
 
 const char *fault_name(enum fault f)

@@ -96,7 +96,12 @@ enum fault {
         FAULT_NO_STORAGE,
         /* time */
         FAULT_CLOCK_NOT_SYNCHRONIZED, /* an alarm */
-        FAULTS,                       /* how many there are; no fault */
+        /* grants: why nothing is shown; recording goes on */
+        FAULT_GRANT_REFUSED,
+        FAULT_GRANT_EXPIRED,
+        FAULT_NOT_GRANTED,
+        FAULT_GRANT_NOT_LOGGED,
+        FAULTS, /* how many there are; no fault */
 };
 
 /* All static strings; for FAULT_NONE empty ones. */

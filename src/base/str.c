@@ -2,6 +2,7 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -92,6 +93,54 @@ int str_unbase64(uint8_t *to, size_t room, struct bytes in, struct err *e)
                         to[out++] = (uint8_t)(acc >> bits);
                 }
         }
+        return (int)out;
+}
+
+char *str_base64url(char *to, struct bytes b)
+{
+        str_base64(to, b);
+        for (char *c = to; *c; c++) {
+                if (*c == '+')
+                        *c = '-';
+                else if (*c == '/')
+                        *c = '_';
+                else if (*c == '=')
+                        *c = '\0'; /* nothing but padding follows */
+        }
+        return to;
+}
+
+static int str_url_sextet(uint8_t c)
+{
+        if (c == '+' || c == '/')
+                return -1;
+        return str_sextet(c == '-' ? '+' : c == '_' ? '/' : c);
+}
+
+int str_unbase64url(uint8_t *to, size_t room, struct bytes in, struct err *e)
+{
+        size_t n = in.n / 4 * 3 + (in.n % 4 ? in.n % 4 - 1 : 0), out = 0;
+        uint32_t acc = 0;
+        int bits = 0;
+
+        if (in.n % 4 == 1)
+                return err_set(e, ERR_INVALID, "base64url: %zu characters", in.n);
+        if (n > room || n > INT_MAX)
+                return err_set(e, ERR_EXHAUSTED, "base64url: more than %zu bytes", room);
+        for (size_t i = 0; i < in.n; i++) {
+                int v = str_url_sextet(in.p[i]);
+                if (v < 0)
+                        return err_set(
+                                e, ERR_INVALID, "base64url: bad character at position %zu", i);
+                acc = acc << 6 | (uint32_t)v;
+                bits += 6;
+                if (bits >= 8) {
+                        bits -= 8;
+                        to[out++] = (uint8_t)(acc >> bits);
+                }
+        }
+        if (acc & ((1u << bits) - 1))
+                return err_set(e, ERR_INVALID, "base64url: bits behind the last byte");
         return (int)out;
 }
 

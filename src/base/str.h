@@ -17,6 +17,12 @@ char *str_base64(char *to, struct bytes b);
 /* Decodes into `to` of `room` bytes; returns the count. Rejects any other character. */
 int str_unbase64(uint8_t *to, size_t room, struct bytes in, struct err *e) MUST_USE;
 
+/* The URL's alphabet without padding (RFC 4648 section 5, RFC 7515 section 2); `to` has room for
+ * STR_BASE64_ROOM(b.n). Decoding takes the one text that encoding makes: the bits behind the last
+ * byte are zero. */
+char *str_base64url(char *to, struct bytes b);
+int str_unbase64url(uint8_t *to, size_t room, struct bytes in, struct err *e) MUST_USE;
+
 /* Decimal only, no sign or space, whole string, within [min, max]. */
 int str_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret, struct err *e) MUST_USE;
 

@@ -63,6 +63,20 @@ X509 *ossl_cert(struct bytes der, struct err *e)
         return cert;
 }
 
+EVP_PKEY *ossl_spki(struct bytes der, struct err *e)
+{
+        const uint8_t *at = der.p;
+
+        ossl_begin();
+        ERR_clear_error();
+        EVP_PKEY *key = der.n && der.n <= X509_CERT_MAX ? d2i_PUBKEY(NULL, &at, (long)der.n) : NULL;
+        if (key && at == der.p + der.n)
+                return key;
+        EVP_PKEY_free(key);
+        ossl_err(e, ERR_INVALID, "not a public key in DER");
+        return NULL;
+}
+
 void ossl_spki_id(X509_PUBKEY *spki, uint8_t ret[static 32])
 {
         unsigned char *der = NULL;

@@ -45,6 +45,8 @@ int ossl_err(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
 
 /* One certificate in DER and nothing behind it, at most X509_CERT_MAX bytes; owned, or NULL. */
 X509 *ossl_cert(struct bytes der, struct err *e);
+/* The key of one SubjectPublicKeyInfo in DER and nothing behind it; owned, or NULL. */
+EVP_PKEY *ossl_spki(struct bytes der, struct err *e);
 /* SHA-256 of the SubjectPublicKeyInfo as it stands in the certificate. */
 void ossl_spki_id(X509_PUBKEY *spki, uint8_t ret[static 32]);
 

@@ -4,8 +4,9 @@
 
 #include "base/str.h"
 #include "crypto/ossl.h"
+#include "crypto/tls_session.h"
 
-#define X509_SEAL_USAGE "1.3.6.1.5.5.7.3.36" /* id-kp-documentSigning, RFC 9336 */
+#define X509_SIGNING_USAGE "1.3.6.1.5.5.7.3.36" /* id-kp-documentSigning, RFC 9336 */
 
 int x509_pem_format(struct bytes der, struct buf *out, struct err *e)
 {
@@ -147,8 +148,8 @@ int x509_check_issued_by(struct bytes cert_der, struct bytes issuer_der, struct 
 }
 
 /* The leaf's extended key usage is document signing and nothing besides: a camera's or a node's
- * certificate never passes for a seal's, even where one issuer were to make both. */
-static bool x509_is_seal(X509 *leaf)
+ * certificate never passes for one that signs, even where one issuer were to make both. */
+static bool x509_signs(X509 *leaf)
 {
         EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(leaf, NID_ext_key_usage, NULL, NULL);
         char text[64] = "";
@@ -156,9 +157,43 @@ static bool x509_is_seal(X509 *leaf)
         if (usage && sk_ASN1_OBJECT_num(usage) == 1)
                 OBJ_obj2txt(text, sizeof text, sk_ASN1_OBJECT_value(usage, 0), 1);
         EXTENDED_KEY_USAGE_free(usage);
-        return strcmp(text, X509_SEAL_USAGE) == 0 &&
+        return strcmp(text, X509_SIGNING_USAGE) == 0 &&
                (X509_get_extension_flags(leaf) & (EXFLAG_CA | EXFLAG_KUSAGE)) == EXFLAG_KUSAGE &&
                X509_get_key_usage(leaf) == KU_DIGITAL_SIGNATURE;
+}
+
+/* "custos://SITE/manager/NAME" */
+static bool x509_is_manager(const char *uri)
+{
+        static const char scheme[] = "custos://", role[] = "/manager/";
+
+        if (strncmp(uri, scheme, sizeof scheme - 1) != 0)
+                return false;
+        const char *site = uri + sizeof scheme - 1, *path = strchr(site, '/');
+        return path && path > site && strncmp(path, role, sizeof role - 1) == 0 &&
+               path[sizeof role - 1] && !strchr(path + sizeof role - 1, '/');
+}
+
+/* The one alternative name, where it is a manager's URI. */
+static bool x509_grant_uri(X509 *leaf, char to[static X509_URI_ROOM])
+{
+        GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+        int type = -1;
+        const ASN1_STRING *text =
+                names && sk_GENERAL_NAME_num(names) == 1
+                        ? GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, 0), &type)
+                        : NULL;
+
+        to[0] = '\0';
+        if (type == GEN_URI && ASN1_STRING_length(text) < X509_URI_ROOM) {
+                size_t n = (size_t)ASN1_STRING_length(text);
+                memcpy(to, ASN1_STRING_get0_data(text), n);
+                to[n] = '\0';
+                if (strlen(to) != n)
+                        to[0] = '\0';
+        }
+        GENERAL_NAMES_free(names);
+        return x509_is_manager(to);
 }
 
 static bool x509_is_ca(X509 *cert, long path_min)
@@ -171,7 +206,8 @@ static bool x509_is_ca(X509 *cert, long path_min)
 }
 
 /* Signatures, dates, path lengths and critical extensions, by OpenSSL, over exactly these three. */
-static int x509_verify_three(X509 *leaf, X509 *issuer, X509 *root, int64_t at_us, struct err *e)
+static int x509_verify_three(
+        X509 *leaf, X509 *issuer, X509 *root, const char *what, int64_t at_us, struct err *e)
 {
         X509_STORE *store = X509_STORE_new();
         X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -190,13 +226,14 @@ static int x509_verify_three(X509 *leaf, X509 *issuer, X509 *root, int64_t at_us
 
         int r = 0;
         if (X509_verify_cert(ctx) != 1) {
-                static const char *const which[] = { "seal certificate", "issuer", "root" };
-                int depth = X509_STORE_CTX_get_error_depth(ctx);
-                r = err_set(e, ERR_AUTH, "%s: %s", which[depth < 0 || depth > 2 ? 0 : depth],
-                        X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+                const char *const which[] = { what, "issuer", "root" };
+                int depth = X509_STORE_CTX_get_error_depth(ctx),
+                    error = X509_STORE_CTX_get_error(ctx);
+                r = err_fault(e, ERR_AUTH, tls_refusal_fault(tls_refusal_of_chain(error)), "%s: %s",
+                        which[depth < 0 || depth > 2 ? 0 : depth],
+                        X509_verify_cert_error_string(error));
         } else if (sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) != 3) {
-                r = err_set(
-                        e, ERR_AUTH, "the chain of the seal certificate is not leaf, issuer, root");
+                r = err_set(e, ERR_AUTH, "the chain of the %s is not leaf, issuer, root", what);
         }
         sk_X509_free(between);
         X509_STORE_CTX_free(ctx);
@@ -205,22 +242,49 @@ static int x509_verify_three(X509 *leaf, X509 *issuer, X509 *root, int64_t at_us
         return r;
 }
 
-int x509_check_seal_chain(struct bytes leaf_der, struct bytes issuer_der, struct bytes root_der,
-        int64_t at_us, struct err *e)
+/* leaf, issuer and root, of which leaf is what (words) and was judged by the caller. */
+static int x509_check_three(X509 *leaf, struct bytes issuer_der, struct bytes root_der,
+        const char *what, int64_t at_us, struct err *e)
 {
-        CLEANUP(ossl_certp) X509 *leaf = ossl_cert(leaf_der, e);
-        CLEANUP(ossl_certp) X509 *issuer = leaf ? ossl_cert(issuer_der, e) : NULL;
+        CLEANUP(ossl_certp) X509 *issuer = ossl_cert(issuer_der, e);
         CLEANUP(ossl_certp) X509 *root = issuer ? ossl_cert(root_der, e) : NULL;
 
         if (!root)
                 return ERR_INVALID;
-        if (!x509_is_seal(leaf))
-                return err_set(e, ERR_AUTH, "the certificate is not one for seals");
         if (!x509_is_ca(issuer, 0))
-                return err_set(
-                        e, ERR_AUTH, "the seal certificate's issuer may not issue certificates");
+                return err_set(e, ERR_AUTH, "the %s's issuer may not issue certificates", what);
         if (!x509_is_ca(root, 1) || X509_check_issued(root, root) != X509_V_OK)
                 return err_set(
                         e, ERR_AUTH, "the chain does not end in a root that may have issuers");
-        return x509_verify_three(leaf, issuer, root, at_us, e);
+        return x509_verify_three(leaf, issuer, root, what, at_us, e);
+}
+
+int x509_check_seal_chain(
+        struct bytes leaf_der, struct bytes issuer, struct bytes root, int64_t at_us, struct err *e)
+{
+        CLEANUP(ossl_certp) X509 *leaf = ossl_cert(leaf_der, e);
+        char uri[X509_URI_ROOM];
+
+        if (!leaf)
+                return ERR_INVALID;
+        if (!x509_signs(leaf) || x509_grant_uri(leaf, uri))
+                return err_set(e, ERR_AUTH, "the certificate is not one for seals");
+        return x509_check_three(leaf, issuer, root, "seal certificate", at_us, e);
+}
+
+int x509_check_grant_chain(struct bytes leaf_der, struct bytes issuer, struct bytes root,
+        int64_t at_us, char ret_uri[static X509_URI_ROOM], struct err *e)
+{
+        CLEANUP(ossl_certp) X509 *leaf = ossl_cert(leaf_der, e);
+        char uri[X509_URI_ROOM];
+
+        if (!leaf)
+                return ERR_INVALID;
+        if (!x509_signs(leaf) || !x509_grant_uri(leaf, uri))
+                return err_fault(e, ERR_AUTH, FAULT_WRONG_PURPOSE,
+                        "the certificate is not one of a manager for grants");
+        int r = x509_check_three(leaf, issuer, root, "grant certificate", at_us, e);
+        if (r == 0)
+                memcpy(ret_uri, uri, sizeof uri);
+        return r;
 }

@@ -14,13 +14,15 @@
 #define X509_CERT_MAX 8192
 #define X509_PEM_MAX 262144
 #define X509_NAMES_MAX 32 /* subject alternative names of one certificate */
+#define X509_URI_ROOM 256
 
 enum x509_purpose {
         X509_ROOT,   /* CA, path length 1 */
         X509_ISSUER, /* CA, path length 0 */
-        X509_CAMERA, /* serverAuth */
+        X509_CAMERA, /* serverAuth; a web page's too: the issuer tells them apart */
         X509_NODE,   /* serverAuth + clientAuth */
-        X509_SEAL, /* digitalSignature, extended key usage 1.3.6.1.5.5.7.3.36 (document signing) */
+        X509_SEAL,  /* digitalSignature, extended key usage 1.3.6.1.5.5.7.3.36 (document signing) */
+        X509_GRANT, /* the same; its URI, a manager's, tells them apart */
 };
 
 struct x509_request {
@@ -39,6 +41,11 @@ int x509_issue(const struct x509_request *r, const struct sign_key *subject,
         struct err *e) MUST_USE;
 /* The same for a key whose private half is elsewhere (where it was born). Not for roots. */
 int x509_issue_public(const struct x509_request *r, const struct verify_key *subject,
+        struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out,
+        struct err *e) MUST_USE;
+/* The same for a key of any kind that a certificate can have, as DER SubjectPublicKeyInfo. Whoever
+ * calls it has judged the key (x509_csr.h). */
+int x509_issue_spki(const struct x509_request *r, struct bytes spki_der,
         struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out,
         struct err *e) MUST_USE;
 
@@ -65,5 +72,13 @@ int x509_check_issued_by(struct bytes cert_der, struct bytes issuer_der, struct 
  */
 int x509_check_seal_chain(struct bytes leaf, struct bytes issuer, struct bytes root, int64_t at_us,
         struct err *e) MUST_USE;
+/*
+ * The same for the certificate that signs grants: it has exactly one alternative name, the URI
+ * "custos://SITE/manager/NAME", which is copied; a seal's certificate never passes, nor this one
+ * for a seal's. ERR_AUTH with a fault of the table where there is a row (expired, ...). Which site,
+ * and what is revoked (x509_crl_allows), is the caller's to ask.
+ */
+int x509_check_grant_chain(struct bytes leaf, struct bytes issuer, struct bytes root, int64_t at_us,
+        char ret_uri[static X509_URI_ROOM], struct err *e) MUST_USE;
 
 #endif

@@ -199,3 +199,66 @@ int x509_crl_pem_format(struct bytes der, struct buf *out, struct err *e)
         BIO_free(bio);
         return r;
 }
+
+static int x509_crl_read(struct bytes pem, X509 *issuer, X509_CRL **ret, struct err *e)
+{
+        EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+        if (pem.n == 0 || pem.n > 2 * X509_CRL_MAX)
+                return err_set(e, ERR_INVALID, "a revocation list of %zu bytes of PEM", pem.n);
+        BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+        ossl_must(in != NULL, "a memory BIO");
+        CLEANUP(x509_crl_listp) X509_CRL *list = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL);
+        BIO_free(in);
+        if (!list)
+                return ossl_err(e, ERR_INVALID, "not a revocation list in PEM");
+        if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0 ||
+                X509_CRL_get_ext_by_NID(list, NID_issuing_distribution_point, -1) >= 0 ||
+                X509_CRL_get_ext_by_NID(list, NID_crl_number, -1) < 0)
+                return err_set(e, ERR_INVALID, "not a complete revocation list with a number");
+        if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) != 0 ||
+                !(X509_get_key_usage(issuer) & KU_CRL_SIGN) || !key ||
+                X509_CRL_verify(list, key) != 1)
+                return ossl_err(e, ERR_AUTH, "the revocation list is not its issuer's own");
+        *ret = TAKE(list);
+        return 0;
+}
+
+int x509_crl_number(
+        struct bytes crl_pem, struct bytes issuer_cert_der, uint64_t *ret, struct err *e)
+{
+        CLEANUP(ossl_certp) X509 *issuer = ossl_cert(issuer_cert_der, e);
+        CLEANUP(x509_crl_listp) X509_CRL *list = NULL;
+
+        if (!issuer)
+                return ERR_INVALID;
+        int r = x509_crl_read(crl_pem, issuer, &list, e);
+        if (r < 0)
+                return r;
+        ASN1_INTEGER *number = X509_CRL_get_ext_d2i(list, NID_crl_number, NULL, NULL);
+        r = number && ASN1_INTEGER_get_uint64(ret, number) == 1
+                    ? 0
+                    : ossl_err(e, ERR_INVALID, "the revocation list's number is none");
+        ASN1_INTEGER_free(number);
+        return r;
+}
+
+int x509_crl_allows(
+        struct bytes crl_pem, struct bytes issuer_cert_der, struct bytes cert_der, struct err *e)
+{
+        CLEANUP(ossl_certp) X509 *issuer = ossl_cert(issuer_cert_der, e);
+        CLEANUP(ossl_certp) X509 *cert = issuer ? ossl_cert(cert_der, e) : NULL;
+        CLEANUP(x509_crl_listp) X509_CRL *list = NULL;
+        X509_REVOKED *entry = NULL;
+
+        if (!cert)
+                return ERR_INVALID;
+        if (crl_pem.n == 0)
+                return 0;
+        int r = x509_crl_read(crl_pem, issuer, &list, e);
+        if (r < 0)
+                return r;
+        if (X509_CRL_get0_by_cert(list, &entry, cert) != 0)
+                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "%s", fault_text(FAULT_REVOKED));
+        return 0;
+}

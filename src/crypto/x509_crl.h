@@ -51,6 +51,19 @@ int x509_crl_pem_format(struct bytes der, struct buf *out, struct err *e) MUST_U
 int x509_crl_serial(struct bytes cert_der, uint8_t ret[static X509_CRL_SERIAL_MAX], size_t *ret_n,
         struct err *e) MUST_USE;
 
+/*
+ * A list (PEM, one) that is the issuer's own and complete, and its number. ERR_INVALID, or ERR_AUTH
+ * where it is another's or its signature does not verify.
+ */
+int x509_crl_number(
+        struct bytes crl_pem, struct bytes issuer_cert_der, uint64_t *ret, struct err *e) MUST_USE;
+/*
+ * What such a list says of a certificate of that issuer: 0, or ERR_DENIED (FAULT_REVOKED). An empty
+ * text says nothing: 0. For TLS peers there is tls.h.
+ */
+int x509_crl_allows(struct bytes crl_pem, struct bytes issuer_cert_der, struct bytes cert_der,
+        struct err *e) MUST_USE;
+
 /* "key-compromise", ...: stable; NULL for a value that is none. And back: ERR_NOT_FOUND. */
 const char *x509_crl_reason_name(int reason);
 int x509_crl_reason_parse(const char *name, enum x509_crl_reason *ret, struct err *e) MUST_USE;

@@ -21,6 +21,7 @@ static const struct x509_profile x509_profiles[] = {
         [X509_CAMERA] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth" },
         [X509_NODE] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth,clientAuth" },
         [X509_SEAL] = { "critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36" },
+        [X509_GRANT] = { "critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36" },
 };
 
 static bool x509_issue_is_text(const char *s, const char *allowed)
@@ -42,7 +43,7 @@ static int x509_issue_check(const struct x509_request *r, struct err *e)
 {
         static const int64_t year_us = (int64_t)31556952 * 1000000;
 
-        if (r->purpose > X509_SEAL)
+        if (r->purpose > X509_GRANT)
                 return err_set(e, ERR_INVALID, "certificate: unknown purpose %d", (int)r->purpose);
         if (!r->common_name || !*r->common_name || strlen(r->common_name) > X509_ISSUE_NAME_MAX)
                 return err_set(e, ERR_INVALID, "certificate: a name of 1 to %d bytes is needed",
@@ -265,4 +266,16 @@ int x509_issue_public(const struct x509_request *r, const struct verify_key *sub
         if (result < 0)
                 return result;
         return x509_issue_below(r, verify_key_evp(subject), issuer_cert_der, issuer_key, out, e);
+}
+
+int x509_issue_spki(const struct x509_request *r, struct bytes spki_der,
+        struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out, struct err *e)
+{
+        int result = x509_issue_check(r, e);
+
+        if (result < 0)
+                return result;
+        CLEANUP(ossl_pkeyp) EVP_PKEY *subject = ossl_spki(spki_der, e);
+        return subject ? x509_issue_below(r, subject, issuer_cert_der, issuer_key, out, e)
+                       : ERR_INVALID;
 }

@@ -133,6 +133,19 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
 }
 
 /* With those of the connection that is there. */
+struct camera_counters camera_counters_sum(struct camera_counters a, struct camera_counters b)
+{
+        a.bytes += b.bytes;
+        a.packets += b.packets;
+        a.lost_packets += b.lost_packets;
+        a.units += b.units;
+        a.connects += b.connects;
+        a.bad_packets += b.bad_packets;
+        a.skipped_bytes += b.skipped_bytes;
+        a.gated_units += b.gated_units;
+        return a;
+}
+
 struct camera_counters camera_counters(const struct camera *c)
 {
         struct camera_counters n = c->counters;

@@ -157,5 +157,6 @@ struct camera_counters {
         uint64_t gated_units;   /* before the first key frame of a connection; not delivered */
 };
 struct camera_counters camera_counters(const struct camera *c);
+struct camera_counters camera_counters_sum(struct camera_counters a, struct camera_counters b);
 
 #endif

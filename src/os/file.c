@@ -419,6 +419,18 @@ static void file_work_write(uv_work_t *uv)
         w->result = file_write_all(w, &w->err);
 }
 
+static void file_work_append(uv_work_t *uv)
+{
+        struct file_work *w = uv->data;
+
+        w->result = file_write_all(w, &w->err);
+        if (w->result == 0)
+                w->result = file_sync_data(w->fd, "the file", &w->err);
+        /* Where even that fails the rest stays, for whoever checks the file to find. */
+        if (w->result < 0)
+                (void)file_ops->ftruncate(w->fd, (off_t)w->offset);
+}
+
 static void file_work_set_length(uv_work_t *uv)
 {
         struct file_work *w = uv->data;
@@ -493,6 +505,19 @@ struct file_work *file_write_start(struct loop *l, int fd, const struct iovec *i
                 .owner = owner };
 
         return file_work_start(l, &w, file_work_write);
+}
+
+struct file_work *file_append_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
+        uint64_t end, void (*on_done)(void *owner, int result, const struct err *e), void *owner)
+{
+        struct file_work w = { .fd = fd,
+                .iov = iov,
+                .iov_n = iov_n,
+                .offset = end,
+                .on_done = on_done,
+                .owner = owner };
+
+        return file_work_start(l, &w, file_work_append);
 }
 
 struct file_work *file_set_length_start(struct loop *l, int fd, uint64_t bytes,

@@ -52,6 +52,10 @@ struct file_work;
 struct file_work *file_write_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
         uint64_t offset, void (*on_done)(void *owner, int result, const struct err *e),
         void *owner);
+/* As file_write_start, at the file's end, and synced: durable when on_done says 0. Where that fails
+ * the file ends at `end` again. */
+struct file_work *file_append_start(struct loop *l, int fd, const struct iovec *iov, unsigned iov_n,
+        uint64_t end, void (*on_done)(void *owner, int result, const struct err *e), void *owner);
 /* Sets the length, in the pool. */
 struct file_work *file_set_length_start(struct loop *l, int fd, uint64_t bytes,
         void (*on_done)(void *owner, int result, const struct err *e), void *owner);

@@ -4,6 +4,7 @@
 #include "base/pack.h"
 #include "base/record_terms.h"
 #include "recorder/message_parts.h"
+#include "trust/capability.h"
 
 #define MESSAGE_CERT_MAX 8192
 
@@ -248,6 +249,58 @@ int message_not_connected_parse(
         why.fault = (enum fault)fault;
         *ret_id = id;
         *ret_why = why;
+        return 0;
+}
+
+int message_grant_pack(const struct message_grant *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u32(&p, m->watch);
+        pack_string(&p, m->stream);
+        pack_field16(&p, m->token);
+        return message_packed(&p, "grant", e);
+}
+
+int message_grant_parse(struct bytes body, struct message_grant *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_grant m = { 0 };
+
+        m.watch = unpack_u32(&u);
+        unpack_string(&u, m.stream, sizeof m.stream);
+        m.token = unpack_field16(&u, CAPABILITY_TOKEN_MAX);
+        if (m.watch == 0)
+                u.bad = true;
+        int r = message_parsed(&u, "grant", e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}
+
+int message_granted_pack(uint32_t watch, struct bytes token, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u32(&p, watch);
+        pack_field16(&p, token);
+        return message_packed(&p, "granted", e);
+}
+
+int message_granted_parse(
+        struct bytes body, uint32_t *ret_watch, struct bytes *ret_token, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t watch = unpack_u32(&u);
+        struct bytes token = unpack_field16(&u, CAPABILITY_TOKEN_MAX);
+
+        if (watch == 0)
+                u.bad = true;
+        int r = message_parsed(&u, "granted", e);
+        if (r < 0)
+                return r;
+        *ret_watch = watch;
+        *ret_token = token;
         return 0;
 }
 

@@ -123,6 +123,22 @@ enum message_type {
         MESSAGE_SCRUB = 130, /* message_scrub; with the file */
         /* scrubber -> parent */
         MESSAGE_SCRUBBED, /* message_scrubbed */
+
+        /* Grants (docs/design/grants.md). watch: the parent's number of a subscription, not 0 and
+         * not in use by another; a later grant for the same comes under the same number */
+        /* parent -> sealer */
+        MESSAGE_GRANT = 150, /* message_grant: for live */
+        /* sealer -> worker, on the stream's seal channel, once it is in the log */
+        MESSAGE_GRANTED, /* u32 watch, token */
+        /* sealer -> parent */
+        MESSAGE_NOT_GRANTED, /* u32 watch, u8 code, u8 fault, text */
+        /* parent -> sealer, parent -> worker */
+        MESSAGE_CRLS, /* text: PEM of the nodes issuer's list of what is revoked */
+        /* worker -> parent */
+        MESSAGE_WATCHED,     /* stream, u32 watch, i64 until (wall clock) */
+        MESSAGE_NOT_WATCHED, /* stream, u32 watch, u8 code, u8 fault, text: refused, or over */
+        /* parent -> worker */
+        MESSAGE_UNWATCH, /* stream, u32 watch */
 };
 
 /* What a worker does with a stream's frames. */
@@ -180,6 +196,12 @@ struct message_connected {
         uint16_t port;
 };
 
+struct message_grant {
+        uint32_t watch;
+        char stream[HEAD_PATH_MAX];
+        struct bytes token; /* borrowed */
+};
+
 struct message_state {
         char stream[HEAD_PATH_MAX];
         uint8_t state;             /* enum camera_state */
@@ -215,6 +237,12 @@ int message_not_connected_pack(
         uint32_t id, const struct err *why, struct buf *out, struct err *e) MUST_USE;
 int message_not_connected_parse(
         struct bytes body, uint32_t *ret_id, struct err *ret_why, struct err *e) MUST_USE;
+int message_grant_pack(const struct message_grant *m, struct buf *out, struct err *e) MUST_USE;
+int message_grant_parse(struct bytes body, struct message_grant *ret, struct err *e) MUST_USE;
+int message_granted_pack(
+        uint32_t watch, struct bytes token, struct buf *out, struct err *e) MUST_USE;
+int message_granted_parse(
+        struct bytes body, uint32_t *ret_watch, struct bytes *ret_token, struct err *e) MUST_USE;
 int message_state_pack(const struct message_state *m, struct buf *out, struct err *e) MUST_USE;
 int message_state_parse(struct bytes body, struct message_state *ret, struct err *e) MUST_USE;
 /* The worker's part of a seal and nothing of the sealer's. */

@@ -19,6 +19,7 @@
 #include "recorder/confine.h"
 #include "recorder/message.h"
 #include "recorder/notary.h"
+#include "recorder/sealer_grants.h"
 #include "recorder/state_dir.h"
 #include "vault/key_store.h"
 
@@ -33,6 +34,7 @@ struct sealer {
         struct key_store_recipient recipients[KEY_STORE_RECIPIENTS_MAX];
         unsigned recipients_n;
         uint8_t epoch[16];
+        struct sealer_grants *grants;
         struct table streams;
         unsigned open_channels;
         struct buf out; /* one message under construction */
@@ -243,6 +245,63 @@ static int sealer_on_durable(struct sealer *s, struct bytes body, struct err *e)
         return 0;
 }
 
+/* Grants */
+
+static void sealer_not_granted(struct sealer *s, uint32_t watch, const struct err *why)
+{
+        struct err e;
+
+        buf_clear(&s->out);
+        if (s->parent && (message_not_connected_pack(watch, why, &s->out, &e) < 0 ||
+                                 chan_send(s->parent, MESSAGE_NOT_GRANTED, buf_bytes(&s->out), NULL,
+                                         0, &e) < 0))
+                log_error(NULL, "sealer.parent_unreachable", "err=\"%s\"", e.text);
+}
+
+/* Its line is durable: now the worker may send. It judges the token again by itself. */
+static void sealer_granted(struct sealer *s, const struct sealer_grants_answer *a)
+{
+        struct sealer_stream *t = table_get(&s->streams, a->stream);
+        struct err why;
+
+        buf_clear(&s->out);
+        int r = t && t->chan ? message_granted_pack(a->watch, a->token, &s->out, &why)
+                             : err_set(&why, ERR_UNAVAILABLE, "no worker has %s now: ask again",
+                                       a->stream);
+        if (r == 0)
+                r = chan_send(t->chan, MESSAGE_GRANTED, buf_bytes(&s->out), NULL, 0, &why);
+        if (r < 0)
+                sealer_not_granted(s, a->watch, &why);
+}
+
+static void sealer_on_taken(void *owner, const struct sealer_grants_answer *a)
+{
+        if (a->c)
+                sealer_granted(owner, a);
+        else
+                sealer_not_granted(owner, a->watch, a->why);
+}
+
+static int sealer_on_grant(struct sealer *s, struct bytes body, struct err *e)
+{
+        struct message_grant m;
+
+        int r = message_grant_parse(body, &m, e);
+        if (r == 0)
+                sealer_grants_take(s->grants, m.watch, m.stream, CAPABILITY_LIVE, m.token,
+                        clock_wall_us(), sealer_on_taken, s);
+        return r;
+}
+
+/* One that is not good changes nothing; an honest parent may not know what it passes on. */
+static void sealer_on_crls(struct sealer *s, struct bytes body)
+{
+        struct err e;
+
+        if (sealer_grants_crls(s->grants, body, &e) < 0)
+                log_warn(NULL, "grants.list_refused", "err=\"%s\"", e.text);
+}
+
 static int sealer_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct sealer *s = owner;
@@ -255,6 +314,11 @@ static int sealer_on_parent(void *owner, struct chan *c, struct chan_message *m,
                 return sealer_on_key_stored(s, m->body, e);
         case MESSAGE_DURABLE:
                 return sealer_on_durable(s, m->body, e);
+        case MESSAGE_GRANT:
+                return sealer_on_grant(s, m->body, e);
+        case MESSAGE_CRLS:
+                sealer_on_crls(s, m->body);
+                return 0;
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
         }
@@ -308,6 +372,7 @@ static void sealer_free(struct sealer *s)
         struct sealer_stream *t;
         size_t at = 0;
 
+        s->grants = sealer_grants_free(s->grants);
         while ((t = table_next(&s->streams, &at))) {
                 t->chan = chan_free(t->chan);
                 notary_done(&t->notary);
@@ -336,6 +401,7 @@ int sealer_main(int argc, char **argv)
         random_bytes(s.epoch, sizeof s.epoch);
         int r = sealer_load(&s, options.state, &e);
         s.loop = loop_new();
+        s.grants = sealer_grants_open(options.state, s.loop);
         if (r == 0) {
                 s.parent = chan_new(s.loop, PROC_FIRST_FD, &events, &s);
                 r = confine_role(SANDBOX_SEALER, NULL, 0, &e);

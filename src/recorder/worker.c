@@ -19,6 +19,7 @@
 #include "os/role.h"
 #include "recorder/confine.h"
 #include "recorder/message.h"
+#include "recorder/worker_grants.h"
 #include "recorder/worker_stream.h"
 
 #define WORKER_REPORT_MS 2000
@@ -244,6 +245,10 @@ static void worker_on_stream_message(
         case MESSAGE_GATE:
                 worker_on_gate(t, u);
                 break;
+        case MESSAGE_UNWATCH:
+                worker_watch_end(worker_stream_watch(t), unpack_u32(u));
+                u->bad |= !unpack_complete(u);
+                break;
         case MESSAGE_NO_SOCKET:
         case MESSAGE_NO_FILE:
                 worker_on_failure(t, m->type, u);
@@ -283,6 +288,15 @@ static int worker_on_leave(struct worker *w, struct chan_message *m, struct err 
         return 0;
 }
 
+static void worker_judge_watches(struct worker *w)
+{
+        struct worker_stream *t;
+        size_t at = 0;
+
+        while ((t = table_next(&w->streams, &at)))
+                worker_grants_judge(w, worker_stream_watch(t));
+}
+
 static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct worker *w = owner;
@@ -296,6 +310,11 @@ static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m,
                 return worker_on_reassign(w, m, e);
         if (m->type == MESSAGE_LEAVE)
                 return worker_on_leave(w, m, e);
+        if (m->type == MESSAGE_CRLS) {
+                worker_grants_on_crls(w, m->body);
+                worker_judge_watches(w);
+                return 0;
+        }
         unpack_string(&u, stream, sizeof stream);
         struct worker_stream *t = table_get(&w->streams, stream);
         if (t && !u.bad)
@@ -394,6 +413,7 @@ static void worker_on_beat(void *owner)
                 return;
         w->second_us = now;
         worker_on_second(w);
+        worker_judge_watches(w);
 }
 
 static void worker_free(struct worker *w)
@@ -415,6 +435,7 @@ static void worker_free(struct worker *w)
         free(w->lanes);
         loop_free(w->loop); /* writes that end now give their chunks back */
         chunk_pool_free(w->pool);
+        grant_trust_free(w->grant_trust);
 }
 
 int worker_main(int argc, char **argv)
@@ -433,6 +454,9 @@ int worker_main(int argc, char **argv)
         buf_init(&w.out, CHAN_BODY_MAX);
         w.parent = chan_new(w.loop, PROC_FIRST_FD, &events, &w);
         srtp_session_begin();
+        if (grant_trust_read(options.state, &w.grant_trust, &e) < 0)
+                log_error(
+                        NULL, "grants.untrusted", "effect=\"nothing is shown\" err=\"%s\"", e.text);
         if (confine_role(SANDBOX_WORKER, NULL, 0, &e) < 0)
                 return confine_failed(&e);
         timer_start(&w.report, w.loop, WORKER_REPORT_MS, WORKER_REPORT_MS, worker_on_report, &w);

@@ -19,6 +19,7 @@
 #include "vault/unit_queue.h"
 
 struct tls_client_config;
+struct grant_trust;
 
 /* What a camera is trusted by, shared by the streams that have the same. */
 struct worker_trust {
@@ -41,8 +42,9 @@ struct worker {
         size_t budget_peak;        /* since memory was given back */
         struct worker_lane *lanes;
         unsigned lanes_n;
-        struct table streams; /* struct worker_stream by path */
-        struct table trust;   /* struct worker_trust by name */
+        struct table streams;            /* struct worker_stream by path */
+        struct table trust;              /* struct worker_trust by name */
+        struct grant_trust *grant_trust; /* by which watching is granted; NULL: none was read */
         struct timer report, linger, beat;
         int64_t beat_us, second_us; /* boot clock: last ones */
         struct worker_load load;

@@ -14,6 +14,7 @@
 #include "recorder/worker_alarm.h"
 #include "recorder/worker_gaps.h"
 #include "recorder/worker_gate.h"
+#include "recorder/worker_grants.h"
 #include "recorder/worker_hold.h"
 
 struct worker_stream {
@@ -52,6 +53,7 @@ struct worker_stream {
         uint64_t load_bytes, load_rate;
         bool shed;
 
+        struct worker_watch watch;
         struct message_state state, told;
 };
 
@@ -81,17 +83,12 @@ static void worker_stream_say(struct worker_stream *t, uint16_t type)
 
 static struct camera_counters worker_stream_counters(const struct worker_stream *t)
 {
-        struct camera_counters all = t->before, c = camera_counters(t->camera);
+        return camera_counters_sum(t->before, camera_counters(t->camera));
+}
 
-        all.bytes += c.bytes;
-        all.packets += c.packets;
-        all.lost_packets += c.lost_packets;
-        all.units += c.units;
-        all.connects += c.connects;
-        all.bad_packets += c.bad_packets;
-        all.skipped_bytes += c.skipped_bytes;
-        all.gated_units += c.gated_units;
-        return all;
+struct worker_watch *worker_stream_watch(struct worker_stream *t)
+{
+        return &t->watch;
 }
 
 void worker_stream_report(struct worker_stream *t)
@@ -301,6 +298,8 @@ static int worker_stream_on_sealer(
         struct worker_stream *t = owner;
 
         (void)c;
+        if (m->type == MESSAGE_GRANTED)
+                return worker_grants_on_granted(t->worker, &t->watch, m->body, e);
         if (!t->writer)
                 return 0;
         switch (m->type) {
@@ -714,6 +713,7 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
                 &t->gate, &t->connection, &w->budget, WORKER_GATE_KEEP_MAX, &gate_events, t);
         t->worker = w;
         snprintf(t->path, sizeof t->path, "%s", a->stream);
+        worker_watch_init(&t->watch, t->path);
         snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
         snprintf(t->state.stream, sizeof t->state.stream, "%s", a->stream);
         snprintf(t->recorder, sizeof t->recorder, "%s", a->recorder);
@@ -772,6 +772,7 @@ struct worker_stream *worker_stream_free(struct worker_stream *t)
         liveness_free(t->liveness);
         worker_hold_done(&t->hold);
         worker_gate_done(&t->gate);
+        worker_watch_done(&t->watch);
         buf_done(&t->seal_cert);
         buf_done(&t->issuer_cert);
         buf_done(&t->root_cert);

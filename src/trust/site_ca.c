@@ -272,13 +272,13 @@ static int site_ca_read_key(const char *dir, const char *name, struct sign_key *
         return r < 0 ? r : 0;
 }
 
-/* The name stands nowhere but in the root's subject, "CN=SITE root". */
-static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
+/* It stands nowhere but in the root's subject, "CN=SITE root". */
+int site_ca_site_of(struct bytes root_der, char ret[static SITE_CA_NAME_MAX + 1], struct err *e)
 {
         static const char before[] = "CN=", behind[] = " root";
         char subject[256], *site = subject + strlen(before);
 
-        int r = x509_subject(buf_bytes(&ca->root), subject, sizeof subject, e);
+        int r = x509_subject(root_der, subject, sizeof subject, e);
         if (r < 0)
                 return r;
         size_t n = strlen(subject);
@@ -286,11 +286,18 @@ static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
                 strcmp(subject + n - strlen(behind), behind) == 0) {
                 subject[n - strlen(behind)] = '\0';
                 if (site_ca_is_site(site)) {
-                        memcpy(ca->site, site, strlen(site) + 1);
+                        memcpy(ret, site, strlen(site) + 1);
                         return 0;
                 }
         }
-        return err_set(e, ERR_CORRUPT, "%s/root.crt is not the root of a site", dir);
+        return err_set(e, ERR_CORRUPT, "the certificate is not the root of a site");
+}
+
+static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
+{
+        int r = site_ca_site_of(buf_bytes(&ca->root), ca->site, e);
+
+        return r < 0 ? err_wrap(e, r, "%s/root.crt", dir) : 0;
 }
 
 static int site_ca_read_issuer(

@@ -45,6 +45,9 @@ struct site_ca *site_ca_free(struct site_ca *ca);
 void site_ca_freep(struct site_ca **ca);
 
 const char *site_ca_name(const struct site_ca *ca);
+/* The site's name, from its root's certificate. ERR_CORRUPT where that is no site's. */
+int site_ca_site_of(
+        struct bytes root_der, char ret[static SITE_CA_NAME_MAX + 1], struct err *e) MUST_USE;
 /* SHA-256 of the root's SubjectPublicKeyInfo: what a person compares, and `--trust` takes. */
 void site_ca_fingerprint(const struct site_ca *ca, uint8_t ret[static 32]);
 struct bytes site_ca_root(const struct site_ca *ca); /* DER, borrowed */

@@ -4,6 +4,7 @@
 #include "crypto/sign.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
+#include "crypto/x509_crl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -11,7 +12,7 @@ static void fuzz_der(struct bytes der)
 {
         struct verify_key *key = NULL;
         uint8_t id[32];
-        char text[100];
+        char text[100], uri[X509_URI_ROOM];
         int64_t until;
         struct err e;
         struct buf pem, back;
@@ -29,6 +30,8 @@ static void fuzz_der(struct bytes der)
         /* One certificate never passes for all three of a chain. */
         if (x509_check_seal_chain(der, der, der, INT64_C(1795000000000000), &e) == 0)
                 __builtin_trap();
+        if (x509_check_grant_chain(der, der, der, INT64_C(1795000000000000), uri, &e) == 0)
+                __builtin_trap();
         if (x509_check_issued_by(der, der, &e) == 0 && taken < 0)
                 __builtin_trap();
         if (x509_pem_format(der, &pem, &e) == 0 &&
@@ -44,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct tls_client_config *config = NULL;
         struct sign_key *key = NULL;
         struct verify_key *public_key = NULL;
+        uint64_t number;
         struct err e;
         struct buf der;
 
@@ -53,6 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                 buf_clear(&der);
                 if (x509_pem_parse(in, i, &der, &e) == 0)
                         fuzz_der(buf_bytes(&der));
+                if (x509_crl_allows(in, buf_bytes(&der), buf_bytes(&der), &e) == ERR_DENIED &&
+                        e.fault != FAULT_REVOKED)
+                        __builtin_trap();
+                if (x509_crl_number(in, buf_bytes(&der), &number, &e) > 0)
+                        __builtin_trap();
         }
         buf_done(&der);
         if (sign_key_parse(in, &key, &e) == 0)

@@ -37,7 +37,7 @@ TARGETS = {
     "mp4-mp4ff": ["box", "fmp4_header", "fmp4_moof", "segment", "head", "evidence", "verify_segment", "verify_export", "sps_h264", "sps_h265",
                   "depay_h264", "depay_h265"],
     "pcap": ["rtp", "rtp_reorder", "rtcp", "rtsp", "rtsp_dialog", "tunnel", "tunnel_server", "multipart", "sdp"],
-    "x509": ["x509", "x509_csr", "tls_verify", "tls_client"],
+    "x509": ["x509", "x509_csr", "x509_pkcs7", "tls_verify", "tls_client"],
     "json": ["link", "tls_memory", "key_store", "issued"],
     "xml": ["depay_metadata", "sdp", "config"],  # nothing reads XML yet; none of these may mind it
 }

@@ -159,6 +159,76 @@ static void seal_chain_flips(void **state)
         drop_site(&s);
 }
 
+struct named {
+        const char *uri;
+        const char *const *dns;
+        enum x509_purpose purpose;
+};
+
+static struct entity make_named(const struct named *n, const struct entity *issuer)
+{
+        struct entity t = { .key = sign_key_generate() };
+        const struct x509_request r = { .purpose = n->purpose,
+                .common_name = "main",
+                .uri = n->uri,
+                .dns = n->dns,
+                .not_before_us = NOW - DAY,
+                .not_after_us = NOW + DAY };
+
+        buf_init(&t.der, X509_CERT_MAX);
+        assert_int_equal(
+                x509_issue(&r, t.key, buf_bytes(&issuer->der), issuer->key, &t.der, NULL), 0);
+        return t;
+}
+
+static int check_grant(
+        const struct entity *leaf, const struct site *s, int64_t at, char *uri, struct err *e)
+{
+        return x509_check_grant_chain(buf_bytes(&leaf->der), buf_bytes(&s->issuer.der),
+                buf_bytes(&s->root.der), at, uri, e);
+}
+
+static void grant_chain(void **state)
+{
+        static const char *const dns[] = { "manager.example", NULL };
+        static const struct named refused[] = { { "custos://berlin/recorder/main", NULL,
+                                                        X509_GRANT },
+                { "custos://berlin/recorder/main", NULL, X509_SEAL },
+                { "custos://berlin/manager/main", NULL, X509_NODE },
+                { "custos://berlin/manager/main", dns, X509_GRANT },
+                { "custos://berlin/manager/main/x", NULL, X509_GRANT },
+                { "custos://berlin/manager/", NULL, X509_GRANT },
+                { "custos:///manager/main", NULL, X509_GRANT },
+                { "https://berlin/manager/main", NULL, X509_GRANT }, { NULL, dns, X509_GRANT },
+                { NULL, NULL, X509_GRANT } };
+        struct site s = make_site(X509_SEAL), other = make_site(X509_SEAL);
+        const struct named good = { "custos://berlin/manager/main", NULL, X509_GRANT };
+        struct entity leaf = make_named(&good, &s.issuer);
+        char uri[X509_URI_ROOM] = "untouched";
+        struct err e = { 0 };
+
+        (void)state;
+        assert_int_equal(check_grant(&leaf, &s, NOW, uri, &e), 0);
+        assert_string_equal(uri, good.uri);
+        assert_int_equal(check(&leaf, &s.issuer, &s.root, NOW, "not one for seals"), ERR_AUTH);
+        snprintf(uri, sizeof uri, "untouched");
+        assert_int_equal(check_grant(&leaf, &other, NOW, uri, &e), ERR_AUTH);
+        assert_int_equal(check_grant(&leaf, &s, NOW + 2 * DAY, uri, &e), ERR_AUTH);
+        assert_int_equal(e.fault, FAULT_EXPIRED);
+        assert_int_equal(check_grant(&leaf, &s, NOW - 2 * DAY, uri, &e), ERR_AUTH);
+        for (unsigned i = 0; i < ARRAY_LEN(refused); i++) {
+                struct entity bad = make_named(&refused[i], &s.issuer);
+                if (check_grant(&bad, &s, NOW, uri, &e) != ERR_AUTH ||
+                        e.fault != FAULT_WRONG_PURPOSE)
+                        fail_msg("%u: %s", i, e.text);
+                drop(&bad);
+        }
+        assert_string_equal(uri, "untouched");
+        drop(&leaf);
+        drop_site(&s);
+        drop_site(&other);
+}
+
 static void what_is_not_issued(void **state)
 {
         struct site s = make_site(X509_SEAL);
@@ -390,6 +460,53 @@ static void openssl_agrees(void **state)
         drop_site(&s);
 }
 
+static struct buf file_of(const char *name)
+{
+        char *path = xasprintf("%s/%s", dir, name);
+        FILE *f = fopen(path, "rb");
+        struct buf b;
+
+        assert_non_null(f);
+        buf_init(&b, X509_PEM_MAX);
+        for (int c; (c = getc(f)) != EOF;)
+                assert_int_equal(buf_append(&b, BYTES(&(uint8_t){ (uint8_t)c }, 1), NULL), 0);
+        fclose(f);
+        own_freep(&path);
+        return b;
+}
+
+static void what_a_list_says(void **state)
+{
+        struct site s = make_site(X509_CAMERA), other = make_site(X509_CAMERA);
+        struct entity kept = make(X509_CAMERA, "kept", &s.issuer, NOW - DAY, NOW + DAY);
+        uint64_t number = 0;
+        struct err e;
+
+        (void)state;
+        put_list(&s, &s.leaf);
+        CLEANUP(buf_done) struct buf list = file_of("list");
+        struct bytes issuer = buf_bytes(&s.issuer.der), leaf = buf_bytes(&s.leaf.der);
+        assert_int_equal(x509_crl_number(buf_bytes(&list), issuer, &number, NULL), 0);
+        assert_int_equal(number, 42);
+        assert_int_equal(x509_crl_allows(buf_bytes(&list), issuer, leaf, &e), ERR_DENIED);
+        assert_int_equal(e.fault, FAULT_REVOKED);
+        assert_int_equal(x509_crl_allows(buf_bytes(&list), issuer, buf_bytes(&kept.der), NULL), 0);
+        assert_int_equal(x509_crl_allows(BYTES(NULL, 0), issuer, leaf, NULL), 0);
+        /* Of an issuer with the same name; of none; damaged. */
+        issuer = buf_bytes(&other.issuer.der);
+        assert_int_equal(x509_crl_allows(buf_bytes(&list), issuer, leaf, &e), ERR_AUTH);
+        assert_int_equal(x509_crl_number(buf_bytes(&list), issuer, &number, &e), ERR_AUTH);
+        issuer = buf_bytes(&s.root.der);
+        assert_int_equal(x509_crl_number(buf_bytes(&list), issuer, &number, &e), ERR_AUTH);
+        issuer = buf_bytes(&s.issuer.der);
+        assert_int_equal(x509_crl_number(bytes_str("-----"), issuer, &number, &e), ERR_INVALID);
+        list.p[200] = list.p[200] == 'A' ? 'B' : 'A';
+        assert_true(x509_crl_allows(buf_bytes(&list), issuer, buf_bytes(&kept.der), &e) < 0);
+        drop(&kept);
+        drop_site(&s);
+        drop_site(&other);
+}
+
 static int set_up(void **state)
 {
         (void)state;
@@ -413,10 +530,12 @@ int main(void)
                 cmocka_unit_test(seal_chain_dates),
                 cmocka_unit_test(seal_chain_of_others),
                 cmocka_unit_test(seal_chain_flips),
+                cmocka_unit_test(grant_chain),
                 cmocka_unit_test(what_is_not_issued),
                 cmocka_unit_test(pem),
                 cmocka_unit_test(reading),
                 cmocka_unit_test(openssl_agrees),
+                cmocka_unit_test(what_a_list_says),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
