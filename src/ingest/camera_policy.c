@@ -97,3 +97,24 @@ bool camera_policy_may_fall_back(const struct camera_policy *p, const struct err
                (why->fault == FAULT_CONNECTION_REFUSED || why->fault == FAULT_CONNECTION_TIMEOUT ||
                        why->fault == FAULT_NOT_TLS);
 }
+
+const char *camera_state_name(enum camera_state s)
+{
+        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming",
+                "waiting", "stopped" };
+
+        return s < ARRAY_LEN(names) ? names[s] : "unknown";
+}
+
+struct camera_counters camera_counters_sum(struct camera_counters a, struct camera_counters b)
+{
+        a.bytes += b.bytes;
+        a.packets += b.packets;
+        a.lost_packets += b.lost_packets;
+        a.units += b.units;
+        a.connects += b.connects;
+        a.bad_packets += b.bad_packets;
+        a.skipped_bytes += b.skipped_bytes;
+        a.gated_units += b.gated_units;
+        return a;
+}

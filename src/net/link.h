@@ -11,6 +11,7 @@
 #include "os/chan.h"
 
 #define LINK_MESSAGE 100 /* the chan message type that carries the JSON text */
+#define LINK_MEDIA 101   /* a binary message (proto/media_message.h) */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400
 /* A page of a list ends behind the entry that reaches this, whatever its limit: a message holds at

@@ -14,18 +14,32 @@ void live_mux_init(struct live_mux *m)
         *m = (struct live_mux){ .main = -1 };
 }
 
-void live_mux_connect(struct live_mux *m, const struct media_config *tracks, unsigned n)
+/* As media_config_main_track. */
+static int main_track(const struct live_mux *m)
+{
+        for (int sound = 0; sound < 2; sound++)
+                for (unsigned i = 0; i < m->tracks_n; i++)
+                        if (sound ? media_is_audio(m->tracks[i].codec)
+                                  : media_is_video(m->tracks[i].codec))
+                                return (int)i;
+        return -1;
+}
+
+void live_mux_connect(struct live_mux *m, const struct media_config *const *configs, unsigned n)
 {
         m->tracks_n = n < FMP4_TRACKS_MAX ? n : FMP4_TRACKS_MAX;
-        m->main = media_config_main_track(tracks, m->tracks_n);
         for (unsigned i = 0; i < m->tracks_n; i++) {
-                uint64_t next = m->tracks[i].next; /* rescaled with the header */
-                uint32_t timescale = m->tracks[i].clock.timescale;
+                struct live_mux_track *t = &m->tracks[i];
 
-                m->tracks[i] = (struct live_mux_track){ .codec = tracks[i].codec, .next = next };
-                m->tracks[i].clock = (struct track_clock){ .clock_rate = tracks[i].clock_rate,
+                /* Where the time line goes on; rescaled with the header. */
+                const uint64_t next = t->next;
+                const uint32_t timescale = t->clock.timescale;
+
+                *t = (struct live_mux_track){ .codec = configs[i]->codec, .next = next };
+                t->clock = (struct track_clock){ .clock_rate = configs[i]->clock_rate,
                         .timescale = timescale };
         }
+        m->main = main_track(m);
         m->rebase = m->begun;
         m->header_due = m->awaiting_key = true;
 }

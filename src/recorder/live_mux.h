@@ -53,7 +53,7 @@ enum live_mux_step {
 void live_mux_init(struct live_mux *m);
 /* A connection of the camera begins, with these tracks; or the one that is there, when the first
  * watcher comes. */
-void live_mux_connect(struct live_mux *m, const struct media_config *tracks, unsigned n);
+void live_mux_connect(struct live_mux *m, const struct media_config *const *configs, unsigned n);
 /* Somebody comes: the next key frame has a header before it. */
 void live_mux_begin(struct live_mux *m);
 /* Something had to be left out: nothing until the next key frame. */

@@ -46,9 +46,9 @@ static void watcher_init(struct watcher *w)
 
 static void connect(struct watcher *w, const struct media_config *tracks, unsigned n)
 {
-        live_mux_connect(&w->mux, tracks, n);
         for (unsigned i = 0; i < n; i++)
                 w->configs[i] = &tracks[i];
+        live_mux_connect(&w->mux, w->configs, n);
 }
 
 /* moof and mdat's header, and what a MediaSource asks for: nothing else, one track, one sample,
