@@ -14,14 +14,15 @@ enum { AUDIT_SHOW, AUDIT_VERIFY };
 static const struct cli_args_command cli_audit_command = {
         .name = "audit",
         .help = "custos audit show\n"
-                "custos audit verify\n"
+                "custos audit verify [FILE]\n"
                 "\n"
                 "The audit log: cameras added, changed and removed, exceptions from encryption,\n"
                 "certificates made and revoked, cameras that were refused, less that is recorded\n"
                 "or kept, volumes, locks made and removed. Each line names the one before it by\n"
                 "its hash. verify names every line that was changed, put in or\n"
                 "taken out. A log that was cut off at its end, or written anew, shows only to\n"
-                "who kept the last hash elsewhere.\n"
+                "who kept the last hash elsewhere. FILE is another log of this form, as\n"
+                "recorder/grants.log, which names who saw what.\n"
                 "\n" CLI_ARGS_HELP_STATE
                 "  --json               show: an array of the lines; verify: {lines, last, broken:\n"
                 "                       [{line, why}]}; or {error: {code, text, remedy}}\n"
@@ -32,6 +33,8 @@ static const struct cli_args_command cli_audit_command = {
         .verbs = { [AUDIT_SHOW] = { .word = "show",
                            .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) },
                 [AUDIT_VERIFY] = { .word = "verify",
+                        .operand = "FILE",
+                        .operand_optional = true,
                         .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) } },
 };
 
@@ -42,7 +45,7 @@ struct cli_audit_walk {
         json_t *list; /* of objects, or of what is broken */
 };
 
-static void cli_audit_print_object(const char *key, const json_t *value)
+static void cli_audit_print_json(const char *key, const json_t *value)
 {
         char *text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
 
@@ -72,8 +75,8 @@ static void cli_audit_print_line(const json_t *line)
                         printf(" %s=%lld", key, (long long)json_integer_value(value));
                 else if (json_is_boolean(value))
                         printf(" %s=%s", key, json_is_true(value) ? "true" : "false");
-                else if (json_is_object(value))
-                        cli_audit_print_object(key, value);
+                else if (json_is_object(value) || json_is_array(value))
+                        cli_audit_print_json(key, value);
                 else if (json_is_string(value) && json_string_length(value))
                         printf(" %s=\"%s\"", key,
                                 str_escape(
@@ -145,7 +148,7 @@ int cli_audit(int argc, char **argv)
         if (!cli_args_parse(&a, &cli_audit_command, argc, argv))
                 return a.exit;
         snprintf(path, sizeof path, "%s/audit.log", a.state);
-        int r = file_map_open(path, &map, &e);
+        int r = file_map_open(a.operand ? a.operand : path, &map, &e);
         if (r < 0)
                 return cli_fail("audit", &e, NULL, a.json);
         struct cli_audit_walk walk = { .args = &a, .list = json_array() };

@@ -39,12 +39,9 @@ struct x509_request {
 int x509_issue(const struct x509_request *r, const struct sign_key *subject,
         struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out,
         struct err *e) MUST_USE;
-/* The same for a key whose private half is elsewhere (where it was born). Not for roots. */
-int x509_issue_public(const struct x509_request *r, const struct verify_key *subject,
-        struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out,
-        struct err *e) MUST_USE;
-/* The same for a key of any kind that a certificate can have, as DER SubjectPublicKeyInfo. Whoever
- * calls it has judged the key (x509_csr.h). */
+/* The same for a key whose private half is elsewhere (where it was born), of any kind that a
+ * certificate can have, as DER SubjectPublicKeyInfo; whoever calls it has judged the key
+ * (x509_csr.h). Not for roots. */
 int x509_issue_spki(const struct x509_request *r, struct bytes spki_der,
         struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out,
         struct err *e) MUST_USE;

@@ -258,16 +258,6 @@ int x509_issue(const struct x509_request *r, const struct sign_key *subject,
         return x509_issue_with(r, sign_key_evp(subject), NULL, sign_key_evp(issuer_key), out, e);
 }
 
-int x509_issue_public(const struct x509_request *r, const struct verify_key *subject,
-        struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out, struct err *e)
-{
-        int result = x509_issue_check(r, e);
-
-        if (result < 0)
-                return result;
-        return x509_issue_below(r, verify_key_evp(subject), issuer_cert_der, issuer_key, out, e);
-}
-
 int x509_issue_spki(const struct x509_request *r, struct bytes spki_der,
         struct bytes issuer_cert_der, struct sign_key *issuer_key, struct buf *out, struct err *e)
 {

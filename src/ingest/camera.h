@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "crypto/tls.h"
+#include "ingest/camera_counters.h"
 #include "media/access_unit.h"
 #include "os/loop.h"
 
@@ -153,13 +154,6 @@ const struct media_config *camera_config(const struct camera *c, unsigned track)
 void camera_pace(struct camera *c, unsigned interval_ms);
 
 /* Since camera_new, over all connections. */
-struct camera_counters {
-        uint64_t bytes, packets, lost_packets, units, connects;
-        uint64_t bad_packets;   /* damaged, or of payloads that could not be put together */
-        uint64_t skipped_bytes; /* in the stream, neither RTSP nor interleaved */
-        uint64_t gated_units;   /* before the first key frame of a connection; not delivered */
-};
 struct camera_counters camera_counters(const struct camera *c);
-struct camera_counters camera_counters_sum(struct camera_counters a, struct camera_counters b);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "manager/requests_parts.h"
+#include "os/clock.h"
 
 /* Answers that wait for the recorder */
 
@@ -89,7 +90,7 @@ static int requests_status(struct requests *r, uint64_t tag, json_t *body, struc
 
 static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
-        struct bytes crls = site_ca_crl(r->ca);
+        struct bytes crls = site_ca_crl(r->ca, SITE_CA_CAMERAS);
 
         (void)body;
         (void)e;
@@ -127,7 +128,8 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "lock.add", requests_lock_add, NULL }, { "lock.list", NULL, "lock.list" },
                 { "lock.remove", requests_lock_remove, NULL },
                 { "event.start", requests_event_start, NULL },
-                { "event.stop", requests_event_stop, NULL } };
+                { "event.stop", requests_event_stop, NULL },
+                { "grant.make", requests_grant_make, NULL } };
         struct requests *r = owner;
         struct err e = { 0 };
 
@@ -194,6 +196,10 @@ int requests_open(struct loop *l, const char *state, struct requests **ret, stru
         snprintf(path, sizeof path, "%s/audit.log", state);
         if (done == 0)
                 done = audit_open(path, &r->audit, e);
+        snprintf(path, sizeof path, "%s/manager", state);
+        if (done == 0)
+                done = grant_maker_open(
+                        path, r->ca, REQUESTS_MANAGER, clock_wall_us(), &r->grants, e);
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
                 done = control_open(l, path, requests_on_control, r, &r->control, e);
@@ -220,6 +226,7 @@ struct requests *requests_free(struct requests *r)
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
         audit_free(r->audit);
+        grant_maker_free(r->grants);
         site_ca_free(r->ca);
         key_alarm_done(&r->alarm);
         buf_done(&r->camera_issuer_pem);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust,
- * _storage, _lock, _event: what is asked about what; requests_route.c: what the recorder is told,
- * and what it tells) share. For these alone.
+ * _storage, _lock, _event, _grant: what is asked about what; requests_route.c: what the recorder is
+ * told, and what it tells) share. For these alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
 
 #include "manager/audit.h"
 #include "manager/control.h"
+#include "manager/grant_maker.h"
 #include "manager/inventory.h"
 #include "manager/key_alarm.h"
 #include "manager/recorder_link.h"
@@ -19,7 +20,8 @@
 
 #define REQUESTS_PAGE_MAX 500
 #define REQUESTS_WAITING_MAX 256
-#define REQUESTS_PATH_ROOM 96 /* of CAMERA-STREAM */
+#define REQUESTS_PATH_ROOM 96   /* of CAMERA-STREAM */
+#define REQUESTS_MANAGER "main" /* name of this node */
 
 struct requests;
 
@@ -42,6 +44,7 @@ struct requests {
         struct inventory *inventory;
         struct tls_memory *memory;
         struct audit *audit;
+        struct grant_maker *grants;
         struct control *control;
         struct recorder_link *recorder;
         struct listener *recorders;
@@ -93,6 +96,12 @@ int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct 
 /* requests_event.c: what happens at a camera, said by a person for now. */
 int requests_event_start(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_event_stop(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_grant.c: what a gateway may pass on. */
+int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+/* The same asked by gateway `name` on its own link, for itself alone. */
+int requests_grant_of_gateway(struct requests *r, const char *name, json_t *body, json_t **ret_body,
+        struct err *e) MUST_USE;
 
 /* requests_route.c */
 /* A line of the audit log; takes fields (may be NULL); camera and stream may be NULL. What happened

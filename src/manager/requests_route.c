@@ -116,7 +116,7 @@ static void requests_route_tell(
         json_object_set_new(body, "password", requests_route_pem(secret_bytes(&s->password)));
         json_object_set_new(body, "roots", requests_route_pem(buf_bytes(&r->root_pem)));
         json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
-        json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca)));
+        json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca, SITE_CA_CAMERAS)));
         json_object_set_new(body, "record", record_link_format(&s->record));
         recorder_link_ask(r->recorder, "stream.set", body, 0);
 }
@@ -212,7 +212,7 @@ void requests_route_cut(struct requests *r)
 
         for (size_t i = 0; i < issued->n; i++) {
                 const struct issued_certificate *c = &issued->certificates[i];
-                if (c->revoked_us)
+                if (c->issuer == ISSUED_CAMERAS && issued_is_listed(c, clock_wall_us()))
                         json_array_append_new(
                                 keys, json_string(str_hex(key, BYTES(c->key, sizeof c->key))));
                 if (json_array_size(keys) == REQUESTS_ROUTE_CUT_MAX) {

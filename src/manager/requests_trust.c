@@ -154,7 +154,7 @@ int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct
         requests_route_cut(r);
         done = requests_route_audit(r, "certificate.revoked", name, NULL,
                 json_pack("{s:i, s:I}", "certificates", (int)n, "list",
-                        (json_int_t)site_ca_issued(r->ca)->number),
+                        (json_int_t)site_ca_issued(r->ca)->lists[ISSUED_CAMERAS].number),
                 e);
         if (done == 0)
                 control_answer(r->control, tag, json_pack("{s:i}", "revoked", (int)n));

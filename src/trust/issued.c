@@ -7,32 +7,80 @@
 
 #include "base/str.h"
 
-#define ISSUED_VERSION 1
+#define ISSUED_VERSION 2
+#define ISSUED_VERSION_CAMERAS 1 /* the older form, of cameras' certificates alone */
+#define ISSUED_BACK_DATED_US (INT64_C(3600) * 1000000) /* as those of the older form were */
+
+static const char *const issued_issuers[ISSUED_ISSUERS] = { "nodes", "cameras", "web", "seals" };
+
+const char *issued_issuer_name(enum issued_issuer issuer)
+{
+        return issued_issuers[issuer];
+}
 
 void issued_init(struct issued *r)
 {
         *r = (struct issued){ 0 };
-        buf_init(&r->crl, ISSUED_CRL_MAX);
+        for (unsigned i = 0; i < ISSUED_LISTS; i++)
+                buf_init(&r->lists[i].crl, ISSUED_CRL_MAX);
 }
 
 void issued_done(struct issued *r)
 {
         free(r->certificates);
-        buf_done(&r->crl);
+        for (unsigned i = 0; i < ISSUED_LISTS; i++)
+                buf_done(&r->lists[i].crl);
         *r = (struct issued){ 0 };
 }
 
-int issued_add(struct issued *r, const struct issued_certificate *c, struct err *e)
+/* --- deciding --- */
+
+void issued_prune(struct issued *r, int64_t now_us)
 {
-        if (r->n == ISSUED_MAX)
-                return err_set(e, ERR_EXHAUSTED,
-                        "the register holds %d certificates that are good: no more are issued",
-                        ISSUED_MAX);
+        size_t kept = 0;
+
+        for (size_t i = 0; i < r->n; i++) {
+                const struct issued_certificate *c = &r->certificates[i];
+                if (c->revoked_us || c->until_us + ISSUED_AFTER_US > now_us)
+                        r->certificates[kept++] = *c;
+        }
+        r->n = kept;
+}
+
+static void issued_push(struct issued *r, const struct issued_certificate *c)
+{
         if (r->n == r->room) {
                 r->room = r->room ? 2 * r->room : 16;
                 r->certificates = xrealloc(r->certificates, r->room, sizeof *r->certificates);
         }
         r->certificates[r->n++] = *c;
+}
+
+static bool issued_make_room(struct issued *r, int64_t now_us)
+{
+        size_t oldest = r->n;
+
+        for (size_t i = 0; i < r->n; i++) {
+                const struct issued_certificate *c = &r->certificates[i];
+                if (c->until_us + ISSUED_AFTER_US <= now_us &&
+                        (oldest == r->n || c->until_us < r->certificates[oldest].until_us))
+                        oldest = i;
+        }
+        if (oldest == r->n)
+                return false;
+        memmove(&r->certificates[oldest], &r->certificates[oldest + 1],
+                (--r->n - oldest) * sizeof *r->certificates);
+        return true;
+}
+
+int issued_add(struct issued *r, const struct issued_certificate *c, int64_t now_us, struct err *e)
+{
+        issued_prune(r, now_us);
+        if (r->n >= ISSUED_MAX && !issued_make_room(r, now_us))
+                return err_set(e, ERR_EXHAUSTED,
+                        "the register holds %d certificates that are good: no more are issued",
+                        ISSUED_MAX);
+        issued_push(r, c);
         return 0;
 }
 
@@ -42,34 +90,56 @@ void issued_drop_last(struct issued *r)
                 r->n--;
 }
 
-int issued_allows_key(const struct issued *r, const char *camera, const uint8_t key[static 32],
-        int64_t now_us, struct err *e)
+/* "camera lobby-3", for people. */
+static const char *issued_who(const struct issued_certificate *c, char to[static 128])
 {
+        static const char *const words[ISSUED_ISSUERS] = { "node", "camera", "the web page",
+                "the seals of" };
+
+        snprintf(to, 128, "%s %s", words[c->issuer], c->subject);
+        return to;
+}
+
+int issued_allows_key(const struct issued *r, enum issued_issuer issuer, const char *subject,
+        const uint8_t key[static 32], int64_t now_us, struct err *e)
+{
+        char who[128];
+
         for (size_t i = 0; i < r->n; i++) {
                 const struct issued_certificate *c = &r->certificates[i];
                 if (memcmp(c->key, key, 32) != 0)
                         continue;
                 if (c->revoked_us)
                         return err_set(e, ERR_DENIED,
-                                "this key was revoked, as camera %s's: it gets no certificate "
-                                "again. Make a new key in the camera",
-                                c->camera);
-                if (c->until_us > now_us && strcmp(c->camera, camera) != 0)
+                                "this key was revoked, as that of %s: it gets no certificate "
+                                "again. Make a new key where it is used",
+                                issued_who(c, who));
+                if (c->until_us > now_us &&
+                        (c->issuer != issuer || strcmp(c->subject, subject) != 0))
                         return err_set(e, ERR_DENIED,
-                                "the request has the key of camera %s; each camera needs its own "
-                                "key",
-                                c->camera);
+                                "the request has the key of %s; each needs its own key",
+                                issued_who(c, who));
         }
         return 0;
 }
 
-unsigned issued_revoke(struct issued *r, const char *camera, int64_t now_us)
+static bool issued_is_of(
+        const struct issued_certificate *c, enum issued_issuer issuer, const char *subject)
+{
+        size_t n = strlen(subject);
+
+        return c->issuer == issuer && strncmp(c->subject, subject, n) == 0 &&
+               (c->subject[n] == '\0' || c->subject[n] == '/');
+}
+
+unsigned issued_revoke(
+        struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us)
 {
         unsigned n = 0;
 
         for (size_t i = 0; i < r->n; i++) {
                 struct issued_certificate *c = &r->certificates[i];
-                if (c->revoked_us || c->until_us <= now_us || strcmp(c->camera, camera) != 0)
+                if (c->revoked_us || c->until_us <= now_us || !issued_is_of(c, issuer, subject))
                         continue;
                 c->revoked_us = now_us;
                 n++;
@@ -77,11 +147,12 @@ unsigned issued_revoke(struct issued *r, const char *camera, int64_t now_us)
         return n;
 }
 
-void issued_revoke_undo(struct issued *r, const char *camera, int64_t now_us)
+void issued_revoke_undo(
+        struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us)
 {
         for (size_t i = 0; i < r->n; i++) {
                 struct issued_certificate *c = &r->certificates[i];
-                if (c->revoked_us == now_us && strcmp(c->camera, camera) == 0)
+                if (c->revoked_us == now_us && issued_is_of(c, issuer, subject))
                         c->revoked_us = 0;
         }
 }
@@ -95,6 +166,13 @@ bool issued_key_is_revoked(const struct issued *r, const uint8_t key[static 32])
         return false;
 }
 
+bool issued_is_listed(const struct issued_certificate *c, int64_t now_us)
+{
+        return c->revoked_us && c->until_us + ISSUED_AFTER_US > now_us;
+}
+
+/* --- reading --- */
+
 static int issued_parse_serial(struct issued_certificate *c, const char *text, struct err *e)
 {
         size_t n = strlen(text);
@@ -105,51 +183,139 @@ static int issued_parse_serial(struct issued_certificate *c, const char *text, s
         return str_unhex(c->serial, c->serial_n, text, e);
 }
 
-static int issued_parse_one(struct issued *r, json_t *object, struct err *e)
+static int issued_parse_issuer(const char *name, enum issued_issuer *ret, struct err *e)
 {
-        const char *serial, *camera, *key, *issued, *until, *revoked = NULL;
-        struct issued_certificate c = { 0 };
-        json_t *revoked_or_null;
-
-        if (json_unpack(object, "{s:s, s:s, s:s, s:s, s:s, s:o !}", "serial", &serial, "camera",
-                    &camera, "key", &key, "issued", &issued, "until", &until, "revoked",
-                    &revoked_or_null) != 0 ||
-                !str_is_camera(camera))
-                return err_set(e, ERR_CORRUPT, "certificate number %zu", r->n + 1);
-        snprintf(c.camera, sizeof c.camera, "%s", camera);
-        if (!json_is_null(revoked_or_null))
-                revoked = json_string_value(revoked_or_null);
-        if (issued_parse_serial(&c, serial, e) < 0 || str_unhex(c.key, 32, key, e) < 0 ||
-                str_parse_time(issued, &c.issued_us, e) < 0 ||
-                str_parse_time(until, &c.until_us, e) < 0 ||
-                (revoked && str_parse_time(revoked, &c.revoked_us, e) < 0))
-                return err_wrap(e, ERR_CORRUPT, "certificate number %zu", r->n + 1);
-        if (!revoked && !json_is_null(revoked_or_null)) /* neither: rather not taken for good */
-                return err_set(e, ERR_CORRUPT, "certificate number %zu: revoked or not", r->n + 1);
-        return issued_add(r, &c, e);
+        for (unsigned i = 0; i < ISSUED_ISSUERS; i++) {
+                if (strcmp(name, issued_issuers[i]) == 0) {
+                        *ret = (enum issued_issuer)i;
+                        return 0;
+                }
+        }
+        return err_set(e, ERR_CORRUPT, "no such issuer");
 }
 
-static int issued_parse_list(json_t *root, struct issued *r, struct err *e)
+/* Names as cameras have them, one to three with '/' between. */
+static int issued_parse_subject(struct issued_certificate *c, const char *text, struct err *e)
 {
-        json_t *list = NULL, *object;
+        char part[ISSUED_SUBJECT_ROOM];
+        struct bytes rest = bytes_str(text);
+        unsigned parts = 0;
+
+        for (bool more = true; more; parts++) {
+                const uint8_t *slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
+                size_t n = slash ? (size_t)(slash - rest.p) : rest.n;
+                snprintf(part, sizeof part, "%.*s", (int)(n < sizeof part ? n : sizeof part - 1),
+                        (const char *)rest.p);
+                if (parts == 3 || !str_is_camera(part))
+                        return err_set(e, ERR_CORRUPT, "the subject is no name");
+                more = slash != NULL;
+                rest = bytes_sub(rest, n + 1, rest.n);
+        }
+        if (strlen(text) >= sizeof c->subject)
+                return err_set(e, ERR_CORRUPT, "a subject of %zu bytes", strlen(text));
+        snprintf(c->subject, sizeof c->subject, "%s", text);
+        return 0;
+}
+
+struct issued_texts {
+        const char *issuer, *subject, *serial, *key, *from, *until;
+        json_t *revoked;
+};
+
+static int issued_parse_texts(
+        const struct issued_texts *t, struct issued_certificate *c, struct err *e)
+{
+        const char *revoked = json_string_value(t->revoked);
+
+        if (issued_parse_issuer(t->issuer, &c->issuer, e) < 0 ||
+                issued_parse_subject(c, t->subject, e) < 0 ||
+                issued_parse_serial(c, t->serial, e) < 0 || str_unhex(c->key, 32, t->key, e) < 0 ||
+                str_parse_time(t->from, &c->from_us, e) < 0 ||
+                str_parse_time(t->until, &c->until_us, e) < 0 ||
+                (revoked && str_parse_time(revoked, &c->revoked_us, e) < 0))
+                return ERR_CORRUPT;
+        if ((revoked && !c->revoked_us) || (!revoked && !json_is_null(t->revoked)))
+                return err_set(e, ERR_CORRUPT, "revoked or not"); /* rather not taken for good */
+        return 0;
+}
+
+static int issued_parse_one(struct issued *r, json_t *object, int version, struct err *e)
+{
+        struct issued_texts t = { .issuer = issued_issuers[ISSUED_CAMERAS] };
+        struct issued_certificate c = { 0 };
+        bool cameras = version == ISSUED_VERSION_CAMERAS;
+
+        int bad = cameras ? json_unpack(object, "{s:s, s:s, s:s, s:s, s:s, s:o !}", "camera",
+                                    &t.subject, "serial", &t.serial, "key", &t.key, "issued",
+                                    &t.from, "until", &t.until, "revoked", &t.revoked)
+                          : json_unpack(object, "{s:s, s:s, s:s, s:s, s:s, s:s, s:o !}", "issuer",
+                                    &t.issuer, "subject", &t.subject, "serial", &t.serial, "key",
+                                    &t.key, "from", &t.from, "until", &t.until, "revoked",
+                                    &t.revoked);
+        if (bad)
+                return err_set(e, ERR_CORRUPT, "certificate number %zu", r->n + 1);
+        if (issued_parse_texts(&t, &c, e) < 0)
+                return err_wrap(e, ERR_CORRUPT, "certificate number %zu", r->n + 1);
+        if (cameras)
+                c.from_us = c.from_us > ISSUED_BACK_DATED_US ? c.from_us - ISSUED_BACK_DATED_US : 0;
+        if (r->n >= ISSUED_MAX)
+                return err_set(e, ERR_EXHAUSTED, "more than %d certificates", ISSUED_MAX);
+        issued_push(r, &c);
+        return 0;
+}
+
+static int issued_parse_list(
+        struct issued_list *list, json_int_t number, const char *crl, struct err *e)
+{
+        if (number < 0)
+                return err_set(e, ERR_CORRUPT, "the number of a list of what is revoked");
+        list->number = (uint64_t)number;
+        return buf_append(&list->crl, bytes_str(crl), e);
+}
+
+static int issued_parse_lists(json_t *lists, struct issued *r, struct err *e)
+{
+        json_int_t number[ISSUED_LISTS];
+        const char *crl[ISSUED_LISTS];
+        int done = 0;
+
+        if (json_unpack(lists, "{s:{s:I, s:s !}, s:{s:I, s:s !}, s:{s:I, s:s !} !}", "nodes",
+                    "number", &number[ISSUED_NODES], "crl", &crl[ISSUED_NODES], "cameras", "number",
+                    &number[ISSUED_CAMERAS], "crl", &crl[ISSUED_CAMERAS], "web", "number",
+                    &number[ISSUED_WEB], "crl", &crl[ISSUED_WEB]) != 0)
+                return err_set(e, ERR_CORRUPT, "the lists of what is revoked");
+        for (unsigned i = 0; done == 0 && i < ISSUED_LISTS; i++)
+                done = issued_parse_list(&r->lists[i], number[i], crl[i], e);
+        return done;
+}
+
+static int issued_parse_root(json_t *root, struct issued *r, struct err *e)
+{
+        json_t *issued = NULL, *lists = NULL, *object;
         json_int_t number = 0;
         const char *crl = NULL;
-        int version = 0;
+        int version = 0, done, bad;
         size_t i;
 
-        if (json_unpack(root, "{s:i, s:I, s:s, s:o !}", "version", &version, "number", &number,
-                    "crl", &crl, "issued", &list) != 0 ||
-                !json_is_array(list) || number < 0)
+        if (json_unpack(root, "{s:i}", "version", &version) != 0)
                 return err_set(e, ERR_CORRUPT, "not a register");
-        if (version != ISSUED_VERSION)
-                return err_set(e, ERR_CORRUPT, "version %d; this program knows version %d", version,
-                        ISSUED_VERSION);
-        r->number = (uint64_t)number;
-        int done = buf_append(&r->crl, bytes_str(crl), e);
-        json_array_foreach(list, i, object)
+        if (version != ISSUED_VERSION && version != ISSUED_VERSION_CAMERAS)
+                return err_set(e, ERR_CORRUPT, "version %d; this program knows version %d and %d",
+                        version, ISSUED_VERSION, ISSUED_VERSION_CAMERAS);
+        if (version == ISSUED_VERSION)
+                bad = json_unpack(root, "{s:i, s:o, s:o !}", "version", &version, "lists", &lists,
+                        "issued", &issued);
+        else
+                bad = json_unpack(root, "{s:i, s:I, s:s, s:o !}", "version", &version, "number",
+                        &number, "crl", &crl, "issued", &issued);
+        if (bad || !json_is_array(issued))
+                return err_set(e, ERR_CORRUPT, "not a register");
+        done = lists ? issued_parse_lists(lists, r, e)
+                     : issued_parse_list(&r->lists[ISSUED_CAMERAS], number, crl, e);
+        json_array_foreach(issued, i, object)
         {
                 if (done == 0)
-                        done = issued_parse_one(r, object, e);
+                        done = issued_parse_one(r, object, version, e);
         }
         return done;
 }
@@ -163,34 +329,41 @@ int issued_parse(struct bytes json, struct issued *r, struct err *e)
         root = json_loadb((const char *)json.p, json.n, JSON_REJECT_DUPLICATES, NULL);
         if (!root)
                 return err_set(e, ERR_CORRUPT, "register of certificates: not JSON");
-        int done = issued_parse_list(root, r, e);
+        int done = issued_parse_root(root, r, e);
         json_decref(root);
         return done < 0 ? err_wrap(e, done, "register of certificates") : 0;
 }
 
+/* --- writing --- */
+
 static json_t *issued_object(const struct issued_certificate *c)
 {
-        char serial[2 * X509_CRL_SERIAL_MAX + 1], key[65], issued[STR_TIME_ROOM],
+        char serial[2 * X509_CRL_SERIAL_MAX + 1], key[65], from[STR_TIME_ROOM],
                 until[STR_TIME_ROOM], revoked[STR_TIME_ROOM];
 
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "serial",
-                str_hex(serial, BYTES(c->serial, c->serial_n)), "camera", c->camera, "key",
-                str_hex(key, BYTES(c->key, 32)), "issued", str_time(issued, c->issued_us), "until",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "issuer", issued_issuers[c->issuer],
+                "subject", c->subject, "serial", str_hex(serial, BYTES(c->serial, c->serial_n)),
+                "key", str_hex(key, BYTES(c->key, 32)), "from", str_time(from, c->from_us), "until",
                 str_time(until, c->until_us), "revoked",
                 c->revoked_us ? json_string(str_time(revoked, c->revoked_us)) : json_null());
 }
 
-int issued_format(const struct issued *r, int64_t now_us, struct buf *out, struct err *e)
+static json_t *issued_list_object(const struct issued_list *list)
 {
-        json_t *list = json_array();
+        return json_pack("{s:I, s:o}", "number", (json_int_t)list->number, "crl",
+                json_stringn(list->crl.n ? (const char *)list->crl.p : "", list->crl.n));
+}
 
-        for (size_t i = 0; i < r->n; i++) {
-                if (r->certificates[i].until_us > now_us)
-                        json_array_append_new(list, issued_object(&r->certificates[i]));
-        }
-        json_t *root = json_pack("{s:i, s:I, s:o, s:o}", "version", ISSUED_VERSION, "number",
-                (json_int_t)r->number, "crl",
-                json_stringn(r->crl.n ? (const char *)r->crl.p : "", r->crl.n), "issued", list);
+int issued_format(const struct issued *r, struct buf *out, struct err *e)
+{
+        json_t *issued = json_array(), *lists = json_object();
+
+        for (size_t i = 0; i < r->n; i++)
+                json_array_append_new(issued, issued_object(&r->certificates[i]));
+        for (unsigned i = 0; i < ISSUED_LISTS; i++)
+                json_object_set_new(lists, issued_issuers[i], issued_list_object(&r->lists[i]));
+        json_t *root = json_pack(
+                "{s:i, s:o, s:o}", "version", ISSUED_VERSION, "lists", lists, "issued", issued);
         char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
         json_decref(root);
         int done = text ? buf_printf(out, e, "%s\n", text)

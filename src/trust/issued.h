@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The register of what the site's camera issuer made: a certificate that is not in it was not made
- * here. Decisions only: no file, no clock, no key (site_ca.h has those). Kept as JSON, version 1:
- *     { "version": 1, "number": 3, "crl": "<PEM>", "issued": [ { "serial": "<hex>", "camera":
- *       "lobby-3", "key": "<64 hex>", "issued": "<time>", "until": "<time>",
- *       "revoked": "<time>" or null }, ... ] }
- * "number" and "crl" are of the newest list of what is revoked.
+ * The register of what the site's issuers made: a certificate that is not in it was not made here.
+ * Decisions only: no file, no clock, no key (site_ca.h has those). Kept as JSON, version 2:
+ *     { "version": 2,
+ *       "lists": { "nodes": { "number": 3, "crl": "<PEM>" }, "cameras": ..., "web": ... },
+ *       "issued": [ { "issuer": "cameras", "subject": "lobby-3", "serial": "<hex>", "key":
+ *         "<64 hex>", "from": "<time>", "until": "<time>", "revoked": "<time>" or null }, ... ] }
+ * "number" and "crl" are of each issuer's newest list of what is revoked; seals have none
+ * (docs/design/certificates.md). Version 1, of cameras' certificates alone, is read too, and
+ * written on as version 2.
+ *
+ * What has expired leaves the register, so that it does not grow; what was revoked stays, so that
+ * its key gets no certificate again.
  */
 #ifndef CUSTOS_TRUST_ISSUED_H
 #define CUSTOS_TRUST_ISSUED_H
@@ -17,40 +23,63 @@
 #define ISSUED_MAX 16384
 #define ISSUED_FILE_MAX (8u << 20)
 #define ISSUED_CRL_MAX (40u << 10) /* PEM; what travels with each assignment of a stream */
+#define ISSUED_SUBJECT_ROOM 96
+/* A peer's clock may be behind: so long what has expired stays in the register and in a list. */
+#define ISSUED_AFTER_US (INT64_C(24) * 3600 * 1000000)
+
+enum issued_issuer { ISSUED_NODES, ISSUED_CAMERAS, ISSUED_WEB, ISSUED_SEALS, ISSUED_ISSUERS };
+#define ISSUED_LISTS ISSUED_SEALS /* those before it have a list of what is revoked */
 
 struct issued_certificate {
+        enum issued_issuer issuer;
+        /* A camera's (device's) or page's name; "ROLE/NAME" of a node, and of a recorder's seals;
+         * "manager/NAME/grants". Neither quotes nor blanks. */
+        char subject[ISSUED_SUBJECT_ROOM];
         uint8_t serial[X509_CRL_SERIAL_MAX];
         size_t serial_n;
-        char camera[64];
         uint8_t key[32]; /* SHA-256 of the SubjectPublicKeyInfo */
-        int64_t issued_us, until_us;
+        int64_t from_us, until_us;
         int64_t revoked_us; /* 0: not */
 };
 
 struct issued {
-        struct issued_certificate *certificates;
+        struct issued_certificate *certificates; /* in the order in which they were made */
         size_t n, room;
-        uint64_t number; /* of the newest list; 0: none was made */
-        struct buf crl;  /* PEM; empty */
+        struct issued_list {
+                uint64_t number; /* of the newest; 0: none was made */
+                struct buf crl;  /* PEM; empty */
+        } lists[ISSUED_LISTS];
 };
 
 void issued_init(struct issued *r);
 void issued_done(struct issued *r);
 /* Into r, which was just initialised. */
 int issued_parse(struct bytes json, struct issued *r, struct err *e) MUST_USE;
-/* Appends. Certificates that expired before now are left out: nothing takes them any more. */
-int issued_format(const struct issued *r, int64_t now_us, struct buf *out, struct err *e) MUST_USE;
+/* Appends. */
+int issued_format(const struct issued *r, struct buf *out, struct err *e) MUST_USE;
+/* "nodes", "cameras", "web", "seals". */
+const char *issued_issuer_name(enum issued_issuer issuer);
 
-/* ERR_DENIED where the key is another camera's, or was revoked. */
-int issued_allows_key(const struct issued *r, const char *camera, const uint8_t key[static 32],
-        int64_t now_us, struct err *e) MUST_USE;
-int issued_add(struct issued *r, const struct issued_certificate *c, struct err *e) MUST_USE;
+/* Forgets what expired more than ISSUED_AFTER_US ago and was not revoked. */
+void issued_prune(struct issued *r, int64_t now_us);
+/* ERR_DENIED where the key is another's, or was revoked. The same subject may have it again: an
+ * answer may have been lost. */
+int issued_allows_key(const struct issued *r, enum issued_issuer issuer, const char *subject,
+        const uint8_t key[static 32], int64_t now_us, struct err *e) MUST_USE;
+/* Where there is no room, the revoked one that expired longest ago makes some. */
+int issued_add(struct issued *r, const struct issued_certificate *c, int64_t now_us,
+        struct err *e) MUST_USE;
 /* Takes the newest back: its certificate was not handed out. */
 void issued_drop_last(struct issued *r);
-/* All that the camera has and that are good; returns how many. */
-unsigned issued_revoke(struct issued *r, const char *camera, int64_t now_us);
+/* All that this issuer made for the subject, or below it ("SUBJECT/..."), and that are good;
+ * returns how many. */
+unsigned issued_revoke(
+        struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us);
 /* What issued_revoke at that very time did was not made durable: as if it had not been asked. */
-void issued_revoke_undo(struct issued *r, const char *camera, int64_t now_us);
+void issued_revoke_undo(
+        struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us);
 bool issued_key_is_revoked(const struct issued *r, const uint8_t key[static 32]);
+/* Belongs into its issuer's list. */
+bool issued_is_listed(const struct issued_certificate *c, int64_t now_us);
 
 #endif

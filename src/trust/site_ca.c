@@ -8,25 +8,12 @@
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "os/file.h"
+#include "trust/site_ca_parts.h"
 
-#define SITE_CA_HOUR_US (INT64_C(3600) * 1000000)
 #define SITE_CA_YEAR_US (INT64_C(31556952) * 1000000)
 #define SITE_CA_ROOT_YEARS 20
 #define SITE_CA_ISSUER_YEARS 10
 #define SITE_CA_CERT_FILE_MAX 16384
-
-static const char *const site_ca_issuer_names[SITE_CA_ISSUERS] = { "nodes", "cameras", "web",
-        "seals" };
-
-struct site_ca {
-        char site[SITE_CA_NAME_MAX + 1];
-        struct buf root;
-        struct buf certs[SITE_CA_ISSUERS];
-        struct sign_key *keys[SITE_CA_ISSUERS];
-        uint8_t fingerprint[32];
-        char *dir;
-        struct issued issued;
-};
 
 static struct site_ca *site_ca_new(void)
 {
@@ -129,7 +116,8 @@ static int site_ca_make_issuer(struct site_ca *ca, enum site_ca_issuer which,
                 .not_before_us = now_us - SITE_CA_HOUR_US,
                 .not_after_us = now_us + SITE_CA_ISSUER_YEARS * SITE_CA_YEAR_US };
 
-        snprintf(name, sizeof name, "%s %s", ca->site, site_ca_issuer_names[which]);
+        snprintf(name, sizeof name, "%s %s", ca->site,
+                issued_issuer_name((enum issued_issuer)which));
         ca->keys[which] = sign_key_generate();
         return x509_issue(
                 &request, ca->keys[which], buf_bytes(&ca->root), root_key, &ca->certs[which], e);
@@ -148,10 +136,11 @@ static int site_ca_fill(struct site_ca *ca, const char *dir, int64_t now_us, str
         for (unsigned i = 0; r == 0 && i < SITE_CA_ISSUERS; i++) {
                 r = site_ca_make_issuer(ca, i, root_key, now_us, e);
                 if (r == 0)
-                        r = site_ca_write_key(dir, site_ca_issuer_names[i], ca->keys[i], e);
+                        r = site_ca_write_key(
+                                dir, issued_issuer_name((enum issued_issuer)i), ca->keys[i], e);
                 if (r == 0)
-                        r = site_ca_write_cert(
-                                dir, site_ca_issuer_names[i], buf_bytes(&ca->certs[i]), e);
+                        r = site_ca_write_cert(dir, issued_issuer_name((enum issued_issuer)i),
+                                buf_bytes(&ca->certs[i]), e);
         }
         return r == 0 ? file_sync_dir(dir, e) : r;
 }
@@ -223,13 +212,13 @@ static int site_ca_read_issued(struct site_ca *ca, struct err *e)
                      : 0;
 }
 
-static int site_ca_write_issued(struct site_ca *ca, int64_t now_us, struct err *e)
+int site_ca_write_issued(struct site_ca *ca, struct err *e)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/issued.json", ca->dir);
         struct buf json;
 
         buf_init(&json, ISSUED_FILE_MAX);
-        int r = issued_format(&ca->issued, now_us, &json, e);
+        int r = issued_format(&ca->issued, &json, e);
         if (r == 0)
                 r = file_write_atomic(path, buf_bytes(&json), 0600, e);
         buf_done(&json);
@@ -303,7 +292,7 @@ static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
 static int site_ca_read_issuer(
         struct site_ca *ca, const char *dir, enum site_ca_issuer which, struct err *e)
 {
-        const char *name = site_ca_issuer_names[which];
+        const char *name = issued_issuer_name((enum issued_issuer)which);
         uint8_t key_id[32], cert_id[32];
 
         int r = site_ca_read_cert(dir, name, &ca->certs[which], e);
@@ -383,170 +372,9 @@ int site_ca_uri(const char *site, const char *role, const char *name,
                 "no such role of a node; there are manager, recorder, gateway, events, edge");
 }
 
-static int site_ca_issue(struct site_ca *ca, enum site_ca_issuer which,
-        struct x509_request *request, const struct verify_key *subject, int64_t now_us,
-        unsigned days, struct buf *out, struct err *e)
-{
-        struct bytes issuer = buf_bytes(&ca->certs[which]);
-        int64_t issuer_end_us = 0;
-
-        if (!str_is_camera(request->common_name))
-                return err_set(e, ERR_INVALID,
-                        "a name is [a-z0-9] and then [a-z0-9-], at most 63 characters");
-        if (days < 1 || days > SITE_CA_DAYS_MAX)
-                return err_set(e, ERR_INVALID, "a certificate lasts 1 to %d days, not %u",
-                        SITE_CA_DAYS_MAX, days);
-        int r = x509_not_after(issuer, &issuer_end_us, e);
-        if (r < 0)
-                return r;
-        request->not_before_us = now_us - SITE_CA_HOUR_US;
-        request->not_after_us = now_us + days * 24 * SITE_CA_HOUR_US;
-        if (request->not_after_us > issuer_end_us)
-                request->not_after_us = issuer_end_us;
-        if (issuer_end_us <= now_us)
-                return err_set(e, ERR_STATE, "the site's issuer for %s has expired",
-                        site_ca_issuer_names[which]);
-        return x509_issue_public(request, subject, issuer, ca->keys[which], out, e);
-}
-
-/* The leaf into the register, durably. */
-static int site_ca_register(struct site_ca *ca, const char *camera, struct bytes leaf,
-        const uint8_t key[static 32], int64_t now_us, struct err *e)
-{
-        struct issued_certificate c = { .issued_us = now_us };
-
-        snprintf(c.camera, sizeof c.camera, "%s", camera);
-        memcpy(c.key, key, sizeof c.key);
-        int r = x509_crl_serial(leaf, c.serial, &c.serial_n, e);
-        if (r == 0)
-                r = x509_not_after(leaf, &c.until_us, e);
-        if (r == 0)
-                r = issued_add(&ca->issued, &c, e);
-        if (r < 0)
-                return r;
-        r = site_ca_write_issued(ca, now_us, e);
-        if (r < 0)
-                issued_drop_last(&ca->issued);
-        return r;
-}
-
-int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const *dns,
-        const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
-        struct buf *out, struct err *e)
-{
-        struct x509_request request = {
-                .purpose = X509_CAMERA, .common_name = name, .dns = dns, .ip = ip
-        };
-
-        if ((!dns || !dns[0]) && (!ip || !ip[0]))
-                return err_set(e, ERR_INVALID,
-                        "a camera's certificate needs the name or address that it is reached by");
-        uint8_t key[32];
-        struct buf leaf;
-        verify_key_id(subject, key);
-        buf_init(&leaf, X509_CERT_MAX);
-        int r = site_ca_issue(ca, SITE_CA_CAMERAS, &request, subject, now_us, days, &leaf, e);
-        if (r == 0)
-                r = issued_allows_key(&ca->issued, name, key, now_us, e);
-        if (r == 0)
-                r = site_ca_register(ca, name, buf_bytes(&leaf), key, now_us, e);
-        if (r == 0)
-                r = buf_append(out, buf_bytes(&leaf), e);
-        buf_done(&leaf);
-        return r;
-}
-
-/* The list of all that is revoked and has not expired, as PEM to `pem`. */
-static int site_ca_make_crl(
-        struct site_ca *ca, uint64_t number, int64_t now_us, struct buf *pem, struct err *e)
-{
-        struct bytes issuer = buf_bytes(&ca->certs[SITE_CA_CAMERAS]);
-        struct x509_crl_request request = { .number = number, .this_update_us = now_us };
-        struct x509_crl_revoked *revoked = xcalloc(ca->issued.n + 1, sizeof *revoked);
-        struct buf der;
-
-        for (size_t i = 0; i < ca->issued.n; i++) {
-                const struct issued_certificate *c = &ca->issued.certificates[i];
-                if (c->revoked_us && c->until_us > now_us)
-                        revoked[request.n++] =
-                                (struct x509_crl_revoked){ .serial = BYTES(c->serial, c->serial_n),
-                                        .at_us = c->revoked_us };
-        }
-        request.revoked = revoked;
-        buf_init(&der, X509_CRL_MAX);
-        int r = x509_not_after(issuer, &request.next_update_us, e);
-        if (r == 0)
-                r = x509_crl_issue(&request, issuer, ca->keys[SITE_CA_CAMERAS], &der, e);
-        if (r == 0)
-                r = x509_crl_pem_format(buf_bytes(&der), pem, e);
-        buf_done(&der);
-        free(revoked);
-        return r;
-}
-
-static int site_ca_renew_crl(struct site_ca *ca, int64_t now_us, struct err *e)
-{
-        struct buf pem;
-
-        buf_init(&pem, ISSUED_CRL_MAX);
-        int r = site_ca_make_crl(ca, ca->issued.number + 1, now_us, &pem, e);
-        if (r < 0) {
-                buf_done(&pem);
-                return r;
-        }
-        buf_done(&ca->issued.crl);
-        ca->issued.crl = pem;
-        ca->issued.number++;
-        return site_ca_write_issued(ca, now_us, e);
-}
-
-int site_ca_revoke_camera(
-        struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n, struct err *e)
-{
-        unsigned n = issued_revoke(&ca->issued, name, now_us);
-        int r = n ? site_ca_renew_crl(ca, now_us, e) : 0;
-
-        if (r < 0) {
-                issued_revoke_undo(&ca->issued, name, now_us);
-                return err_wrap(e, r, "revoking the certificates of camera %s", name);
-        }
-        *ret_n = n;
-        return 0;
-}
-
-struct bytes site_ca_crl(const struct site_ca *ca)
-{
-        return buf_bytes(&ca->issued.crl);
-}
-
 const struct issued *site_ca_issued(const struct site_ca *ca)
 {
         return &ca->issued;
-}
-
-int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
-        const char *const *dns, const char *const *ip, const struct verify_key *subject,
-        int64_t now_us, unsigned days, struct buf *out, struct err *e)
-{
-        char uri[SITE_CA_URI_ROOM];
-        struct x509_request request = {
-                .purpose = X509_NODE, .common_name = name, .dns = dns, .ip = ip, .uri = uri
-        };
-
-        int r = site_ca_uri(ca->site, role, name, uri, e);
-        return r < 0 ? r
-                     : site_ca_issue(ca, SITE_CA_NODES, &request, subject, now_us, days, out, e);
-}
-
-int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify_key *subject,
-        int64_t now_us, unsigned days, struct buf *out, struct err *e)
-{
-        char uri[SITE_CA_URI_ROOM];
-        struct x509_request request = { .purpose = X509_SEAL, .common_name = name, .uri = uri };
-
-        int r = site_ca_uri(ca->site, "recorder", name, uri, e);
-        return r < 0 ? r
-                     : site_ca_issue(ca, SITE_CA_SEALS, &request, subject, now_us, days, out, e);
 }
 
 int site_ca_chain_pem(const struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf_der,

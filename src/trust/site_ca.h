@@ -9,10 +9,10 @@
  * seals.crt
  *
  * Keys are P-256, PKCS#8 PEM, mode 0600. The root key is needed only to make issuers: it is never
- * loaded again, and may be moved to a safe. issued.json beside them is the register of cameras'
- * certificates (issued.h): each is in it before it is handed out, and what is revoked is listed
- * there. One process at a time issues. No sockets, no inventory in here. Times are wall clock,
- * given by the caller.
+ * loaded again, and may be moved to a safe. issued.json beside them is the register of all that the
+ * issuers made (issued.h): each certificate is in it before it is handed out, and what is revoked
+ * is listed there. One process at a time issues. No sockets, no inventory in here. Times are wall
+ * clock, given by the caller.
  */
 #ifndef CUSTOS_TRUST_SITE_CA_H
 #define CUSTOS_TRUST_SITE_CA_H
@@ -26,7 +26,13 @@
 #define SITE_CA_DAYS_MAX 3650
 #define SITE_CA_URI_ROOM 160
 
-enum site_ca_issuer { SITE_CA_NODES, SITE_CA_CAMERAS, SITE_CA_WEB, SITE_CA_SEALS, SITE_CA_ISSUERS };
+enum site_ca_issuer {
+        SITE_CA_NODES = ISSUED_NODES,
+        SITE_CA_CAMERAS = ISSUED_CAMERAS,
+        SITE_CA_WEB = ISSUED_WEB,
+        SITE_CA_SEALS = ISSUED_SEALS,
+        SITE_CA_ISSUERS = ISSUED_ISSUERS,
+};
 
 struct site_ca; /* owned */
 
@@ -60,29 +66,49 @@ int site_ca_uri(const char *site, const char *role, const char *name,
 
 /*
  * A leaf for subject, DER appended to out, valid from an hour ago (clocks differ) for `days`, cut
- * to its issuer's end. dns and ip: NULL-terminated lists or NULL. A camera needs at least one of
- * either: only those names will verify.
+ * to its issuer's end. dns and ip: NULL-terminated lists or NULL. A camera, a device and a page
+ * need at least one of either: only those names will verify. ERR_DENIED, saying whose: the key is
+ * another's, or was revoked.
  */
 int site_ca_issue_camera(struct site_ca *ca, const char *name, const char *const *dns,
         const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
-        struct buf *out, struct err *e) MUST_USE; /* ERR_DENIED: the key is another's, or revoked */
+        struct buf *out, struct err *e) MUST_USE;
+/* The same for a device of somebody else's making, whose key may be of another kind: spki_der as
+ * x509_csr_read gives it. */
+int site_ca_issue_device(struct site_ca *ca, const char *name, const char *const *dns,
+        const char *const *ip, struct bytes spki_der, int64_t now_us, unsigned days,
+        struct buf *out, struct err *e) MUST_USE;
 int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
         const char *const *dns, const char *const *ip, const struct verify_key *subject,
         int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
+/* For what signs the grants of manager `name` (docs/design/grants.md): nodes issuer, its URI. */
+int site_ca_issue_grant(struct site_ca *ca, const char *name, const struct verify_key *subject,
+        int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
+/* For a page that people open: server authentication, by these names alone. */
+int site_ca_issue_web(struct site_ca *ca, const char *name, const char *const *dns,
+        const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
+        struct buf *out, struct err *e) MUST_USE;
 /* For the sealer of recorder `name`; carries the recorder's URI. */
 int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify_key *subject,
         int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
 
 /*
- * Every certificate that was made for this camera and has not expired is revoked, and a new list of
- * all that are is signed; both are durable before this returns. *ret_n: how many, which may be 0
- * (then nothing changed). The list has no end before its issuer's: it travels inside the site,
- * where a new one is pushed, and a recorder without its manager must go on.
+ * Every certificate that was made for this camera (device) and has not expired is revoked, and a
+ * new list of all that are is signed; both are durable before this returns. *ret_n: how many, which
+ * may be 0 (then nothing changed). The list has no end before its issuer's: it travels inside the
+ * site, where a new one is pushed, and a recorder without its manager must go on.
  */
 int site_ca_revoke_camera(struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n,
         struct err *e) MUST_USE;
-/* The newest list, PEM, borrowed; empty where nothing was ever revoked. */
-struct bytes site_ca_crl(const struct site_ca *ca);
+int site_ca_revoke_web(struct site_ca *ca, const char *name, int64_t now_us, unsigned *ret_n,
+        struct err *e) MUST_USE;
+/* The same of a node; a manager's grants and a recorder's seals go with it (counted too), seals
+ * without a list: what was sealed before stays good (docs/design/certificates.md). */
+int site_ca_revoke_node(struct site_ca *ca, const char *role, const char *name, int64_t now_us,
+        unsigned *ret_n, struct err *e) MUST_USE;
+/* The issuer's newest list, PEM, borrowed until the next change; empty where it never revoked
+ * anything, and for seals. */
+struct bytes site_ca_crl(const struct site_ca *ca, enum site_ca_issuer which);
 /* The register, borrowed. */
 const struct issued *site_ca_issued(const struct site_ca *ca);
 

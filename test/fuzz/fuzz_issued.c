@@ -15,9 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         buf_init(&first, 2 * ISSUED_FILE_MAX);
         buf_init(&second, 2 * ISSUED_FILE_MAX);
         if (issued_parse(BYTES(data, n), &r, NULL) == 0 &&
-                (issued_format(&r, 0, &first, NULL) < 0 ||
+                (issued_format(&r, &first, NULL) < 0 ||
                         issued_parse(buf_bytes(&first), &again, NULL) < 0 ||
-                        issued_format(&again, 0, &second, NULL) < 0 ||
+                        issued_format(&again, &second, NULL) < 0 ||
                         !bytes_equal(buf_bytes(&first), buf_bytes(&second))))
                 __builtin_trap();
         issued_done(&r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a worker or a connector that was taken over can send to the sealer and to the parent, and
+/* What a worker, a connector or a parent that was taken over can send, and
  * what the parent sends to the connector: first byte chooses the message. What is accepted packs to
  * the same bytes again. */
 #include <stdint.h>
@@ -20,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct message_state state;
         struct message_connect to;
         struct message_connected made;
+        struct message_grant grant;
+        struct bytes token;
         struct err why;
         uint32_t id;
         struct seal seal;
@@ -27,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct buf out;
 
         buf_init(&out, 1u << 20);
-        switch (n ? data[0] % 6 : 0) {
+        switch (n ? data[0] % 8 : 0) {
         case 0:
                 if (message_seal_request_parse(body, &seal, NULL) == 0)
                         same(message_seal_request_pack(&seal, &out, NULL), &out, body);
@@ -47,6 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         case 5:
                 if (message_not_connected_parse(body, &id, &why, NULL) == 0)
                         same(message_not_connected_pack(id, &why, &out, NULL), &out, body);
+                break;
+        case 6:
+                if (message_grant_parse(body, &grant, NULL) == 0)
+                        same(message_grant_pack(&grant, &out, NULL), &out, body);
+                break;
+        case 7:
+                if (message_granted_parse(body, &id, &token, NULL) == 0)
+                        same(message_granted_pack(id, token, &out, NULL), &out, body);
                 break;
         default:
                 if (message_state_parse(body, &state, NULL) == 0)

@@ -62,6 +62,35 @@ static void test_base64_refuses(void **state)
         assert_int_equal(str_unbase64(to, 2, bytes_str("Zm9v"), NULL), ERR_EXHAUSTED);
 }
 
+/* The same without padding, and the one text alone that encoding makes. */
+static void test_base64url(void **state)
+{
+        static const char *const good[][2] = { { "", "" }, { "f", "Zg" }, { "fo", "Zm8" },
+                { "foo", "Zm9v" }, { "foob", "Zm9vYg" }, { "fooba", "Zm9vYmE" },
+                { "foobar", "Zm9vYmFy" } };
+        static const char *const bad[] = { "Z", "Zg=", "Zg==", "Zm9vY", "Zm9v\n", "Zm 9", "Zm9+",
+                "Zm9/", "Zm9v=", "=", "Zh", "Zn", "Zm9", "Zm-", ".Zm8" };
+        static const uint8_t high[] = { 0xfb, 0xff, 0xfe };
+        char text[STR_BASE64_ROOM(6)];
+        uint8_t to[16];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+                size_t n = strlen(good[i][0]);
+                assert_string_equal(str_base64url(text, bytes_str(good[i][0])), good[i][1]);
+                assert_int_equal(str_unbase64url(to, n, bytes_str(good[i][1]), NULL), n);
+                assert_memory_equal(to, good[i][0], n);
+        }
+        assert_string_equal(str_base64url(text, BYTES(high, 3)), "-__-");
+        assert_int_equal(str_unbase64url(to, 3, bytes_str("-__-"), NULL), 3);
+        assert_memory_equal(to, high, 3);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+                if (str_unbase64url(to, sizeof to, bytes_str(bad[i]), NULL) != ERR_INVALID)
+                        fail_msg("%s", bad[i]);
+        assert_int_equal(str_unbase64url(to, sizeof to, BYTES("Zm\0v", 4), NULL), ERR_INVALID);
+        assert_int_equal(str_unbase64url(to, 2, bytes_str("Zm9v"), NULL), ERR_EXHAUSTED);
+}
+
 static void test_uint(void **state)
 {
         static const char *const bad[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1.0",
@@ -209,6 +238,7 @@ int main(void)
                 cmocka_unit_test(test_hex),
                 cmocka_unit_test(test_base64),
                 cmocka_unit_test(test_base64_refuses),
+                cmocka_unit_test(test_base64url),
                 cmocka_unit_test(test_uint),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_times),

@@ -417,9 +417,15 @@ static void openssl_agrees(void **state)
 
         (void)state;
         buf_init(&camera.der, X509_CERT_MAX);
-        assert_int_equal(x509_issue_public(&r, far, buf_bytes(&s.issuer.der), s.issuer.key,
-                                 &camera.der, NULL),
+        CLEANUP(buf_done) struct buf spki;
+        buf_init(&spki, SIGN_SPKI_MAX);
+        assert_int_equal(verify_key_format(far, &spki, NULL), 0);
+        assert_int_equal(x509_issue_spki(&r, buf_bytes(&spki), buf_bytes(&s.issuer.der),
+                                 s.issuer.key, &camera.der, NULL),
                 0);
+        assert_int_equal(x509_issue_spki(&r, bytes_sub(buf_bytes(&spki), 0, spki.n - 1),
+                                 buf_bytes(&s.issuer.der), s.issuer.key, &camera.der, NULL),
+                ERR_INVALID);
         put("root", &s.root);
         put("issuer", &s.issuer);
         put("leaf", &s.leaf);

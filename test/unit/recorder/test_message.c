@@ -68,6 +68,19 @@ static int parse_not_connected(struct bytes b, struct err *e)
         return message_not_connected_parse(b, &id, &why, e);
 }
 
+static int parse_grant(struct bytes b, struct err *e)
+{
+        struct message_grant m;
+        return message_grant_parse(b, &m, e);
+}
+
+static int parse_granted(struct bytes b, struct err *e)
+{
+        uint32_t watch;
+        struct bytes token;
+        return message_granted_parse(b, &watch, &token, e);
+}
+
 /* Whole: taken. Every shorter one, and one byte more: refused, without reading past the end (the
  * copy is exact). */
 static void only_whole(const struct buf *packed, parse_fn parse)
@@ -182,6 +195,38 @@ static void test_connector_messages(void **state)
         buf_done(&out);
 }
 
+static void test_grants(void **state)
+{
+        struct message_grant m = {
+                .watch = 7, .stream = "lobby-main", .token = bytes_str("e30.e30.x")
+        };
+        struct message_grant back;
+        struct bytes token;
+        uint32_t watch;
+        struct err e;
+        struct buf out;
+
+        (void)state;
+        buf_init(&out, 65536);
+        assert_int_equal(message_grant_pack(&m, &out, NULL), 0);
+        only_whole(&out, parse_grant);
+        assert_int_equal(message_grant_parse(buf_bytes(&out), &back, &e), 0);
+        assert_int_equal(back.watch, 7);
+        assert_string_equal(back.stream, "lobby-main");
+        assert_true(bytes_equal(back.token, m.token));
+        memset(out.p, 0, 4); /* nobody's number */
+        assert_int_equal(message_grant_parse(buf_bytes(&out), &back, &e), ERR_PROTOCOL);
+        buf_clear(&out);
+        assert_int_equal(message_granted_pack(8, m.token, &out, NULL), 0);
+        only_whole(&out, parse_granted);
+        assert_int_equal(message_granted_parse(buf_bytes(&out), &watch, &token, &e), 0);
+        assert_int_equal(watch, 8);
+        assert_true(bytes_equal(token, m.token));
+        memset(out.p, 0, 4);
+        assert_int_equal(message_granted_parse(buf_bytes(&out), &watch, &token, &e), ERR_PROTOCOL);
+        buf_done(&out);
+}
+
 static void test_assign_round_trip(void **state)
 {
         struct message_assign a = { .stream = "lobby-main",
@@ -267,6 +312,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_only_whole_messages),
                 cmocka_unit_test(test_connector_messages),
+                cmocka_unit_test(test_grants),
                 cmocka_unit_test(test_assign_round_trip),
                 cmocka_unit_test(test_seal_request_carries_nothing_of_the_sealer),
         };

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
+#include "crypto/x509_crl.h"
 #include "trust/site_ca.h"
 
 #define SECOND INT64_C(1000000)
@@ -220,7 +221,7 @@ static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, str
         assert_int_equal(
                 tls_client_config_only_issuer(cc, site_ca_issuer_cert(ca, SITE_CA_CAMERAS), NULL),
                 0);
-        assert_int_equal(tls_client_config_crls(cc, site_ca_crl(ca), NULL), 0);
+        assert_int_equal(tls_client_config_crls(cc, site_ca_crl(ca, SITE_CA_CAMERAS), NULL), 0);
         assert_int_equal(tls_server_config_new(buf_bytes(&chain), key, &sc, NULL), 0);
         assert_int_equal(tls_client_new(cc, host, NULL, NOW, &client, NULL), 0);
         assert_int_equal(tls_server_new(sc, &server, NULL), 0);
@@ -274,7 +275,7 @@ static void what_is_revoked(void **state)
         assert_int_equal(load("revoking", &ca, NULL), 0);
         struct buf one = camera_leaf(ca, "lobby", key), two = camera_leaf(ca, "lobby", key),
                    kept = camera_leaf(ca, "yard", other);
-        assert_int_equal(site_ca_crl(ca).n, 0);
+        assert_int_equal(site_ca_crl(ca, SITE_CA_CAMERAS).n, 0);
         assert_int_equal(site_ca_revoke_camera(ca, "nobody", NOW, &n, &e), 0);
         assert_int_equal(n, 0);
         /* Where it cannot be written, it is not done, and can be done again. */
@@ -340,11 +341,18 @@ static void cameras_and_nodes(void **state)
         buf_clear(&leaf);
         /* A node's certificate with a camera's name hangs below the same root, and is none of a
          * camera. */
-        assert_int_equal(site_ca_issue_node(ca, "recorder", "recorder-1", dns, ip, subject, NOW, 7,
+        assert_int_equal(site_ca_issue_node(
+                                 ca, "recorder", "recorder-1", dns, ip, subject, NOW, 7, &leaf, &e),
+                ERR_DENIED); /* it is the camera's key */
+        struct sign_key *own = sign_key_generate();
+        struct verify_key *own_half = half(own);
+        assert_int_equal(site_ca_issue_node(ca, "recorder", "recorder-1", dns, ip, own_half, NOW, 7,
                                  &leaf, NULL),
                 0);
-        assert_int_equal(shake(ca, SITE_CA_NODES, buf_bytes(&leaf), key, "lobby-3.example"),
+        verify_key_freep(&own_half);
+        assert_int_equal(shake(ca, SITE_CA_NODES, buf_bytes(&leaf), own, "lobby-3.example"),
                 TLS_UNKNOWN_ISSUER);
+        sign_key_free(own);
         FILE *f = NULL;
         CLEANUP(own_freep) char *path = in_dir("node.der");
         assert_non_null(f = fopen(path, "wb"));
@@ -378,6 +386,178 @@ static void cameras_and_nodes(void **state)
         site_ca_freep(&ca);
 }
 
+static bool list_says_revoked(struct site_ca *ca, struct bytes leaf)
+{
+        struct err e;
+        int r = x509_crl_allows(
+                site_ca_crl(ca, SITE_CA_NODES), site_ca_issuer_cert(ca, SITE_CA_NODES), leaf, &e);
+
+        if (r < 0 && r != ERR_DENIED)
+                fail_msg("%s", e.text);
+        return r == ERR_DENIED;
+}
+
+struct node_leaf {
+        struct sign_key *key;
+        struct verify_key *subject;
+        struct buf der;
+};
+
+static struct node_leaf node_key(void)
+{
+        struct node_leaf n = { .key = sign_key_generate() };
+
+        n.subject = half(n.key);
+        buf_init(&n.der, X509_CERT_MAX);
+        return n;
+}
+
+static void node_drop(struct node_leaf *n)
+{
+        verify_key_freep(&n->subject);
+        sign_key_freep(&n->key);
+        buf_done(&n->der);
+}
+
+static void nodes_and_what_they_sign_with(void **state)
+{
+        struct node_leaf node = node_key(), other = node_key(), seal = node_key(),
+                         grant = node_key(), again = node_key();
+        struct site_ca *ca = NULL;
+        uint64_t number = 0;
+        unsigned n = 99;
+        char uri[X509_URI_ROOM];
+        struct err e;
+
+        (void)state;
+        assert_int_equal(sh("cp -a ca revoking2"), 0);
+        assert_int_equal(load("revoking2", &ca, NULL), 0);
+        size_t before = site_ca_issued(ca)->n;
+#define NODE(name, leaf)                                                                           \
+        site_ca_issue_node(                                                                        \
+                ca, "recorder", name, NULL, NULL, (leaf)->subject, NOW, 14, &(leaf)->der, &e)
+        assert_int_equal(NODE("r1", &node), 0);
+        assert_int_equal(NODE("r2", &other), 0);
+        assert_int_equal(NODE("r2", &node), ERR_DENIED);
+        assert_non_null(strstr(e.text, "key of node recorder/r1"));
+        assert_int_equal(
+                site_ca_issue_seal(ca, "r1", node.subject, NOW, 1826, &seal.der, &e), ERR_DENIED);
+        assert_int_equal(site_ca_issue_seal(ca, "r1", seal.subject, NOW, 1826, &seal.der, NULL), 0);
+        assert_int_equal(
+                site_ca_issue_grant(ca, "main", grant.subject, NOW, 14, &grant.der, NULL), 0);
+        struct bytes issuer = site_ca_issuer_cert(ca, SITE_CA_NODES), root = site_ca_root(ca);
+        assert_int_equal(
+                x509_check_grant_chain(buf_bytes(&grant.der), issuer, root, NOW, uri, NULL), 0);
+        assert_string_equal(uri, "custos://berlin/manager/main");
+        assert_true(x509_check_grant_chain(buf_bytes(&node.der), issuer, root, NOW, uri, &e) < 0);
+        assert_true(x509_check_grant_chain(buf_bytes(&seal.der),
+                            site_ca_issuer_cert(ca, SITE_CA_SEALS), root, NOW, uri, &e) < 0);
+        assert_int_equal(site_ca_issued(ca)->n, before + 4);
+
+        assert_int_equal(site_ca_revoke_node(ca, "recorder", "nobody", NOW, &n, &e), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(site_ca_revoke_node(ca, "camera", "r1", NOW, &n, &e), ERR_INVALID);
+        assert_int_equal(sh("mv revoking2 away"), 0);
+        assert_true(site_ca_revoke_node(ca, "recorder", "r1", NOW, &n, &e) < 0);
+        assert_int_equal(site_ca_crl(ca, SITE_CA_NODES).n, 0);
+        assert_int_equal(sh("mv away revoking2"), 0);
+        assert_int_equal(site_ca_revoke_node(ca, "recorder", "r1", NOW, &n, &e), 0);
+        assert_int_equal(n, 2); /* and its seals */
+        for (unsigned i = 0; i < 2; i++) {
+                assert_true(list_says_revoked(ca, buf_bytes(&node.der)));
+                assert_false(list_says_revoked(ca, buf_bytes(&other.der)));
+                assert_false(list_says_revoked(ca, buf_bytes(&grant.der)));
+                assert_int_equal(x509_crl_number(site_ca_crl(ca, SITE_CA_NODES),
+                                         site_ca_issuer_cert(ca, SITE_CA_NODES), &number, NULL),
+                        0);
+                assert_int_equal(number, 1);
+                assert_int_equal(site_ca_crl(ca, SITE_CA_CAMERAS).n, 0);
+                assert_int_equal(site_ca_crl(ca, SITE_CA_SEALS).n, 0);
+                ca = site_ca_free(ca);
+                assert_int_equal(load("revoking2", &ca, NULL), 0);
+        }
+        /* Neither key under any name, for any purpose; a new one is welcome. */
+        assert_int_equal(NODE("r3", &node), ERR_DENIED);
+        assert_non_null(strstr(e.text, "revoked"));
+        assert_int_equal(
+                site_ca_issue_seal(ca, "r9", seal.subject, NOW, 99, &again.der, &e), ERR_DENIED);
+        assert_int_equal(
+                site_ca_issue_grant(ca, "main", node.subject, NOW, 9, &again.der, &e), ERR_DENIED);
+        assert_int_equal(again.der.n, 0);
+        assert_int_equal(NODE("r1", &again), 0);
+        /* What was sealed before stays good. */
+        assert_int_equal(x509_check_seal_chain(buf_bytes(&seal.der),
+                                 site_ca_issuer_cert(ca, SITE_CA_SEALS), site_ca_root(ca), NOW, &e),
+                0);
+        /* The list shrinks by itself, and the number only rises. */
+        assert_int_equal(site_ca_revoke_node(ca, "recorder", "r2", NOW + 13 * DAY, &n, &e), 0);
+        assert_true(list_says_revoked(ca, buf_bytes(&node.der)));
+        assert_int_equal(site_ca_issue_node(ca, "recorder", "r4", NULL, NULL, again.subject,
+                                 NOW + 20 * DAY, 14, &again.der, &e),
+                0); /* r1's certificate has expired: nobody's key */
+        assert_int_equal(site_ca_revoke_node(ca, "recorder", "r4", NOW + 20 * DAY, &n, &e), 0);
+        assert_int_equal(n, 1);
+        assert_false(list_says_revoked(ca, buf_bytes(&node.der)));
+        assert_int_equal(x509_crl_number(site_ca_crl(ca, SITE_CA_NODES),
+                                 site_ca_issuer_cert(ca, SITE_CA_NODES), &number, NULL),
+                0);
+        assert_int_equal(number, 3);
+        assert_int_equal(NODE("r5", &node), ERR_DENIED); /* the key is not forgotten */
+#undef NODE
+        node_drop(&node);
+        node_drop(&other);
+        node_drop(&seal);
+        node_drop(&grant);
+        node_drop(&again);
+        site_ca_freep(&ca);
+}
+
+static void pages_and_devices(void **state)
+{
+        const char *const dns[] = { "watch.example", NULL }, *const ip[] = { "192.0.2.7", NULL },
+                          *const wild[] = { "*.example", NULL };
+        struct node_leaf page = node_key(), device = node_key();
+        CLEANUP(buf_done) struct buf spki;
+        struct site_ca *ca = NULL;
+        unsigned n;
+        struct err e;
+
+        (void)state;
+        assert_int_equal(load("ca", &ca, NULL), 0);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", NULL, NULL, page.subject, NOW, 90, &page.der, &e),
+                ERR_INVALID);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", dns, ip, page.subject, NOW, 90, &page.der, NULL), 0);
+        assert_int_equal(x509_check_issued_by(
+                                 buf_bytes(&page.der), site_ca_issuer_cert(ca, SITE_CA_WEB), NULL),
+                0);
+        assert_int_equal(shake(ca, SITE_CA_WEB, buf_bytes(&page.der), page.key, "watch.example"),
+                TLS_UNKNOWN_ISSUER); /* it is no camera's */
+        buf_init(&spki, SIGN_SPKI_MAX);
+        assert_int_equal(verify_key_format(device.subject, &spki, NULL), 0);
+        struct bytes key = buf_bytes(&spki);
+        assert_int_equal(
+                site_ca_issue_device(ca, "door", wild, NULL, key, NOW, 90, &device.der, &e),
+                ERR_INVALID);
+        assert_int_equal(
+                site_ca_issue_device(ca, "door", NULL, NULL, key, NOW, 90, &device.der, &e),
+                ERR_INVALID);
+        assert_int_equal(
+                site_ca_issue_device(ca, "door", dns, ip, key, NOW, 90, &device.der, NULL), 0);
+        assert_int_equal(
+                shake(ca, SITE_CA_CAMERAS, buf_bytes(&device.der), device.key, "192.0.2.7"),
+                TLS_OK);
+        assert_int_equal(site_ca_revoke_web(ca, "door", NOW, &n, &e), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(site_ca_revoke_web(ca, "main", NOW, &n, &e), 0);
+        assert_int_equal(n, 1);
+        assert_true(site_ca_crl(ca, SITE_CA_WEB).n > 0);
+        node_drop(&page);
+        node_drop(&device);
+        site_ca_freep(&ca);
+}
+
 static void names_of_sites(void **state)
 {
         static const char *const bad[] = { "", "Berlin", "a b", "-a", "a-", "a/b",
@@ -407,7 +587,7 @@ static int tear_down(void **state)
 {
         (void)state;
         return sh(
-                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking longest node.der && rmdir $PWD");
+                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 longest node.der && rmdir $PWD");
 }
 
 int main(void)
@@ -419,6 +599,8 @@ int main(void)
                 cmocka_unit_test(seals),
                 cmocka_unit_test(cameras_and_nodes),
                 cmocka_unit_test(what_is_revoked),
+                cmocka_unit_test(nodes_and_what_they_sign_with),
+                cmocka_unit_test(pages_and_devices),
                 cmocka_unit_test(names_of_sites),
         };
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of site_ca (site_ca.c: the directory; site_ca_issue.c: what is issued and taken
+ * back) share. For these alone. */
+#ifndef CUSTOS_TRUST_SITE_CA_PARTS_H
+#define CUSTOS_TRUST_SITE_CA_PARTS_H
+
+#include "trust/site_ca.h"
+
+#define SITE_CA_HOUR_US (INT64_C(3600) * 1000000)
+
+struct site_ca {
+        char site[SITE_CA_NAME_MAX + 1];
+        struct buf root;
+        struct buf certs[SITE_CA_ISSUERS];
+        struct sign_key *keys[SITE_CA_ISSUERS];
+        uint8_t fingerprint[32];
+        char *dir;
+        struct issued issued;
+};
+
+/* The register to its file, durably. */
+int site_ca_write_issued(struct site_ca *ca, struct err *e) MUST_USE;
+
+#endif
