@@ -56,7 +56,7 @@ static struct worker_live_session *live_session(
                 struct worker_live_session *s = &l->sessions[i];
                 if (s->group && memcmp(s->session, session, sizeof s->session) == 0)
                         return s;
-                if (!s->group)
+                if (!s->group && !unused)
                         unused = s;
         }
         return unused; /* there are as many as grants */
