@@ -25,6 +25,7 @@ EXCEPTIONS = {
     "unit_queue_push": "units that depay has cut out",
     "grant_trust_crls": "x509_crl_number is all that looks into the list",
     "sealer_grants_crls": "grant_trust_crls",
+    "worker_grants_on_crls": "grant_trust_crls",
     "str_parse_time": "the person who starts the program, and what was made here",
     "vault_inspect": "walks directories; segment_inspect has what is in the files",
     "x509_crl_reason_parse": "one word out of eight, from the person who starts the program",

@@ -187,7 +187,7 @@ static json_t *capability_header(struct bytes leaf, struct bytes issuer)
 static int capability_append(json_t *json, struct buf *out, struct err *e)
 {
         CLEANUP(capability_jsonp) json_t *owned = json;
-        CLEANUP(capability_textp) char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+        CLEANUP(capability_textp) char *text = owned ? json_dumps(owned, JSON_COMPACT) : NULL;
 
         if (!text) /* a person's name that is no UTF-8 */
                 return capability_no(e, "a text in it is no UTF-8");

@@ -49,8 +49,7 @@ static void begin(void)
 
 static void sign(struct bytes head, struct bytes payload, struct buf *out)
 {
-        static const char any[] = "{}";
-        char *digits = malloc(STR_BASE64_ROOM(head.n + payload.n + sizeof any));
+        char *digits = malloc(STR_BASE64_ROOM(head.n + payload.n + SIGN_BYTES));
         uint8_t signature[SIGN_BYTES];
 
         if (buf_printf(out, NULL, "%s.", str_base64url(digits, head)) == 0 &&
