@@ -67,14 +67,6 @@ struct camera {
         bool freed;
 };
 
-const char *camera_state_name(enum camera_state s)
-{
-        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming",
-                "waiting", "stopped" };
-
-        return s < ARRAY_LEN(names) ? names[s] : "unknown";
-}
-
 enum camera_state camera_state(const struct camera *c)
 {
         return c->state;
@@ -664,6 +656,8 @@ static int on_pull_unit(void *owner, const struct access_unit *unit, struct err 
 
         c->packet_us = clock_boot_us();
         c->counters.units++;
+        if (unit->new_config)
+                c->connection.tracks[0] = *unit->new_config;
         enter(c);
         r = c->events->on_unit(c->owner, c, 0, unit, e);
         c->stopping = r < 0;
@@ -785,6 +779,13 @@ void camera_datagrams(struct camera *c, const int fds[static 2], uint16_t port)
         }
         c->wants = false;
         rtsp_client_datagrams(c->client, fds, port);
+}
+
+const struct media_config *camera_config(const struct camera *c, unsigned track)
+{
+        if (c->state != CAMERA_STREAMING || track >= c->connection.tracks_n)
+                return NULL;
+        return c->pull ? &c->connection.tracks[track] : camera_track_now(&c->tracks[track]);
 }
 
 void camera_pace(struct camera *c, unsigned interval_ms)

@@ -147,6 +147,9 @@ const char *camera_transport_name(enum camera_transport t);
 const char *camera_carrier_name(enum camera_carrier c);
 int camera_transport_find(const char *name);
 int camera_carrier_find(const char *name);
+/* Of a track of the connection that plays: decoder parameters as they are now; NULL where there is
+ * none. Borrowed until the next unit. */
+const struct media_config *camera_config(const struct camera *c, unsigned track);
 /* Event-driven (0, as a live viewer wants it) or paced reading, from now on. */
 void camera_pace(struct camera *c, unsigned interval_ms);
 

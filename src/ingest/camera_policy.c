@@ -97,3 +97,11 @@ bool camera_policy_may_fall_back(const struct camera_policy *p, const struct err
                (why->fault == FAULT_CONNECTION_REFUSED || why->fault == FAULT_CONNECTION_TIMEOUT ||
                        why->fault == FAULT_NOT_TLS);
 }
+
+const char *camera_state_name(enum camera_state s)
+{
+        static const char *const names[] = { "idle", "connecting", "negotiating", "streaming",
+                "waiting", "stopped" };
+
+        return s < ARRAY_LEN(names) ? names[s] : "unknown";
+}

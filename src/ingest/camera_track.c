@@ -168,6 +168,11 @@ void camera_track_tell(struct camera_track *t, struct access_unit *unit)
         t->config_held = false;
 }
 
+const struct media_config *camera_track_now(const struct camera_track *t)
+{
+        return depay_config(t->depay);
+}
+
 bool camera_track_decodable(const struct camera_track *t)
 {
         return media_config_complete(depay_config(t->depay));

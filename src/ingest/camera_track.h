@@ -51,6 +51,8 @@ void camera_track_push(struct camera_track *t, const struct rtp_packet *p,
  * noted with the packet's number in t->damage, and passed over. */
 int camera_track_pull(
         struct camera_track *t, const struct rtcp_clock *clock, struct access_unit *ret);
+/* Its configuration as of what was pulled. */
+const struct media_config *camera_track_now(const struct camera_track *t);
 /* The unit just pulled is not delivered: what it said of the configuration is kept for the next one
  * that is. */
 void camera_track_hold(struct camera_track *t, const struct access_unit *unit);

@@ -42,6 +42,10 @@ int fmp4_write_header(const struct fmp4_header *h, struct buf *out, struct err *
  * and compares, so that no byte of it is unaccounted for. */
 int fmp4_read_header(struct bytes in, struct fmp4_header *ret, struct err *e) MUST_USE;
 
+/* Appends ftyp and moov of a clear fragmented file: for whoever watches, never for a disk. */
+int fmp4_write_clear_header(
+        const struct fmp4_track *tracks, unsigned n, struct buf *out, struct err *e) MUST_USE;
+
 struct fmp4_sample {
         uint32_t size;
         uint32_t duration;
@@ -70,6 +74,9 @@ struct fmp4_fragment {
 
 /* Appends moof; data offsets assume that mdat's 8-byte header follows at once. */
 int fmp4_write_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e) MUST_USE;
+/* As fmp4_write_moof, of a clear file; iv and ranges do not count. mdat's header too, for data that
+ * follow at once. */
+int fmp4_write_clear_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e) MUST_USE;
 /* moof: the whole box. Allocates the samples; free with fmp4_fragment_done. Strict as above. */
 int fmp4_read_moof(struct bytes moof, struct fmp4_fragment *ret, struct err *e) MUST_USE;
 void fmp4_fragment_done(struct fmp4_fragment *f);

@@ -222,25 +222,30 @@ static void put_audio(struct pack *p, const struct fmp4_track *t)
         pack_u32(p, t->timescale <= UINT16_MAX ? t->timescale << 16 : 0);
 }
 
-void fmp4_entry_put(struct pack *p, const struct fmp4_track *t, const uint8_t kid[static 16])
+static uint32_t encrypted_format(enum media_codec codec)
+{
+        if (media_is_video(codec))
+                return T('e', 'n', 'c', 'v');
+        return media_is_audio(codec) ? T('e', 'n', 'c', 'a') : T('e', 'n', 'c', 'm');
+}
+
+void fmp4_entry_put(struct pack *p, const struct fmp4_track *t, const uint8_t *kid)
 {
         const struct media_config *c = &t->config;
         const struct fmp4_codec *codec = codec_of(c);
-        bool video = media_is_video(c->codec), audio = media_is_audio(c->codec);
-        size_t entry = box_begin(p, video   ? T('e', 'n', 'c', 'v')
-                                    : audio ? T('e', 'n', 'c', 'a')
-                                            : T('e', 'n', 'c', 'm'));
+        size_t entry = box_begin(p, kid ? encrypted_format(c->codec) : codec->format);
 
         pack_zeros(p, 6);
         pack_u16(p, 1); /* data reference */
-        if (video)
+        if (media_is_video(c->codec))
                 put_video(p, c);
-        else if (audio)
+        else if (media_is_audio(c->codec))
                 put_audio(p, t);
         else
                 pack_bytes(p, BYTES(fmp4_metadata_words, sizeof fmp4_metadata_words));
         put_config(p, codec, c);
-        put_sinf(p, codec->format, kid);
+        if (kid)
+                put_sinf(p, codec->format, kid);
         box_end(p, entry);
 }
 

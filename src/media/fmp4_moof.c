@@ -143,20 +143,10 @@ static void put_senc(struct pack *p, const struct fmp4_fragment_track *t)
         box_end(p, senc);
 }
 
-/* moof: where it begins in the output, for the offset in saio. */
-static size_t put_traf(struct pack *p, const struct fmp4_fragment_track *t, size_t moof)
+/* What a reader needs to decrypt. moof: where it begins in the output, for the offset in saio. */
+static void put_encryption(struct pack *p, const struct fmp4_fragment_track *t, size_t moof)
 {
-        size_t traf = box_begin(p, T('t', 'r', 'a', 'f'));
         bool counted = true;
-
-        size_t tfhd =
-                box_begin_full(p, T('t', 'f', 'h', 'd'), 0, 0x020000); /* default-base-is-moof */
-        pack_u32(p, t->id);
-        box_end(p, tfhd);
-        size_t tfdt = box_begin_full(p, T('t', 'f', 'd', 't'), 1, 0);
-        pack_u64(p, t->decode_time);
-        box_end(p, tfdt);
-        size_t data_offset = put_trun(p, t);
 
         for (unsigned i = 0; i < t->samples_n && counted; i++)
                 counted = aux_bytes(t, &t->samples[i]) <= AUX_INFO_MAX;
@@ -170,25 +160,39 @@ static size_t put_traf(struct pack *p, const struct fmp4_fragment_track *t, size
                 box_end(p, saio);
         }
         put_senc(p, t);
+}
+
+static size_t put_traf(
+        struct pack *p, const struct fmp4_fragment_track *t, size_t moof, bool encrypted)
+{
+        size_t traf = box_begin(p, T('t', 'r', 'a', 'f'));
+
+        size_t tfhd =
+                box_begin_full(p, T('t', 'f', 'h', 'd'), 0, 0x020000); /* default-base-is-moof */
+        pack_u32(p, t->id);
+        box_end(p, tfhd);
+        size_t tfdt = box_begin_full(p, T('t', 'f', 'd', 't'), 1, 0);
+        pack_u64(p, t->decode_time);
+        box_end(p, tfdt);
+        size_t data_offset = put_trun(p, t);
+        if (encrypted)
+                put_encryption(p, t, moof);
         box_end(p, traf);
         return data_offset;
 }
 
-int fmp4_write_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e)
+/* f was checked. */
+static int put_moof(const struct fmp4_fragment *f, bool encrypted, struct buf *out, struct err *e)
 {
         size_t before = out->n;
         size_t data_offsets[FMP4_TRACKS_MAX] = { 0 };
-        int r = check_fragment(f, e);
-
-        if (r < 0)
-                return r;
         struct pack p = pack_to(out);
         size_t moof = box_begin(&p, T('m', 'o', 'o', 'f'));
         size_t mfhd = box_begin_full(&p, T('m', 'f', 'h', 'd'), 0, 0);
         pack_u32(&p, f->sequence);
         box_end(&p, mfhd);
         for (unsigned i = 0; i < f->tracks_n; i++)
-                data_offsets[i] = put_traf(&p, &f->tracks[i], moof);
+                data_offsets[i] = put_traf(&p, &f->tracks[i], moof, encrypted);
         box_end(&p, moof);
 
         uint64_t data = out->n - moof + MDAT_HEADER;
@@ -202,6 +206,34 @@ int fmp4_write_moof(const struct fmp4_fragment *f, struct buf *out, struct err *
                         f->sequence, out->max);
         }
         return 0;
+}
+
+int fmp4_write_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e)
+{
+        int r = check_fragment(f, e);
+
+        return r < 0 ? r : put_moof(f, true, out, e);
+}
+
+int fmp4_write_clear_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e)
+{
+        size_t before = out->n;
+        uint64_t bytes = 0;
+        int r = check_fragment(f, e);
+
+        if (r == 0)
+                r = put_moof(f, false, out, e);
+        if (r < 0)
+                return r;
+        for (unsigned i = 0; i < f->tracks_n; i++)
+                bytes += f->tracks[i].bytes;
+        struct pack p = pack_to(out);
+        pack_u32(&p, (uint32_t)bytes + MDAT_HEADER);
+        pack_u32(&p, T('m', 'd', 'a', 't'));
+        if (!p.bad)
+                return 0;
+        out->n = before;
+        return err_set(e, ERR_EXHAUSTED, "mdat's header does not fit in %zu bytes", out->max);
 }
 
 /* --- reading: only the values that vary; everything else shows in the comparison --- */

@@ -89,7 +89,7 @@ static void put_mdhd_hdlr(struct pack *p, const struct fmp4_track *t)
 }
 
 /* Sample tables of a fragmented file: a sample description and nothing else. */
-static void put_stbl(struct pack *p, const struct fmp4_track *t, const uint8_t kid[static 16])
+static void put_stbl(struct pack *p, const struct fmp4_track *t, const uint8_t *kid)
 {
         static const uint32_t empty[] = { T('s', 't', 't', 's'), T('s', 't', 's', 'c'),
                 T('s', 't', 's', 'z'), T('s', 't', 'c', 'o') };
@@ -107,7 +107,7 @@ static void put_stbl(struct pack *p, const struct fmp4_track *t, const uint8_t k
         box_end(p, stbl);
 }
 
-static void put_minf(struct pack *p, const struct fmp4_track *t, const uint8_t kid[static 16])
+static void put_minf(struct pack *p, const struct fmp4_track *t, const uint8_t *kid)
 {
         size_t minf = box_begin(p, T('m', 'i', 'n', 'f'));
 
@@ -123,7 +123,7 @@ static void put_minf(struct pack *p, const struct fmp4_track *t, const uint8_t k
         box_end(p, minf);
 }
 
-static void put_trak(struct pack *p, const struct fmp4_track *t, const uint8_t kid[static 16])
+static void put_trak(struct pack *p, const struct fmp4_track *t, const uint8_t *kid)
 {
         size_t trak = box_begin(p, T('t', 'r', 'a', 'k'));
 
@@ -135,13 +135,13 @@ static void put_trak(struct pack *p, const struct fmp4_track *t, const uint8_t k
         box_end(p, trak);
 }
 
-static void put_mvex(struct pack *p, const struct fmp4_header *h)
+static void put_mvex(struct pack *p, const struct fmp4_track *tracks, unsigned n)
 {
         size_t mvex = box_begin(p, T('m', 'v', 'e', 'x'));
 
-        for (unsigned i = 0; i < h->tracks_n; i++) {
+        for (unsigned i = 0; i < n; i++) {
                 size_t trex = box_begin_full(p, T('t', 'r', 'e', 'x'), 0, 0);
-                pack_u32(p, h->tracks[i].id);
+                pack_u32(p, tracks[i].id);
                 pack_u32(p, 1);    /* sample description */
                 pack_zeros(p, 12); /* no defaults */
                 box_end(p, trex);
@@ -166,15 +166,15 @@ static unsigned kind_order(enum media_codec codec)
         return media_is_video(codec) ? 0 : media_is_audio(codec) ? 1 : 2;
 }
 
-static int check_header(const struct fmp4_header *h, struct err *e)
+static int check_tracks(const struct fmp4_track *tracks, unsigned n, struct err *e)
 {
         unsigned order = 0;
 
-        if (h->tracks_n == 0 || h->tracks_n > FMP4_TRACKS_MAX)
-                return err_set(e, ERR_INVALID, "%u tracks, 1 to %d are possible", h->tracks_n,
-                        FMP4_TRACKS_MAX);
-        for (unsigned i = 0; i < h->tracks_n; i++) {
-                const struct fmp4_track *t = &h->tracks[i];
+        if (n == 0 || n > FMP4_TRACKS_MAX)
+                return err_set(
+                        e, ERR_INVALID, "%u tracks, 1 to %d are possible", n, FMP4_TRACKS_MAX);
+        for (unsigned i = 0; i < n; i++) {
+                const struct fmp4_track *t = &tracks[i];
                 int r = fmp4_entry_check(t, e);
                 if (r < 0)
                         return err_wrap(e, r, "track %u", i + 1);
@@ -188,30 +188,55 @@ static int check_header(const struct fmp4_header *h, struct err *e)
         return 0;
 }
 
+/* moov is left open, for what is last in it; returns where it begins. kid NULL: clear. */
+static size_t begin_header(
+        struct pack *p, const struct fmp4_track *tracks, unsigned n, const uint8_t *kid)
+{
+        put_ftyp(p);
+        size_t moov = box_begin(p, T('m', 'o', 'o', 'v'));
+        put_mvhd(p, n);
+        for (unsigned i = 0; i < n; i++)
+                put_trak(p, &tracks[i], kid);
+        put_mvex(p, tracks, n);
+        return moov;
+}
+
+/* before: bytes in out without the header. */
+static int end_header(struct pack *p, size_t moov, size_t before, struct err *e)
+{
+        box_end(p, moov);
+        if (!p->bad)
+                return 0;
+        p->out->n = before;
+        return err_set(e, ERR_EXHAUSTED, "header does not fit in %zu bytes", p->out->max);
+}
+
 int fmp4_write_header(const struct fmp4_header *h, struct buf *out, struct err *e)
 {
         size_t before = out->n;
-        int r = check_header(h, e);
+        int r = check_tracks(h->tracks, h->tracks_n, e);
 
         if (r < 0)
                 return r;
         struct pack p = pack_to(out);
-        put_ftyp(&p);
-        size_t moov = box_begin(&p, T('m', 'o', 'o', 'v'));
-        put_mvhd(&p, h->tracks_n);
-        for (unsigned i = 0; i < h->tracks_n; i++)
-                put_trak(&p, &h->tracks[i], h->kid);
-        put_mvex(&p, h);
+        size_t moov = begin_header(&p, h->tracks, h->tracks_n, h->kid);
         put_pssh(&p, h->kid);
         size_t head = box_begin_uuid(&p, fmp4_moov_head_type);
         pack_bytes(&p, h->head);
         box_end(&p, head);
-        box_end(&p, moov);
-        if (p.bad) {
-                out->n = before;
-                return err_set(e, ERR_EXHAUSTED, "header does not fit in %zu bytes", out->max);
-        }
-        return 0;
+        return end_header(&p, moov, before, e);
+}
+
+int fmp4_write_clear_header(
+        const struct fmp4_track *tracks, unsigned n, struct buf *out, struct err *e)
+{
+        size_t before = out->n;
+        int r = check_tracks(tracks, n, e);
+
+        if (r < 0)
+                return r;
+        struct pack p = pack_to(out);
+        return end_header(&p, begin_header(&p, tracks, n, NULL), before, e);
 }
 
 /* --- reading: only the values that vary; everything else shows in the comparison --- */

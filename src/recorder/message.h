@@ -6,8 +6,8 @@
  * their length. A message of another length or form ends the channel: the sender is broken or
  * hostile. Streams are named by their path, never by pointer.
  *
- * What must not be here: footage (it never leaves the worker) and, on the parent's channels, any
- * key of footage.
+ * What must not be here: footage in the clear (it never leaves the worker) and, on the parent's
+ * channels, any key of footage. What a gateway may see is sealed for its session (MEDIA).
  */
 #ifndef CUSTOS_RECORDER_MESSAGE_H
 #define CUSTOS_RECORDER_MESSAGE_H
@@ -139,10 +139,18 @@ enum message_type {
         /* parent -> sealer, parent -> worker */
         MESSAGE_CRLS, /* text: PEM of the nodes issuer's list of what is revoked */
         /* worker -> parent */
-        MESSAGE_WATCHED,     /* stream, u32 watch, i64 until (wall clock) */
-        MESSAGE_NOT_WATCHED, /* stream, u32 watch, u8 code, u8 fault, text: refused, or over */
+        MESSAGE_WATCHED,     /* stream, u32 watch, i64 until (wall clock), u32 group: what is
+                              * sealed for its session, and the media key's wrap for it */
+        MESSAGE_NOT_WATCHED, /* stream, u32 watch, u8 code, u8 fault, text, u8 over: nothing is
+                              * sent under that number any more (else a later grant was refused)
+                              */
         /* parent -> worker */
         MESSAGE_UNWATCH, /* stream, u32 watch */
+        /* worker -> parent */
+        MESSAGE_MEDIA, /* stream, u32 group, a binary message of docs/spec/link.md section 8 whose
+                        * subscription is 0 */
+        /* supervisor -> parent, with one descriptor */
+        MESSAGE_GATEWAY, /* uri: the link to a gateway, whose certificate says so */
 };
 
 /* What a worker does with a stream's frames. */

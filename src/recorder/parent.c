@@ -13,6 +13,7 @@
 #include "recorder/confine.h"
 #include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
+#include "recorder/parent_media.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
 #include "recorder/parent_stopped.h"
@@ -44,6 +45,8 @@ static int parent_on_sealer(void *owner, struct chan *c, struct chan_message *m,
         (void)c;
         if (m->type == MESSAGE_KEY_STORE)
                 return parent_storage_key(p->storage, m->body, e);
+        if (m->type == MESSAGE_NOT_GRANTED)
+                return parent_media_on_not_granted(p->media, m->body, e);
         if (m->type != MESSAGE_SEALER_HELLO)
                 return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
         buf_clear(&p->hello);
@@ -65,6 +68,7 @@ static void parent_on_sealer_end(void *owner, struct chan *c, const struct err *
         p->sealer = chan_free(c);
         p->sealer_ready = false;
         parent_place_sealer_gone(p);
+        parent_media_sealer_gone(p->media);
 }
 
 static int parent_on_manager(void *owner, struct chan *c, struct chan_message *m, struct err *e)
@@ -121,6 +125,20 @@ static int parent_add_volume(struct parent *p, struct bytes body, int fd, struct
         return 0;
 }
 
+static int parent_add_gateway(struct parent *p, struct bytes body, int fd, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        char uri[HEAD_TEXT_MAX];
+
+        unpack_string(&u, uri, sizeof uri);
+        if (!unpack_complete(&u)) {
+                close(fd);
+                return err_set(e, ERR_PROTOCOL, "gateway: malformed message");
+        }
+        parent_media_attach(p->media, fd, uri);
+        return 0;
+}
+
 static void parent_on_stop_deadline(void *owner)
 {
         struct parent *p = owner;
@@ -173,6 +191,8 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_VOLUME:
                 return parent_add_volume(p, m->body, fd, e);
+        case MESSAGE_GATEWAY:
+                return parent_add_gateway(p, m->body, fd, e);
         case MESSAGE_SCRUBBER:
                 parent_scrub_attach(p->scrub, fd);
                 return 0;
@@ -205,6 +225,7 @@ static void parent_free(struct parent *p)
         timer_done(&p->stop);
         parent_clock_done(&p->clock);
         p->events = parent_events_free(p->events);
+        p->media = parent_media_free(p->media);
         p->connect = parent_connect_free(p->connect);
         parent_stream_free_all(p);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
@@ -267,6 +288,7 @@ int parent_main(int argc, char **argv)
                 p->scrub = parent_scrub_new(p->loop, p->index, p->storage,
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 p->events = parent_events_new(p);
+                p->media = parent_media_new(p);
                 parent_clock_start(&p->clock, p->loop);
                 parent_storage_start(p->storage);
                 loop_run(p->loop);

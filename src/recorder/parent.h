@@ -118,6 +118,7 @@ struct parent {
         struct parent_connect *connect;     /* parent_connect.c */
         struct buf out;                     /* one message under construction */
         struct parent_events *events;       /* parent_events.c */
+        struct parent_media *media;         /* parent_media.h */
         struct parent_clock clock;
 };
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/pack.h"
 #include "recorder/parent.h"
+#include "recorder/parent_media.h"
 #include "recorder/parent_storage.h"
 #include "recorder/parent_stopped.h"
 #include "vault/index_tail.h"
@@ -268,6 +269,7 @@ void parent_place_worker_gone(struct parent *p, unsigned worker)
                         if (t->worker != (int)worker)
                                 continue;
                         parent_connect_cancel(p->connect, t);
+                        parent_media_lost(p->media, t->assign.stream, "its worker ended");
                         if (t->phase == PARENT_STREAM_ENDING && !t->again) {
                                 parent_stream_forget(t);
                                 ended = true;

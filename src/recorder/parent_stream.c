@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "proto/url.h"
 #include "recorder/parent_events.h"
+#include "recorder/parent_media.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
 
@@ -318,6 +319,7 @@ void parent_stream_remove(struct parent *p, struct parent_stream *t)
         if (t->phase == PARENT_STREAM_ENDING)
                 return;
         t->phase = PARENT_STREAM_ENDING;
+        parent_media_lost(p->media, t->assign.stream, "it was removed, or is off");
         parent_connect_cancel(p->connect, t); /* what begins again must not get this one's socket */
         parent_stream_message(t);
         parent_stream_send(t, MESSAGE_UNASSIGN, NULL, 0);
@@ -473,6 +475,9 @@ int parent_stream_on_worker(struct parent_worker *w, struct chan_message *m, str
                 return parent_stream_on_not_written(w, m->body, e);
         if (m->type == MESSAGE_STATE)
                 return parent_stream_on_state(w, m->body, e);
+        if (m->type == MESSAGE_MEDIA || m->type == MESSAGE_WATCHED ||
+                m->type == MESSAGE_NOT_WATCHED)
+                return parent_media_on_worker(w, m, e);
         unpack_string(&u, stream, sizeof stream);
         if (u.bad || (m->type != MESSAGE_CONNECT && !unpack_complete(&u)))
                 return err_set(e, ERR_PROTOCOL, "message %u from a worker: malformed", m->type);

@@ -248,7 +248,7 @@ static void worker_on_stream_message(
                 worker_on_gate(t, u);
                 break;
         case MESSAGE_UNWATCH:
-                worker_watch_end(worker_stream_watch(t), unpack_u32(u));
+                worker_live_end(worker_stream_live(t), unpack_u32(u));
                 u->bad |= !unpack_complete(u);
                 break;
         case MESSAGE_NO_SOCKET:
@@ -296,7 +296,7 @@ static void worker_judge_watches(struct worker *w)
         size_t at = 0;
 
         while ((t = table_next(&w->streams, &at)))
-                worker_grants_judge(w, worker_stream_watch(t));
+                worker_grants_judge(w, worker_stream_live(t));
 }
 
 static int worker_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)

@@ -25,6 +25,16 @@ uint64_t worker_alarm_dropped(const struct worker_alarm *a)
         return a->frames - a->begin_frames;
 }
 
+void worker_alarm_liveness(struct worker_alarm *a, enum fault now, const struct log_ctx *log)
+{
+        if (now)
+                log_error(log, "camera.alarm", "security=%s text=\"%s\"", fault_name(now),
+                        fault_text(now));
+        else
+                log_info(log, "camera.alarm_over", "security=%s", fault_name(a->liveness));
+        a->liveness = now;
+}
+
 enum fault worker_alarm_fault(const struct worker_alarm *a)
 {
         if (a->liveness)

@@ -6,15 +6,14 @@
 #ifndef CUSTOS_RECORDER_WORKER_GRANTS_H
 #define CUSTOS_RECORDER_WORKER_GRANTS_H
 
-#include "recorder/worker.h"
-#include "recorder/worker_watch.h"
+#include "recorder/worker_live.h"
 
 /* MESSAGE_GRANTED: the parent hears WATCHED or NOT_WATCHED. ERR_PROTOCOL for another form. */
 int worker_grants_on_granted(
-        struct worker *w, struct worker_watch *watch, struct bytes body, struct err *e) MUST_USE;
+        struct worker *w, struct worker_live *live, struct bytes body, struct err *e) MUST_USE;
 /* MESSAGE_CRLS: a list that is not good, or an older one, is logged and changes nothing. */
 void worker_grants_on_crls(struct worker *w, struct bytes body);
 /* Ends the grants of a stream that are over; once a second, and behind a new list. */
-void worker_grants_judge(struct worker *w, struct worker_watch *watch);
+void worker_grants_judge(struct worker *w, struct worker_live *live);
 
 #endif

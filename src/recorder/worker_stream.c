@@ -53,7 +53,7 @@ struct worker_stream {
         uint64_t load_bytes, load_rate;
         bool shed;
 
-        struct worker_watch watch;
+        struct worker_live live;
         struct message_state state, told;
 };
 
@@ -86,9 +86,9 @@ static struct camera_counters worker_stream_counters(const struct worker_stream 
         return camera_counters_sum(t->before, camera_counters(t->camera));
 }
 
-struct worker_watch *worker_stream_watch(struct worker_stream *t)
+struct worker_live *worker_stream_live(struct worker_stream *t)
 {
-        return &t->watch;
+        return &t->live;
 }
 
 void worker_stream_report(struct worker_stream *t)
@@ -299,7 +299,7 @@ static int worker_stream_on_sealer(
 
         (void)c;
         if (m->type == MESSAGE_GRANTED)
-                return worker_grants_on_granted(t->worker, &t->watch, m->body, e);
+                return worker_grants_on_granted(t->worker, &t->live, m->body, e);
         if (!t->writer)
                 return 0;
         switch (m->type) {
@@ -564,13 +564,7 @@ static void worker_stream_watch_liveness(
         enum fault alarm = liveness_push(t->liveness, unit, clock_boot_us());
         if (t->alarm.liveness == alarm)
                 return;
-        if (alarm)
-                log_error(&t->log, "camera.alarm", "security=%s text=\"%s\"", fault_name(alarm),
-                        fault_text(alarm));
-        else
-                log_info(
-                        &t->log, "camera.alarm_over", "security=%s", fault_name(t->alarm.liveness));
-        t->alarm.liveness = alarm;
+        worker_alarm_liveness(&t->alarm, alarm, &t->log);
         worker_stream_show_alarm(t);
 }
 
@@ -579,8 +573,9 @@ static int worker_stream_on_unit(void *owner, struct camera *c, unsigned track,
 {
         struct worker_stream *t = owner;
 
-        (void)c;
         worker_stream_watch_liveness(t, track, unit);
+        if (t->live.watch.n)
+                worker_live_unit(&t->live, c, track, unit);
         struct access_unit u = *unit;
         u.clock_stepped = worker_stream_writes(t) && worker_stream_watch_clock(t, track, unit);
         return worker_gate_unit(&t->gate, track, &u, e);
@@ -596,6 +591,7 @@ static void worker_stream_disconnected(struct worker_stream *t)
                         &t->gaps, SEAL_GAP_CAMERA_LOST, segment_writer_last_us(t->writer));
         }
         t->connected = false;
+        worker_live_disconnected(&t->live);
         worker_hold_reset(&t->hold);
         t->state.protection = PROTECTION_OPEN;
         t->state.tls_version = 0;
@@ -695,6 +691,7 @@ static int worker_stream_make_camera(
                 return r;
         o.tls = t->trust->config;
         snprintf(t->source, sizeof t->source, "%.511s", a->url);
+        t->live.pace_ms = a->pace_ms;
         t->camera = camera_new(t->worker->loop, &o, &events, t);
         return 0;
 }
@@ -713,7 +710,7 @@ int worker_stream_new(struct worker *w, const struct message_assign *a, int seal
                 &t->gate, &t->connection, &w->budget, WORKER_GATE_KEEP_MAX, &gate_events, t);
         t->worker = w;
         snprintf(t->path, sizeof t->path, "%s", a->stream);
-        worker_watch_init(&t->watch, t->path);
+        worker_live_init(&t->live, w, t->path);
         snprintf(t->log.prefix, sizeof t->log.prefix, "cam=%.90s", a->stream);
         snprintf(t->state.stream, sizeof t->state.stream, "%s", a->stream);
         snprintf(t->recorder, sizeof t->recorder, "%s", a->recorder);
@@ -748,6 +745,7 @@ void worker_stream_reassign(struct worker_stream *t, const struct message_assign
                 return;
         if (t->camera)
                 t->before = worker_stream_counters(t);
+        worker_live_camera_gone(&t->live);
         t->camera = camera_free(t->camera);
         worker_trust_drop(t->worker, TAKE(t->trust));
         worker_stream_disconnected(t);
@@ -772,7 +770,7 @@ struct worker_stream *worker_stream_free(struct worker_stream *t)
         liveness_free(t->liveness);
         worker_hold_done(&t->hold);
         worker_gate_done(&t->gate);
-        worker_watch_done(&t->watch);
+        worker_live_done(&t->live);
         buf_done(&t->seal_cert);
         buf_done(&t->issuer_cert);
         buf_done(&t->root_cert);
@@ -787,6 +785,7 @@ void worker_stream_stop(struct worker_stream *t)
                 return;
         worker_gate_flush(&t->gate);
         t->stopping = true;
+        worker_live_camera_gone(&t->live);
         t->camera = camera_free(t->camera);
         if (t->writer) {
                 worker_stream_stop_writer(t);

@@ -12,7 +12,7 @@
 
 #include "recorder/message.h"
 #include "recorder/worker.h"
-#include "recorder/worker_watch.h"
+#include "recorder/worker_live.h"
 
 struct worker_stream;
 
@@ -47,8 +47,8 @@ void worker_stream_load(struct worker_stream *t, struct worker_load_stream *ret)
 void worker_stream_shed(struct worker_stream *t, bool shed);
 /* Notices the beginning and the end of frames being dropped; every two seconds. */
 void worker_stream_watch_overload(struct worker_stream *t);
-/* Who may watch it; borrowed. */
-struct worker_watch *worker_stream_watch(struct worker_stream *t);
+/* Who watches it; borrowed. */
+struct worker_live *worker_stream_live(struct worker_stream *t);
 /* Sends MESSAGE_STATE when something changed since the last one. */
 void worker_stream_report(struct worker_stream *t);
 

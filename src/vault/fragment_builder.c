@@ -59,8 +59,7 @@ void fragment_builder_clear(struct fragment_builder *b)
         chunk_list_done(&b->data);
 }
 
-/* Of a track's only sample, where nothing tells how long it lasts. */
-static uint32_t usual_duration(const struct fmp4_track *t)
+uint32_t fragment_builder_usual_duration(const struct fmp4_track *t)
 {
         if (media_is_video(t->config.codec))
                 return t->timescale / 25;
@@ -87,7 +86,7 @@ void fragment_builder_segment(struct fragment_builder *b, const struct fmp4_trac
                 t->rate = tracks[i].timescale;
                 t->video = media_is_video(tracks[i].config.codec);
                 t->floor = 0;
-                t->last_duration = usual_duration(&tracks[i]);
+                t->last_duration = fragment_builder_usual_duration(&tracks[i]);
         }
         b->tracks_n = n;
         b->ivs_n = 0;

@@ -67,6 +67,9 @@ struct fragment_builder_sample {
         struct fragment_builder_stamp stamp;
 };
 
+/* Of a track's only sample, where nothing tells how long it lasts; in its timescale. */
+uint32_t fragment_builder_usual_duration(const struct fmp4_track *t);
+
 void fragment_builder_init(struct fragment_builder *b, struct chunk_share *share); /* borrowed */
 void fragment_builder_done(struct fragment_builder *b);
 /* A new segment: its tracks (the first is the main one) and key. What was in the builder is

@@ -8,11 +8,11 @@
 #include <cmocka.h>
 
 #include "edge/clip.h"
+#include "frame_hashes.c"
 #include "vault_owner.c"
 
 #define SECOND INT64_C(1000000)
 #define DEMO TEST_SOURCE_ROOT "/demo/"
-#define HASH_CHARS 34 /* with a comma and a space before it */
 #define FIXTURES TEST_SOURCE_ROOT "/../shared/fixtures/video/"
 
 static int64_t in_us(const struct clip *c, unsigned track, int64_t ticks)
@@ -56,41 +56,6 @@ static void record(struct vault_owner *o, const struct clip *c)
         }
         vault_owner_stop(o);
         assert_int_equal(o->refused_n + o->faults_n, 0);
-}
-
-/* The sixth column; side data (how it was encrypted) may follow. */
-static const char *hash_column(char *line)
-{
-        char *at = line;
-
-        for (unsigned i = 0; i < 5 && at; i++)
-                at = strchr(at + 1, ',');
-        if (at)
-                at[strcspn(at + 1, ",\n") + 1] = '\0';
-        return at;
-}
-
-/* ffmpeg's list of hashes, only the column that names the content. */
-static void frame_hashes(
-        const char *options, const char *file, const char *map, const char *codec, struct buf *out)
-{
-        CLEANUP(own_freep)
-        char *command = xasprintf("ffmpeg -v error %s -i '%s' -map %s %s -f framemd5 - 2>&1",
-                options, file, map, codec);
-        char line[1024];
-        FILE *f = popen(command, "r");
-
-        assert_non_null(f);
-        while (fgets(line, sizeof line, f)) {
-                if (line[0] == '#')
-                        continue;
-                const char *hash = hash_column(line);
-                if (!hash)
-                        fprintf(stderr, "ffmpeg: %s", line);
-                assert_non_null(hash);
-                assert_int_equal(buf_append(out, bytes_str(hash), NULL), 0);
-        }
-        assert_int_equal(pclose(f), 0);
 }
 
 /* skipped: samples at the beginning that came before the first picture and are not recorded. */
