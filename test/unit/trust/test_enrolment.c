@@ -201,12 +201,12 @@ static void its_seal(void **state)
         /* another key, too late, a node's certificate */
         assert_int_equal(enrolment_take_seal(&n, n.key, &p, NOW, &pem, &e), ERR_AUTH);
         assert_int_equal(enrolment_take_seal(&n, key, &p, NOW + 4000 * DAY, &pem, &e), ERR_AUTH);
-        CLEANUP(sign_key_freep) struct sign_key *other = sign_key_generate();
-        issue(ca, "recorder", "north-1", other, &node);
+        CLEANUP(sign_key_freep) struct sign_key *another = sign_key_generate();
+        issue(ca, "recorder", "north-1", another, &node);
         const struct bytes wrong[] = { buf_bytes(&node), site_ca_issuer_cert(ca, SITE_CA_NODES),
                 site_ca_issuer_cert(ca, SITE_CA_SEALS) };
         p = answer(wrong, 3);
-        assert_int_equal(enrolment_take_seal(&n, other, &p, NOW, &pem, &e), ERR_AUTH);
+        assert_int_equal(enrolment_take_seal(&n, another, &p, NOW, &pem, &e), ERR_AUTH);
         assert_int_equal(e.fault, FAULT_BAD_ENROLMENT);
         assert_int_equal(pem.n, 0);
         node_identity_done(&n);
