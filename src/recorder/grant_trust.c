@@ -46,7 +46,7 @@ static int grant_trust_read_file(const char *state, const char *name, struct buf
 {
         char path[4200];
 
-        snprintf(path, sizeof path, "%.4000s/recorder/%s", state, name);
+        snprintf(path, sizeof path, "%.4000s/node/recorder/%s", state, name);
         if (!file_exists(path))
                 return 0;
         int r = file_read(path, GRANT_TRUST_CRLS_MAX, to, e);
@@ -65,7 +65,7 @@ static int grant_trust_read_issuer(struct grant_trust *t, const char *state, str
         buf_done(&pem);
         if (r == 0 && t->issuer.n)
                 r = x509_check_issued_by(buf_bytes(&t->issuer), buf_bytes(&t->root), e);
-        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/recorder/node.pem", state) : 0;
+        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/node/recorder/node.pem", state) : 0;
 }
 
 static int grant_trust_read_crls(struct grant_trust *t, const char *state, struct err *e)
@@ -77,7 +77,7 @@ static int grant_trust_read_crls(struct grant_trust *t, const char *state, struc
         if (r > 0 && pem.n)
                 r = grant_trust_crls(t, buf_bytes(&pem), e);
         buf_done(&pem);
-        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/recorder/nodes.crl", state) : 0;
+        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/node/recorder/nodes.crl", state) : 0;
 }
 
 int grant_trust_read(const char *state, struct grant_trust **ret, struct err *e)

@@ -14,6 +14,7 @@
 #include "recorder/parent_events.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_media.h"
+#include "recorder/parent_porter.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
 #include "recorder/parent_stopped.h"
@@ -98,6 +99,15 @@ static void parent_on_manager_end(void *owner, struct chan *c, const struct err 
                 parent_seek_manager(p);
 }
 
+void parent_manager_attach(struct parent *p, int fd)
+{
+        static const struct chan_events events = { parent_on_manager, parent_on_manager_end };
+
+        chan_free(p->manager);
+        p->manager_link++;
+        p->manager = chan_new(p->loop, fd, &events, p);
+}
+
 static int parent_add_worker(struct parent *p, struct bytes body, int fd, struct err *e)
 {
         static const struct chan_events events = { parent_on_worker, parent_on_worker_end };
@@ -165,8 +175,6 @@ static void parent_stop(struct parent *p)
 static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         static const struct chan_events sealer_events = { parent_on_sealer, parent_on_sealer_end };
-        static const struct chan_events manager_events = { parent_on_manager,
-                parent_on_manager_end };
         struct parent *p = owner;
 
         (void)c;
@@ -197,13 +205,10 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 parent_scrub_attach(p->scrub, fd);
                 return 0;
         case MESSAGE_PORTER:
-                own_closep(&p->porter_fd);
-                p->porter_fd = fd;
+                parent_porter_attach(p->porter, fd);
                 return 0;
         case MESSAGE_MANAGER:
-                chan_free(p->manager);
-                p->manager_link++;
-                p->manager = chan_new(p->loop, fd, &manager_events, p);
+                parent_manager_attach(p, fd);
                 return 0;
         default:
                 close(fd);
@@ -233,7 +238,7 @@ static void parent_free(struct parent *p)
         p->sealer = chan_free(p->sealer);
         p->manager = chan_free(p->manager);
         p->supervisor = chan_free(p->supervisor);
-        own_closep(&p->porter_fd);
+        p->porter = parent_porter_free(p->porter);
         p->retention = parent_retention_free(p->retention);
         p->locks = parent_locks_free(p->locks);
         p->scrub = parent_scrub_free(p->scrub);
@@ -264,16 +269,17 @@ int parent_main(int argc, char **argv)
         if (role_start("parent", argc, argv, &options, &e) < 0)
                 return confine_failed(&e);
         p->settings = options.settings;
-        p->porter_fd = -1;
         snprintf(p->state, sizeof p->state, "%s", options.state);
-        snprintf(p->recorder, sizeof p->recorder, "custos://%s/recorder/main",
-                settings_text(&p->settings, SETTINGS_SITE_NAME));
+        p->porter = parent_porter_new(p);
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
         tzset(); /* local time, of schedules: its file cannot be read later */
         p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
-        int r = parent_storage_open(p, &p->storage, &e);
+        int r = parent_porter_read_name(
+                p->state, settings_text(&p->settings, SETTINGS_SITE_NAME), p->recorder, &e);
+        if (r == 0)
+                r = parent_storage_open(p, &p->storage, &e);
         if (r == 0)
                 r = parent_stopped_open(p->state, &p->stopped, &e);
         if (r == 0)

@@ -92,7 +92,7 @@ struct parent {
         struct settings settings;
         char state[4096];
         struct chan *supervisor, *manager, *sealer;
-        int porter_fd; /* the channel to its porter, -1 without one; nothing is asked of it yet */
+        struct parent_porter *porter;      /* parent_porter.h */
         uint64_t manager_link;             /* counts them */
         struct parent_status_ticket asked; /* the question that is being looked at */
         bool sealer_ready;                 /* its hello came */
@@ -124,6 +124,9 @@ struct parent {
 
 /* argv: --state DIR [--config FILE]. Returns the exit status. */
 int parent_main(int argc, char **argv);
+
+/* parent.c: the link to a manager, a new one; takes fd. */
+void parent_manager_attach(struct parent *p, int fd);
 
 /* parent_stream.c */
 /* Takes over what the manager says of a stream, new or changed; everything is copied. A change that

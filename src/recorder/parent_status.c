@@ -10,7 +10,7 @@
 #include "os/clock.h"
 #include "recorder/parent.h"
 #include "recorder/parent_events.h"
-#include "recorder/parent_grants.h"
+#include "recorder/parent_porter.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
@@ -328,7 +328,7 @@ int parent_status_on_manager(struct parent *p, struct chan_message *m, struct er
                         r = link_send_answer(p->manager, request.id, body, e);
                 p->asked = (struct parent_status_ticket){ 0 };
         } else if (strcmp(request.type, "link.revoked") == 0) {
-                parent_grants_on_revoked(p, request.body);
+                parent_porter_on_revoked(p->porter, request.body);
         }
         link_message_done(&request);
         return r;

@@ -37,10 +37,6 @@ DAY = 86400
 def new_site(folder):
     site = Site(folder)
     site.init()
-    # As the porter will have put it there: whose lists of what is revoked the recorder takes.
-    node = grants.Signer.new(site, "custos://{site}/recorder/main", grants.TLS)
-    pem = grants.serialization.Encoding.PEM
-    (site.state / "recorder/node.pem").write_bytes(node.leaf.public_bytes(pem) + node.issuer.public_bytes(pem))
     return site
 
 

@@ -65,7 +65,7 @@ static void grant_put_chain(
 static int grant_set_up(void **state)
 {
         struct sign_key *key = sign_key_generate();
-        CLEANUP(own_freep) char *dir = NULL, *recorder = NULL;
+        CLEANUP(own_freep) char *dir = NULL, *recorder = NULL, *node = NULL;
         struct buf leaf;
 
         (void)state;
@@ -73,7 +73,9 @@ static int grant_set_up(void **state)
         grant_now = clock_wall_us() / SECOND * SECOND;
         dir = grant_path("site");
         recorder = grant_path("recorder");
+        node = grant_path("node/recorder");
         assert_int_equal(file_make_dirs(recorder, 0700, NULL), 0);
+        assert_int_equal(file_make_dirs(node, 0700, NULL), 0);
         assert_int_equal(site_ca_create(dir, "berlin", grant_now - DAY, &grant_ca, NULL), 0);
         struct verify_key *subject = sign_key_public(key);
         buf_init(&leaf, X509_CERT_MAX);
@@ -88,7 +90,7 @@ static int grant_set_up(void **state)
         assert_int_equal(site_ca_issue_node(grant_ca, "recorder", "main", NULL, NULL, subject,
                                  grant_now, 14, &leaf, NULL),
                 0);
-        grant_put_chain("recorder/node.pem", SITE_CA_NODES, buf_bytes(&leaf), false);
+        grant_put_chain("node/recorder/node.pem", SITE_CA_NODES, buf_bytes(&leaf), false);
         buf_done(&leaf);
         verify_key_free(subject);
         sign_key_free(key);

@@ -195,7 +195,7 @@ static void what_is_revoked(void **state)
         assert_int_equal(grant_trust_crls(trust, buf_bytes(&none), &e), ERR_STATE);
         assert_int_equal(granted_at(&w, 1, &c, grant_now, &g, &e), ERR_DENIED);
         /* What lies in the directory at the start counts from the start. */
-        grant_put("recorder/nodes.crl", buf_bytes(&hit));
+        grant_put("node/recorder/nodes.crl", buf_bytes(&hit));
         trust = grant_trust_free(trust);
         assert_int_equal(grant_trust_read(grant_state, &trust, &e), 0);
         assert_int_equal(granted_at(&w, 1, &c, grant_now, &g, &e), ERR_DENIED);
@@ -203,13 +203,13 @@ static void what_is_revoked(void **state)
         assert_int_equal(grant_trust_crls(trust, buf_bytes(&none), &e), ERR_STATE);
         /* One that is not good there is no list at all: then nothing is trusted. */
         struct grant_trust *bad = NULL;
-        grant_put("recorder/nodes.crl", buf_bytes(&foreign));
+        grant_put("node/recorder/nodes.crl", buf_bytes(&foreign));
         assert_int_equal(grant_trust_read(grant_state, &bad, &e), ERR_CORRUPT);
         assert_non_null(strstr(e.text, "nodes.crl"));
         assert_null(bad);
-        grant_remove("recorder/nodes.crl");
+        grant_remove("node/recorder/nodes.crl");
         /* Without the issuer's certificate no list can be judged, and none is taken. */
-        grant_remove("recorder/node.pem");
+        grant_remove("node/recorder/node.pem");
         trust = grant_trust_free(trust);
         assert_int_equal(grant_trust_read(grant_state, &trust, &e), 0);
         assert_int_equal(grant_trust_crls(trust, buf_bytes(&hit), &e), ERR_AUTH);

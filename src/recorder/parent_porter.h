@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The recorder's porter (docs/spec/link.md section 7), and the peers that it hands over: a manager
+ * on another host is the recorder's manager; gateways are links to whoever watches
+ * (parent_media.h). The manager of this host asks by recorder.sock; what its porter's link brings
+ * is the list of revoked nodes, which goes to this porter, the sealer and the workers.
+ *
+ * A porter faces the network, and may have been captured: what it says of a peer is held to the
+ * form and the site, and a gateway gets nothing without a grant that worker and sealer check.
+ */
+#ifndef CUSTOS_RECORDER_PARENT_PORTER_H
+#define CUSTOS_RECORDER_PARENT_PORTER_H
+
+#include "recorder/parent.h"
+
+struct parent_porter; /* owned */
+
+struct parent_porter *parent_porter_new(struct parent *p);
+struct parent_porter *parent_porter_free(struct parent_porter *o);
+/* The channel to a new porter; takes fd. Its peers come anew. */
+void parent_porter_attach(struct parent_porter *o, int fd);
+/* link.revoked: to the porter too. body is borrowed. */
+void parent_porter_on_revoked(struct parent_porter *o, json_t *body);
+/* custos://SITE/recorder/NAME by <state>/node/recorder/peers.json; where there is none, "main" of
+ * this site. Before the sandbox. */
+int parent_porter_read_name(
+        const char *state, const char *site, char to[static HEAD_TEXT_MAX], struct err *e) MUST_USE;
+
+#endif
