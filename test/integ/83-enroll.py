@@ -325,7 +325,8 @@ def test_certificates_that_are_not_this_nodes(folder):
 def test_only_once(folder):
     state = folder / "state"
     with EstServer(folder, site(), SECRET) as server:
-        check(enroll(server.at, the_code(), state).returncode == 0, "enrolled")
+        p = enroll(server.at, the_code(), state)
+        check(p.returncode == 0, f"enrolled: {p.stdout}{p.stderr}")
         before = {p: p.read_bytes() for p in state.rglob("*") if p.is_file()}
         server.seen.clear()
         for typed in (the_code(), the_code("gateway", "g1")):
