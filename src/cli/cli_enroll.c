@@ -62,6 +62,7 @@ struct cli_enroll {
         struct sign_key *seal_key; /* owned; NULL: no recorder */
         struct buf seal_pem;
         int64_t now_us;
+        uint8_t recovery[HPKE_PUBLIC_BYTES];
 };
 
 /* --- what was typed --- */
@@ -239,6 +240,8 @@ static int take_seal(struct cli_enroll *c, struct err *e)
         if (r < 0)
                 return err_wrap(e, r, "the certificate for seals");
         r = enrolment_take_seal(&c->node, c->seal_key, &certs, c->now_us, &c->seal_pem, e);
+        if (r == 0)
+                r = enrolment_take_recovery(&c->node, &certs, c->recovery, e);
         x509_pkcs7_done(&certs);
         return r;
 }
@@ -255,6 +258,9 @@ static int write_recorder(struct cli_enroll *c, struct err *e)
         int r = file_make_dirs(dir, 0700, e);
         if (r == 0)
                 r = recorder_keys_make_wrap(dir, e);
+        if (r == 0)
+                r = recorder_keys_write_public(
+                        dir, "recovery.pub", BYTES(c->recovery, sizeof c->recovery), e);
         if (r == 0)
                 r = recorder_keys_write_seal(dir, c->seal_key, buf_bytes(&c->seal_pem), e);
         return r;

@@ -23,6 +23,7 @@ enum x509_purpose {
         X509_NODE,   /* serverAuth + clientAuth */
         X509_SEAL,  /* digitalSignature, extended key usage 1.3.6.1.5.5.7.3.36 (document signing) */
         X509_GRANT, /* the same; its URI, a manager's, tells them apart */
+        X509_RECIPIENT, /* keyAgreement (x509_recipient.h) */
 };
 
 struct x509_request {

@@ -22,6 +22,7 @@ static const struct x509_profile x509_profiles[] = {
         [X509_NODE] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth,clientAuth" },
         [X509_SEAL] = { "critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36" },
         [X509_GRANT] = { "critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36" },
+        [X509_RECIPIENT] = { "critical,CA:FALSE", "critical,keyAgreement", NULL },
 };
 
 static bool x509_issue_is_text(const char *s, const char *allowed)
@@ -43,7 +44,7 @@ static int x509_issue_check(const struct x509_request *r, struct err *e)
 {
         static const int64_t year_us = (int64_t)31556952 * 1000000;
 
-        if (r->purpose > X509_GRANT)
+        if (r->purpose > X509_RECIPIENT)
                 return err_set(e, ERR_INVALID, "certificate: unknown purpose %d", (int)r->purpose);
         if (!r->common_name || !*r->common_name || strlen(r->common_name) > X509_ISSUE_NAME_MAX)
                 return err_set(e, ERR_INVALID, "certificate: a name of 1 to %d bytes is needed",

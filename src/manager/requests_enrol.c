@@ -13,6 +13,7 @@
 #include "crypto/x509_csr.h"
 #include "manager/requests_parts.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "trust/enrol_code.h"
 
 #define REQUESTS_ENROL_SEAL_DAYS 3650
@@ -244,12 +245,24 @@ static int requests_enrol_uri(struct requests *r, const char *uri,
         return nodes_check(role, name, e);
 }
 
+/* Behind a seal certificate: whom else hour keys are wrapped for. */
+static int requests_enrol_add_recovery(
+        struct requests *r, struct requests_enrol_subject *s, struct err *e)
+{
+        char path[4200];
+
+        snprintf(path, sizeof path, "%.4000s/site/recovery.pem", r->state);
+        return file_read(path, X509_CERT_MAX, &s->pem, e);
+}
+
 static int requests_enrol_renew(struct requests *r, struct requests_enrol_subject *s,
         const struct nodes_node *n, const uint8_t shown[static NODES_KEY_BYTES], bool seal,
         struct err *e)
 {
         int done = requests_enrol_sign(r, s, seal, e);
 
+        if (done == 0 && seal)
+                done = requests_enrol_add_recovery(r, s, e);
         if (done == 0)
                 done = nodes_renew(inventory_db(r->inventory), s->role, s->name, shown,
                         seal ? n->until_us : s->until_us, e);

@@ -19,6 +19,7 @@
 #include "recorder/parent_scrub.h"
 #include "recorder/parent_stopped.h"
 #include "recorder/parent_storage.h"
+#include "recorder/state_dir.h"
 
 #define PARENT_STOP_MS 4000 /* less than the supervisor's patience */
 
@@ -276,7 +277,7 @@ int parent_main(int argc, char **argv)
         p->loop = loop_new();
         tzset(); /* local time, of schedules: its file cannot be read later */
         p->supervisor = chan_new(p->loop, PROC_FIRST_FD, &events, p);
-        int r = parent_porter_read_name(
+        int r = state_dir_read_name(
                 p->state, settings_text(&p->settings, SETTINGS_SITE_NAME), p->recorder, &e);
         if (r == 0)
                 r = parent_storage_open(p, &p->storage, &e);

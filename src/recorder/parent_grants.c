@@ -14,6 +14,8 @@ void parent_grants_on_revoked(struct parent *p, const json_t *body)
                 log_warn(NULL, "grants.list_refused", "err=\"link.revoked: malformed\"");
                 return;
         }
+        if (pem.n == 0) /* nothing was ever revoked */
+                return;
         if (p->sealer && chan_send(p->sealer, MESSAGE_CRLS, pem, NULL, 0, &e) < 0)
                 log_error(NULL, "sealer.unreachable", "err=\"%s\"", e.text);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++) {

@@ -7,10 +7,8 @@
 
 #include "base/log.h"
 #include "net/link.h"
-#include "os/file.h"
 #include "recorder/parent_grants.h"
 #include "recorder/parent_media.h"
-#include "trust/node_peers.h"
 
 struct parent_porter {
         struct parent *parent;
@@ -18,29 +16,6 @@ struct parent_porter {
         struct chan *manager; /* the link of a manager that asks by another way */
         int64_t last_id;
 };
-
-int parent_porter_read_name(
-        const char *state, const char *site, char to[static HEAD_TEXT_MAX], struct err *e)
-{
-        CLEANUP(buf_done) struct buf text;
-        char dir[NODE_IDENTITY_DIR_ROOM], path[NODE_IDENTITY_DIR_ROOM + 16];
-        struct node_identity n = { 0 };
-
-        buf_init(&text, NODE_PEERS_FILE_MAX);
-        snprintf(path, sizeof path, "%s/peers.json", node_identity_dir(dir, state, "recorder"));
-        int r = file_read(path, NODE_PEERS_FILE_MAX, &text, NULL);
-        if (r == ERR_NOT_FOUND) { /* made before there were nodes */
-                snprintf(to, HEAD_TEXT_MAX, "custos://%s/recorder/main", site);
-                return 0;
-        }
-        if (r < 0)
-                return err_set(e, r, "cannot read %s", path);
-        r = node_peers_parse(buf_bytes(&text), &n, e);
-        if (r < 0)
-                return err_wrap(e, r, "%s", path);
-        snprintf(to, HEAD_TEXT_MAX, "custos://%s/recorder/%s", n.site, n.name);
-        return 0;
-}
 
 /* --- a manager's link --- */
 
@@ -111,7 +86,7 @@ static int parent_porter_check_peer(const struct parent_porter *o, json_t *body,
 
 static int parent_porter_on_peer(struct parent_porter *o, json_t *body, int fd, struct err *e)
 {
-        const char *uri, *role;
+        const char *uri = NULL, *role = NULL;
 
         int r = parent_porter_check_peer(o, body, &uri, &role, e);
         if (r < 0) {

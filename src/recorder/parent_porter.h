@@ -21,9 +21,5 @@ struct parent_porter *parent_porter_free(struct parent_porter *o);
 void parent_porter_attach(struct parent_porter *o, int fd);
 /* link.revoked: to the porter too. body is borrowed. */
 void parent_porter_on_revoked(struct parent_porter *o, json_t *body);
-/* custos://SITE/recorder/NAME by <state>/node/recorder/peers.json; where there is none, "main" of
- * this site. Before the sandbox. */
-int parent_porter_read_name(
-        const char *state, const char *site, char to[static HEAD_TEXT_MAX], struct err *e) MUST_USE;
 
 #endif

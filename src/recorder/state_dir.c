@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "os/file.h"
+#include "trust/node_peers.h"
 
 #define STATE_DIR_FILE_MAX (64u << 10)
 
@@ -88,4 +89,27 @@ int state_dir_read_recipients(const char *state,
         if (r == 0)
                 *ret_n = 2;
         return r;
+}
+
+int state_dir_read_name(
+        const char *state, const char *site, char to[static HEAD_TEXT_MAX], struct err *e)
+{
+        CLEANUP(buf_done) struct buf text;
+        char dir[NODE_IDENTITY_DIR_ROOM], path[NODE_IDENTITY_DIR_ROOM + 16];
+        struct node_identity n = { 0 };
+
+        buf_init(&text, NODE_PEERS_FILE_MAX);
+        snprintf(path, sizeof path, "%s/peers.json", node_identity_dir(dir, state, "recorder"));
+        int r = file_read(path, NODE_PEERS_FILE_MAX, &text, NULL);
+        if (r == ERR_NOT_FOUND) { /* made before there were nodes */
+                snprintf(to, HEAD_TEXT_MAX, "custos://%s/recorder/main", site);
+                return 0;
+        }
+        if (r < 0)
+                return err_set(e, r, "cannot read %s", path);
+        r = node_peers_parse(buf_bytes(&text), &n, e);
+        if (r < 0)
+                return err_wrap(e, r, "%s", path);
+        snprintf(to, HEAD_TEXT_MAX, "custos://%s/recorder/%s", n.site, n.name);
+        return 0;
 }

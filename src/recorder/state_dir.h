@@ -28,4 +28,9 @@ int state_dir_read_recipients(const char *state,
         struct key_store_recipient ret[static KEY_STORE_RECIPIENTS_MAX], unsigned *ret_n,
         struct err *e) MUST_USE;
 
+/* custos://SITE/recorder/NAME by <state>/node/recorder/peers.json; where there is none, "main" of
+ * this site. */
+int state_dir_read_name(
+        const char *state, const char *site, char to[static HEAD_TEXT_MAX], struct err *e) MUST_USE;
+
 #endif

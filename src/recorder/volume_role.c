@@ -11,6 +11,7 @@
 #include "os/proc.h"
 #include "recorder/confine.h"
 #include "recorder/volume_job.h"
+#include "recorder/state_dir.h"
 #include "recorder/volume_watch.h"
 
 #define VOLUME_ROLE_GOOD                                                                           \
@@ -302,12 +303,14 @@ static void volume_role_on_parent_end(void *owner, struct chan *c, const struct 
 static void volume_role_open(struct volume_role *v, const struct role_options *o)
 {
         struct volume_identity found;
-        char recorder[sizeof found.recorder];
+        char recorder[HEAD_TEXT_MAX];
         struct err e;
 
-        snprintf(recorder, sizeof recorder, "custos://%s/recorder/main",
-                settings_text(&o->settings, SETTINGS_SITE_NAME));
-        if (o->claim && volume_read(o->path, &found, &e) < 0 && e.fault == FAULT_VOLUME_MISSING) {
+        if (state_dir_read_name(o->state, settings_text(&o->settings, SETTINGS_SITE_NAME), recorder,
+                    &v->not_claimed) < 0)
+                log_error(NULL, "volume.nameless", "err=\"%s\"", v->not_claimed.text);
+        else if (o->claim && volume_read(o->path, &found, &e) < 0 &&
+                 e.fault == FAULT_VOLUME_MISSING) {
                 if (volume_claim(o->path, o->name, recorder, &found, &v->not_claimed) < 0)
                         log_error(NULL, "volume.not_claimed", "err=\"%s\"", v->not_claimed.text);
                 else

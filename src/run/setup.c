@@ -117,6 +117,32 @@ static int setup_recovery(const struct setup_options *o, struct err *e)
                                BYTES(kit->public_key, sizeof kit->public_key), e);
 }
 
+/* For recorders on other hosts; of an older state directory, at its next start. */
+static int setup_recovery_certificate(
+        const struct setup_options *o, struct site_ca *ca, struct err *e)
+{
+        char key[SETUP_PATH_MAX], path[SETUP_PATH_MAX];
+        uint8_t point[HPKE_PUBLIC_BYTES];
+        struct buf der, pem;
+
+        setup_path(path, o->state, "site/recovery.pem");
+        setup_path(key, o->state, "recorder/recovery.pub");
+        if (file_exists(path))
+                return 0;
+        buf_init(&der, X509_CERT_MAX);
+        buf_init(&pem, 2 * X509_CERT_MAX);
+        int r = recorder_keys_read_public(key, point, e);
+        if (r == 0)
+                r = site_ca_issue_recovery(ca, point, clock_wall_us(), SETUP_SEAL_DAYS, &der, e);
+        if (r == 0)
+                r = x509_pem_format(buf_bytes(&der), &pem, e);
+        if (r == 0)
+                r = file_write_atomic(path, buf_bytes(&pem), 0644, e);
+        buf_done(&der);
+        buf_done(&pem);
+        return r;
+}
+
 /* --- nodes --- */
 
 static int setup_node_certificate(const struct setup_options *o, struct site_ca *ca,
@@ -199,6 +225,8 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
                 r = setup_node(o, ca, "recorder", e);
         if (r == 0)
                 r = setup_recovery(o, e);
+        if (r == 0)
+                r = setup_recovery_certificate(o, ca, e);
         if (r < 0)
                 return err_wrap(e, r, "first start in %s", o->state);
         *ret_ca = TAKE(ca);

@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "crypto/x509_node.h"
+#include "crypto/x509_recipient.h"
 #include "trust/site_chain.h"
 
 #define ENROLMENT_CHAIN_MAX 32768
@@ -126,4 +127,17 @@ int enrolment_take_seal(const struct node_identity *n, const struct sign_key *ke
         for (unsigned i = 0; r == 0 && i < ARRAY_LEN(chain); i++)
                 r = x509_pem_format(chain[i], pem, e);
         return r;
+}
+
+int enrolment_take_recovery(const struct node_identity *n, const struct x509_pkcs7 *certs,
+        uint8_t ret[static HPKE_PUBLIC_BYTES], struct err *e)
+{
+        const struct buf *issuer = issuer_of(certs, SITE_CA_SEALS, buf_bytes(&n->root_der));
+
+        for (unsigned i = 0; issuer && i < certs->n; i++) {
+                if (x509_recipient_key(buf_bytes(&certs->certs[i]), buf_bytes(issuer), ret, NULL) ==
+                        0)
+                        return 0;
+        }
+        return bad_enrolment(e, "it does not say for whom keys of footage are kept (recovery)");
 }

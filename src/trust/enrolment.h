@@ -7,6 +7,7 @@
 #ifndef CUSTOS_TRUST_ENROLMENT_H
 #define CUSTOS_TRUST_ENROLMENT_H
 
+#include "crypto/hpke.h"
 #include "crypto/x509_pkcs7.h"
 #include "trust/enrol_code.h"
 #include "trust/node_identity.h"
@@ -28,5 +29,8 @@ int enrolment_take_node(
  * now_us: it must be valid then. */
 int enrolment_take_seal(const struct node_identity *n, const struct sign_key *key,
         const struct x509_pkcs7 *certs, int64_t now_us, struct buf *pem, struct err *e) MUST_USE;
+/* Of the same answer, the public half of the site's recovery kit. */
+int enrolment_take_recovery(const struct node_identity *n, const struct x509_pkcs7 *certs,
+        uint8_t ret[static HPKE_PUBLIC_BYTES], struct err *e) MUST_USE;
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "crypto/hpke.h"
 #include "crypto/sign.h"
 
 /* wrap.key and wrap.pub, where they are not there yet: footage may be under the old ones. */
@@ -16,6 +17,9 @@ int recorder_keys_make_wrap(const char *dir, struct err *e) MUST_USE;
  * for it. */
 int recorder_keys_write_seal(const char *dir, const struct sign_key *key, struct bytes chain_pem,
         struct err *e) MUST_USE;
+/* And back, of a file of that form. */
+int recorder_keys_read_public(
+        const char *path, uint8_t ret[static HPKE_PUBLIC_BYTES], struct err *e) MUST_USE;
 /* The public half of a recipient into dir/NAME, hex. */
 int recorder_keys_write_public(
         const char *dir, const char *name, struct bytes key, struct err *e) MUST_USE;

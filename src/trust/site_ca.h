@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "crypto/hpke.h"
 #include "crypto/sign.h"
 #include "trust/issued.h"
 
@@ -90,6 +91,10 @@ int site_ca_issue_web(struct site_ca *ca, const char *name, const char *const *d
         struct buf *out, struct err *e) MUST_USE;
 /* For the sealer of recorder `name`; carries the recorder's URI. */
 int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify_key *subject,
+        int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
+/* For the public half of the recovery kit, by the seals issuer: a recorder that joins from another
+ * host takes it for a recipient of its hour keys. */
+int site_ca_issue_recovery(struct site_ca *ca, const uint8_t public_key[static HPKE_PUBLIC_BYTES],
         int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
 
 /*

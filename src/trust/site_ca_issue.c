@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "crypto/x509_recipient.h"
 #include "crypto/x509.h"
 #include "trust/site_ca.h"
 #include "trust/site_ca_parts.h"
@@ -188,6 +189,19 @@ int site_ca_issue_seal(struct site_ca *ca, const char *name, const struct verify
         site_ca_subject("recorder", name, "", who);
         int r = site_ca_uri(ca->site, "recorder", name, uri, e);
         return r < 0 ? r : site_ca_issue(ca, &l, subject, out, e);
+}
+
+int site_ca_issue_recovery(struct site_ca *ca, const uint8_t public_key[static HPKE_PUBLIC_BYTES],
+        int64_t now_us, unsigned days, struct buf *out, struct err *e)
+{
+        const struct x509_request request = { .purpose = X509_RECIPIENT,
+                .common_name = "recovery" };
+        struct site_ca_leaf l = { ISSUED_SEALS, "recovery/main", request, now_us, days };
+        CLEANUP(buf_done) struct buf spki;
+
+        buf_init(&spki, SIGN_SPKI_MAX);
+        int r = x509_recipient_spki(public_key, &spki, e);
+        return r < 0 ? r : site_ca_issue_key(ca, &l, buf_bytes(&spki), out, e);
 }
 
 /* --- taking back --- */

@@ -112,7 +112,7 @@ def test_a_recorder(folder):
 
     node, own = state / "node" / ROLE, state / ROLE
     modes = {node / "node.key": 0o600, node / "node.pem": 0o644, node / "root.crt": 0o644, node / "peers.json": 0o644,
-             own / "seal.key": 0o600, own / "seal.pem": 0o644, own / "wrap.key": 0o600, own / "wrap.pub": 0o644}
+             own / "seal.key": 0o600, own / "seal.pem": 0o644, own / "wrap.key": 0o600, own / "wrap.pub": 0o644, own / "recovery.pub": 0o644}
     check({p for p in state.rglob("*") if p.is_file()} == set(modes), f"files: {sorted(state.rglob('*'))}")
     for path, wanted in modes.items():
         check(mode(path) == wanted, f"{path}: mode {mode(path):o}")
@@ -308,11 +308,16 @@ def test_certificates_that_are_not_this_nodes(folder):
         with EstServer(folder, site(), SECRET, do={"simpleenroll": answer}) as server:
             refused(server, folder / "state", "bad-enrolment", "no certificate for this node", heard=True)
             check(len(server.seen) == 2, f"{name}: asked no more: {server.seen}")
+    def seal(csr):
+        return site().seals.leaf(uri(ROLE, NAME), csr=csr, usage="1.3.6.1.5.5.7.3.36", ends=3600 * 86400)
     seals = {
         "for another key": lambda s, csr: pkcs7(site().seals.leaf(uri(ROLE, NAME), usage="1.3.6.1.5.5.7.3.36")[0], site().seals.cert),
         "a node's": lambda s, csr: pkcs7(nodes.leaf(uri(ROLE, NAME), csr=csr), nodes.cert),
         "a node's by the seals' issuer": lambda s, csr: pkcs7(site().seals.leaf(uri(ROLE, NAME), csr=csr), site().seals.cert),
         "refused": lambda s, csr: (403, "text/plain", b"the node is revoked"),
+        "without the recovery key": lambda s, csr: pkcs7(seal(csr), site().seals.cert),
+        "with a recovery key of another's": lambda s, csr: pkcs7(seal(csr), site().seals.cert, nodes.recipient()),
+        "with another certificate in its place": lambda s, csr: pkcs7(seal(csr), site().seals.cert, site().seals.leaf(uri(ROLE, "x"))[0]),
     }
     for name, answer in seals.items():
         with EstServer(folder, site(), SECRET, do={"seals": answer}) as server:

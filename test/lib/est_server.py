@@ -62,6 +62,14 @@ class Issuer:
         return cert if csr else (cert, key)
 
 
+    def recipient(self, key=None):
+        """A certificate for key agreement, as of a recovery kit."""
+        base = self.folder / f"recipient-{time.monotonic_ns()}"
+        key = key or make_key(base.with_suffix(".key"))
+        lines = ["keyUsage=critical,keyAgreement", "basicConstraints=critical,CA:FALSE", "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"]
+        return self.issue(self.csr(key, "recovery"), lines, base.with_suffix(".crt"), ends=3600 * DAY)
+
+
 def key_hash(key):
     """SHA-256 of the SubjectPublicKeyInfo."""
     der = subprocess.run(["openssl", "pkey", "-in", str(key), "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
@@ -208,7 +216,8 @@ class EstServer:
         issuer = self.site.seals if what == "seals" else self.site.nodes
         usage = "1.3.6.1.5.5.7.3.36" if what == "seals" else "serverAuth,clientAuth"
         days = 3650 if what == "seals" else 14
-        return pkcs7(issuer.leaf(f"custos://{self.site.site}/{user}", csr=csr, usage=usage, ends=min(days, 3600) * DAY), issuer.cert)
+        behind = [issuer.recipient()] if what == "seals" else []
+        return pkcs7(issuer.leaf(f"custos://{self.site.site}/{user}", csr=csr, usage=usage, ends=min(days, 3600) * DAY), issuer.cert, *behind)
 
     def user(self, h, client, what):
         """(ROLE/NAME, whether it is allowed)"""
