@@ -20,6 +20,7 @@
 #include "cli/cli_storage.h"
 #include "cli/cli_vault.h"
 #include "cli/cli_verify.h"
+#include "cli/cli_trust.h"
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
 #include "manager/manager.h"
@@ -44,6 +45,7 @@ static const struct {
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
         { "certificate", cli_certificate, "sign, list, revoke: what the site's issuers made" },
+        { "trust", cli_trust, "add, list, remove: roots of others, each for one purpose" },
         { "storage", cli_storage, "list, status, add, set, retire, damage: the disks" },
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
