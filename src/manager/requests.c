@@ -227,6 +227,7 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "certificate.list", requests_certificate_list, NULL },
                 { "certificate.revoke", requests_certificate_revoke, NULL },
                 { "status", requests_status, NULL }, { "site.root", requests_site_root, NULL },
+                { "site.backup", requests_backup_begin, NULL },
                 { "storage.list", NULL, "storage.get" },
                 { "storage.add", requests_storage_add, NULL },
                 { "storage.set", NULL, "storage.set" },

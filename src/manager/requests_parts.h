@@ -134,6 +134,9 @@ int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, stru
 int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
+/* requests_backup.c: the audit log knows of a backup before it is made. */
+int requests_backup_begin(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
 /* requests_event.c: what happens at a camera, said by a person for now. */
 int requests_event_start(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_event_stop(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
