@@ -29,7 +29,7 @@ static const struct cli_args_command cli_restore_command = {
                 "certificates of the old ones are revoked. Footage is not in a backup: put the\n"
                 "vault into the state directory, or mount the volumes, before that start. What\n"
                 "was recorded before is opened with the recovery kit (custos export\n"
-                "--recovery-kit).\n"
+                "--recovery-kit), or by custos keys rewrap with the new keys too.\n"
                 "\n"
                 "  --recovery-kit FILE  the site's recovery kit; \"-\" is standard input\n" CLI_ARGS_HELP_STATE
                 "  --json               {site, fingerprint, made, files}; or {error: {code,\n"

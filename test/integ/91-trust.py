@@ -48,6 +48,7 @@ def test_a_vendors_cameras(folder):
             mail = trust(site, "add", vendor.cert, "--class", "mail")
             directory = trust(site, "add", vendor.cert, "--class", "directory")
             check(mail["id"] != directory["id"] and mail["class"] == "mail", f"each a root of its own: {mail} {directory}")
+            point(site, "theirs", theirs)  # the recorder is told anew by what to judge it
             time.sleep(1)
             check(theirs.plays("theirs") == 0, "a root for mail or a directory vouches for no camera")
             site.wait_refused("theirs-main", fault="unknown-issuer")
