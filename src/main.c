@@ -6,6 +6,7 @@
 
 #include "base/own.h"
 #include "cli/cli_audit.h"
+#include "cli/cli_backup.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
 #include "cli/cli_enroll.h"
@@ -20,6 +21,7 @@
 #include "cli/cli_storage.h"
 #include "cli/cli_vault.h"
 #include "cli/cli_verify.h"
+#include "cli/cli_trust.h"
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
 #include "manager/manager.h"
@@ -44,6 +46,9 @@ static const struct {
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
         { "certificate", cli_certificate, "sign, list, revoke: what the site's issuers made" },
+        { "backup", cli_backup, "one file with what makes the site on another machine" },
+        { "restore", cli_restore, "makes the site again from a backup and the recovery kit" },
+        { "trust", cli_trust, "add, list, remove: roots of others, each for one purpose" },
         { "storage", cli_storage, "list, status, add, set, retire, damage: the disks" },
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },

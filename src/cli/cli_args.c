@@ -62,6 +62,8 @@ static const struct {
         [CLI_ARGS_IP] = { "ip", "ADDRESS" },
         [CLI_ARGS_NAMES_FROM_REQUEST] = { "names-from-request", NULL },
         [CLI_ARGS_DAYS] = { "days", "N", 1, CLI_ARGS_DAYS_MAX },
+        [CLI_ARGS_CONFIG] = { "config", "FILE" },
+        [CLI_ARGS_CLASS] = { "class", "WORD" },
         [CLI_ARGS_EXAMPLE] = { "example", NULL },
         [CLI_ARGS_MARKDOWN] = { "markdown", NULL },
         [CLI_ARGS_JSON] = { "json", NULL },

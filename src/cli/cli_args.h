@@ -58,6 +58,8 @@ enum cli_args_option {
         CLI_ARGS_IP,
         CLI_ARGS_NAMES_FROM_REQUEST,
         CLI_ARGS_DAYS,
+        CLI_ARGS_CLASS,
+        CLI_ARGS_CONFIG,
         CLI_ARGS_EXAMPLE,
         CLI_ARGS_MARKDOWN,
         CLI_ARGS_JSON,

@@ -79,6 +79,7 @@ static void cli_camera_test_ask_system(struct cli_camera_test *t)
         if (cli_call(t->args->state, "site.root", json_object(), &answer, remedy, NULL) < 0)
                 return;
         if (buf_append(&t->roots, bytes_str(cli_text(answer, "pem")), NULL) < 0 ||
+                buf_append(&t->roots, bytes_str(cli_text(answer, "vendors")), NULL) < 0 ||
                 (cli_text(answer, "issuer")[0] &&
                         x509_pem_parse(bytes_str(cli_text(answer, "issuer")), 0, &t->issuer, NULL) <
                                 0))

@@ -21,36 +21,43 @@
 #define HOUR_US INT64_C(3600000000)
 #define NEAR_US INT64_C(1000000)
 
-enum { KEYS_SHOW, KEYS_RECOVERY_KIT };
+enum { KEYS_SHOW, KEYS_RECOVERY_KIT, KEYS_REWRAP };
 
 static const struct cli_args_command cli_keys_command = {
         .name = "keys",
         .help = "custos keys show --camera NAME [--stream NAME] --at TIME\n"
                 "                 [--key FILE | --recovery-kit FILE]\n"
                 "custos keys recovery-kit [--check FILE]\n"
+                "custos keys rewrap --recovery-kit FILE\n"
                 "\n"
                 "show          the key of the segment that was being recorded at TIME, and how\n"
                 "              to play the segment with it. A segment key opens its whole\n"
                 "              segment, up to a minute.\n"
                 "recovery-kit  whether the hour keys are wrapped for the site's recovery kit\n"
+                "rewrap        wraps the hour keys that this recorder's key does not open for\n"
+                "              it, by the kit: after a restore, on a machine with new keys\n"
                 "\n" CLI_ARGS_HELP_STREAM
                 "  --at TIME            when it was recorded\n" CLI_ARGS_HELP_KEYS
                 "                       (neither: recorder/wrap.key in the state directory)\n"
                 "  --check FILE         proves that the kit in FILE opens the hour keys; \"-\"\n"
                 "                       is standard input\n" CLI_ARGS_HELP_STATE CLI_ARGS_HELP_VAULT
                 "  --json               show: [{file, kid, key}]; recovery-kit: {recipient,\n"
-                "                       key_files, good, opened, first_bad, why}; or\n"
+                "                       key_files, good, opened, first_bad, why};\n"
+                "                       rewrap: {key_files, rewrapped, first_bad, why}; or\n"
                 "                       {error: {code, text, remedy}}\n"
                 "\n" CLI_ARGS_HELP_TIME
                 "Exit: 0 done (recovery-kit: all of them), 1 not (all), 64 wrong use.\n",
-        .verbs_n = 2,
+        .verbs_n = 3,
         .verbs = { [KEYS_SHOW] = { .word = "show",
                            .takes = CLI_ARGS_BIT(STREAM) | CLI_ARGS_BIT(KEY) | CLI_ARGS_BIT(KIT) |
                                     CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) | CLI_ARGS_BIT(JSON),
                            .needs = CLI_ARGS_BIT(CAMERA) | CLI_ARGS_BIT(AT) },
                 [KEYS_RECOVERY_KIT] = { .word = "recovery-kit",
                         .takes = CLI_ARGS_BIT(CHECK) | CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) |
-                                 CLI_ARGS_BIT(JSON) } },
+                                 CLI_ARGS_BIT(JSON) },
+                [KEYS_REWRAP] = { .word = "rewrap",
+                        .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(VAULT) | CLI_ARGS_BIT(JSON),
+                        .needs = CLI_ARGS_BIT(KIT) } },
 };
 
 /* --- show --- */
@@ -302,6 +309,108 @@ static int keys_recovery_kit(const struct cli_args *a, const struct vault_set *s
         return c.good == c.files && (c.files > 0 || !c.private_key) ? CLI_OK : CLI_FAILED;
 }
 
+/* --- rewrap --- */
+
+struct rewrap {
+        const struct cli_args *args;
+        const char *vault;
+        uint8_t private_key[HPKE_PRIVATE_BYTES]; /* of the kit */
+        struct key_store_recipient recipients[2];
+        uint8_t recorder[HASH_BYTES];
+        uint64_t files, done, bad;
+        char first_bad[256];
+        struct err why;
+};
+
+/* 1: wrapped anew; 0: it was for this recorder already. */
+static int rewrap_text(struct rewrap *w, struct bytes text, struct buf *out, struct err *e)
+{
+        struct key_store_file file;
+        uint8_t hour_key[32];
+
+        int r = key_store_parse(text, &file, e);
+        if (r < 0 || key_store_find(&file, w->recorder))
+                return r;
+        r = key_store_unwrap(text, file.stream, file.key_id, w->private_key, hour_key, e);
+        if (r == 0)
+                r = key_store_wrap(file.stream, file.hour, hour_key, w->recipients,
+                        ARRAY_LEN(w->recipients), out, e);
+        explicit_bzero(hour_key, sizeof hour_key);
+        return r < 0 ? r : 1;
+}
+
+static int rewrap_file(void *owner, const char *name, struct err *e)
+{
+        struct rewrap *w = owner;
+        CLEANUP(own_freep) char *path = xasprintf("%s/%s", w->vault, name);
+        CLEANUP(buf_done) struct buf text, out;
+        struct err why;
+
+        (void)e;
+        buf_init(&text, KEY_STORE_FILE_MAX);
+        buf_init(&out, KEY_STORE_FILE_MAX);
+        w->files++;
+        int r = file_read(path, KEY_STORE_FILE_MAX, &text, &why);
+        if (r == 0)
+                r = rewrap_text(w, buf_bytes(&text), &out, &why);
+        if (r == 1)
+                r = file_write_atomic(path, buf_bytes(&out), 0600, &why) < 0 ? ERR_IO : 1;
+        if (r == 1)
+                w->done++;
+        if (r < 0 && w->bad++ == 0) {
+                snprintf(w->first_bad, sizeof w->first_bad, "%s", name);
+                w->why = why;
+        }
+        return 0;
+}
+
+static int rewrap_prepare(struct rewrap *w, struct err *e)
+{
+        struct key_store_recipient *recorder = &w->recipients[0], *kit = &w->recipients[1];
+
+        *recorder = (struct key_store_recipient){ .kind = "recorder" };
+        *kit = (struct key_store_recipient){ .kind = "recovery" };
+        int r = cli_wrap_key(
+                w->args->state, NULL, w->args->values[CLI_ARGS_KIT], w->private_key, e);
+        if (r == 0)
+                r = hpke_public_of(w->private_key, kit->public_key, e);
+        if (r == 0)
+                r = cli_wrap_public(w->args->state, "wrap", recorder->public_key, e);
+        hash_once(BYTES(recorder->public_key, HPKE_PUBLIC_BYTES), w->recorder);
+        return r;
+}
+
+static int keys_rewrap(const struct cli_args *a, const struct vault_set *set)
+{
+        struct rewrap w = { .args = a };
+        struct err e;
+
+        int r = rewrap_prepare(&w, &e);
+        for (unsigned i = 0; r == 0 && i < set->n; i++) {
+                w.vault = set->members[i].path;
+                if (!set->members[i].away)
+                        r = vault_walk_keys(w.vault, rewrap_file, &w, &e);
+        }
+        explicit_bzero(w.private_key, sizeof w.private_key);
+        if (r < 0)
+                return cli_fail("keys", &e, NULL, a->json);
+        if (a->json) {
+                json_t *o = json_pack("{s:I, s:I, s:s, s:s}", "key_files", (json_int_t)w.files,
+                        "rewrapped", (json_int_t)w.done, "first_bad", w.first_bad, "why",
+                        w.bad ? w.why.text : "");
+                cli_print_json(o);
+                json_decref(o);
+        } else {
+                printf("%" PRIu64 " of %" PRIu64 " hour keys are wrapped anew, for this recorder "
+                       "and the recovery kit\n",
+                        w.done, w.files);
+                if (w.bad)
+                        printf("%" PRIu64 " are not; this one: %s: %s\n", w.bad, w.first_bad,
+                                w.why.text);
+        }
+        return w.bad ? CLI_FAILED : CLI_OK;
+}
+
 int cli_keys(int argc, char **argv)
 {
         struct vault_set set;
@@ -312,7 +421,9 @@ int cli_keys(int argc, char **argv)
                 return a.exit;
         if (cli_vaults_open(&a, &set, &e) < 0)
                 return cli_fail("keys", &e, NULL, a.json);
-        int code = a.verb == KEYS_SHOW ? keys_show(&a, &set) : keys_recovery_kit(&a, &set);
+        int code = a.verb == KEYS_SHOW           ? keys_show(&a, &set)
+                   : a.verb == KEYS_RECOVERY_KIT ? keys_recovery_kit(&a, &set)
+                                                 : keys_rewrap(&a, &set);
         vault_set_done(&set);
         return code;
 }

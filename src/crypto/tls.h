@@ -61,9 +61,10 @@ int tls_client_config_new(
         struct bytes roots_pem, struct tls_client_config **ret, struct err *e) MUST_USE;
 struct tls_client_config *tls_client_config_free(struct tls_client_config *c);
 void tls_client_config_freep(struct tls_client_config **c);
-/* From now on only leaves issued directly by this certificate are taken, though it hangs below one
- * of the roots with other issuers: a node's certificate is none for a camera. Pinned sessions are
- * not concerned. */
+/* From now on, of what hangs from this certificate's own root, only leaves issued directly by it are
+ * taken, though there are other issuers: a node's certificate is none for a camera. What hangs from
+ * another of the roots (a camera vendor's) is taken by its chain. Pinned sessions are not
+ * concerned. */
 int tls_client_config_only_issuer(
         struct tls_client_config *c, struct bytes issuer_der, struct err *e) MUST_USE;
 /*

@@ -156,12 +156,30 @@ static bool tls_verify_pin(struct tls *t, X509 *leaf)
         return true;
 }
 
-/* The chain is good; is the leaf's issuer the one that this config is for? */
+/* Whether the chain ends in the root that only_issuer hangs from. */
+static bool tls_verify_same_root(X509 *only, X509 *anchor)
+{
+        EVP_PKEY *key = X509_get0_pubkey(anchor);
+        bool same =
+                key && X509_check_issued(anchor, only) == X509_V_OK && X509_verify(only, key) == 1;
+
+        ERR_clear_error();
+        return same;
+}
+
+/*
+ * The chain is good; is the leaf's issuer the one that this config is for? That one speaks for its
+ * own root alone: what hangs from another root that was given, a vendor's, is judged by the chain.
+ * Between roles there is no other root.
+ */
 static bool tls_verify_issuer(struct tls *t, const struct tls_config *by, STACK_OF(X509) * chain)
 {
         X509 *only = by->only_issuer;
+        int n = sk_X509_num(chain);
 
-        if (!only || (sk_X509_num(chain) > 1 && X509_cmp(sk_X509_value(chain, 1), only) == 0))
+        if (!only || (n > 1 && X509_cmp(sk_X509_value(chain, 1), only) == 0))
+                return true;
+        if (!by->site && n > 1 && !tls_verify_same_root(only, sk_X509_value(chain, n - 1)))
                 return true;
         t->refusal = TLS_UNKNOWN_ISSUER;
         tls_verify_show_name(t, "issuer ", X509_get_issuer_name(sk_X509_value(chain, 0)));

@@ -109,6 +109,39 @@ struct db *db_free(struct db *d)
         return NULL;
 }
 
+static int db_image_of(sqlite3 *copy, struct buf *out, struct err *e)
+{
+        sqlite3_int64 n = 0;
+        unsigned char *image = sqlite3_serialize(copy, "main", &n, 0);
+
+        if (!image)
+                return err_set(e, ERR_EXHAUSTED, "database: no memory for a copy");
+        int r = buf_append(out, BYTES(image, (size_t)n), e);
+        explicit_bzero(image, (size_t)n);
+        sqlite3_free(image);
+        return r;
+}
+
+int db_image(struct db *d, struct buf *out, struct err *e)
+{
+        sqlite3 *copy = NULL;
+        int r = 0;
+
+        if (sqlite3_open_v2(":memory:", &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+                SQLITE_OK) {
+                sqlite3_close(copy);
+                return err_set(e, ERR_EXHAUSTED, "database: no memory for a copy");
+        }
+        sqlite3_backup *b = sqlite3_backup_init(copy, "main", d->handle, "main");
+        if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE)
+                r = err_set(e, ERR_IO, "database: it cannot be copied: %s", sqlite3_errmsg(copy));
+        sqlite3_backup_finish(b);
+        if (r == 0)
+                r = db_image_of(copy, out, e);
+        sqlite3_close(copy);
+        return r;
+}
+
 static int db_version(struct db *d, int64_t *ret, struct err *e)
 {
         struct db_query *q;

@@ -7,6 +7,7 @@
 #ifndef CUSTOS_DB_DB_H
 #define CUSTOS_DB_DB_H
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -35,6 +36,10 @@ int db_migrate(struct db *d, const char *const *steps, unsigned n, struct err *e
 int db_begin(struct db *d, struct err *e) MUST_USE;
 int db_commit(struct db *d, struct err *e) MUST_USE;
 void db_rollback(struct db *d);
+
+/* The whole database as the bytes of its file, as it stood at one moment, though others write to it
+ * meanwhile. Appends to out, whose owner wipes it. */
+int db_image(struct db *d, struct buf *out, struct err *e) MUST_USE;
 
 /* Ready for binding: resets the kept statement of that text. */
 int db_query(struct db *d, const char *sql, struct db_query **ret, struct err *e) MUST_USE;

@@ -65,6 +65,15 @@ static const char *const inventory_schema[] = {
         "INSERT INTO node (role, name, added_us) VALUES"
         "  ('manager', 'main', unixepoch() * 1000000), ('recorder', 'main', unixepoch() * 1000000);"
         "ALTER TABLE camera ADD COLUMN recorder TEXT NOT NULL DEFAULT 'main';",
+        /* Roots of others, each trusted for one class of peers (trusted_roots.h). */
+        "CREATE TABLE trusted_root ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  class TEXT NOT NULL CHECK (class IN ('camera', 'directory', 'mail', 'archive')),"
+        "  fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),"
+        "  certificate BLOB NOT NULL,"
+        "  added_us INTEGER NOT NULL,"
+        "  UNIQUE (class, fingerprint)"
+        ") STRICT;",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

@@ -10,6 +10,8 @@
 #include "manager/requests_parts.h"
 #include "os/clock.h"
 
+#define REQUESTS_VENDORS_MAX (64u << 10) /* PEM of one class of trusted_roots.h */
+
 /* Answers that wait for a recorder or the porter */
 
 /* A volume may take its patience (settings) before a request about it is answered; nobody waits for
@@ -195,6 +197,9 @@ static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, st
                 answer, "pem", json_stringn((const char *)r->root_pem.p, r->root_pem.n));
         json_object_set_new(answer, "issuer",
                 json_stringn((const char *)r->camera_issuer_pem.p, r->camera_issuer_pem.n));
+        json_object_set_new(answer, "vendors",
+                json_stringn(
+                        r->vendors_pem.n ? (const char *)r->vendors_pem.p : "", r->vendors_pem.n));
         json_object_set_new(
                 answer, "crls", json_stringn(crls.n ? (const char *)crls.p : "", crls.n));
         control_answer(r->control, tag, answer);
@@ -215,10 +220,14 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "camera.clear_tls_memory", requests_trust_clear, NULL },
                 { "camera.certificate", requests_trust_certify, NULL },
                 { "camera.revoke", requests_trust_revoke, NULL },
+                { "trust.add", requests_root_add, NULL },
+                { "trust.list", requests_root_list, NULL },
+                { "trust.remove", requests_root_remove, NULL },
                 { "certificate.sign", requests_certificate_sign, NULL },
                 { "certificate.list", requests_certificate_list, NULL },
                 { "certificate.revoke", requests_certificate_revoke, NULL },
                 { "status", requests_status, NULL }, { "site.root", requests_site_root, NULL },
+                { "site.backup", requests_backup_begin, NULL },
                 { "storage.list", NULL, "storage.get" },
                 { "storage.add", requests_storage_add, NULL },
                 { "storage.set", NULL, "storage.set" },
@@ -319,12 +328,15 @@ int requests_open(
         buf_init(&r->camera_issuer_pem, 16u << 10);
         buf_init(&r->root_pem, 16u << 10);
         buf_init(&r->node_issuer_pem, 16u << 10);
+        buf_init(&r->vendors_pem, REQUESTS_VENDORS_MAX);
         r->node_days = node_days;
         int done = requests_load_site(r, e);
         requests_new_links(r);
         snprintf(path, sizeof path, "%s/site.sqlite", state);
         if (done == 0)
                 done = inventory_open(path, &r->inventory, e);
+        if (done == 0)
+                done = requests_root_load(r, e);
         snprintf(path, sizeof path, "%s/tls-memory.json", state);
         if (done == 0)
                 done = tls_memory_store_load(path, &r->memory, e);
@@ -376,6 +388,7 @@ struct requests *requests_free(struct requests *r)
         buf_done(&r->camera_issuer_pem);
         buf_done(&r->root_pem);
         buf_done(&r->node_issuer_pem);
+        buf_done(&r->vendors_pem);
         free(r);
         return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust,
+ * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust, _root,
  * _certificate, _storage, _lock, _event, _node, _grant: what is asked about what; requests_route.c:
  * what recorders are told, and what they tell; requests_enrol.c: what the porter asks) share. For
  * these alone.
@@ -44,6 +44,7 @@ struct requests {
         struct site_ca *ca;
         struct buf root_pem, camera_issuer_pem; /* what cameras' certificates must chain to, and
                                                    directly hang from */
+        struct buf vendors_pem; /* roots of others that cameras' certificates may hang from */
         struct buf node_issuer_pem;
         unsigned node_days;
         struct inventory *inventory;
@@ -110,6 +111,13 @@ int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct
 int requests_trust_revoked(struct requests *r, enum issued_issuer issuer, const char *name,
         unsigned certificates, struct err *e) MUST_USE;
 
+/* requests_root.c: roots of others, each for one class of peers. */
+int requests_root_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_root_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_root_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+/* Fills vendors_pem. */
+int requests_root_load(struct requests *r, struct err *e) MUST_USE;
+
 /* requests_certificate.c: devices of somebody else's making, and the register. */
 int requests_certificate_sign(
         struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
@@ -125,6 +133,9 @@ int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, stru
 /* requests_lock.c: what may not be removed, and who says so. */
 int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_backup.c: the audit log knows of a backup before it is made. */
+int requests_backup_begin(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_event.c: what happens at a camera, said by a person for now. */
 int requests_event_start(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;

@@ -103,6 +103,17 @@ static json_t *requests_route_pem(struct bytes pem)
         return json_stringn(pem.n ? (const char *)pem.p : "", pem.n);
 }
 
+/* The site's root, whose cameras issuer alone counts, and those of cameras' vendors. */
+static json_t *requests_route_roots(struct requests *r)
+{
+        struct bytes site = buf_bytes(&r->root_pem), vendors = buf_bytes(&r->vendors_pem);
+        CLEANUP(own_freep)
+        char *all = xasprintf("%.*s%.*s", (int)site.n, (const char *)site.p, (int)vendors.n,
+                vendors.n ? (const char *)vendors.p : "");
+
+        return json_string(all);
+}
+
 static void requests_route_tell(
         struct requests *r, const struct inventory_stream *s, const char *path)
 {
@@ -114,7 +125,7 @@ static void requests_route_tell(
                 s->url, "user", s->user, "transport", s->transport, "carrier", s->carrier, "pin",
                 pin, "audio", (int)s->audio);
         json_object_set_new(body, "password", requests_route_pem(secret_bytes(&s->password)));
-        json_object_set_new(body, "roots", requests_route_pem(buf_bytes(&r->root_pem)));
+        json_object_set_new(body, "roots", requests_route_roots(r));
         json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
         json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca, SITE_CA_CAMERAS)));
         json_object_set_new(body, "record", record_link_format(&s->record));

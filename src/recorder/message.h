@@ -182,7 +182,7 @@ struct message_assign {
         uint8_t carrier;   /* enum camera_carrier */
         uint8_t pin[32];
         bool without_audio;
-        struct bytes roots_pem;  /* borrowed: the site's root */
+        struct bytes roots_pem;  /* borrowed: the site's root, and cameras' vendors' */
         struct bytes issuer_pem; /* borrowed: the one issuer whose certificates cameras have; empty:
                                     any below the roots */
         struct bytes crls_pem;   /* borrowed: what the issuers revoked; may be empty */

@@ -104,8 +104,15 @@ static bool parent_stream_same_camera(
         return strcmp(a->url, b->url) == 0 && strcmp(a->user, b->user) == 0 &&
                a->carrier == b->carrier && memcmp(a->pin, b->pin, sizeof a->pin) == 0 &&
                a->without_audio == b->without_audio &&
-               secret_equal(secret_bytes(&a->password), secret_bytes(&b->password)) &&
-               bytes_equal(a->roots_pem, b->roots_pem) && bytes_equal(a->issuer_pem, b->issuer_pem);
+               secret_equal(secret_bytes(&a->password), secret_bytes(&b->password));
+}
+
+/* Where it changes, a connection that was judged goes on: whoever took trust away says which are
+ * cut. */
+static bool parent_stream_same_trust(const struct message_assign *a, const struct message_assign *b)
+{
+        return bytes_equal(a->roots_pem, b->roots_pem) &&
+               bytes_equal(a->issuer_pem, b->issuer_pem) && bytes_equal(a->crls_pem, b->crls_pem);
 }
 
 /* What was asked for becomes what is asked for now; t is untouched on failure. */
@@ -164,11 +171,11 @@ static int parent_stream_change_to(
         bool same_transport =
                 a->transport == b->transport ||
                 (a->transport == CAMERA_TLS && b->transport == CAMERA_TLS_IF_AVAILABLE && on_tls);
-        bool same_crls = bytes_equal(a->crls_pem, b->crls_pem);
+        bool same_trust = parent_stream_same_trust(a, b);
         bool waits = same_transport && parent_stream_same_camera(a, b) &&
-                     (same_crls || on_tls || a->transport == CAMERA_PLAIN);
+                     (same_trust || on_tls || a->transport == CAMERA_PLAIN);
 
-        if (a->transport == b->transport && same_crls && parent_stream_same_camera(a, b))
+        if (a->transport == b->transport && same_trust && parent_stream_same_camera(a, b))
                 return 0; /* a manager that began again says what it said before */
         int r = parent_stream_take(t, a, e);
         if (r < 0)
@@ -223,7 +230,8 @@ unsigned parent_stream_cut(struct parent *p, uint8_t (*keys)[32], size_t n)
                         hit |= memcmp(keys[i], t->state.camera_key, 32) == 0;
                 if (!hit || t->state.protection == PROTECTION_OPEN || !parent_stream_has_worker(t))
                         continue;
-                log_warn(&t->log, "stream.cut", "why=\"its camera's certificate is revoked\"");
+                log_warn(&t->log, "stream.cut",
+                        "why=\"its camera's certificate is not taken any more\"");
                 parent_stream_reassign(t);
                 cut++;
         }

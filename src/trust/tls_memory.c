@@ -201,6 +201,13 @@ int tls_memory_allows_key(
         return 0;
 }
 
+const uint8_t *tls_memory_key(const struct tls_memory *m, const char *camera, const char *host)
+{
+        const struct tls_memory_entry *entry = tls_memory_find(m, camera);
+
+        return entry && strcasecmp(entry->host, host) == 0 ? entry->key : NULL;
+}
+
 int tls_memory_clear(struct tls_memory *m, const char *camera, struct err *e)
 {
         struct tls_memory_entry *entry = tls_memory_find(m, camera);

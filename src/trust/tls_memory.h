@@ -55,6 +55,9 @@ int tls_memory_allows_key(const struct tls_memory *m, const char *camera,
 /* Another camera that has this key, and its host, both borrowed; NULL when there is none. */
 const char *tls_memory_key_owner(const struct tls_memory *m, const char *camera,
         const uint8_t key[static 32], const char **ret_host);
+/* What the camera showed at this host when it was last verified or pinned there, 32 bytes,
+ * borrowed; NULL where nothing is remembered. */
+const uint8_t *tls_memory_key(const struct tls_memory *m, const char *camera, const char *host);
 /* Forgets a camera. The caller has made sure that an administrator asked, and writes the audit
  * entry. */
 int tls_memory_clear(struct tls_memory *m, const char *camera, struct err *e) MUST_USE;

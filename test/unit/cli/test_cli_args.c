@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cli/cli_args.h"
+#include "cli/cli_backup.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
 #include "cli/cli_event.h"
@@ -18,6 +19,7 @@
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
+#include "cli/cli_trust.h"
 #include "cli/cli_vault.h"
 #include "cli/cli_verify.h"
 #include "cli/cli_version.h"
@@ -281,6 +283,9 @@ static void test_help(void **state)
                         "--camera --stream --from --to --reason --recorder --yes --state --json" },
                 { cli_node, "--again --reason --yes --state --json" },
                 { cli_storage, "--weight --stale --yes --recorder --state --json" },
+                { cli_backup, "--config --state --json" },
+                { cli_restore, "--recovery-kit --state --json" },
+                { cli_trust, "--class --state --json" },
                 { cli_settings, "--example --markdown --check" }, { cli_status, "--state --json" },
                 { cli_vault,
                         "--camera --stream --from --to --trust --key --recovery-kit --vault --state --json" },

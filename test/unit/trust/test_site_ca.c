@@ -202,6 +202,9 @@ static int no_data(void *owner, struct bytes plain, struct err *e)
         return 0;
 }
 
+/* A root of somebody else's that is trusted for cameras too; empty: there is none. */
+static struct buf vendor_root;
+
 /* A handshake with a server that has leaf; the client takes camera certificates only. */
 static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf,
         struct sign_key *key, const char *host)
@@ -216,6 +219,8 @@ static enum tls_refusal shake(struct site_ca *ca, enum site_ca_issuer which, str
         buf_init(&roots, 65536);
         buf_init(&chain, 65536);
         assert_int_equal(x509_pem_format(site_ca_root(ca), &roots, NULL), 0);
+        if (vendor_root.n)
+                assert_int_equal(x509_pem_format(buf_bytes(&vendor_root), &roots, NULL), 0);
         assert_int_equal(site_ca_chain_pem(ca, which, leaf, &chain, NULL), 0);
         assert_int_equal(tls_client_config_new(buf_bytes(&roots), &cc, NULL), 0);
         assert_int_equal(
@@ -383,6 +388,65 @@ static void cameras_and_nodes(void **state)
         buf_done(&leaf);
         verify_key_freep(&subject);
         sign_key_freep(&key);
+        site_ca_freep(&ca);
+}
+
+/* A vendor's root beside the site's: its cameras are taken while it is there, the site's own are
+ * still those of the one issuer alone. */
+static void cameras_of_a_vendor(void **state)
+{
+        const char *const dns[] = { "lobby.example", NULL };
+        struct x509_request request = { .purpose = X509_ROOT,
+                .common_name = "vendor",
+                .not_before_us = NOW - DAY,
+                .not_after_us = NOW + 900 * DAY };
+        struct sign_key *root = sign_key_generate(), *theirs = sign_key_generate(),
+                        *ours = sign_key_generate(), *node = sign_key_generate();
+        struct verify_key *node_half = half(node);
+        struct site_ca *ca = NULL;
+        struct buf leaf, node_leaf_der, root_der;
+
+        (void)state;
+        buf_init(&leaf, X509_CERT_MAX);
+        buf_init(&root_der, X509_CERT_MAX);
+        buf_init(&node_leaf_der, X509_CERT_MAX);
+        assert_int_equal(load("ca", &ca, NULL), 0);
+        assert_int_equal(x509_issue(&request, root, BYTES(NULL, 0), root, &root_der, NULL), 0);
+        request.purpose = X509_CAMERA;
+        request.common_name = "lobby";
+        request.dns = dns;
+        assert_int_equal(x509_issue(&request, theirs, buf_bytes(&root_der), root, &leaf, NULL), 0);
+        assert_int_equal(site_ca_issue_node(ca, "recorder", "recorder-9", dns, NULL, node_half, NOW,
+                                 7, &node_leaf_der, NULL),
+                0);
+        struct buf own = camera_leaf(ca, "vendored", ours);
+        for (unsigned trusted = 0; trusted < 2; trusted++) {
+                buf_init(&vendor_root, X509_CERT_MAX);
+                if (trusted)
+                        assert_int_equal(buf_append(&vendor_root, buf_bytes(&root_der), NULL), 0);
+                assert_int_equal(
+                        shake(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), theirs, "lobby.example"),
+                        trusted ? TLS_OK : TLS_UNKNOWN_ISSUER);
+                assert_int_equal(
+                        shake(ca, SITE_CA_CAMERAS, buf_bytes(&leaf), theirs, "yard.example"),
+                        trusted ? TLS_WRONG_NAME : TLS_UNKNOWN_ISSUER);
+                assert_int_equal(
+                        shake(ca, SITE_CA_CAMERAS, buf_bytes(&own), ours, "lobby.example"), TLS_OK);
+                assert_int_equal(
+                        shake(ca, SITE_CA_NODES, buf_bytes(&node_leaf_der), node, "lobby.example"),
+                        TLS_UNKNOWN_ISSUER);
+                buf_done(&vendor_root);
+        }
+        vendor_root = (struct buf){ 0 };
+        buf_done(&own);
+        buf_done(&leaf);
+        buf_done(&root_der);
+        buf_done(&node_leaf_der);
+        verify_key_freep(&node_half);
+        sign_key_free(root);
+        sign_key_free(theirs);
+        sign_key_free(ours);
+        sign_key_free(node);
         site_ca_freep(&ca);
 }
 
@@ -669,6 +733,7 @@ int main(void)
                 cmocka_unit_test(damage_is_named),
                 cmocka_unit_test(seals),
                 cmocka_unit_test(cameras_and_nodes),
+                cmocka_unit_test(cameras_of_a_vendor),
                 cmocka_unit_test(what_is_revoked),
                 cmocka_unit_test(nodes_and_what_they_sign_with),
                 cmocka_unit_test(pages_and_devices),
