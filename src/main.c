@@ -8,6 +8,7 @@
 #include "cli/cli_audit.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
+#include "cli/cli_doctor.h"
 #include "cli/cli_enroll.h"
 #include "cli/cli_errors.h"
 #include "cli/cli_event.h"
@@ -48,6 +49,7 @@ static const struct {
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
+        { "doctor", cli_doctor, "every control of this host, as pass or fail with the remedy" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
         { "verify", cli_verify, "prove an export, a segment or a vault, offline" },

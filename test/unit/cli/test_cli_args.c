@@ -10,6 +10,7 @@
 #include "cli/cli_args.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
+#include "cli/cli_doctor.h"
 #include "cli/cli_event.h"
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
