@@ -4,6 +4,7 @@
 struct camera_counters camera_counters_sum(struct camera_counters a, struct camera_counters b)
 {
         a.bytes += b.bytes;
+        a.clear_bytes += b.clear_bytes;
         a.packets += b.packets;
         a.lost_packets += b.lost_packets;
         a.units += b.units;

@@ -7,6 +7,7 @@
 
 struct camera_counters {
         uint64_t bytes, packets, lost_packets, units, connects;
+        uint64_t clear_bytes;   /* of bytes: what everybody on the way could read */
         uint64_t bad_packets;   /* damaged, or of payloads that could not be put together */
         uint64_t skipped_bytes; /* in the stream, neither RTSP nor interleaved */
         uint64_t gated_units;   /* before the first key frame of a connection; not delivered */
