@@ -16,6 +16,7 @@
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
@@ -50,6 +51,7 @@ static const struct {
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
         { "doctor", cli_doctor, "every control of this host, as pass or fail with the remedy" },
+        { "security", cli_security, "links, path: every connection, and who could read it" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
         { "verify", cli_verify, "prove an export, a segment or a vault, offline" },

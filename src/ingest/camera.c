@@ -128,7 +128,6 @@ struct camera *camera_new(struct loop *l, const struct camera_options *o,
 struct camera_counters camera_counters(const struct camera *c)
 {
         struct camera_counters n = c->counters;
-        const uint64_t before = n.bytes;
 
         if (c->client) {
                 struct rtsp_client_counters now = rtsp_client_counters(c->client);
@@ -148,9 +147,7 @@ struct camera_counters camera_counters(const struct camera *c)
         }
         for (unsigned i = 0; i < c->tracks_n; i++)
                 n.bad_packets += c->tracks[i].bad_packets;
-        if (c->connection.protection < PROTECTION_PINNED)
-                n.clear_bytes += n.bytes - before;
-        return n;
+        return camera_counters_mark(n, c->counters, c->connection.protection < PROTECTION_PINNED);
 }
 
 static void drop_connection(struct camera *c)
@@ -325,9 +322,6 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
         struct camera_connection *k = &c->connection;
         bool has_key = tls && tls_peer_key(tls, k->camera_key);
 
-        k->from_us = k->until_us = 0;
-        if (tls)
-                (void)tls_peer_dates(tls, &k->from_us, &k->until_us);
         if (!tls && camera_policy_is_plain(&c->policy)) {
                 k->protection = PROTECTION_OPEN;
                 return 0;
@@ -342,6 +336,7 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
                         "the camera's identity was not verified: nothing is sent to it");
         c->policy.was_on_tls = true;
         k->tls_version = tls_version(tls);
+        (void)tls_peer_dates(tls, &k->from_us, &k->until_us);
         snprintf(k->tls_cipher, sizeof k->tls_cipher, "%s", tls_cipher(tls));
         return 0;
 }

@@ -14,3 +14,11 @@ struct camera_counters camera_counters_sum(struct camera_counters a, struct came
         a.gated_units += b.gated_units;
         return a;
 }
+
+struct camera_counters camera_counters_mark(
+        struct camera_counters now, struct camera_counters before, bool in_clear)
+{
+        if (in_clear)
+                now.clear_bytes += now.bytes - before.bytes;
+        return now;
+}

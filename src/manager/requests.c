@@ -232,6 +232,7 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "node.show", requests_node_show, NULL },
                 { "node.revoke", requests_node_revoke, NULL },
                 { "node.remove", requests_node_remove, NULL },
+                { "security.links", requests_security_links, NULL },
 
                 { "grant.make", requests_grant_make, NULL } };
         struct requests *r = owner;

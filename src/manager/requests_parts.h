@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust,
- * _certificate, _storage, _lock, _event, _node, _grant: what is asked about what; requests_route.c:
+ * _certificate, _storage, _lock, _event, _node, _grant, _security: what is asked about what; requests_route.c:
  * what recorders are told, and what they tell; requests_enrol.c: what the porter asks) share. For
  * these alone.
  */
@@ -135,6 +135,9 @@ int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct e
 /* The same asked by gateway `name` on its own link, for itself alone. */
 int requests_grant_of_gateway(struct requests *r, const char *name, json_t *body, json_t **ret_body,
         struct err *e) MUST_USE;
+
+/* requests_security.c: every connection. */
+int requests_security_links(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_route.c */
 /* A line of the audit log; takes fields (may be NULL); camera and stream may be NULL. What happened

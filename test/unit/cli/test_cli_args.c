@@ -16,6 +16,7 @@
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
@@ -282,6 +283,7 @@ static void test_help(void **state)
                         "--camera --stream --from --to --reason --recorder --yes --state --json" },
                 { cli_node, "--again --reason --yes --state --json" },
                 { cli_storage, "--weight --stale --yes --recorder --state --json" },
+                { cli_security, "--camera --stream --state --json" },
                 { cli_settings, "--example --markdown --check" }, { cli_status, "--state --json" },
                 { cli_vault,
                         "--camera --stream --from --to --trust --key --recovery-kit --vault --state --json" },
