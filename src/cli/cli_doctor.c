@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "cli/cli_args.h"
+#include "cli/cli_certificate.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
 #include "cli/doctor.h"
@@ -112,17 +113,22 @@ static int cli_doctor_run(const struct cli_args *a, const struct doctor *d)
 int cli_doctor(int argc, char **argv)
 {
         char remedy[LINK_REMEDY_MAX];
-        json_t *status = NULL, *storage = NULL;
+        json_t *status = NULL, *storage = NULL, *certificates = NULL;
         struct cli_args a;
 
         if (!cli_args_parse(&a, &cli_doctor_command, argc, argv))
                 return a.exit;
         if (cli_status_fetch(a.state, &status, remedy, NULL) == 0)
                 storage = cli_doctor_storage(a.state, status);
-        const struct doctor d = {
-                .state = a.state, .proc = "/proc", .status = status, .storage = storage
-        };
+        if (status)
+                (void)!cli_certificate_fetch_watch(a.state, &certificates, remedy, NULL);
+        const struct doctor d = { .state = a.state,
+                .proc = "/proc",
+                .status = status,
+                .storage = storage,
+                .certificates = certificates };
         int done = cli_doctor_run(&a, &d);
+        json_decref(certificates);
         json_decref(storage);
         json_decref(status);
         return done;

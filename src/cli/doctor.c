@@ -27,6 +27,7 @@ static const struct {
         { "core-dumps", doctor_processes_core },
         { "ports", doctor_processes_ports },
         { "clock", doctor_live_clock },
+        { "certificates", doctor_live_certificates },
         { "recorders", doctor_live_recorders },
         { "encryption", doctor_live_open },
         { "exceptions", doctor_live_exceptions },

@@ -33,6 +33,7 @@ struct doctor {
         /* Answers of the running system, borrowed; NULL: none. status: as cli_status_fetch;
          * storage: an object of cli_storage_fetch's answers by recorder. */
         const json_t *status, *storage;
+        const json_t *certificates; /* a list, as cli_certificate_fetch_watch */
 };
 
 struct doctor_finding {

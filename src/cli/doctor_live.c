@@ -32,6 +32,29 @@ void doctor_live_clock(const struct doctor *d, struct doctor_finding *f)
                         (long long)clock.maximum_error_us / 1000);
 }
 
+/* Soonest first. */
+void doctor_live_certificates(const struct doctor *d, struct doctor_finding *f)
+{
+        json_t *one;
+        size_t i;
+
+        if (!d->certificates) {
+                doctor_live_silent(f);
+                return;
+        }
+        json_array_foreach(d->certificates, i, one)
+        {
+                const char *warning = cli_text(one, "warning");
+                if (warning[0])
+                        doctor_say(f, DOCTOR_FAIL,
+                                "custos certificate watch lists them; a camera's is renewed with custos "
+                                "camera certificate.",
+                                "%s %s runs out at %s (%s)", cli_text(one, "what"),
+                                cli_text(one, "subject"), cli_text(one, "not_after"), warning);
+        }
+        doctor_pass(f, "%zu certificates, no warning is due", json_array_size(d->certificates));
+}
+
 void doctor_live_recorders(const struct doctor *d, struct doctor_finding *f)
 {
         const json_t *list = json_object_get(d->status, "recorders"), *one;

@@ -30,6 +30,7 @@ void doctor_processes_memory(const struct doctor *d, struct doctor_finding *f);
 
 /* doctor_live.c */
 void doctor_live_clock(const struct doctor *d, struct doctor_finding *f);
+void doctor_live_certificates(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_recorders(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_open(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_exceptions(const struct doctor *d, struct doctor_finding *f);

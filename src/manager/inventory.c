@@ -65,6 +65,13 @@ static const char *const inventory_schema[] = {
         "INSERT INTO node (role, name, added_us) VALUES"
         "  ('manager', 'main', unixepoch() * 1000000), ('recorder', 'main', unixepoch() * 1000000);"
         "ALTER TABLE camera ADD COLUMN recorder TEXT NOT NULL DEFAULT 'main';",
+        /* What was said of certificates that run out (certificate_watch.h). */
+        "CREATE TABLE certificate_told ("
+        "  what TEXT NOT NULL,"
+        "  subject TEXT NOT NULL,"
+        "  until_us INTEGER NOT NULL,"
+        "  warnings INTEGER NOT NULL,"
+        "  PRIMARY KEY (what, subject)) STRICT;",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

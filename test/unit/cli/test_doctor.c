@@ -27,7 +27,7 @@
 #define CHECKS_MAX 64
 
 static char state[64], proc[80], path[400];
-static json_t *status, *storage;
+static json_t *status, *storage, *certificates;
 
 static const char *at(const char *dir, const char *name)
 {
@@ -113,6 +113,9 @@ static void say(const char *protection, const char *transport, const char *lab, 
 
         json_decref(status);
         json_decref(storage);
+        json_decref(certificates);
+        certificates = json_pack("[{s:s, s:s, s:s, s:s}]", "what", "camera", "subject", "cam-main",
+                "not_after", "2027", "warning", "");
         snprintf(text, sizeof text, WELL, protection, transport, lab, more);
         status = json_loads(text, 0, NULL);
         snprintf(text, sizeof text, DISKS, disk, damaged);
@@ -170,7 +173,11 @@ static const struct doctor *doctor(void)
 {
         static struct doctor d;
 
-        d = (struct doctor){ .state = state, .proc = proc, .status = status, .storage = storage };
+        d = (struct doctor){ .state = state,
+                .proc = proc,
+                .status = status,
+                .storage = storage,
+                .certificates = certificates };
         return &d;
 }
 
@@ -334,11 +341,19 @@ static void answers(void **ignored)
         only("damage", DOCTOR_FAIL, "3 segments");
 }
 
+static void certificates_due(void **ignored)
+{
+        (void)ignored;
+        make_all();
+        json_object_set_new(json_array_get(certificates, 0), "warning", json_string("7 days"));
+        only("certificates", DOCTOR_FAIL, "camera cam-main runs out at 2027 (7 days)");
+}
+
 /* Who does not answer is not well. */
 static void unknown(void **ignored)
 {
-        static const char *const live[] = { "recorders", "encryption", "exceptions", "volumes",
-                "damage" };
+        static const char *const live[] = { "recorders", "encryption", "exceptions", "certificates",
+                "volumes", "damage" };
         static const char *const running[] = { "seccomp", "privileges", "core-dumps", "ports" };
         struct doctor_finding f;
         struct doctor d;
@@ -347,7 +362,7 @@ static void unknown(void **ignored)
         make_all();
         for (unsigned i = 0; i + 1 < doctor_checks(); i++) {
                 d = *doctor();
-                d.status = d.storage = NULL;
+                d.status = d.storage = d.certificates = NULL;
                 doctor_check(&d, i, &f);
                 for (unsigned j = 0; j < ARRAY_LEN(live); j++)
                         if (strcmp(f.name, live[j]) == 0)
@@ -423,6 +438,7 @@ static int clean(void **ignored)
         (void)ignored;
         json_decref(status);
         json_decref(storage);
+        json_decref(certificates);
         snprintf(command, sizeof command, "rm -r %s", state);
         return system(command);
 }
@@ -431,7 +447,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_is_well), cmocka_unit_test(files), cmocka_unit_test(logs),
-                cmocka_unit_test(processes), cmocka_unit_test(answers), cmocka_unit_test(unknown),
+                cmocka_unit_test(processes), cmocka_unit_test(answers),
+                cmocka_unit_test(certificates_due), cmocka_unit_test(unknown),
                 cmocka_unit_test(heaviest), cmocka_unit_test(memory), /* last: it gives up rights */
         };
         return cmocka_run_group_tests(tests, make, clean);
