@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from custos_site import CARS, CUSTOS, Edge, Program, Site, check, free_port, main, password_file, wait_for
 
-CONFIG = "[recorder]\nsegment_s = 2\nfragment_ms = 500\n[storage]\nscrub_mb_s = 1000\n"
+CONFIG = "[recorder]\nsegment_s = 2\nfragment_ms = 500\n[storage]\nscrub_mb_s = {}\n[link]\nmanager_port = 0\nrecorder_port = 0\n"
 DECOY = '''
 import ctypes, resource, socket, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -119,11 +119,13 @@ def disks(folder, site, before):
     (folder / "second").mkdir()
     site.cli("storage", "add", "second", folder / "second")
     (folder / "second").rename(folder / "unplugged")
+    # Its process ends and begins again, unconfined for a moment; then it is missing, and nothing else is wrong.
+    wait_for(lambda: "volume-missing" in doctor(site)["volumes"]["text"], 20, "the volume is missing", 0.5)
     return only(site, before, "volumes", "volume second")
 
 
 def test_each_alone(folder):
-    site = Site(folder, config=CONFIG + "[link]\nmanager_port = 0\nrecorder_port = 0\n")
+    site = Site(folder, config=CONFIG.format(0))  # nothing is looked at before it is damaged
     check(site.init().returncode == 0, "made")
     (site.state / "recovery-kit.txt").unlink()
     with site, Edge(folder, {"cam": CARS}, site.camera_certificate("cam"), "--burst") as edge:
@@ -146,6 +148,7 @@ def test_each_alone(folder):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
+        Path(site.options[-1]).write_text(CONFIG.format(1000))
         site.start()
         site.wait_recording("cam-main")
         only(site, disks(folder, site, before), "damage", "segments are damaged")
