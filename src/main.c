@@ -9,6 +9,7 @@
 #include "cli/cli_backup.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
+#include "cli/cli_doctor.h"
 #include "cli/cli_enroll.h"
 #include "cli/cli_errors.h"
 #include "cli/cli_event.h"
@@ -16,6 +17,7 @@
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
@@ -53,6 +55,8 @@ static const struct {
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
+        { "doctor", cli_doctor, "every control of this host, as pass or fail with the remedy" },
+        { "security", cli_security, "links, path: every connection, and who could read it" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },
         { "export", cli_export, "a clip that plays anywhere and proves itself" },
         { "verify", cli_verify, "prove an export, a segment or a vault, offline" },

@@ -16,7 +16,7 @@
 #define CLI_CERTIFICATE_NAMES_ROOM 1200
 #define CLI_CERTIFICATE_DAY_US (INT64_C(86400) * 1000000)
 
-enum { CERTIFICATE_SIGN, CERTIFICATE_LIST, CERTIFICATE_REVOKE };
+enum { CERTIFICATE_SIGN, CERTIFICATE_LIST, CERTIFICATE_REVOKE, CERTIFICATE_WATCH };
 
 #define CLI_CERTIFICATE_PLAIN (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
 
@@ -26,6 +26,7 @@ static const struct cli_args_command cli_certificate_command = {
                 "                       [--names-from-request] [--days N] [--yes]\n"
                 "custos certificate list\n"
                 "custos certificate revoke SERIAL\n"
+                "custos certificate watch\n"
                 "\n"
                 "sign: a certificate for a device of somebody else's making, from the request\n"
                 "(CSR, PEM or DER, any file name) that it made. The certificate goes to standard\n"
@@ -43,15 +44,21 @@ static const struct cli_args_command cli_certificate_command = {
                 "                       pages and seals made; what expired is no longer there\n"
                 "  revoke               this certificate, and others of the same key, are not\n"
                 "                       taken any more; a connection with one ends in seconds.\n"
-                "                       All of a camera or device: custos camera revoke NAME\n" CLI_ARGS_HELP_STATE
+                "                       All of a camera or device: custos camera revoke NAME\n"
+                "  watch                all that the site depends on, soonest first, with days\n"
+                "                       left: root, issuers, nodes, seals, grants, and what\n"
+                "                       cameras showed. Exit 1 where a warning is due: a third\n"
+                "                       of the life left, 30, 14, 7, 1 days, expired\n" CLI_ARGS_HELP_STATE
                 "  --json               sign: {certificate, serial, key, left_out: names asked\n"
                 "                       for that were not given}; list: array of {issuer,\n"
                 "                       subject, serial, key, from, until, revoked}; revoke:\n"
-                "                       {revoked, subject}; or {error: {code, text, remedy}}\n"
+                "                       {revoked, subject}; watch: array of {what, subject,\n"
+                "                       not_after, days_left, warning}; or {error: {code, text,\n"
+                "                       remedy}}\n"
                 "\n"
                 "Exit: 0 done, 1 refused or not reachable, 64 wrong use, or a request that is\n"
                 "none or asks for what nobody gets.\n",
-        .verbs_n = 3,
+        .verbs_n = 4,
         .verbs = { [CERTIFICATE_SIGN] = { .word = "sign",
                            .operand = "FILE",
                            .takes = CLI_CERTIFICATE_PLAIN | CLI_ARGS_BIT(DNS) | CLI_ARGS_BIT(IP) |
@@ -61,7 +68,8 @@ static const struct cli_args_command cli_certificate_command = {
                 [CERTIFICATE_LIST] = { .word = "list", .takes = CLI_CERTIFICATE_PLAIN },
                 [CERTIFICATE_REVOKE] = { .word = "revoke",
                         .operand = "SERIAL",
-                        .takes = CLI_CERTIFICATE_PLAIN } },
+                        .takes = CLI_CERTIFICATE_PLAIN },
+                [CERTIFICATE_WATCH] = { .word = "watch", .takes = CLI_CERTIFICATE_PLAIN } },
 };
 
 static int cli_certificate_call(
@@ -321,6 +329,55 @@ static int cli_certificate_revoke(const struct cli_args *a)
         return status;
 }
 
+int cli_certificate_fetch_watch(const char *state, json_t **ret, char *remedy, struct err *e)
+{
+        json_t *all = json_array();
+        bool more = true;
+
+        while (more) {
+                json_t *page = NULL;
+                int r = cli_call(state, "certificate.watch",
+                        json_pack("{s:I}", "after", (json_int_t)json_array_size(all)), &page,
+                        remedy, e);
+                if (r < 0) {
+                        json_decref(all);
+                        return r;
+                }
+                json_array_extend(all, json_object_get(page, "certificates"));
+                more = json_is_true(json_object_get(page, "more"));
+                json_decref(page);
+        }
+        *ret = all;
+        return 0;
+}
+
+static int cli_certificate_watch(const struct cli_args *a)
+{
+        char remedy[LINK_REMEDY_MAX];
+        json_t *all = NULL, *one;
+        size_t i, due = 0;
+        struct err e;
+
+        if (cli_certificate_fetch_watch(a->state, &all, remedy, &e) < 0)
+                return cli_fail("certificate", &e, remedy, a->json);
+        json_array_foreach(all, i, one)
+        {
+                const char *warning = cli_text(one, "warning");
+                due += warning[0] != '\0';
+                if (!a->json)
+                        printf("%-8s %-32s %s %8.1f days%s%s\n", cli_text(one, "what"),
+                                cli_text(one, "subject"), cli_text(one, "not_after"),
+                                json_number_value(json_object_get(one, "days_left")),
+                                warning[0] ? "  WARNING: " : "", warning);
+        }
+        if (a->json)
+                cli_print_json(all);
+        else
+                printf("%zu certificates, %zu run out\n", json_array_size(all), due);
+        json_decref(all);
+        return due ? CLI_FAILED : CLI_OK;
+}
+
 int cli_certificate(int argc, char **argv)
 {
         struct cli_args a;
@@ -332,6 +389,8 @@ int cli_certificate(int argc, char **argv)
                 return cli_certificate_sign(&a);
         case CERTIFICATE_LIST:
                 return cli_certificate_list(&a);
+        case CERTIFICATE_WATCH:
+                return cli_certificate_watch(&a);
         default:
                 return cli_certificate_revoke(&a);
         }

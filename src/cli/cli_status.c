@@ -315,6 +315,9 @@ static void cli_status_print(
 
         printf("site         %s\nfingerprint  %s\n", cli_text(status, "site"),
                 cli_text(status, "fingerprint"));
+        if (json_integer_value(json_object_get(status, "certificates_due")))
+                printf("certificates %lld RUN OUT: custos certificate watch\n",
+                        (long long)json_integer_value(json_object_get(status, "certificates_due")));
         printf("footage      encrypted; key on this machine (recorder/wrap.key) and on the recovery kit\n");
         cli_status_print_recorder(state, json_object_get(status, "recorder"), NULL);
         json_array_foreach(json_object_get(status, "recorders"), i, other)

@@ -135,6 +135,8 @@ bool tls_peer_key(const struct tls *t, uint8_t ret[static 32]);
 /* Whose certificate it is, in one line for people: subject, alternative names, issuer, last day;
  * escaped. "" before a certificate was taken. Returns to. */
 char *tls_peer_names(const struct tls *t, char *to, size_t room);
+/* From when to when its certificate is good, wall clock; false when none was taken. */
+bool tls_peer_dates(const struct tls *t, int64_t *ret_from_us, int64_t *ret_until_us);
 /* True when chain and name were verified (not merely pinned). */
 bool tls_chain_verified(const struct tls *t);
 

@@ -47,3 +47,16 @@ char *tls_peer_names(const struct tls *t, char *to, size_t room)
         ERR_clear_error();
         return to;
 }
+
+bool tls_peer_dates(const struct tls *t, int64_t *ret_from_us, int64_t *ret_until_us)
+{
+        X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+        int64_t from_us, until_us;
+
+        if (!leaf || !ossl_time_us(X509_get0_notBefore(leaf), &from_us) ||
+                !ossl_time_us(X509_get0_notAfter(leaf), &until_us))
+                return false;
+        *ret_from_us = from_us;
+        *ret_until_us = until_us;
+        return true;
+}

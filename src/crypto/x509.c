@@ -94,6 +94,18 @@ int x509_key_id(struct bytes cert_der, uint8_t ret[static 32], struct err *e)
         return 0;
 }
 
+int x509_not_before(struct bytes cert_der, int64_t *ret_us, struct err *e)
+{
+        CLEANUP(ossl_certp) X509 *cert = ossl_cert(cert_der, e);
+
+        if (!cert)
+                return ERR_INVALID;
+        if (!ossl_time_us(X509_get0_notBefore(cert), ret_us))
+                return ossl_err(
+                        e, ERR_INVALID, "the certificate's begin of validity is not a time");
+        return 0;
+}
+
 int x509_not_after(struct bytes cert_der, int64_t *ret_us, struct err *e)
 {
         CLEANUP(ossl_certp) X509 *cert = ossl_cert(cert_der, e);

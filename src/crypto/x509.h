@@ -54,7 +54,8 @@ int x509_pem_parse(struct bytes pem, unsigned index, struct buf *out, struct err
 
 /* Site fingerprint: SHA-256 over the root's SubjectPublicKeyInfo. */
 int x509_key_id(struct bytes cert_der, uint8_t ret[static 32], struct err *e) MUST_USE;
-/* Not after, wall clock. */
+/* Not before and not after, wall clock. */
+int x509_not_before(struct bytes cert_der, int64_t *ret_us, struct err *e) MUST_USE;
 int x509_not_after(struct bytes cert_der, int64_t *ret_us, struct err *e) MUST_USE;
 /* Subject as one RFC 2253 line, escaped, for texts that people read. */
 int x509_subject(struct bytes cert_der, char *to, size_t room, struct err *e) MUST_USE;

@@ -147,7 +147,7 @@ struct camera_counters camera_counters(const struct camera *c)
         }
         for (unsigned i = 0; i < c->tracks_n; i++)
                 n.bad_packets += c->tracks[i].bad_packets;
-        return n;
+        return camera_counters_mark(n, c->counters, c->connection.protection < PROTECTION_PINNED);
 }
 
 static void drop_connection(struct camera *c)
@@ -336,6 +336,7 @@ static int on_secure(void *owner, const struct tls *tls, struct err *e)
                         "the camera's identity was not verified: nothing is sent to it");
         c->policy.was_on_tls = true;
         k->tls_version = tls_version(tls);
+        (void)tls_peer_dates(tls, &k->from_us, &k->until_us);
         snprintf(k->tls_cipher, sizeof k->tls_cipher, "%s", tls_cipher(tls));
         return 0;
 }

@@ -106,6 +106,7 @@ struct camera_connection {
         uint16_t tls_version;
         char tls_cipher[64];
         uint8_t camera_key[32];
+        int64_t from_us, until_us; /* when its certificate is good; 0: none was seen */
         int64_t connected_us;
 };
 

@@ -4,6 +4,7 @@
 struct camera_counters camera_counters_sum(struct camera_counters a, struct camera_counters b)
 {
         a.bytes += b.bytes;
+        a.clear_bytes += b.clear_bytes;
         a.packets += b.packets;
         a.lost_packets += b.lost_packets;
         a.units += b.units;
@@ -12,4 +13,12 @@ struct camera_counters camera_counters_sum(struct camera_counters a, struct came
         a.skipped_bytes += b.skipped_bytes;
         a.gated_units += b.gated_units;
         return a;
+}
+
+struct camera_counters camera_counters_mark(
+        struct camera_counters now, struct camera_counters before, bool in_clear)
+{
+        if (in_clear)
+                now.clear_bytes += now.bytes - before.bytes;
+        return now;
 }

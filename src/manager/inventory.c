@@ -74,6 +74,13 @@ static const char *const inventory_schema[] = {
         "  added_us INTEGER NOT NULL,"
         "  UNIQUE (class, fingerprint)"
         ") STRICT;",
+        /* What was said of certificates that run out (certificate_watch.h). */
+        "CREATE TABLE certificate_told ("
+        "  what TEXT NOT NULL,"
+        "  subject TEXT NOT NULL,"
+        "  until_us INTEGER NOT NULL,"
+        "  warnings INTEGER NOT NULL,"
+        "  PRIMARY KEY (what, subject)) STRICT;",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

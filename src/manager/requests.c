@@ -126,9 +126,10 @@ void requests_pass(struct requests *r, uint64_t tag, const struct requests_answe
 static void requests_on_status(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
         control_answer(r->control, tag,
-                json_pack("{s:s, s:s, s:s, s:o, s:o}", "site", r->site, "fingerprint",
+                json_pack("{s:s, s:s, s:s, s:o, s:o, s:I}", "site", r->site, "fingerprint",
                         r->fingerprint, "manager", "running", "recorder", requests_status_of(r, a),
-                        "recorders", requests_node_recorders(r)));
+                        "recorders", requests_node_recorders(r), "certificates_due",
+                        (json_int_t)certificate_watch_due(r->watch, clock_wall_us())));
 }
 
 json_t *requests_status_of(struct requests *r, const struct requests_answer *a)
@@ -241,6 +242,8 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "node.show", requests_node_show, NULL },
                 { "node.revoke", requests_node_revoke, NULL },
                 { "node.remove", requests_node_remove, NULL },
+                { "certificate.watch", requests_watch_list, NULL },
+                { "security.links", requests_security_links, NULL },
 
                 { "grant.make", requests_grant_make, NULL } };
         struct requests *r = owner;
@@ -359,6 +362,7 @@ int requests_open(
                 requests_free(r);
                 return done;
         }
+        requests_watch_start(r);
         *ret = r;
         return 0;
 }
@@ -375,6 +379,8 @@ struct requests *requests_free(struct requests *r)
         listener_free(r->recorders);
         control_free(r->control);
         timer_done(&r->codes);
+        timer_done(&r->watching);
+        certificate_watch_free(r->watch);
         porter_link_free(r->porter);
         peers_free(r->peers);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)

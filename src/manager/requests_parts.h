@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust, _root,
- * _certificate, _storage, _lock, _event, _node, _grant: what is asked about what; requests_route.c:
- * what recorders are told, and what they tell; requests_enrol.c: what the porter asks) share. For
- * these alone.
+ * _certificate, _storage, _lock, _event, _node, _grant, _security, _watch: what is asked about
+ * what; requests_route.c: what recorders are told, and what they tell; requests_enrol.c: what the
+ * porter asks) share. For these alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
 
 #include "manager/audit.h"
+#include "manager/certificate_watch.h"
 #include "manager/control.h"
 #include "manager/grant_maker.h"
 #include "manager/inventory.h"
@@ -55,6 +56,8 @@ struct requests {
         struct peers *peers;
         struct porter_link *porter;
         struct listener *recorders;
+        struct certificate_watch *watch;
+        struct timer watching;
         struct timer codes; /* the last open enrolment code ends */
         struct requests_attempts {
                 int64_t from_us; /* boot */
@@ -146,6 +149,13 @@ int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct e
 /* The same asked by gateway `name` on its own link, for itself alone. */
 int requests_grant_of_gateway(struct requests *r, const char *name, json_t *body, json_t **ret_body,
         struct err *e) MUST_USE;
+
+/* requests_watch.c: certificates that run out. */
+void requests_watch_start(struct requests *r);
+int requests_watch_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_security.c: every connection. */
+int requests_security_links(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_route.c */
 /* A line of the audit log; takes fields (may be NULL); camera and stream may be NULL. What happened

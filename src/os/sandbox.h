@@ -34,6 +34,8 @@ struct sandbox_path {
  * under its name is out of reach, so give the directory where that happens. Returns the ABI in
  * force, 0 where the kernel has none, negative on failure. */
 int sandbox_files(const struct sandbox_path *paths, unsigned n, struct err *e) MUST_USE;
+/* The ABI that sandbox_files would have here; 0: none. Confines nothing. */
+int sandbox_files_abi(struct err *e) MUST_USE;
 
 /* What getaddrinfo reads on this machine: at most SANDBOX_RESOLVER_PATHS_MAX of resolv.conf (its
  * directory below /run, where it is a link to there), hosts, nsswitch.conf, host.conf, gai.conf,

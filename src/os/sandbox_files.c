@@ -87,18 +87,25 @@ static int sandbox_add_path(
         return 0;
 }
 
+int sandbox_files_abi(struct err *e)
+{
+        int abi =
+                (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+        if (abi < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+                return 0;
+        return abi < 0 ? err_os(e, ERR_INTERNAL, errno, "sandbox: ask for Landlock") : abi;
+}
+
 int sandbox_files(const struct sandbox_path *paths, unsigned n, struct err *e)
 {
         int r = sandbox_one_thread("sandbox_files", e);
 
         if (r < 0)
                 return r;
-        int abi =
-                (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-        if (abi < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
-                return 0;
-        if (abi < 0)
-                return err_os(e, ERR_INTERNAL, errno, "sandbox: ask for Landlock");
+        int abi = sandbox_files_abi(e);
+        if (abi <= 0)
+                return abi;
         struct sandbox_ruleset a = sandbox_ruleset_of(abi);
         CLEANUP(own_closep)
         int ruleset = (int)syscall(SYS_landlock_create_ruleset, &a, sizeof a, 0);

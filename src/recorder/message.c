@@ -318,6 +318,9 @@ int message_state_pack(const struct message_state *m, struct buf *out, struct er
         pack_string(&p, m->tls_cipher);
         pack_bytes(&p, BYTES(m->camera_key, sizeof m->camera_key));
         pack_i64(&p, m->connected_us);
+        pack_i64(&p, m->from_us);
+        pack_i64(&p, m->until_us);
+        pack_u64(&p, m->counters.clear_bytes);
         pack_u64(&p, m->counters.bytes);
         pack_u64(&p, m->counters.packets);
         pack_u64(&p, m->counters.lost_packets);
@@ -342,6 +345,9 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         unpack_string(&u, m.tls_cipher, sizeof m.tls_cipher);
         unpack_copy(&u, m.camera_key, sizeof m.camera_key);
         m.connected_us = unpack_i64(&u);
+        m.from_us = unpack_i64(&u);
+        m.until_us = unpack_i64(&u);
+        m.counters.clear_bytes = unpack_u64(&u);
         m.counters.bytes = unpack_u64(&u);
         m.counters.packets = unpack_u64(&u);
         m.counters.lost_packets = unpack_u64(&u);

@@ -224,6 +224,7 @@ struct message_state {
         char tls_cipher[64];
         uint8_t camera_key[32];
         int64_t connected_us;
+        int64_t from_us, until_us; /* when the camera's certificate is good; 0: none was seen */
         struct camera_counters counters;
         char error[ERR_TEXT_BYTES]; /* escaped; empty when there is none */
 };

@@ -59,6 +59,9 @@ static void parent_status_connection(json_t *o, const struct parent_stream *t)
         json_object_set_new(o, "cipher", json_string(s->tls_cipher));
         json_object_set_new(o, "camera_key",
                 json_string(str_hex(key, BYTES(s->camera_key, sizeof s->camera_key))));
+        json_object_set_new(o, "certificate_from", parent_status_time(s->from_us));
+        json_object_set_new(o, "certificate_until", parent_status_time(s->until_us));
+        json_object_set_new(o, "clear_bytes", json_integer((json_int_t)s->counters.clear_bytes));
         json_object_set_new(o, "connected", parent_status_time(s->connected_us));
         json_object_set_new(o, "error", json_string(s->error));
         json_object_set_new(o, "fault", json_string(fault_name((enum fault)s->fault)));

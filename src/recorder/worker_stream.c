@@ -529,6 +529,8 @@ static void worker_stream_on_start(
         t->state.protection = connection->protection;
         t->state.tls_version = connection->tls_version;
         t->state.connected_us = connection->connected_us;
+        t->state.from_us = connection->from_us;
+        t->state.until_us = connection->until_us;
         memcpy(t->state.tls_cipher, connection->tls_cipher, sizeof t->state.tls_cipher);
         memcpy(t->state.camera_key, connection->camera_key, sizeof t->state.camera_key);
         worker_stream_set_error(t, NULL);

@@ -186,7 +186,7 @@ class Worker(Peer):
     def state(self, stream, streaming, protection, connected_us):
         """Of message_state; states of ingest/camera.h."""
         self.say(self.STATE, text(stream) + struct.pack(">BBBBqH", 3 if streaming else 4, protection, 0, 0, 0, 0x304 if protection else 0) + text("") +
-                 bytes(32) + struct.pack(">qQQQQQ", connected_us, 0, 0, 0, 0, 1) + text(""))
+                 bytes(32) + struct.pack(">qqqQQQQQQ", connected_us, 0, 0, 0, 0, 0, 0, 0, 1) + text(""))
 
     def released(self, stream):
         self.say(self.RELEASED, text(stream))

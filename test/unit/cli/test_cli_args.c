@@ -11,11 +11,13 @@
 #include "cli/cli_backup.h"
 #include "cli/cli_camera.h"
 #include "cli/cli_certificate.h"
+#include "cli/cli_doctor.h"
 #include "cli/cli_event.h"
 #include "cli/cli_export.h"
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
 #include "cli/cli_storage.h"
@@ -286,6 +288,7 @@ static void test_help(void **state)
                 { cli_backup, "--config --state --json" },
                 { cli_restore, "--recovery-kit --state --json" },
                 { cli_trust, "--class --state --json" },
+                { cli_security, "--camera --stream --state --json" },
                 { cli_settings, "--example --markdown --check" }, { cli_status, "--state --json" },
                 { cli_vault,
                         "--camera --stream --from --to --trust --key --recovery-kit --vault --state --json" },

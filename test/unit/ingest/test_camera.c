@@ -361,6 +361,9 @@ static void test_gate_clocks_and_loss(void **state)
         assert_int_equal(s.connection.protection, 3);
         assert_int_equal(s.connection.tls_version, 0x0304);
         assert_memory_equal(s.connection.camera_key, s.pki.camera_key, 32);
+        assert_true(s.connection.from_us > 0 && s.connection.until_us > s.connection.from_us);
+        assert_true(camera_counters(s.camera).bytes > 0);
+        assert_int_equal(camera_counters(s.camera).clear_bytes, 0);
 
         static const struct {
                 unsigned track;

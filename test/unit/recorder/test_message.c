@@ -118,7 +118,10 @@ static void test_only_whole_messages(void **state)
         struct message_state st = { .stream = "lobby-main",
                 .state = CAMERA_STREAMING,
                 .protection = 3,
-                .tls_version = 0x304 };
+                .tls_version = 0x304,
+                .from_us = 1,
+                .until_us = 2,
+                .counters = { .bytes = 9, .clear_bytes = 3 } };
         struct seal seal = { .fragment = 1, .tracks_n = 2, .gaps_n = 1 };
         struct segment_writer_report report = {
                 .object_key = "lobby-main/2026-11-22/17/00-00.000Z.0.mp4", .sequence = 9
