@@ -53,7 +53,7 @@ int audit_file_open(const char *path, struct audit_file *ret, struct err *ret_br
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return err_os(e, ERR_IO, errno, "cannot open %s", path);
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) /* a printer keeps a log well */
                 return err_set(e, ERR_INVALID, "%s is no file", path);
         f.fd = fd;
         f.length = (uint64_t)st.st_size;

@@ -148,7 +148,7 @@ class Volume(Process):
         return self.answer(self.ask(SYNC), seconds)
 
     def tail(self, stream, key, bound=None, alone=False):
-        return self.answer(self.ask(TAIL, text(stream) + text(key) + bytes([bound is not None]) + (bound or bytes(56)) + bytes([alone])))
+        return self.answer(self.ask(TAIL, text(stream) + text(key) + bytes([bound is not None]) + (bound or bytes(56)) + bytes([alone]) + bytes(56)))
 
     def remove(self, *names):
         return self.answer(self.ask(REMOVE, struct.pack(">I", len(names)) + b"".join(map(text, names))))
