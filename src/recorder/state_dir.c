@@ -7,6 +7,7 @@
 #include "crypto/x509.h"
 #include "os/file.h"
 #include "trust/node_peers.h"
+#include "trust/recorder_keys.h"
 
 #define STATE_DIR_FILE_MAX (64u << 10)
 
@@ -59,21 +60,12 @@ static int state_dir_read_recipient(const char *state, const char *name, const c
         struct key_store_recipient *ret, struct err *e)
 {
         struct key_store_recipient recipient = { 0 };
-        char path[4200], text[2 * HPKE_PUBLIC_BYTES + 1] = "";
-        struct buf file;
+        char path[4200];
 
         state_dir_path(path, sizeof path, state, name);
-        buf_init(&file, 256);
-        int r = file_read(path, 256, &file, e);
-        while (file.n && (file.p[file.n - 1] == '\n' || file.p[file.n - 1] == ' '))
-                file.n--;
-        if (r >= 0 && file.n < sizeof text)
-                memcpy(text, file.p, file.n);
-        buf_done(&file);
-        if (r >= 0)
-                r = str_unhex(recipient.public_key, sizeof recipient.public_key, text, e);
+        int r = recorder_keys_read_public(path, recipient.public_key, e);
         if (r < 0)
-                return err_wrap(e, r, "%s", path);
+                return r;
         snprintf(recipient.kind, sizeof recipient.kind, "%s", kind);
         *ret = recipient;
         return 0;

@@ -67,15 +67,16 @@ int recorder_keys_write_seal(
 int recorder_keys_read_public(
         const char *path, uint8_t ret[static HPKE_PUBLIC_BYTES], struct err *e)
 {
-        char text[2 * HPKE_PUBLIC_BYTES + 2] = "";
+        char text[2 * HPKE_PUBLIC_BYTES + 1] = "";
         CLEANUP(buf_done) struct buf file;
 
-        buf_init(&file, sizeof text - 1);
-        int r = file_read(path, sizeof text - 1, &file, e);
-        if (r < 0)
-                return r;
-        memcpy(text, file.p, file.n);
-        text[strcspn(text, "\n")] = '\0';
-        r = str_unhex(ret, HPKE_PUBLIC_BYTES, text, e);
+        buf_init(&file, 256);
+        int r = file_read(path, 256, &file, e);
+        while (file.n && (file.p[file.n - 1] == '\n' || file.p[file.n - 1] == ' '))
+                file.n--;
+        if (r >= 0 && file.n < sizeof text)
+                memcpy(text, file.p, file.n);
+        if (r >= 0)
+                r = str_unhex(ret, HPKE_PUBLIC_BYTES, text, e);
         return r < 0 ? err_wrap(e, r, "%s", path) : 0;
 }
