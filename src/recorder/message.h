@@ -151,6 +151,16 @@ enum message_type {
                         * subscription is 0 */
         /* supervisor -> parent, with one descriptor */
         MESSAGE_GATEWAY, /* uri: the link to a gateway, whose certificate says so */
+
+        /* Playback (message_play.h). parent -> sealer */
+        MESSAGE_KEY_CHANNEL = 170, /* message_key_channel; with the channel to a player, on which
+                                    * GRANTED comes first, or NOT_GRANTED to the parent. Without a
+                                    * descriptor: a later grant for the channel of that watch */
+        /* player -> sealer, on its key channel */
+        MESSAGE_KEY_ASK, /* message_key_ask; one at a time */
+        /* sealer -> player */
+        MESSAGE_KEY,    /* kid, segment key */
+        MESSAGE_NO_KEY, /* u32 watch, u8 code, u8 fault, text */
 };
 
 /* What a worker does with a stream's frames. */
