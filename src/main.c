@@ -30,6 +30,7 @@
 #include "porter/porter.h"
 #include "recorder/connector.h"
 #include "recorder/parent.h"
+#include "recorder/player.h"
 #include "recorder/scrubber.h"
 #include "recorder/sealer.h"
 #include "recorder/volume_role.h"
@@ -72,6 +73,7 @@ static const struct {
         { "worker", worker_main, NULL },
         { "volume", volume_role_main, NULL },
         { "scrubber", scrubber_main, NULL },
+        { "player", player_main, NULL },
         { "porter", porter_main, NULL },
 };
 

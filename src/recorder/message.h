@@ -106,7 +106,7 @@ enum message_type {
         MESSAGE_VOLUME_REMOVE,     /* u32 id, u32 count, names: segments, key files, and
                                     * keys/<stream>/<date>/<HH>.* for all keys of an hour; what is
                                     * not there is as good as removed */
-        MESSAGE_VOLUME_READ,       /* u32 id, object key: to read it */
+        MESSAGE_VOLUME_READ,       /* u32 id, object key or key file: to read it */
         MESSAGE_VOLUME_LOCK,       /* u32 id, lock id, text; an empty text removes it */
         MESSAGE_VOLUME_SESSION,    /* 16: what volume.json is to say; answers the hello */
         /* volume -> parent */
@@ -151,6 +151,36 @@ enum message_type {
                         * subscription is 0 */
         /* supervisor -> parent, with one descriptor */
         MESSAGE_GATEWAY, /* uri: the link to a gateway, whose certificate says so */
+
+        /* Playback (message_play.h). parent -> sealer */
+        MESSAGE_KEY_CHANNEL = 170, /* message_key_channel; with the channel to a player, on which
+                                    * GRANTED comes first, or NOT_GRANTED to the parent. Without a
+                                    * descriptor: a later grant for the channel of that watch */
+        /* player -> sealer, on its key channel */
+        MESSAGE_KEY_ASK, /* message_key_ask; one at a time */
+        /* sealer -> player */
+        MESSAGE_KEY,    /* kid, segment key */
+        MESSAGE_NO_KEY, /* u32 watch, u8 code, u8 fault, text */
+        /* parent -> supervisor */
+        MESSAGE_PLAYER_WANTED, /* u32 watch: a player; it ends with its channel */
+        /* supervisor -> parent, with one descriptor */
+        MESSAGE_PLAYER, /* u32 watch; the channel to a new player */
+        /* parent -> player */
+        MESSAGE_PLAY,         /* message_play; with its key channel. Once */
+        MESSAGE_PLAY_SEGMENT, /* answers NEXT; with the file */
+        MESSAGE_PLAY_MISSED,  /* empty: answers NEXT where the segment cannot be had */
+        MESSAGE_PLAY_END,     /* empty: answers NEXT behind the last one */
+        MESSAGE_PLAY_KEY,     /* answers KEY_WANTED; with the key store's file, or without: there
+                               * is none */
+        MESSAGE_PLAY_CREDIT,  /* u64 bytes */
+        /* player -> parent */
+        MESSAGE_PLAYING,         /* the media key's wrap: for the first grant and each later one */
+        MESSAGE_PLAY_NEXT,       /* empty: the next segment */
+        MESSAGE_PLAY_KEY_WANTED, /* hour key id, i64 wall clock: about its hour */
+        MESSAGE_PLAY_MEDIA,      /* a binary message of docs/spec/link.md section 8 whose
+                                  * subscription is 0 */
+        MESSAGE_PLAYED,          /* u32 0, u8 code, u8 fault, text: it is over; an empty body: all
+                                  * was sent */
 };
 
 /* What a worker does with a stream's frames. */

@@ -150,6 +150,19 @@ static int parent_add_gateway(struct parent *p, struct bytes body, int fd, struc
         return 0;
 }
 
+static int parent_add_player(struct parent *p, struct bytes body, int fd, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t number = unpack_u32(&u);
+
+        if (!unpack_complete(&u)) {
+                close(fd);
+                return err_set(e, ERR_PROTOCOL, "player: malformed message");
+        }
+        parent_media_player(p->media, number, fd);
+        return 0;
+}
+
 static void parent_on_stop_deadline(void *owner)
 {
         struct parent *p = owner;
@@ -202,6 +215,8 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return parent_add_volume(p, m->body, fd, e);
         case MESSAGE_GATEWAY:
                 return parent_add_gateway(p, m->body, fd, e);
+        case MESSAGE_PLAYER:
+                return parent_add_player(p, m->body, fd, e);
         case MESSAGE_SCRUBBER:
                 parent_scrub_attach(p->scrub, fd);
                 return 0;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/pack.h"
@@ -12,6 +13,8 @@
 #include "hub/hub_group.h"
 #include "net/link.h"
 #include "os/clock.h"
+#include "recorder/media_open.h"
+#include "recorder/parent_play.h"
 #include "trust/capability.h"
 
 #define PARENT_MEDIA_LOOK_MS 1000
@@ -44,6 +47,8 @@ struct media_watch {
         int64_t asked;             /* the request that sealer and worker are to answer; 0: none */
         int64_t asked_us;          /* boot clock */
         struct media_group *group; /* NULL until it is watched */
+        struct parent_play *play;  /* of footage; NULL: live */
+        bool playing;              /* the player has begun */
 };
 
 struct parent_media {
@@ -135,10 +140,17 @@ static void media_forget(struct parent_media *m, struct media_watch *w)
                 at = &(*at)->next;
         *at = w->next;
         media_leave_group(m, w);
+        parent_play_free(w->play);
         w->peer->watches--;
         w->peer->windows -= w->reader.window;
         hub_reader_done(&w->reader);
         free(w);
+}
+
+/* It was answered, and media may have gone out. */
+static bool media_begun(const struct media_watch *w)
+{
+        return w->group || w->playing;
 }
 
 /* It is over: who asked or reads is told why. */
@@ -146,7 +158,7 @@ static void media_over(struct parent_media *m, struct media_watch *w, const stru
 {
         if (w->asked)
                 media_failed(w->peer, w->asked, why);
-        if (w->group)
+        if (media_begun(w))
                 media_ended(w, why);
         log_info(&w->peer->log, "media.over", "stream=%s subscription=%" PRIu32 " why=\"%s\"",
                 w->stream, w->reader.subscription, why->text);
@@ -212,6 +224,8 @@ static void media_pump(struct media_peer *peer)
                         if (w->peer != peer ||
                                 chan_queued(peer->chan) >= PARENT_MEDIA_LINK_QUEUE_MAX)
                                 continue;
+                        if (w->play)
+                                parent_play_hold(w->play, false);
                         buf_clear(out);
                         if (!hub_reader_pop(&w->reader, out))
                                 continue;
@@ -230,40 +244,6 @@ static void media_on_room(void *owner, struct chan *c)
 
 /* --- requests --- */
 
-static int media_unpack_subscription(json_int_t number, struct err *e)
-{
-        if (number >= 1 && number <= MEDIA_MESSAGE_SUBSCRIPTION_MAX)
-                return 0;
-        return err_set(e, ERR_INVALID, "media: a subscription is a number from 1 to %d",
-                MEDIA_MESSAGE_SUBSCRIPTION_MAX);
-}
-
-/* The gateway that a grant names, as it stands there: whether it is so, sealer and worker check. */
-static int media_check_gateway(const struct media_peer *peer, struct bytes token, struct err *e)
-{
-        static const char text[] = "media: the grant is for another gateway than this link's";
-        const uint8_t *first = memchr(token.p, '.', token.n);
-        CLEANUP(own_freep) uint8_t *payload = xcalloc(1, CAPABILITY_TOKEN_MAX);
-        const char *gateway = NULL;
-        json_error_t why;
-
-        if (!first || token.n > CAPABILITY_TOKEN_MAX)
-                return err_set(e, ERR_INVALID, "media: this is no grant");
-        struct bytes rest = bytes_sub(token, (size_t)(first - token.p) + 1, SIZE_MAX);
-        const uint8_t *second = memchr(rest.p, '.', rest.n);
-        if (!second)
-                return err_set(e, ERR_INVALID, "media: this is no grant");
-        int n = str_unbase64url(
-                payload, CAPABILITY_TOKEN_MAX, bytes_sub(rest, 0, (size_t)(second - rest.p)), e);
-        if (n < 0)
-                return err_wrap(e, ERR_INVALID, "media: grant");
-        json_t *root = json_loadb((const char *)payload, (size_t)n, JSON_REJECT_DUPLICATES, &why);
-        bool same = root && json_unpack(root, "{s:s}", "gateway", &gateway) == 0 &&
-                    strcmp(gateway, peer->uri) == 0;
-        json_decref(root);
-        return same ? 0 : err_fault(e, ERR_DENIED, FAULT_NOT_GRANTED, "%s", text);
-}
-
 /* To the sealer, which logs it and hands it to the stream's worker. */
 static int media_ask(struct media_watch *w, int64_t id, struct bytes token, struct err *e)
 {
@@ -274,6 +254,12 @@ static int media_ask(struct media_watch *w, int64_t id, struct bytes token, stru
                 return err_set(e, ERR_STATE, "media: another grant is being looked at");
         if (!p->sealer)
                 return err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
+        if (w->play) {
+                int r = parent_play_grant(w->play, token, e);
+                w->asked = r < 0 ? 0 : id;
+                w->asked_us = clock_boot_us();
+                return r;
+        }
         snprintf(grant.stream, sizeof grant.stream, "%s", w->stream);
         buf_clear(&p->out);
         int r = message_grant_pack(&grant, &p->out, e);
@@ -286,29 +272,24 @@ static int media_ask(struct media_watch *w, int64_t id, struct bytes token, stru
         return 0;
 }
 
-struct media_open {
-        json_int_t subscription, credit;
-        const char *use, *stream, *grant;
-};
-
-static int media_unpack_open(json_t *body, struct media_open *q, struct err *e)
+/* Footage is there without its camera, too. */
+static int media_may_play(const struct parent_media *m, struct err *e)
 {
-        json_error_t why;
+        unsigned n = 0;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:I, s:s, s:s, s:s, s:I}", "subscription",
-                    &q->subscription, "use", &q->use, "stream", &q->stream, "grant", &q->grant,
-                    "credit", &q->credit) < 0)
-                return err_set(e, ERR_INVALID, "media.open: %s", why.text);
-        if (strcmp(q->use, "live") != 0)
-                return err_set(e, ERR_INVALID, "media.open: use is live");
-        return media_unpack_subscription(q->subscription, e);
+        for (const struct media_watch *w = m->watches; w; w = w->next)
+                n += w->play != NULL;
+        if (n >= PARENT_PLAY_MAX)
+                return err_set(e, ERR_EXHAUSTED,
+                        "media.open: %d players at once: close one, or ask again later",
+                        PARENT_PLAY_MAX);
+        return 0;
 }
 
-/* Whether it may be asked for on this link; *ret: the stream. */
-static int media_may_open(const struct media_peer *peer, const struct media_open *q,
-        struct parent_stream **ret, struct err *e)
+/* Whether it may be asked for on this link. */
+static int media_may_open(const struct media_peer *peer, const struct media_open *q, struct err *e)
 {
-        struct parent_stream *t = table_get(&peer->media->parent->streams, q->stream);
+        const struct parent_stream *t = table_get(&peer->media->parent->streams, q->stream);
 
         if (media_find_subscription(peer, (uint32_t)q->subscription))
                 return err_set(e, ERR_INVALID, "media.open: subscription %lld is in use",
@@ -318,12 +299,13 @@ static int media_may_open(const struct media_peer *peer, const struct media_open
                 return err_set(e, ERR_EXHAUSTED,
                         "media.open: at most %d subscriptions and %u MiB of credit on a link",
                         PARENT_MEDIA_SUBSCRIPTIONS_MAX, PARENT_MEDIA_WINDOWS_MAX >> 20);
+        if (q->playback)
+                return media_may_play(peer->media, e);
         if (!t)
                 return err_set(e, ERR_NOT_FOUND, "media.open: no such stream");
         if (t->phase != PARENT_STREAM_ASSIGNED)
                 return err_set(e, ERR_UNAVAILABLE,
                         "media.open: %s is off, or has no worker at the moment", q->stream);
-        *ret = t;
         return 0;
 }
 
@@ -335,17 +317,18 @@ static uint32_t media_number(struct parent_media *m)
         return m->numbers;
 }
 
+static int media_play(struct media_watch *w, int64_t id, struct media_open *q, struct err *e);
+
 static int media_on_open(struct media_peer *peer, int64_t id, json_t *body, struct err *e)
 {
         struct parent_media *m = peer->media;
-        struct parent_stream *t = NULL;
         struct media_open q;
 
-        int r = media_unpack_open(body, &q, e);
+        int r = media_open_parse(body, &q, e);
         if (r == 0)
-                r = media_may_open(peer, &q, &t, e);
+                r = media_may_open(peer, &q, e);
         if (r == 0)
-                r = media_check_gateway(peer, bytes_str(q.grant), e);
+                r = media_open_gateway(peer->uri, bytes_str(q.grant), e);
         if (r < 0)
                 return r;
         struct media_watch *w = xcalloc(1, sizeof *w);
@@ -358,11 +341,11 @@ static int media_on_open(struct media_peer *peer, int64_t id, json_t *body, stru
         w->peer = peer;
         w->number = media_number(m);
         w->next = m->watches;
-        snprintf(w->stream, sizeof w->stream, "%s", t->assign.stream);
+        snprintf(w->stream, sizeof w->stream, "%s", q.stream);
         m->watches = w;
         peer->watches++;
         peer->windows += w->reader.window;
-        r = media_ask(w, id, bytes_str(q.grant), e);
+        r = q.playback ? media_play(w, id, &q, e) : media_ask(w, id, bytes_str(q.grant), e);
         if (r < 0)
                 media_forget(m, w);
         return r < 0 ? r : PARENT_STATUS_LATER;
@@ -372,7 +355,7 @@ static int media_on_open(struct media_peer *peer, int64_t id, json_t *body, stru
 static int media_of_body(
         const struct media_peer *peer, json_int_t number, struct media_watch **ret, struct err *e)
 {
-        int r = media_unpack_subscription(number, e);
+        int r = media_open_subscription(number, e);
 
         if (r < 0)
                 return r;
@@ -393,7 +376,7 @@ static int media_on_grant(struct media_peer *peer, int64_t id, json_t *body, str
                 return err_set(e, ERR_INVALID, "media.grant: %s", why.text);
         int r = media_of_body(peer, number, &w, e);
         if (r == 0)
-                r = media_check_gateway(peer, bytes_str(grant), e);
+                r = media_open_gateway(peer->uri, bytes_str(grant), e);
         if (r == 0)
                 r = media_ask(w, id, bytes_str(grant), e);
         return r < 0 ? r : PARENT_STATUS_LATER;
@@ -412,6 +395,8 @@ static int media_on_credit(struct media_peer *peer, int64_t id, json_t *body, st
         int r = media_of_body(peer, number, &w, e);
         if (r == 0)
                 r = hub_reader_credit(&w->reader, bytes < 0 ? UINT64_MAX : (uint64_t)bytes, e);
+        if (r == 0 && w->play)
+                parent_play_credit(w->play, (uint64_t)bytes);
         return r;
 }
 
@@ -428,7 +413,8 @@ static int media_on_close(struct media_peer *peer, int64_t id, json_t *body, str
         int r = media_of_body(peer, number, &w, e);
         if (r < 0)
                 return r;
-        media_unwatch(m, w->stream, w->number);
+        if (!w->play)
+                media_unwatch(m, w->stream, w->number);
         if (w->asked) {
                 struct err closed;
                 err_set(&closed, ERR_CANCELLED, "media: it was closed");
@@ -493,7 +479,8 @@ static void media_forget_peer(struct media_peer *peer)
                 next = w->next;
                 if (w->peer != peer)
                         continue;
-                media_unwatch(m, w->stream, w->number);
+                if (!w->play)
+                        media_unwatch(m, w->stream, w->number);
                 media_forget(m, w);
         }
         while (*at != peer)
@@ -525,11 +512,12 @@ static void media_on_look(void *owner)
                 next = w->next;
                 if (!w->asked || w->asked_us > since_us)
                         continue;
-                if (w->group) { /* it goes on with the grant that it has */
+                if (media_begun(w)) { /* it goes on with the grant that it has */
                         media_failed(w->peer, w->asked, &why);
                         w->asked = 0;
                 } else {
-                        media_unwatch(m, w->stream, w->number);
+                        if (!w->play)
+                                media_unwatch(m, w->stream, w->number);
                         media_over(m, w, &why);
                 }
         }
@@ -580,6 +568,87 @@ struct parent_media *parent_media_free(struct parent_media *m)
         return NULL;
 }
 
+/* --- footage --- */
+
+static void media_on_play_wrap(void *owner, const uint8_t wrap[static MEDIA_BOX_WRAP_BYTES])
+{
+        char hex[2 * MEDIA_BOX_WRAP_BYTES + 1];
+        struct media_watch *w = owner;
+
+        if (w->asked)
+                media_answer(w->peer, w->asked,
+                        w->playing ? json_object()
+                                   : json_pack("{s:s}", "wrap",
+                                             str_hex(hex, BYTES(wrap, MEDIA_BOX_WRAP_BYTES))));
+        if (!w->playing)
+                log_info(&w->peer->log, "media.open",
+                        "stream=%s subscription=%" PRIu32 " use=playback", w->stream,
+                        w->reader.subscription);
+        w->asked = 0;
+        w->playing = true;
+}
+
+/* The player holds to the credit; where the link has no room, it is not read meanwhile. */
+static int media_on_play_media(void *owner, struct bytes message, struct err *e)
+{
+        uint8_t head[MEDIA_MESSAGE_HEADER_BYTES];
+        struct media_watch *w = owner;
+        struct buf *out = &w->peer->media->message;
+        struct media_message m;
+        struct bytes sealed;
+
+        int r = media_message_parse(message, &m, &sealed, e);
+        if (r < 0)
+                return r;
+        if (!w->playing || message.n > w->reader.credit)
+                return err_set(e, ERR_PROTOCOL, "a player that sends more than its credit");
+        w->reader.credit -= message.n;
+        m.subscription = w->reader.subscription;
+        media_message_format(&m, head);
+        buf_clear(out);
+        r = buf_append(out, BYTES(head, sizeof head), e);
+        if (r == 0)
+                r = buf_append(out, sealed, e);
+        if (r < 0)
+                return r;
+        if (chan_send(w->peer->chan, LINK_MEDIA, buf_bytes(out), NULL, 0, NULL) == 0)
+                parent_play_hold(
+                        w->play, chan_queued(w->peer->chan) >= PARENT_MEDIA_LINK_QUEUE_MAX);
+        return 0; /* a link's end follows by itself */
+}
+
+static void media_on_play_over(void *owner, const struct err *why)
+{
+        struct media_watch *w = owner;
+        struct err end;
+
+        err_set(&end, 0, "all that was asked for is sent");
+        media_over(w->peer->media, w, why ? why : &end);
+}
+
+static int media_play(struct media_watch *w, int64_t id, struct media_open *q, struct err *e)
+{
+        static const struct parent_play_events events = { media_on_play_wrap, media_on_play_media,
+                media_on_play_over };
+
+        snprintf(q->play.stream, sizeof q->play.stream, "%s", w->stream);
+        q->play.credit = w->reader.credit;
+        w->asked = id;
+        w->asked_us = clock_boot_us();
+        return parent_play_new(w->peer->media->parent, w->number, &q->play, bytes_str(q->grant),
+                &events, w, &w->play, e);
+}
+
+void parent_media_player(struct parent_media *m, uint32_t number, int fd)
+{
+        struct media_watch *w = media_find(m, number);
+
+        if (w && w->play)
+                parent_play_attach(w->play, fd);
+        else
+                close(fd); /* it was closed meanwhile */
+}
+
 /* --- what sealer and worker say --- */
 
 int parent_media_on_not_granted(struct parent_media *m, struct bytes body, struct err *e)
@@ -593,7 +662,7 @@ int parent_media_on_not_granted(struct parent_media *m, struct bytes body, struc
         struct media_watch *w = media_find(m, number);
         if (!w || !w->asked)
                 return 0;
-        if (!w->group) {
+        if (!media_begun(w)) {
                 media_over(m, w, &why);
                 return 0;
         }
@@ -704,7 +773,7 @@ void parent_media_lost(struct parent_media *m, const char *stream, const char *w
         err_set(&e, ERR_UNAVAILABLE, "%s: %s: open it again", stream, why);
         for (struct media_watch *w = m ? m->watches : NULL, *next; w; w = next) {
                 next = w->next;
-                if (strcmp(w->stream, stream) == 0)
+                if (!w->play && strcmp(w->stream, stream) == 0)
                         media_over(m, w, &e);
         }
 }
@@ -718,7 +787,7 @@ void parent_media_sealer_gone(struct parent_media *m)
                 next = w->next;
                 if (!w->asked)
                         continue;
-                if (!w->group) {
+                if (!media_begun(w)) {
                         media_over(m, w, &e);
                         continue;
                 }

@@ -31,6 +31,8 @@ int parent_media_on_worker(
 int parent_media_on_not_granted(struct parent_media *m, struct bytes body, struct err *e) MUST_USE;
 /* What is watched of this stream ends. m may be NULL, here and below. */
 void parent_media_lost(struct parent_media *m, const char *stream, const char *why);
+/* A player that the supervisor has begun; takes fd. */
+void parent_media_player(struct parent_media *m, uint32_t number, int fd);
 /* What waits for its word is not granted. */
 void parent_media_sealer_gone(struct parent_media *m);
 

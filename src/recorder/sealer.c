@@ -20,6 +20,7 @@
 #include "recorder/message.h"
 #include "recorder/notary.h"
 #include "recorder/sealer_grants.h"
+#include "recorder/sealer_keys.h"
 #include "recorder/state_dir.h"
 #include "vault/key_store.h"
 
@@ -35,6 +36,7 @@ struct sealer {
         unsigned recipients_n;
         uint8_t epoch[16];
         struct sealer_grants *grants;
+        struct sealer_keys *keys;
         struct table streams;
         unsigned open_channels;
         struct buf out; /* one message under construction */
@@ -282,6 +284,11 @@ static void sealer_on_taken(void *owner, const struct sealer_grants_answer *a)
                 sealer_not_granted(owner, a->watch, a->why);
 }
 
+static void sealer_on_keys_refused(void *owner, uint32_t watch, const struct err *why)
+{
+        sealer_not_granted(owner, watch, why);
+}
+
 static int sealer_on_grant(struct sealer *s, struct bytes body, struct err *e)
 {
         struct message_grant m;
@@ -319,6 +326,8 @@ static int sealer_on_parent(void *owner, struct chan *c, struct chan_message *m,
         case MESSAGE_CRLS:
                 sealer_on_crls(s, m->body);
                 return 0;
+        case MESSAGE_KEY_CHANNEL:
+                return sealer_keys_on_channel(s->keys, m, e);
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
         }
@@ -373,6 +382,7 @@ static void sealer_free(struct sealer *s)
         size_t at = 0;
 
         s->grants = sealer_grants_free(s->grants);
+        s->keys = sealer_keys_free(s->keys);
         while ((t = table_next(&s->streams, &at))) {
                 t->chan = chan_free(t->chan);
                 notary_done(&t->notary);
@@ -402,6 +412,7 @@ int sealer_main(int argc, char **argv)
         int r = sealer_load(&s, options.state, &e);
         s.loop = loop_new();
         s.grants = sealer_grants_open(options.state, s.loop);
+        s.keys = sealer_keys_open(options.state, s.loop, s.grants, sealer_on_keys_refused, &s);
         if (r == 0) {
                 s.parent = chan_new(s.loop, PROC_FIRST_FD, &events, &s);
                 r = confine_role(SANDBOX_SEALER, NULL, 0, &e);

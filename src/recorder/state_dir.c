@@ -10,6 +10,7 @@
 #include "trust/recorder_keys.h"
 
 #define STATE_DIR_FILE_MAX (64u << 10)
+#define STATE_DIR_KEY_MAX 256
 
 static void state_dir_path(char *to, size_t room, const char *state, const char *name)
 {
@@ -54,6 +55,28 @@ void state_dir_certs_done(struct state_dir_certs *c)
         buf_done(&c->seal);
         buf_done(&c->issuer);
         buf_done(&c->root);
+}
+
+int state_dir_read_wrap_key(
+        const char *state, uint8_t ret[static HPKE_PRIVATE_BYTES], struct err *e)
+{
+        char path[4200], hex[2 * HPKE_PRIVATE_BYTES + 1] = "";
+        struct buf file;
+
+        state_dir_path(path, sizeof path, state, "wrap.key");
+        buf_init(&file, STATE_DIR_KEY_MAX);
+        int r = file_read_secret(path, STATE_DIR_KEY_MAX, &file, e);
+        while (file.n && (file.p[file.n - 1] == '\n' || file.p[file.n - 1] == ' '))
+                file.n--;
+        if (r >= 0 && file.n < sizeof hex)
+                memcpy(hex, file.p, file.n);
+        if (r >= 0)
+                r = str_unhex(ret, HPKE_PRIVATE_BYTES, hex, e);
+        if (file.p)
+                explicit_bzero(file.p, file.room);
+        buf_done(&file);
+        explicit_bzero(hex, sizeof hex);
+        return r < 0 ? err_wrap(e, r, "%s", path) : 0;
 }
 
 static int state_dir_read_recipient(const char *state, const char *name, const char *kind,

@@ -24,6 +24,9 @@ int state_dir_read_seal_key(const char *state, struct sign_key **ret, struct err
 /* Fills *ret, which the caller ends with state_dir_certs_done also on failure. */
 int state_dir_read_certs(const char *state, struct state_dir_certs *ret, struct err *e) MUST_USE;
 void state_dir_certs_done(struct state_dir_certs *c);
+/* The caller wipes *ret. */
+int state_dir_read_wrap_key(
+        const char *state, uint8_t ret[static HPKE_PRIVATE_BYTES], struct err *e) MUST_USE;
 int state_dir_read_recipients(const char *state,
         struct key_store_recipient ret[static KEY_STORE_RECIPIENTS_MAX], unsigned *ret_n,
         struct err *e) MUST_USE;

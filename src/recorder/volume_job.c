@@ -75,7 +75,7 @@ static void volume_job_unpack(struct volume_job *j, struct unpack *u)
                 break;
         case MESSAGE_VOLUME_READ:
                 unpack_string(u, j->name, sizeof j->name);
-                u->bad |= !volume_work_is_segment(j->name);
+                u->bad |= !volume_work_is_segment(j->name) && !volume_work_is_key(j->name);
                 break;
         case MESSAGE_VOLUME_LOCK:
                 unpack_string(u, j->name, sizeof j->name);

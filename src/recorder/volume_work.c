@@ -345,8 +345,9 @@ int volume_work_read(const char *object_key, struct volume_work_file *ret, struc
         CLEANUP(own_closep) int dir_fd = -1;
         struct stat st;
 
-        if (!volume_work_is_segment(object_key))
-                return err_set(e, ERR_INVALID, "not a segment: \"%.160s\"", object_key);
+        if (!volume_work_is_segment(object_key) && !volume_work_is_key(object_key))
+                return err_set(
+                        e, ERR_INVALID, "neither a segment nor a key file: \"%.160s\"", object_key);
         int r = volume_work_dir_of(object_key, false, &dir_fd, e);
         if (r < 0)
                 return r;

@@ -18,8 +18,11 @@
 #define SUPERVISOR_EXTRA_MAX 4
 /* More than a recorder has: one of a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_VOLUMES_MAX (2 * VOLUME_MAX)
+/* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
+#define SUPERVISOR_PLAYERS_MAX 16
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
-        (7 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_EXTRA_MAX)
+        (7 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
+                SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
@@ -38,14 +41,15 @@ enum supervisor_kind {
         SUPERVISOR_VOLUME,
         SUPERVISOR_SCRUBBER,
         SUPERVISOR_PORTER,
+        SUPERVISOR_PLAYER,
         SUPERVISOR_EXTRA
 };
 
 struct supervisor_child {
         struct supervisor *supervisor;
         enum supervisor_kind kind;
-        unsigned index;                    /* of a worker; the number of a volume */
-        bool wanted;                       /* a volume: by the parent that lives */
+        unsigned index; /* of a worker; the number of a volume or player */
+        bool wanted;    /* a volume: by the parent that lives; a player: begin it */
         struct message_volume_start start; /* of a volume */
         struct log_ctx log;                /* the name alone: each has its own count of repeats */
         char name[32];
@@ -211,6 +215,37 @@ static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, str
         return 0;
 }
 
+/* Begun once, and not again: it ends with what it was asked for. */
+static int supervisor_want_player(struct supervisor *s, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t number = unpack_u32(&u);
+        struct supervisor_child *c = NULL;
+        unsigned n = 0;
+
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "player wanted: malformed message");
+        for (unsigned i = 0; i < s->children_n; i++) {
+                if (s->children[i].kind != SUPERVISOR_PLAYER)
+                        continue;
+                n++;
+                if (!s->children[i].proc)
+                        c = &s->children[i];
+        }
+        if (!c && n == SUPERVISOR_PLAYERS_MAX) {
+                log_warn(NULL, "supervisor.players", "running=%u effect=\"no more is begun\"", n);
+                return 0; /* whoever waits for it is told by the parent */
+        }
+        if (!c)
+                c = supervisor_child(s, SUPERVISOR_PLAYER, "player");
+        c->index = number;
+        c->wanted = true;
+        supervisor_begin(c);
+        c->wanted = false;
+        timer_done(&c->restart);
+        return 0;
+}
+
 static int supervisor_on_message(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct supervisor *s = owner;
@@ -228,6 +263,8 @@ static int supervisor_on_message(void *owner, struct chan *c, struct chan_messag
                 return supervisor_want_volume(s, m->body, e);
         case MESSAGE_VOLUME_ENDED:
                 return supervisor_unwant_volume(s, m->body, e);
+        case MESSAGE_PLAYER_WANTED:
+                return supervisor_want_player(s, m->body, e);
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u to the supervisor", m->type);
         }
@@ -305,6 +342,8 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
                 return supervisor_pair_numbered(s, MESSAGE_WORKER, c->index, ret_fd, e);
         case SUPERVISOR_VOLUME:
                 return supervisor_pair_numbered(s, MESSAGE_VOLUME, c->index, ret_fd, e);
+        case SUPERVISOR_PLAYER:
+                return supervisor_pair_numbered(s, MESSAGE_PLAYER, c->index, ret_fd, e);
         case SUPERVISOR_SCRUBBER:
                 return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
@@ -334,7 +373,7 @@ static bool supervisor_of_recorder(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
                c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
-               c->kind == SUPERVISOR_SCRUBBER ||
+               c->kind == SUPERVISOR_SCRUBBER || c->kind == SUPERVISOR_PLAYER ||
                (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c));
 }
 
@@ -348,7 +387,7 @@ static unsigned supervisor_recorder_running(const struct supervisor *s)
         for (unsigned i = 0; i < s->children_n; i++) {
                 const struct supervisor_child *c = &s->children[i];
                 n += supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME &&
-                     c->kind != SUPERVISOR_SCRUBBER && c->proc;
+                     c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER && c->proc;
         }
         return n;
 }
@@ -401,8 +440,8 @@ static void supervisor_begin_recorder(struct supervisor *s)
 {
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
-                if (supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME && !c->proc &&
-                        !c->restart.handle)
+                if (supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME &&
+                        c->kind != SUPERVISOR_PLAYER && !c->proc && !c->restart.handle)
                         supervisor_begin(c);
         }
 }
@@ -439,7 +478,8 @@ static bool supervisor_may_run(const struct supervisor_child *c)
         if (!supervisor_of_recorder(c))
                 return true;
 
-        return !s->regrouping && s->to_parent && (c->kind != SUPERVISOR_VOLUME || c->wanted);
+        bool asked_for = c->kind == SUPERVISOR_VOLUME || c->kind == SUPERVISOR_PLAYER;
+        return !s->regrouping && s->to_parent && (!asked_for || c->wanted);
 }
 
 static void supervisor_on_exit(void *owner, struct proc *p, int status, int signal)
@@ -455,7 +495,9 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                         s->on_stopped(s->owner);
                 return;
         }
-        if (c->kind == SUPERVISOR_VOLUME && status == 0) { /* it asked to begin again */
+        if (c->kind == SUPERVISOR_PLAYER && status == 0) {
+                log_debug(&c->log, "process.ended", "status=0");
+        } else if (c->kind == SUPERVISOR_VOLUME && status == 0) { /* it asked to begin again */
                 log_info(&c->log, "process.ended", "status=0");
                 c->backoff_ms = 0;
         } else {
@@ -481,7 +523,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter" };
+                "volume", "scrubber", "porter", "player" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -514,7 +556,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         /* Its channel where it has one, then the lock, which only needs to be held. Not by what may
          * hang with a disk: the next supervisor could not begin. */
         bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
-                          c->kind != SUPERVISOR_SCRUBBER;
+                          c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER;
         const int fds[] = { fd, s->options.lock_fd };
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
                 .fds = fd < 0 ? fds + 1 : fds,

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/message_play.h"
+
+#include "recorder/message_parts.h"
+#include "trust/capability.h"
+
+int message_key_channel_pack(const struct message_key_channel *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_u8(&p, m->use);
+        int r = message_packed(&p, "key channel", e);
+        return r < 0 ? r : message_grant_pack(&m->grant, out, e);
+}
+
+int message_key_channel_parse(struct bytes body, struct message_key_channel *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_key_channel m = { .use = unpack_u8(&u) };
+
+        if (u.bad || (m.use != CAPABILITY_PLAYBACK && m.use != CAPABILITY_EXPORT))
+                return err_set(e, ERR_PROTOCOL, "key channel: malformed message");
+        int r = message_grant_parse(unpack_rest(&u), &m.grant, e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}
+
+int message_key_ask_pack(const struct message_key_ask *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_field32(&p, m->head);
+        pack_field16(&p, m->seal);
+        pack_field16(&p, m->key_file);
+        return message_packed(&p, "key request", e);
+}
+
+int message_key_ask_parse(struct bytes body, struct message_key_ask *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_key_ask m;
+
+        m.head = unpack_field32(&u, MESSAGE_PLAY_HEAD_MAX);
+        m.seal = unpack_field16(&u, SEAL_BYTES_MAX);
+        m.key_file = unpack_field16(&u, KEY_STORE_FILE_MAX);
+        int r = message_parsed(&u, "key request", e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}
+
+int message_play_pack(const struct message_play *m, struct buf *out, struct err *e)
+{
+        struct pack p = pack_to(out);
+
+        pack_string(&p, m->stream);
+        pack_i64(&p, m->from_us);
+        pack_i64(&p, m->until_us);
+        pack_u8(&p, m->keys_only);
+        pack_u64(&p, m->credit);
+        return message_packed(&p, "play", e);
+}
+
+int message_play_parse(struct bytes body, struct message_play *ret, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        struct message_play m = { 0 };
+
+        unpack_string(&u, m.stream, sizeof m.stream);
+        m.from_us = unpack_i64(&u);
+        m.until_us = unpack_i64(&u);
+        m.keys_only = message_unpack_bool(&u);
+        m.credit = unpack_u64(&u);
+        int r = message_parsed(&u, "play", e);
+        if (r == 0)
+                *ret = m;
+        return r;
+}

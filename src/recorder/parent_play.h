@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One player at work, as the parent sees it: a process that the supervisor began, its key channel
+ * to the sealer, and what it is fed with: segment files by the index, in order, and the key store's
+ * files, both opened by the volumes. The parent sees neither keys nor footage.
+ */
+#ifndef CUSTOS_RECORDER_PARENT_PLAY_H
+#define CUSTOS_RECORDER_PARENT_PLAY_H
+
+#include "crypto/media_box.h"
+#include "recorder/message_play.h"
+#include "recorder/parent.h"
+
+#define PARENT_PLAY_MAX 8         /* at once */
+#define PARENT_PLAY_IDLE_MS 60000 /* without a request or a message: it ends */
+
+struct parent_play;
+
+struct parent_play_events {
+        /* The media key, for the first grant or a later one. */
+        void (*on_wrap)(void *owner, const uint8_t wrap[static MEDIA_BOX_WRAP_BYTES]);
+        /* A binary message whose subscription is 0. ERR_PROTOCOL: the player is broken. */
+        int (*on_media)(void *owner, struct bytes message, struct err *e);
+        /* Called once; the owner frees it. why NULL: all that was asked for was sent. */
+        void (*on_over)(void *owner, const struct err *why);
+};
+
+/* Asks the supervisor for a player and the sealer for a key channel, both under this number, which
+ * is the parent's for the subscription; what the sealer refuses comes as NOT_GRANTED. from_us and
+ * until_us: inclusive. events, owner: borrowed. ERR_UNAVAILABLE: no sealer, or no supervisor. */
+int parent_play_new(struct parent *p, uint32_t number, const struct message_play *asked,
+        struct bytes token, const struct parent_play_events *events, void *owner,
+        struct parent_play **ret, struct err *e) MUST_USE;
+struct parent_play *parent_play_free(struct parent_play *y);
+/* The player; fd is taken. */
+void parent_play_attach(struct parent_play *y, int fd);
+/* A later grant: on_wrap or NOT_GRANTED follows. */
+int parent_play_grant(struct parent_play *y, struct bytes token, struct err *e) MUST_USE;
+/* The reader has taken so many bytes. */
+void parent_play_credit(struct parent_play *y, uint64_t bytes);
+/* What the player says is not read while held. */
+void parent_play_hold(struct parent_play *y, bool held);
+
+#endif

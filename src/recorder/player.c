@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recorder/player.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "base/str.h"
+#include "crypto/media_box.h"
+#include "crypto/x509.h"
+#include "os/chan.h"
+#include "os/clock.h"
+#include "os/proc.h"
+#include "recorder/confine.h"
+#include "recorder/grant_trust.h"
+#include "recorder/message_play.h"
+#include "recorder/play_cut.h"
+
+/* As the scrubber: no segment is so long. */
+#define PLAYER_FILE_MAX (UINT64_C(1) << 30)
+/* Of the channel to the parent: more of it waits here. */
+#define PLAYER_QUEUE_MAX (512u << 10)
+#define PLAYER_FRONT_MAX (1u << 20)
+#define PLAYER_CONTEXT_MAX 256
+#define PLAYER_SKEW_US (INT64_C(1000000) * CAPABILITY_SKEW_S)
+
+struct player {
+        struct loop *loop;
+        struct chan *parent, *sealer;
+        struct grant_trust *trust;
+        uint8_t root[32];
+        struct message_play asked;
+        bool begun, over;
+        struct capability grant; /* expires_us 0: none yet */
+        struct media_box *box;
+        uint64_t credit;
+        struct play_cut cut;
+        /* The segment. */
+        uint8_t *file;
+        uint64_t file_n, file_room;
+        struct bytes seal; /* borrowed from file */
+        bool has_key;
+        /* What is being sent. */
+        struct play_cut_thing thing;
+        unsigned parts, part; /* part < parts: more of it is to go */
+        bool last;            /* there is no segment any more */
+        struct buf out;
+};
+
+static void player_pump(struct player *p);
+
+/* --- the parent --- */
+
+static void player_tell(struct player *p, uint16_t type, struct bytes body)
+{
+        struct err e;
+
+        if (p->parent && chan_send(p->parent, type, body, NULL, 0, &e) < 0)
+                log_warn(NULL, "player.parent_unreachable", "err=\"%s\"", e.text);
+}
+
+/* why NULL: all was sent. */
+static void player_end(struct player *p, const struct err *why)
+{
+        if (p->over)
+                return;
+        p->over = true;
+        buf_clear(&p->out);
+        if (why && message_not_connected_pack(0, why, &p->out, NULL) < 0)
+                abort(); /* a text of an error fits */
+        player_tell(p, MESSAGE_PLAYED, buf_bytes(&p->out));
+}
+
+static void player_close(struct player *p)
+{
+        play_cut_close(&p->cut);
+        if (p->file)
+                munmap(p->file, p->file_room);
+        p->file = NULL;
+        p->has_key = false;
+}
+
+static void player_next(struct player *p)
+{
+        player_close(p);
+        player_tell(p, MESSAGE_PLAY_NEXT, BYTES(NULL, 0));
+}
+
+static void player_miss(struct player *p, const char *cause)
+{
+        play_cut_missed(&p->cut, cause);
+        player_next(p);
+}
+
+/* --- what is shown --- */
+
+static int player_send_part(struct player *p, struct err *e)
+{
+        const struct bytes pieces[] = { buf_bytes(&p->thing.front), buf_bytes(&p->thing.data) };
+        uint8_t head[MEDIA_MESSAGE_HEADER_BYTES], aad[MEDIA_MESSAGE_HEADER_BYTES];
+        struct bytes views[MEDIA_MESSAGE_PIECES_MAX];
+        struct media_message *m = &p->thing.message;
+        unsigned n = media_message_split(pieces, 2, p->part, views);
+
+        m->flags &= (uint16_t)~MEDIA_MESSAGE_MORE;
+        m->flags |= p->part + 1 < p->parts ? MEDIA_MESSAGE_MORE : 0;
+        m->number = media_box_next(p->box);
+        media_message_format(m, head);
+        media_message_aad(m, aad);
+        buf_clear(&p->out);
+        int r = buf_append(&p->out, BYTES(head, sizeof head), e);
+        if (r == 0)
+                r = media_box_seal(p->box, BYTES(aad, sizeof aad), views, n, &p->out, e);
+        if (r == 0)
+                r = chan_send(p->parent, MESSAGE_PLAY_MEDIA, buf_bytes(&p->out), NULL, 0, e);
+        if (r == 0) {
+                p->credit -= p->out.n;
+                p->part++;
+        }
+        return r;
+}
+
+/* Of the next message, in credit. */
+static uint64_t player_cost(const struct player *p)
+{
+        size_t bytes = p->thing.front.n + p->thing.data.n;
+        size_t left = bytes - p->part * MEDIA_MESSAGE_PART_MAX;
+
+        return media_message_cost(left < MEDIA_MESSAGE_PART_MAX ? left : MEDIA_MESSAGE_PART_MAX);
+}
+
+/* 1: there is a thing to send; 0: none, and what comes next was asked for; negative: it is over. */
+static int player_prepare(struct player *p, struct err *e)
+{
+        int r;
+
+        if (p->part < p->parts)
+                return 1;
+        if (p->grant.expires_us + PLAYER_SKEW_US < clock_wall_us())
+                return err_fault(e, ERR_DENIED, FAULT_GRANT_EXPIRED, "the grant has run out");
+        if (p->last) {
+                r = play_cut_last(&p->cut, &p->thing, e);
+                if (r == 0)
+                        player_end(p, NULL);
+        } else if (p->has_key) {
+                struct err why;
+                while ((r = play_cut_next(&p->cut, &p->thing, &why)) < 0) {
+                        log_warn(NULL, "player.left_out", "stream=%s err=\"%s\"", p->asked.stream,
+                                why.text);
+                        play_cut_missed(&p->cut, "damaged");
+                }
+                if (r == 0)
+                        player_next(p);
+        } else {
+                return 0;
+        }
+        if (r == 1) {
+                p->part = 0;
+                p->parts = media_message_parts(p->thing.front.n + p->thing.data.n);
+        }
+        return r;
+}
+
+static void player_pump(struct player *p)
+{
+        struct err e;
+        int r = 0;
+
+        while (p->parent && !p->over && p->box && (r = player_prepare(p, &e)) > 0 &&
+                p->credit >= player_cost(p) && chan_queued(p->parent) < PLAYER_QUEUE_MAX) {
+                r = player_send_part(p, &e);
+                if (r < 0)
+                        break;
+        }
+        if (r < 0)
+                player_end(p, &e);
+}
+
+/* --- one segment --- */
+
+static int player_read(int fd, uint8_t *to, uint64_t n, uint64_t *ret_n)
+{
+        for (*ret_n = 0; *ret_n < n;) {
+                ssize_t got = pread(fd, to + *ret_n, n - *ret_n, (off_t)*ret_n);
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        return ERR_IO;
+                if (got == 0)
+                        break;
+                *ret_n += (uint64_t)got;
+        }
+        return 0;
+}
+
+/* Its own copy: nobody changes it behind the check. */
+static bool player_load(struct player *p, int fd)
+{
+        off_t n = lseek(fd, 0, SEEK_END);
+
+        if (n <= 0 || (uint64_t)n > PLAYER_FILE_MAX)
+                return false;
+        p->file_room = (uint64_t)n;
+        void *at = mmap(
+                NULL, p->file_room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (at == MAP_FAILED)
+                return false;
+        p->file = at;
+        return player_read(fd, p->file, p->file_room, &p->file_n) == 0;
+}
+
+static void player_on_segment(struct player *p, int fd)
+{
+        struct err e;
+
+        player_close(p);
+        if (!player_load(p, fd)) {
+                player_miss(p, "unreadable");
+                return;
+        }
+        int r = play_cut_open(&p->cut, BYTES(p->file, p->file_n), &p->seal, &e);
+        if (r < 0)
+                log_warn(NULL, "player.segment_refused", "stream=%s err=\"%s\"", p->asked.stream,
+                        e.text);
+        if (r <= 0) { /* the index has something of that time there, and nothing good is */
+                player_miss(p, "damaged");
+                return;
+        }
+        buf_clear(&p->out);
+        struct pack b = pack_to(&p->out);
+        pack_bytes(&b, BYTES(p->cut.segment.head.hour_key_id, 16));
+        pack_i64(&b, p->cut.segment.fragments[0].seal.first_arrival_us);
+        player_tell(p, MESSAGE_PLAY_KEY_WANTED, buf_bytes(&p->out));
+}
+
+static void player_on_key_file(struct player *p, int fd)
+{
+        uint8_t text[KEY_STORE_FILE_MAX];
+        uint64_t n = 0;
+        struct err e;
+
+        if (!p->cut.open)
+                return;
+        if (fd < 0 || player_read(fd, text, sizeof text, &n) < 0) {
+                player_miss(p, "no key");
+                return;
+        }
+        const struct message_key_ask ask = {
+                .head = p->cut.segment.header_bytes, .seal = p->seal, .key_file = BYTES(text, n)
+        };
+        buf_clear(&p->out);
+        int r = message_key_ask_pack(&ask, &p->out, &e);
+        if (r == 0)
+                r = chan_send(p->sealer, MESSAGE_KEY_ASK, buf_bytes(&p->out), NULL, 0, &e);
+        if (r < 0)
+                player_end(p, &e);
+}
+
+/* --- the sealer --- */
+
+static int player_context(
+        const struct player *p, const struct capability *c, struct buf *out, struct err *e)
+{
+        char id[2 * sizeof c->id + 1];
+        struct pack b = pack_to(out);
+
+        pack_string(&b, "custos-media-1");
+        pack_string(&b, p->asked.stream);
+        pack_string(&b, str_hex(id, BYTES(c->id, sizeof c->id)));
+        return b.bad ? err_set(e, ERR_EXHAUSTED, "context") : 0;
+}
+
+/* The sealer's word is not taken either: this channel was made by the parent. */
+static int player_take_grant(struct player *p, struct bytes token, struct err *e)
+{
+        const struct capability_trust by = grant_trust_of(p->trust);
+        uint8_t wrap[MEDIA_BOX_WRAP_BYTES];
+        CLEANUP(buf_done) struct buf context;
+        struct capability c;
+
+        buf_init(&context, PLAYER_CONTEXT_MAX);
+        int r = capability_parse(token, &by, clock_wall_us(), &c, e);
+        if (r == 0)
+                r = capability_allows(&c, CAPABILITY_PLAYBACK, p->asked.stream, c.from_us, e);
+        if (r == 0 && p->box && memcmp(c.session, p->grant.session, sizeof c.session) != 0)
+                r = err_set(e, ERR_INVALID, "a later grant is for the same session");
+        if (r == 0)
+                r = player_context(p, &c, &context, e);
+        if (r == 0)
+                r = p->box ? media_box_wrap(p->box, buf_bytes(&context), wrap, e)
+                           : media_box_seal_new(c.session, buf_bytes(&context), &p->box, wrap, e);
+        if (r < 0)
+                return r;
+        p->grant = c;
+        p->cut.from_us = p->asked.from_us > c.from_us ? p->asked.from_us : c.from_us;
+        p->cut.until_us = p->asked.until_us < c.until_us ? p->asked.until_us : c.until_us;
+        player_tell(p, MESSAGE_PLAYING, BYTES(wrap, sizeof wrap));
+        return 0;
+}
+
+static int player_on_granted(struct player *p, struct bytes body, struct err *e)
+{
+        bool first = !p->box;
+        struct bytes token;
+        struct err why;
+        uint32_t watch;
+
+        int r = message_granted_parse(body, &watch, &token, e);
+        if (r < 0)
+                return r;
+        if (player_take_grant(p, token, &why) < 0)
+                player_end(p, &why);
+        else if (first)
+                player_next(p);
+        return 0;
+}
+
+static int player_on_key(struct player *p, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint8_t kid[16], key[16];
+
+        unpack_copy(&u, kid, sizeof kid);
+        unpack_copy(&u, key, sizeof key);
+        if (!unpack_complete(&u) || !p->cut.open || p->has_key ||
+                memcmp(kid, p->cut.segment.head.kid, sizeof kid) != 0)
+                return err_set(e, ERR_PROTOCOL, "a key that was not asked for");
+        play_cut_set_key(&p->cut, key);
+        explicit_bzero(key, sizeof key);
+        p->has_key = true;
+        player_pump(p);
+        return 0;
+}
+
+/* Of one segment; a grant that is none any more ends all. */
+static int player_on_no_key(struct player *p, struct bytes body, struct err *e)
+{
+        struct err why;
+        uint32_t watch;
+
+        int r = message_not_connected_parse(body, &watch, &why, e);
+        if (r < 0)
+                return r;
+        if (why.code == ERR_DENIED && why.fault != FAULT_NONE) {
+                player_end(p, &why);
+                return 0;
+        }
+        log_warn(NULL, "player.no_key", "stream=%s err=\"%s\"", p->asked.stream, why.text);
+        player_miss(p, "no key");
+        return 0;
+}
+
+static int player_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct player *p = owner;
+
+        (void)c;
+        if (m->fds_n)
+                return err_set(e, ERR_PROTOCOL, "a descriptor from the sealer");
+        switch (m->type) {
+        case MESSAGE_GRANTED:
+                return player_on_granted(p, m->body, e);
+        case MESSAGE_KEY:
+                return player_on_key(p, m->body, e);
+        case MESSAGE_NO_KEY:
+                return player_on_no_key(p, m->body, e);
+        default:
+                return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
+        }
+}
+
+static void player_on_sealer_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct player *p = owner;
+        struct err why;
+
+        p->sealer = chan_free(c);
+        err_set(&why, ERR_UNAVAILABLE, "the sealer went away (%.100s): open it again", e->text);
+        player_end(p, &why);
+}
+
+/* --- requests of the parent --- */
+
+static int player_on_play(struct player *p, struct chan_message *m, struct err *e)
+{
+        static const struct chan_events events = { player_on_sealer, player_on_sealer_end };
+
+        if (p->begun || m->fds_n != 1)
+                return err_set(e, ERR_PROTOCOL, "play: once, with its key channel");
+        int r = message_play_parse(m->body, &p->asked, e);
+        if (r < 0)
+                return r;
+        p->begun = true;
+        p->credit = p->asked.credit;
+        play_cut_init(&p->cut, p->asked.stream, p->root);
+        p->cut.keys_only = p->asked.keys_only;
+        p->sealer = chan_new(p->loop, m->fds[0], &events, p);
+        m->fds[0] = -1;
+        return 0;
+}
+
+static int player_on_credit(struct player *p, struct bytes body, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint64_t bytes = unpack_u64(&u);
+
+        if (!unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "credit: malformed message");
+        p->credit += bytes;
+        player_pump(p);
+        return 0;
+}
+
+static int player_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct player *p = owner;
+        bool answer = m->type != MESSAGE_PLAY && m->type != MESSAGE_PLAY_CREDIT;
+
+        (void)c;
+        if (m->type == MESSAGE_PLAY)
+                return player_on_play(p, m, e);
+        if (!p->begun || (answer && (!p->box || m->body.n)) ||
+                m->fds_n > (m->type == MESSAGE_PLAY_SEGMENT || m->type == MESSAGE_PLAY_KEY))
+                return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
+        if (p->over)
+                return 0;
+        switch (m->type) {
+        case MESSAGE_PLAY_SEGMENT:
+                player_on_segment(p, m->fds_n ? m->fds[0] : -1);
+                return 0;
+        case MESSAGE_PLAY_MISSED:
+                player_miss(p, "unavailable");
+                return 0;
+        case MESSAGE_PLAY_END:
+                player_close(p);
+                p->last = true;
+                player_pump(p);
+                return 0;
+        case MESSAGE_PLAY_KEY:
+                player_on_key_file(p, m->fds_n ? m->fds[0] : -1);
+                return 0;
+        case MESSAGE_PLAY_CREDIT:
+                return player_on_credit(p, m->body, e);
+        default:
+                return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
+        }
+}
+
+static void player_on_room(void *owner, struct chan *c)
+{
+        (void)c;
+        player_pump(owner);
+}
+
+static void player_on_parent_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct player *p = owner;
+
+        if (e->code == ERR_PROTOCOL)
+                log_warn(NULL, "player.parent_refused", "err=\"%s\"", e->text);
+        p->parent = chan_free(c);
+        loop_stop(p->loop);
+}
+
+/* --- begin and end --- */
+
+static int player_read_state(struct player *p, const char *state, struct err *e)
+{
+        int r = grant_trust_read(state, &p->trust, e);
+
+        if (r < 0)
+                return r;
+        const struct capability_trust by = grant_trust_of(p->trust);
+        return x509_key_id(by.root_der, p->root, e);
+}
+
+static void player_free(struct player *p)
+{
+        if (p->begun) {
+                player_close(p);
+                play_cut_done(&p->cut);
+        }
+        p->sealer = chan_free(p->sealer);
+        p->parent = chan_free(p->parent);
+        media_box_free(p->box);
+        grant_trust_free(p->trust);
+        buf_done(&p->thing.front);
+        buf_done(&p->thing.data);
+        buf_done(&p->out);
+        loop_free(p->loop);
+        explicit_bzero(p, sizeof *p);
+        free(p);
+}
+
+int player_main(int argc, char **argv)
+{
+        static const struct chan_events events = { player_on_parent, player_on_parent_end,
+                player_on_room };
+        struct player *p = xcalloc(1, sizeof *p);
+        struct role_options options;
+        struct err e;
+
+        buf_init(&p->out, CHAN_BODY_MAX);
+        buf_init(&p->thing.front, PLAYER_FRONT_MAX);
+        buf_init(&p->thing.data, MEDIA_MESSAGE_THING_MAX - PLAYER_FRONT_MAX);
+        int r = role_start("player", argc, argv, &options, &e);
+        if (r == 0)
+                r = player_read_state(p, options.state, &e);
+        p->loop = loop_new();
+        if (r == 0) {
+                p->parent = chan_new(p->loop, PROC_FIRST_FD, &events, p);
+                r = confine_role(SANDBOX_SCRUBBER, NULL, 0, &e);
+        }
+        if (r == 0)
+                loop_run(p->loop);
+        else
+                confine_failed(&e);
+        player_free(p);
+        return r < 0 ? 1 : 0;
+}

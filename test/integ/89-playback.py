@@ -1,0 +1,255 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who has a grant sees what was recorded, of that stream and time alone, checked against its seals before it is shown.
+
+The recorder's real processes; this program is their supervisor, their manager and the gateways (test/lib/gateway.py), and, towards the
+sealer, a parent that was captured.
+"""
+import json
+import os
+import struct
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import grants
+import seals
+from channels import NUMBERS, Channel, Process, field16, text
+from custos_site import check, custos, main, run, wait_for
+from frames import stream_kinds
+from gateway import FRAGMENT, HEADER, KEY, Gateway, Live, Refused, Subscription, media_key
+
+GAP = 3
+PLAY = 6  # seconds
+
+
+def iso(us):
+    return datetime.fromtimestamp(us // 1000000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S") + f".{us % 1000000:06d}Z"
+
+
+def us_of(words):
+    return int(datetime.strptime(words, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000000)
+
+
+def span(from_us, until_us):
+    return {"from": iso(from_us), "until": iso(until_us)}
+
+
+class Viewer(Gateway):
+    def footage(self, from_us, until_us, *streams, **change):
+        return self.token(*(streams or ["cars-main"]), use=["playback"], **span(from_us, until_us), **change)
+
+    def play(self, roles, stream, token, from_us, until_us, credit=1 << 20, **more):
+        number = len(self.subscriptions) + 1
+        wanted = self.say("media.open", subscription=number, use="playback", stream=stream, grant=token.decode(), credit=credit,
+                          **span(from_us, until_us), **more)
+        player(roles)
+        while not ((answer := self.one()) and answer["id"] == wanted):
+            pass
+        if answer["type"] == "failure":
+            raise Refused(f"{answer['code']}: {answer['text']} ({answer['fault'] if 'fault' in answer else ''})")
+        key = media_key(self.private, stream, token, bytes.fromhex(answer["body"]["wrap"]))
+        self.subscriptions[number] = Subscription(number, stream, key, credit)
+        return self.subscriptions[number]
+
+    def give(self, subscription):
+        try:
+            super().give(subscription)
+        except Refused as why:
+            check(subscription.ended, f"unless it came to its end meanwhile: {why}")
+
+    def whole(self, *arguments, **more):
+        """Played to its end."""
+        seen = self.play(*arguments, **more)
+        check(self.read(15, lambda: seen.ended), f"it comes to its end: {[t[:3] for t in seen.things][-5:]}")
+        check(seen.ended["code"] == "ok", f"all was sent: {seen.ended}")
+        return seen
+
+
+def player(roles):
+    """The next process that the parent asks for."""
+    kind, body = roles.parent.first.receive()
+    check(kind == NUMBERS["PLAYER_WANTED"], f"it wants a player, not {kind}")
+    process = roles._process("player")
+    roles._hand(process, "PLAYER", body)
+    return process
+
+
+def film(seen, path):
+    path.write_bytes(b"".join(t[3] for t in seen.things if t[0] != GAP))
+    return path
+
+
+def plays(path):
+    check(stream_kinds(path) == ["h264", "aac"], f"tracks: {stream_kinds(path)}")
+    p = run("ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", path, "-map", "0", "-f", "null", "-")
+    check(not p.stderr.strip(), f"ffmpeg plays it: {p.stderr[-1000:]}")
+
+
+def stamps(path):
+    report = json.loads(custos("edge", "check-stamps", "--json", path, ok=None).stdout)
+    check(len(report["cameras"]) == 1 and report["unstamped"] == 0, f"one camera, each frame stamped: {report}")
+    return report["cameras"][0]
+
+
+def segments(live, stream="cars-main"):
+    return sorted((live.site.state / "vault" / stream).glob("*/*/*.mp4"))
+
+
+def boxes(data):
+    at = 0
+    while at + 8 <= len(data):
+        n, kind = struct.unpack(">I4s", data[at:at + 8])
+        if n < 8:
+            return
+        yield kind, at, n
+        at += n
+
+
+def sealed(path):
+    """(place of the payload of mdat, fields of the seal, payload of the seal, place of moof) of each fragment; ftyp and moov."""
+    data, found, moof, mdat, head = path.read_bytes(), [], 0, 0, 0
+    for kind, at, n in boxes(data):
+        if kind == b"moov":
+            head = at + n
+        if kind == b"moof":
+            moof = at
+        if kind == b"mdat":
+            mdat = at + 8
+        if kind == b"uuid" and data[at + 8:at + 24] == seals.USER_TYPE:
+            payload = data[at + 24:at + n]
+            found.append((mdat, seals.parse(payload), payload, moof))
+    return found, data[:head]
+
+
+def recorded(live):
+    return [f for path in segments(live) for f in sealed(path)[0] if f[1]["tracks"]]
+
+
+def test_recorded_and_seen(folder):
+    with Live(folder) as live:
+        wait_for(lambda: segments(live) and recorded(live), 10, "something is recorded", 0.2)
+        begin = recorded(live)[0][1]["first_us"]
+        from_us, until_us = begin + 2000000, begin + 2000000 + PLAY * 1000000
+        front = Viewer(live.roles, "front")
+        # In the index a second after that.
+        wait_for(lambda: recorded(live)[-1][1]["first_us"] > until_us + 2000000, 30, "all of it is recorded", 0.2)
+
+        # The middle, over more than one segment: complete.
+        token = front.footage(from_us, until_us)
+        seen = front.whole(live.roles, "cars-main", token, from_us, until_us)
+        check(not seen.of(GAP) and len(seen.of(HEADER)) == 1, f"no gap, one header: {seen.of(GAP)}")
+        check(all(t[1] & KEY for t in seen.of(FRAGMENT)[:1]), "it begins with a key frame")
+        path = film(seen, folder / "middle.mp4")
+        plays(path)
+        middle = stamps(path)
+        check(not middle["gaps"] and middle["frames"] >= (PLAY - 2) * 10, f"no frame is missing: {middle}")
+        times = [t[2] for t in seen.of(FRAGMENT)]
+        check(from_us - 1500000 <= times[0] and times[-1] <= until_us and times == sorted(times), f"of that time: {times} {from_us} {until_us}")
+        shown = {t[2] for t in seen.of(FRAGMENT)}
+        check(len(shown & {f[1]["first_us"] for f in recorded(live)}) == len(shown) >= PLAY - 2, f"whole fragments, as they arrived: {times}")
+        for m in front.wire:
+            check(b"moof" not in m and b"mdat" not in m and b"ftyp" not in m, "nothing in the clear on the way")
+
+        # Little credit: it waits, and leaves nothing out.
+        slow = front.play(live.roles, "cars-main", token, from_us, until_us, credit=128 << 10)
+        check(not front.read(1, lambda: slow.ended, slow=[slow]), "without credit it does not go on")
+        check(0 < slow.got <= 128 << 10, f"within its credit: {slow.got}")
+        check(front.read(15, lambda: slow.ended), "and with it to its end")
+        check(b"".join(t[3] for t in slow.things) == b"".join(t[3] for t in seen.things), "the same, to the byte")
+        # Key frames alone; and a request that asks for more than the grant has gets that.
+        keys = front.whole(live.roles, "cars-main", token, begin, until_us + 60000000, keys_only=True)
+        check(all(t[1] & KEY for t in keys.of(FRAGMENT)) and 0 < keys.got < seen.got / 3, f"key frames: {keys.got} of {seen.got}")
+        check(min(t[2] for t in keys.of(FRAGMENT)) >= from_us - 1500000 and max(t[2] for t in keys.of(FRAGMENT)) <= until_us, "of the granted time")
+
+        # Closed: nothing comes any more, and its player is gone.
+        closed = front.play(live.roles, "cars-main", token, from_us, until_us, credit=128 << 10)
+        front.ask("media.close", subscription=closed.number)
+        live.roles.processes.pop().ended()
+
+        # Who has no grant for it, sees nothing.
+        for why, bad in (("live alone", front.token("cars-main")), ("another stream", front.footage(from_us, until_us, "desk-main")),
+                         ("run out", front.footage(from_us, until_us, ago=600, seconds=60))):
+            try:
+                front.play(live.roles, "cars-main", bad, from_us, until_us)
+                check(False, f"{why}: it is shown")
+            except Refused as refusal:
+                check(str(refusal).startswith("denied"), f"{why}: {refusal}")
+            live.roles.processes.pop().ended()
+        early = begin - 3600000000
+        none = front.play(live.roles, "cars-main", front.footage(early, early + 1000000), from_us, until_us)
+        check(front.read(10, lambda: none.ended), "a grant of another time ends")
+        check(not none.of(FRAGMENT), f"without a picture: {none.ended}")
+        front.refused("invalid", "cars-main", token, use="playback", **span(until_us, from_us))
+        front.refused("invalid", "cars-main", token, use="playback", credit=64 << 10, **span(from_us, until_us))
+        front.refused("invalid", "cars-main", token, use="playback")
+
+        # A byte of one fragment: that one is left out, and told; the rest plays.
+        target = [p for p in segments(live) if any(from_us + 1500000 < f[1]["first_us"] < until_us - 2000000 for f in sealed(p)[0])][0]
+        rotten = [f for f in sealed(target)[0] if f[1]["tracks"] and from_us + 1500000 < f[1]["first_us"] < until_us - 2000000][0]
+        whole = target.read_bytes()
+        # One bit of a picture; the front of its boxes, so that nobody sees that there was one.
+        for at, change in ((rotten[0] + 200, bytes([whole[rotten[0] + 200] ^ 1])), (rotten[3], bytes(8))):
+            with open(target, "r+b") as f:
+                f.write(whole)
+                f.seek(at)
+                f.write(change)
+            hurt = front.whole(live.roles, "cars-main", token, from_us, until_us)
+            gaps = [json.loads(t[3]) for t in hurt.of(GAP)]
+            check([g["cause"] for g in gaps] == ["damaged"], f"told: {gaps}")
+            check(us_of(gaps[0]["from"]) <= rotten[1]["first_us"] and us_of(gaps[0]["to"]) >= rotten[1]["last_us"], f"when: {gaps} {rotten[1]}")
+            check(rotten[1]["first_us"] not in {t[2] for t in hurt.of(FRAGMENT)}, "it is not shown")
+            check(len(hurt.of(FRAGMENT)) >= len(seen.of(FRAGMENT)) - 3, f"the rest is: {len(hurt.of(FRAGMENT))} of {len(seen.of(FRAGMENT))}")
+            plays(film(hurt, folder / "hurt.mp4"))
+        live.roles.stop()
+        captured(live, folder, from_us, until_us)
+        lines = [json.loads(line) for line in (live.site.state / "recorder/grants.log").read_text().splitlines()]
+        taken = [line for line in lines if line["grant"] == json.loads(grants.decode(token.split(b".")[1]))["id"]]
+        check([line["use"] for line in taken] == ["playback"], f"once in the log: {taken}")
+        custos("audit", "verify", live.site.state / "recorder/grants.log")
+
+
+def captured(live, folder, from_us, until_us):
+    """A parent that asks the sealer for keys by itself, with all that lies on the disk."""
+    import socket
+    sealer = Process(folder, live.site.state, "sealer", arguments=live.site.options)
+    check(sealer.first.receive()[0] == NUMBERS["SEALER_HELLO"], "hello")
+    found, head = sealed(segments(live)[1])
+    key_files = list((live.site.state / "vault/keys/cars-main").glob("*/*.json"))
+
+    def channel(token, stream="cars-main", use=2):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        body = bytes([use]) + struct.pack(">I", 9) + text(stream) + field16(token)
+        sealer.first.send(NUMBERS["KEY_CHANNEL"], body, [theirs.fileno()])
+        theirs.close()
+        return Channel(ours)
+
+    def ask(c, seal, path):
+        c.send(NUMBERS["KEY_ASK"], struct.pack(">I", len(head)) + head + field16(seal) + field16(path.read_bytes()))
+        return c.receive()
+
+    good, node = live.roles.signer, grants.Signer.new(live.site, "custos://{site}/gateway/front", grants.TLS)
+    for token in (b"none", good.grant(live.site, ["cars-main"]), node.grant(live.site, ["cars-main"], use=["playback"], **span(from_us, until_us)),
+                  good.grant(live.site, ["desk-main"], use=["playback"], **span(from_us, until_us))):
+        c = channel(token)
+        check(sealer.first.receive()[0] == NUMBERS["NOT_GRANTED"], "refused")
+        check(c.closed(), "and no channel")
+    early = from_us - 7200000000
+    c = channel(good.grant(live.site, ["cars-main"], use=["playback"], **span(early, early + 1000000)))
+    check(c.receive()[0] == NUMBERS["GRANTED"], "good, for another time")
+    for path in key_files:
+        for _, _, payload, _ in found:
+            kind, body = ask(c, payload, path)
+            check(kind == NUMBERS["NO_KEY"], "no key for a time that is not granted")
+    c = channel(good.grant(live.site, ["cars-main"], use=["playback"], **span(found[0][1]["first_us"], until_us)))
+    check(c.receive()[0] == NUMBERS["GRANTED"], "good")
+    kinds = [ask(c, found[0][2], path)[0] for path in key_files]
+    check(kinds.count(NUMBERS["KEY"]) == 1, f"with a grant the key of one segment, by its own key file: {kinds}")
+    check(os.path.exists(f"/proc/{sealer.pid}"), "it goes on")
+    sealer.end()
+
+
+if __name__ == "__main__":
+    main(globals())
