@@ -6,11 +6,13 @@
 #include "crypto/hash.h"
 #include "crypto/ossl.h"
 
-/* Hash and key operation are set up once: a recorder makes hundreds of signatures a second. */
+/* Hash, key operation and id are made once: a recorder makes hundreds of signatures a second, each
+ * of which names its signer, and encoding a key costs more than a signature. */
 struct sign_key {
         EVP_PKEY *pkey;
         EVP_PKEY_CTX *ctx;
         struct hash *hash;
+        uint8_t id[32];
 };
 
 struct verify_key {
@@ -34,6 +36,16 @@ static bool sign_is_p256(const EVP_PKEY *pkey)
                strcmp(encoding, OSSL_PKEY_EC_ENCODING_GROUP) == 0;
 }
 
+static void sign_id(EVP_PKEY *pkey, uint8_t ret[static 32])
+{
+        unsigned char *der = NULL;
+        int n = i2d_PUBKEY(pkey, &der);
+
+        ossl_must(n > 0, "encoding a public key");
+        hash_once(BYTES(der, (size_t)n), ret);
+        OPENSSL_free(der);
+}
+
 /* Takes pkey. */
 static struct sign_key *sign_key_of(EVP_PKEY *pkey)
 {
@@ -43,6 +55,7 @@ static struct sign_key *sign_key_of(EVP_PKEY *pkey)
         k->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
         k->hash = hash_new();
         ossl_must(k->ctx && EVP_PKEY_sign_init(k->ctx) == 1, "ECDSA");
+        sign_id(pkey, k->id);
         return k;
 }
 
@@ -154,19 +167,9 @@ void sign_key_freep(struct sign_key **k)
         sign_key_free(*k);
 }
 
-static void sign_id(EVP_PKEY *pkey, uint8_t ret[static 32])
-{
-        unsigned char *der = NULL;
-        int n = i2d_PUBKEY(pkey, &der);
-
-        ossl_must(n > 0, "encoding a public key");
-        hash_once(BYTES(der, (size_t)n), ret);
-        OPENSSL_free(der);
-}
-
 void sign_key_id(const struct sign_key *k, uint8_t ret[static 32])
 {
-        sign_id(k->pkey, ret);
+        memcpy(ret, k->id, sizeof k->id);
 }
 
 struct evp_pkey_st *sign_key_evp(const struct sign_key *k)

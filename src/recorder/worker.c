@@ -414,6 +414,7 @@ static void worker_on_beat(void *owner)
         if (now - w->second_us < 1000000)
                 return;
         w->second_us = now;
+        chunk_pool_tick(w->pool);
         worker_on_second(w);
         worker_judge_watches(w);
 }

@@ -7,9 +7,11 @@
 
 #include "base/own.h"
 
-/* Free chunks kept: these, and as many again as are in use. Groups of pictures of many cameras end
- * together, so that use goes up and down all the time; giving the memory back each time costs a
- * tenth of the recorder's time in page faults. */
+/* Groups of pictures of many cameras end together, so that use goes up and down all the time;
+ * giving the memory back each time, and taking it again, costs a tenth of the recorder's time in
+ * page faults. So as much is kept as was in use at once lately, and that is forgotten slowly: by
+ * this part at each tick. */
+#define CHUNK_POOL_FORGET 16
 #define CHUNK_POOL_SPARE_MIN 16
 
 /* A free chunk holds the link to the next one. */
@@ -19,6 +21,8 @@ struct chunk_link {
 
 struct chunk_pool {
         size_t max, used, spare; /* in chunks */
+        size_t peak;             /* of used, since the last tick */
+        size_t kept;             /* used and spare together may be so many behind a tick */
         struct chunk_link *free;
 };
 
@@ -36,15 +40,24 @@ struct chunk_pool *chunk_pool_new(size_t max_bytes)
         return p;
 }
 
-static void chunk_pool_unmap(struct chunk_pool *p, size_t keep)
+static void chunk_pool_unmap(struct chunk_pool *p, size_t spare)
 {
-        while (p->spare > keep) {
+        while (p->spare > spare) {
                 struct chunk_link *c = p->free;
 
                 p->free = c->next;
                 p->spare--;
                 munmap(c, CHUNK_BYTES);
         }
+}
+
+void chunk_pool_tick(struct chunk_pool *p)
+{
+        size_t less = p->kept - p->kept / CHUNK_POOL_FORGET;
+
+        p->kept = p->peak > less ? p->peak : less;
+        p->peak = p->used;
+        chunk_pool_unmap(p, p->kept - p->used + CHUNK_POOL_SPARE_MIN);
 }
 
 struct chunk_pool *chunk_pool_free(struct chunk_pool *p)
@@ -70,7 +83,8 @@ static uint8_t *chunk_pool_take(struct chunk_pool *p)
                 if (c == MAP_FAILED)
                         return NULL;
         }
-        p->used++;
+        if (++p->used > p->peak)
+                p->peak = p->used;
         return (uint8_t *)c;
 }
 
@@ -82,7 +96,6 @@ static void chunk_pool_give(struct chunk_pool *p, uint8_t *chunk)
         p->free = c;
         p->spare++;
         p->used--;
-        chunk_pool_unmap(p, CHUNK_POOL_SPARE_MIN + p->used);
 }
 
 size_t chunk_pool_in_use(const struct chunk_pool *p)

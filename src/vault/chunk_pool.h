@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Memory for fragments under construction: chunks of CHUNK_BYTES, aligned for direct I/O, shared by
- * all streams of a worker. Bounded; free chunks are kept and the surplus is given back to the
- * kernel.
+ * all streams of a worker. Bounded; as many chunks are kept as were in use at once lately, and the
+ * surplus is given back to the kernel.
  *
  * Each stream takes by a share of its own: never more than what is left free then (and a few). So
  * one stream alone has at most half of the pool, two have a third each, and whoever needs little
@@ -20,6 +20,9 @@ struct chunk_pool;
 
 struct chunk_pool *chunk_pool_new(size_t max_bytes);
 struct chunk_pool *chunk_pool_free(struct chunk_pool *p);
+/* Once a second: what was not needed for some seconds goes back to the kernel, a sixteenth each
+ * time. */
+void chunk_pool_tick(struct chunk_pool *p);
 
 #define CHUNK_SHARE_MIN 4 /* chunks that every share may have, while there are any */
 

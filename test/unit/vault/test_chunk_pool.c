@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -118,8 +119,35 @@ static void test_memory_is_given_back(void **state)
                         memset(h.chunks[i], 1, CHUNK_BYTES);
                 assert_true(resident() > before + (size_t)POOL / 2 * CHUNK_BYTES);
                 give(&h);
+                chunk_pool_tick(p); /* it may be needed again in a moment */
+                assert_true(resident() > before + (size_t)POOL / 2 * CHUNK_BYTES);
+                for (unsigned second = 0; second < 60; second++)
+                        chunk_pool_tick(p);
                 assert_true(resident() < before + (size_t)POOL / 10 * CHUNK_BYTES);
         }
+        chunk_share_free(h.share);
+        chunk_pool_free(p);
+}
+
+/* Use that goes up and down within seconds costs no page fault behind the first time. */
+static void test_a_wave_is_kept(void **state)
+{
+        struct chunk_pool *p = chunk_pool_new((size_t)2 * POOL * CHUNK_BYTES);
+        struct holder h = { chunk_share_new(p), { 0 }, 0 };
+        struct rusage first, last;
+
+        (void)state;
+        for (unsigned second = 0; second < 10; second++) {
+                take(&h, POOL);
+                for (unsigned i = 0; i < POOL; i++)
+                        memset(h.chunks[i], 1, CHUNK_BYTES);
+                if (second == 0)
+                        assert_return_code(getrusage(RUSAGE_SELF, &first), 0);
+                give(&h);
+                chunk_pool_tick(p);
+        }
+        assert_return_code(getrusage(RUSAGE_SELF, &last), 0);
+        assert_true(last.ru_minflt - first.ru_minflt < POOL);
         chunk_share_free(h.share);
         chunk_pool_free(p);
 }
@@ -147,6 +175,7 @@ int main(void)
                 cmocka_unit_test(test_one_has_at_most_half),
                 cmocka_unit_test(test_many_greedy),
                 cmocka_unit_test(test_memory_is_given_back),
+                cmocka_unit_test(test_a_wave_is_kept),
                 cmocka_unit_test(test_a_few_for_everybody),
         };
 
