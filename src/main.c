@@ -20,6 +20,7 @@
 #include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
+#include "cli/cli_timeline.h"
 #include "cli/cli_storage.h"
 #include "cli/cli_vault.h"
 #include "cli/cli_verify.h"
@@ -54,6 +55,7 @@ static const struct {
         { "trust", cli_trust, "add, list, remove: roots of others, each for one purpose" },
         { "storage", cli_storage, "list, status, add, set, retire, damage: the disks" },
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
+        { "timeline", cli_timeline, "what is recorded of a camera, what is missing and why" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
         { "doctor", cli_doctor, "every control of this host, as pass or fail with the remedy" },

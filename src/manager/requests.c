@@ -234,6 +234,7 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "storage.set", NULL, "storage.set" },
                 { "storage.retire", requests_storage_retire, NULL },
                 { "storage.damage", NULL, "storage.damage" },
+                { "timeline.get", requests_timeline_get, NULL },
                 { "lock.add", requests_lock_add, NULL }, { "lock.list", NULL, "lock.list" },
                 { "lock.remove", requests_lock_remove, NULL },
                 { "event.start", requests_event_start, NULL },

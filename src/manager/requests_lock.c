@@ -81,20 +81,6 @@ static void requests_lock_on_added(
                                 requests_lock_warnings(r, a->context)));
 }
 
-/* Whose footage it is: of the recorder that is named, else of the camera's. */
-static int requests_lock_recorder(struct requests *r, const struct requests_lock_asked *q,
-        char to[static INVENTORY_RECORDER_ROOM], struct err *e)
-{
-        struct inventory_stream s;
-
-        if (!q->recorder && inventory_get(r->inventory, q->camera, q->stream, &s, NULL) == 0) {
-                snprintf(to, INVENTORY_RECORDER_ROOM, "%s", s.recorder);
-                secret_done(&s.password);
-                return 0;
-        }
-        return requests_recorder(r, q->recorder, to, e);
-}
-
 int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         struct requests_lock_asked q = { .stream = "main" };
@@ -110,7 +96,7 @@ int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err
                 return err_set(e, ERR_INVALID, "lock.add: %s", why.text);
         int done = requests_lock_check(&q, e);
         if (done == 0)
-                done = requests_lock_recorder(r, &q, recorder, e);
+                done = requests_recorder_of(r, q.recorder, q.camera, q.stream, recorder, e);
         if (done < 0)
                 return done;
         random_bytes(random, sizeof random);

@@ -137,6 +137,12 @@ int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, stru
 int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
+/* requests_timeline.c */
+/* Whose footage it is: of the recorder that is named (asked, may be NULL), else of the camera's. */
+int requests_recorder_of(struct requests *r, const char *asked, const char *camera,
+        const char *stream, char to[static INVENTORY_RECORDER_ROOM], struct err *e) MUST_USE;
+int requests_timeline_get(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
 /* requests_backup.c: the audit log knows of a backup before it is made. */
 int requests_backup_begin(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 

@@ -363,6 +363,17 @@ int message_state_parse(struct bytes body, struct message_state *ret, struct err
         return r;
 }
 
+static void message_pack_gaps(struct pack *p, const struct seal_gap *gaps, unsigned n)
+{
+        pack_u8(p, (uint8_t)n);
+        for (unsigned i = 0; i < n; i++) {
+                pack_u8(p, gaps[i].cause);
+                pack_i64(p, gaps[i].from_us);
+                pack_i64(p, gaps[i].to_us);
+                pack_u32(p, gaps[i].frames);
+        }
+}
+
 int message_seal_request_pack(const struct seal *s, struct buf *out, struct err *e)
 {
         struct pack p = pack_to(out);
@@ -386,13 +397,7 @@ int message_seal_request_pack(const struct seal *s, struct buf *out, struct err 
                 pack_u64(&p, t->bytes);
                 pack_bytes(&p, BYTES(t->hash, sizeof t->hash));
         }
-        pack_u8(&p, (uint8_t)s->gaps_n);
-        for (unsigned i = 0; i < s->gaps_n; i++) {
-                pack_u8(&p, s->gaps[i].cause);
-                pack_i64(&p, s->gaps[i].from_us);
-                pack_i64(&p, s->gaps[i].to_us);
-                pack_u32(&p, s->gaps[i].frames);
-        }
+        message_pack_gaps(&p, s->gaps, s->gaps_n);
         return message_packed(&p, "seal request", e);
 }
 
@@ -414,19 +419,21 @@ static void message_unpack_tracks(struct unpack *u, struct seal *s)
         }
 }
 
-static void message_unpack_gaps(struct unpack *u, struct seal *s)
+static unsigned message_unpack_gaps(struct unpack *u, struct seal_gap ret[static SEAL_GAPS_MAX])
 {
-        s->gaps_n = unpack_u8(u);
-        if (s->gaps_n > SEAL_GAPS_MAX) {
+        unsigned n = unpack_u8(u);
+
+        if (n > SEAL_GAPS_MAX) {
                 u->bad = true;
-                return;
+                return 0;
         }
-        for (unsigned i = 0; i < s->gaps_n; i++) {
-                s->gaps[i].cause = unpack_u8(u);
-                s->gaps[i].from_us = unpack_i64(u);
-                s->gaps[i].to_us = unpack_i64(u);
-                s->gaps[i].frames = unpack_u32(u);
+        for (unsigned i = 0; i < n; i++) {
+                ret[i].cause = unpack_u8(u);
+                ret[i].from_us = unpack_i64(u);
+                ret[i].to_us = unpack_i64(u);
+                ret[i].frames = unpack_u32(u);
         }
+        return n;
 }
 
 int message_seal_request_parse(struct bytes body, struct seal *ret, struct err *e)
@@ -446,7 +453,7 @@ int message_seal_request_parse(struct bytes body, struct seal *ret, struct err *
         if (s.flags & ~SEAL_LAST)
                 u.bad = true;
         message_unpack_tracks(&u, &s);
-        message_unpack_gaps(&u, &s);
+        s.gaps_n = message_unpack_gaps(&u, s.gaps);
         int r = message_parsed(&u, "seal request", e);
         if (r == 0)
                 *ret = s;
@@ -470,6 +477,7 @@ int message_written_pack(
         pack_u32(&p, r->fragment);
         pack_u32(&p, r->samples_video);
         pack_u8(&p, r->last);
+        message_pack_gaps(&p, r->gaps, r->gaps_n);
         return message_packed(&p, "written", e);
 }
 
@@ -491,6 +499,7 @@ int message_written_parse(struct bytes body, char stream[static HEAD_PATH_MAX],
         r.fragment = unpack_u32(&u);
         r.samples_video = unpack_u32(&u);
         r.last = message_unpack_bool(&u);
+        r.gaps_n = message_unpack_gaps(&u, r.gaps);
         int done = message_parsed(&u, "written", e);
         if (done == 0)
                 *ret = r;

@@ -14,6 +14,7 @@
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
+#include "recorder/parent_timeline.h"
 #include "recorder/parent_storage_status.h"
 #include "recorder/parent_scrub.h"
 
@@ -298,6 +299,7 @@ static const struct parent_status_request {
         { "lock.list", parent_locks_list },
         { "lock.remove", parent_locks_remove },
         { "storage.damage", parent_status_damage },
+        { "timeline.get", parent_timeline_get },
 };
 
 static int parent_status_run(

@@ -30,6 +30,8 @@ struct fragment {
         uint8_t epoch[16]; /* of its seal */
         uint64_t sequence;
         uint8_t seal_hash[32];
+        unsigned gaps_n; /* as sealed */
+        struct seal_gap gaps[SEAL_GAPS_MAX];
 };
 
 /* data is taken. Makes the front from moof and reserves room for the seal. */

@@ -6,6 +6,7 @@
 
 #include "os/file.h"
 #include "vault/index_parts.h"
+#include "vault/index_timeline.h"
 
 /* No segment lasts as long: what ends later than this behind a range began behind it too, so that a
  * search reads what it finds and little more. */
@@ -90,6 +91,17 @@ static const char *const index_steps[] = {
         "CREATE TABLE terms ("
         " stream TEXT PRIMARY KEY, min_days INTEGER NOT NULL, max_days INTEGER NOT NULL,"
         " quota_mb INTEGER NOT NULL) WITHOUT ROWID;",
+
+        /* What is missing, as the seals say (index_timeline.h): few rows, of few segments. */
+        "CREATE TABLE gap ("
+        " segment INTEGER NOT NULL," /* whose seal says so */
+        " stream TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,"
+        " cause INTEGER NOT NULL);"
+        "CREATE INDEX gap_time ON gap (stream, to_us);"
+        "CREATE INDEX gap_segment ON gap (segment);"
+        "CREATE TRIGGER gap_gone AFTER DELETE ON segment BEGIN"
+        " DELETE FROM gap WHERE segment = OLD.id;"
+        " END;",
 };
 
 static int index_open_path(const char *path, struct index **ret, struct err *e)
@@ -197,7 +209,10 @@ int index_durable(
         db_bind_i64(q, 8, s->fragment);
         db_bind_i64(q, 9, s->last);
         db_bind_blob(q, 10, BYTES(s->seal_hash, sizeof s->seal_hash));
-        return db_run(q, e);
+        r = db_run(q, e);
+        return r < 0 || s->gaps_n == 0
+                       ? r
+                       : index_timeline_put_gaps(ix, s->object_key, s->gaps, s->gaps_n, e);
 }
 
 int index_put(struct index *ix, const struct index_segment *s, struct err *e)

@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "seal/segment.h"
 #include "vault/index_lock.h"
+#include "vault/index_timeline.h"
 #include "vault/lock_record.h"
 #include "vault/segment_skim.h"
 #include "vault/vault_tail.h"
@@ -23,6 +24,8 @@ struct rebuild_item {
         struct seal_link before, last;
         int64_t sealed_us;
         bool placed;
+        struct seal_gap *gaps; /* owned; of all its seals */
+        unsigned gaps_n;
 };
 
 /* The items of one stream. */
@@ -59,6 +62,18 @@ static void fill(const struct segment *s, const char *object_key, struct index_s
         ret->created_us = vault_walk_time_of(object_key);
 }
 
+static void fill_gaps(const struct segment *s, struct rebuild_item *item)
+{
+        for (unsigned i = 0; i < s->fragments_n; i++) {
+                const struct seal *seal = &s->fragments[i].seal;
+                if (seal->gaps_n == 0)
+                        continue;
+                item->gaps = xrealloc(item->gaps, item->gaps_n + seal->gaps_n, sizeof *item->gaps);
+                memcpy(item->gaps + item->gaps_n, seal->gaps, seal->gaps_n * sizeof *item->gaps);
+                item->gaps_n += seal->gaps_n;
+        }
+}
+
 static int read_item(
         const char *vault, const char *object_key, struct rebuild_item *ret, struct err *e)
 {
@@ -82,6 +97,9 @@ static int read_item(
                 ret->last = seal_link_of(&last->seal, last->seal_payload);
                 ret->sealed_us = s.fragments[0].seal.sealed_us;
                 ret->placed = false;
+                ret->gaps = NULL;
+                ret->gaps_n = 0;
+                fill_gaps(&s, ret);
                 segment_done(&s);
         }
         segment_skim_close(&skim);
@@ -96,6 +114,7 @@ int rebuild_read_segment(const char *vault, const char *object_key, struct index
 
         if (r < 0)
                 return r;
+        free(item.gaps);
         *ret = item.segment;
         if (ret_before)
                 *ret_before = item.before;
@@ -179,10 +198,12 @@ static void drop_copies(struct rebuild *b)
         qsort(b->items, b->items_n, sizeof *b->items, by_name);
         for (size_t i = 0; i < b->items_n; i++) {
                 if (i > 0 && strcmp(b->items[kept - 1].segment.object_key,
-                                     b->items[i].segment.object_key) == 0)
+                                     b->items[i].segment.object_key) == 0) {
                         b->result.copies++;
-                else
+                        free(b->items[i].gaps);
+                } else {
                         b->items[kept++] = b->items[i];
+                }
         }
         b->items_n = kept;
 }
@@ -213,6 +234,11 @@ static int place_chain(struct rebuild *b, struct rebuild_item *item, struct err 
         for (; item && r == 0; item = follower(b, &item->last)) {
                 item->placed = true;
                 r = index_put(b->index, &item->segment, e);
+                if (r == 0)
+                        r = index_timeline_drop_gaps(b->index, item->segment.object_key, e);
+                if (r == 0)
+                        r = index_timeline_put_gaps(
+                                b->index, item->segment.object_key, item->gaps, item->gaps_n, e);
                 b->result.segments++;
                 b->result.bytes += item->segment.bytes;
         }
@@ -284,12 +310,19 @@ static void leave_out(struct rebuild *b, const struct vault_set_member *member)
         snprintf(away->text, sizeof away->text, "%s", member->away);
 }
 
+static void forget_items(struct rebuild *b)
+{
+        for (size_t i = 0; i < b->items_n; i++)
+                free(b->items[i].gaps);
+        b->items_n = 0;
+}
+
 static int on_stream(void *owner, const char *stream, struct err *e)
 {
         struct rebuild *b = owner;
         struct err why;
 
-        b->items_n = 0;
+        forget_items(b);
         b->result.streams++;
         for (unsigned i = 0; i < b->set->n; i++) {
                 struct vault_set_member *member = &b->set->members[i];
@@ -405,6 +438,7 @@ int rebuild_into(struct index *ix, struct vault_set *set,
         int r = vault_set_streams(set, on_stream, &b, e);
         if (r == 0)
                 r = rebuild_locks(&b, e);
+        forget_items(&b);
         free(b.items);
         if (r == 0 && ret)
                 *ret = b.result;

@@ -179,11 +179,13 @@ static void report(struct segment_writer *w, const struct fragment *f)
                 .fragment = f->request.fragment,
                 .samples_video = f->samples_video,
                 .last = last,
+                .gaps_n = f->gaps_n,
         };
 
         memcpy(r.object_key, file->object_key, sizeof r.object_key);
         memcpy(r.epoch, f->epoch, sizeof r.epoch);
         memcpy(r.seal_hash, f->seal_hash, sizeof r.seal_hash);
+        memcpy(r.gaps, f->gaps, f->gaps_n * sizeof r.gaps[0]);
         w->lane.written_us = f->request.last_arrival_us;
         w->inside++;
         w->events->on_written(w->owner, w, &r);
@@ -690,6 +692,8 @@ void segment_writer_sealed(struct segment_writer *w, struct bytes payload)
         memcpy(f->epoch, s.epoch, sizeof f->epoch);
         f->sequence = s.sequence;
         seal_hash(payload, f->seal_hash);
+        f->gaps_n = s.gaps_n;
+        memcpy(f->gaps, s.gaps, s.gaps_n * sizeof f->gaps[0]);
         w->line.sealing = NULL;
         w->unbegun = w->unbegun && f->request.fragment != 1;
         pump(w);

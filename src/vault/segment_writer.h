@@ -43,6 +43,8 @@ struct segment_writer_report {
         uint32_t fragment;
         uint32_t samples_video;
         bool last; /* the segment is closed after this; end includes mfra */
+        unsigned gaps_n;
+        struct seal_gap gaps[SEAL_GAPS_MAX]; /* as they were sealed, the sealer's own among them */
 };
 
 struct segment_writer_events {
