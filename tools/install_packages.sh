@@ -1,11 +1,15 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (tools/packages.txt) that are missing, and says so.
+# Installs the Debian packages of the named groups (tools/packages.txt) that are missing, and says so. PACKAGE=COMMAND is
+# not missing where that command is there, wherever it came from.
 # Needs root, sudo, or nothing when all is there.
 set -eu
 here=$(dirname "$0")
 missing=
 for group in "$@"; do
         for package in $(sed -n "s/^$group: //p" "$here/packages.txt"); do
+                command=${package#*=}
+                package=${package%%=*}
+                [ "$command" = "$package" ] || ! command -v "$command" >/dev/null 2>&1 || continue
                 status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
                 [ "$status" = installed ] || missing="$missing $package"
         done
