@@ -7,9 +7,8 @@ here=$(dirname "$0")
 missing=
 for group in "$@"; do
         for package in $(sed -n "s/^$group: //p" "$here/packages.txt"); do
-                command=${package#*=}
+                case $package in *=*) ! command -v "${package#*=}" >/dev/null 2>&1 || continue ;; esac
                 package=${package%%=*}
-                [ "$command" = "$package" ] || ! command -v "$command" >/dev/null 2>&1 || continue
                 status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
                 [ "$status" = installed ] || missing="$missing $package"
         done
