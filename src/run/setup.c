@@ -206,6 +206,23 @@ static int setup_node(
         return expired && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
 }
 
+static int setup_both_nodes(const struct setup_options *o, struct site_ca *ca, struct err *e)
+{
+        int r = setup_node(o, ca, "manager", e);
+
+        return r < 0 ? r : setup_node(o, ca, "recorder", e);
+}
+
+int setup_nodes(const struct setup_options *o, struct err *e)
+{
+        CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
+        char dir[SETUP_PATH_MAX];
+
+        setup_path(dir, o->state, "site");
+        int r = site_ca_load(dir, &ca, e);
+        return r < 0 ? r : setup_both_nodes(o, ca, e);
+}
+
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)
 {
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
@@ -220,9 +237,7 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
         if (r == 0)
                 r = setup_wrap_key(o, e);
         if (r == 0)
-                r = setup_node(o, ca, "manager", e);
-        if (r == 0)
-                r = setup_node(o, ca, "recorder", e);
+                r = setup_both_nodes(o, ca, e);
         if (r == 0)
                 r = setup_recovery(o, e);
         if (r == 0)
