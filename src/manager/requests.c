@@ -284,12 +284,6 @@ static int requests_load_site(struct requests *r, struct err *e)
                                   &r->node_issuer_pem, e);
 }
 
-static void requests_on_recorder(void *owner, int fd, unsigned uid)
-{
-        (void)uid;
-        requests_node_on_local(owner, fd);
-}
-
 static void requests_on_event(
         void *owner, const char *role, const char *name, const char *type, json_t *body)
 {
@@ -317,13 +311,12 @@ static void requests_new_links(struct requests *r)
                 requests_node_on_peer, requests_enrol_on_request, requests_on_answer };
 
         r->peers = peers_new(r->loop, &peers, r);
-        r->porter = porter_link_new(r->loop, r->site, &porter, r);
+        r->porter = porter_link_new(r->loop, "manager", r->site, &porter, r);
 }
 
 int requests_open(
         struct loop *l, const char *state, unsigned node_days, struct requests **ret, struct err *e)
 {
-        static const struct listener_events recorders = { requests_on_recorder, NULL };
         struct requests *r = xcalloc(1, sizeof *r);
         char path[4200];
 
@@ -356,9 +349,6 @@ int requests_open(
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
                 done = control_open(l, path, requests_on_control, r, &r->control, e);
-        snprintf(path, sizeof path, "%s/recorder.sock", state);
-        if (done == 0)
-                done = listener_open(l, path, &recorders, r, &r->recorders, e);
         if (done < 0) {
                 requests_free(r);
                 return done;
@@ -377,7 +367,6 @@ struct requests *requests_free(struct requests *r)
 {
         if (!r)
                 return NULL;
-        listener_free(r->recorders);
         control_free(r->control);
         timer_done(&r->codes);
         timer_done(&r->watching);

@@ -12,8 +12,8 @@
 
 struct requests;
 
-/* Opens <state>/site (the CA), site.sqlite, tls-memory.json, and listens on control.sock (people)
- * and recorder.sock. node_days: how long a node's certificate lasts. */
+/* Opens <state>/site (the CA), site.sqlite, tls-memory.json, and listens on control.sock (people).
+ * node_days: how long a node's certificate lasts. */
 int requests_open(struct loop *l, const char *state, unsigned node_days, struct requests **ret,
         struct err *e) MUST_USE;
 /* Takes porters from the supervisor on descriptor 3 (porter_link.h). */

@@ -16,9 +16,8 @@
 #include "manager/key_alarm.h"
 #include "manager/nodes.h"
 #include "manager/peers.h"
-#include "manager/porter_link.h"
+#include "net/porter_link.h"
 #include "manager/requests.h"
-#include "os/listener.h"
 #include "trust/site_ca.h"
 #include "trust/tls_memory_store.h"
 
@@ -55,7 +54,6 @@ struct requests {
         struct control *control;
         struct peers *peers;
         struct porter_link *porter;
-        struct listener *recorders;
         struct certificate_watch *watch;
         struct timer watching;
         struct timer codes; /* the last open enrolment code ends */
@@ -202,9 +200,7 @@ json_t *requests_node_recorders(struct requests *r);
 int requests_node_open(struct requests *r, struct err *e) MUST_USE;
 /* A peer that the porter lets in, fd taken. */
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd);
-/* The recorder of this host, by its socket: the site's first. Takes fd. */
-void requests_node_on_local(struct requests *r, int fd);
-void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked);
+void requests_node_on_up(void *owner, const char *role, const char *name);
 void requests_node_on_gone(void *owner, const char *role, const char *name);
 /* A porter is there: it learns who may come from where, and what is revoked. */
 void requests_node_on_porter(void *owner);

@@ -14,9 +14,8 @@
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
-#include "recorder/parent_timeline.h"
 #include "recorder/parent_storage_status.h"
-#include "recorder/parent_scrub.h"
+#include "recorder/parent_timeline.h"
 
 #define PARENT_STATUS_RECENT_US INT64_C(5000000)
 #define PARENT_STATUS_PAGE_MAX 200
@@ -300,6 +299,7 @@ static const struct parent_status_request {
         { "lock.remove", parent_locks_remove },
         { "storage.damage", parent_status_damage },
         { "timeline.get", parent_timeline_get },
+        { "links.get", parent_porter_links },
 };
 
 static int parent_status_run(
