@@ -319,7 +319,7 @@ int http_exchange_write(struct http_exchange *x, struct bytes part, struct err *
         if (x->conn->phase >= HTTP_SERVER_CLOSING || x->closed)
                 return 0; /* on_gone is on its way */
         if (waits > HTTP_SERVER_QUEUE_MAX - part.n ||
-                (waits > 0 && http_server_is_full(x->conn, 0))) {
+                (waits > 0 && http_server_is_tight(x->conn))) {
                 x->waits = true;
                 return err_fault(e, ERR_EXHAUSTED, FAULT_DOES_NOT_READ,
                         "the other side does not read: %zu bytes wait already", waits);
