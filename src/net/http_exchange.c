@@ -32,6 +32,8 @@ void http_exchange_free(struct http_exchange *x)
         struct http_server_conn *c = x->conn;
 
         http_server_hold(c, x->held, 0);
+        if (!c->in_head)
+                c->since_ms = http_server_now(c->server);
         TAILQ_REMOVE(&c->exchanges, x, all);
         buf_done(&x->text);
         buf_done(&x->cookie);

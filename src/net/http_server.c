@@ -285,11 +285,9 @@ static void arm(struct http_server_conn *c)
 
 void http_server_touch(struct http_server_conn *c)
 {
-        const bool quiet = c->phase != HTTP_SERVER_SOCKET && TAILQ_EMPTY(&c->exchanges);
+        const bool busy = c->phase == HTTP_SERVER_SOCKET || !TAILQ_EMPTY(&c->exchanges);
 
-        if (quiet && !c->is_quiet && !c->in_head)
-                c->since_ms = http_server_now(c->server);
-        set_quiet(c, quiet);
+        set_quiet(c, !busy && stream_queued(c->stream) == 0);
         if (stream_queued(c->stream) == 0)
                 c->moved_ms = http_server_now(c->server);
         arm(c);
