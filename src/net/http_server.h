@@ -34,12 +34,18 @@ struct http_server_events {
         /* How large the body of this request may be, bytes; asked once its head is whole. 0: none.
          * NULL: HTTP_SERVER_BODY_MAX of each. */
         size_t (*body_max)(void *owner, const struct http_exchange *x);
+        /* Go with the answers that are made here, as http_exchange_answer's; may be NULL. */
+        const char *const *headers;
 };
 
 #define HTTP_SERVER_HEAD_MAX 16384u
 #define HTTP_SERVER_BODY_MAX (1u << 20)
-#define HTTP_SERVER_QUEUE_MAX (1u << 20) /* bytes of one answer or socket that wait for its peer   \
-                                          */
+/* Bytes of one answer or socket that wait for its peer. */
+#define HTTP_SERVER_QUEUE_MAX (1u << 20)
+/* Bytes of bodies and answers in memory: of one address, of all. Beyond: 503, and a writer has to
+ * wait; no route may allow a larger body. */
+#define HTTP_SERVER_HELD_OF_ADDRESS_MAX (64u << 20)
+#define HTTP_SERVER_HELD_MAX (256u << 20)
 
 struct http_server_limits { /* 0: as docs/design/web.md */
         unsigned connections, of_one_address, handshake_ms, head_ms, idle_ms, streams;
@@ -77,11 +83,13 @@ void *http_exchange_owner(const struct http_exchange *x);
  * added. A HEAD's body is left out. x is over. */
 void http_exchange_answer(
         struct http_exchange *x, int status, const char *const *headers, struct bytes body);
-/* length: bytes that will be written, or -1 (chunked; h2 has its own). */
+/* length: bytes that will be written, or -1 (chunked; h2 has its own). Who finishes before them
+ * aborts. */
 void http_exchange_begin(
         struct http_exchange *x, int status, const char *const *headers, int64_t length);
-/* ERR_EXHAUSTED: more than HTTP_SERVER_QUEUE_MAX would wait; nothing was taken, on_writable comes.
- */
+/* part: at most HTTP_SERVER_QUEUE_MAX, and no more than was announced (ERR_INVALID). ERR_EXHAUSTED:
+ * more than that would wait; nothing was taken, on_writable comes. 0 although the peer is gone,
+ * when on_gone is on its way. */
 int http_exchange_write(struct http_exchange *x, struct bytes part, struct err *e) MUST_USE;
 void http_exchange_finish(struct http_exchange *x); /* x is over */
 void http_exchange_abort(struct http_exchange *x);  /* x is over, and its peer can tell */
