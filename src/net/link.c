@@ -120,6 +120,16 @@ int link_send_request(struct chan *c, int64_t id, const char *type, json_t *body
         return link_send(c, id, type, link_with_body(body), e);
 }
 
+int link_send_request_in(struct chan *c, int64_t id, const char *session, const char *type,
+        json_t *body, struct err *e)
+{
+        json_t *rest = link_with_body(body);
+
+        if (session)
+                json_object_set_new(rest, "session", json_string(session));
+        return link_send(c, id, type, rest, e);
+}
+
 int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e)
 {
         return link_send(c, id, "answer", link_with_body(body), e);

@@ -37,6 +37,9 @@ void link_message_done(struct link_message *m);
 /* Each takes body (never NULL). */
 int link_send_request(
         struct chan *c, int64_t id, const char *type, json_t *body, struct err *e) MUST_USE;
+/* In the name of a session (its handle; NULL: of none), as a gateway asks its manager. */
+int link_send_request_in(struct chan *c, int64_t id, const char *session, const char *type,
+        json_t *body, struct err *e) MUST_USE;
 int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e) MUST_USE;
 int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e) MUST_USE;
 /* As LINK_PEER, with the channel to the peer (borrowed, as by chan_send). */

@@ -130,6 +130,8 @@ static int role_link_on_message(void *owner, struct chan *c, struct chan_message
         (void)c;
         if (m->type == LINK_PEER)
                 return role_link_on_peer(r, m, e);
+        if (m->type == LINK_MEDIA && m->fds_n == 0 && r->events.on_media)
+                return r->events.on_media(r->owner, m->body, e);
         if (m->type != LINK_MESSAGE || m->fds_n)
                 return err_set(e, ERR_PROTOCOL, "message %u from %s", m->type, r->what);
         int done = link_parse(m->body, &message, e);
@@ -197,8 +199,8 @@ static struct role_link_open *role_link_slot(struct role_link *r)
         return NULL;
 }
 
-void role_link_ask(
-        struct role_link *r, const char *type, json_t *body, uint64_t tag, unsigned patience_ms)
+void role_link_ask_in(struct role_link *r, const char *session, const char *type, json_t *body,
+        uint64_t tag, unsigned patience_ms)
 {
         struct role_link_open *slot = tag ? role_link_slot(r) : NULL;
         struct err e;
@@ -209,7 +211,7 @@ void role_link_ask(
                 return;
         }
         r->last_id = r->last_id % INT32_MAX + 1;
-        if (link_send_request(r->chan, r->last_id, type, body, &e) < 0) {
+        if (link_send_request_in(r->chan, r->last_id, session, type, body, &e) < 0) {
                 log_error(NULL, "role.unreachable", "which=\"%s\" err=\"%s\"", r->what, e.text);
                 role_link_fail(r, tag);
                 return;
@@ -222,6 +224,12 @@ void role_link_ask(
         if (r->open_n++ == 0)
                 timer_start(&r->patience, r->loop, ROLE_LINK_LOOK_MS, ROLE_LINK_LOOK_MS,
                         role_link_look, r);
+}
+
+void role_link_ask(
+        struct role_link *r, const char *type, json_t *body, uint64_t tag, unsigned patience_ms)
+{
+        role_link_ask_in(r, NULL, type, body, tag, patience_ms);
 }
 
 void role_link_tell(struct role_link *r, const char *type, json_t *body)

@@ -26,6 +26,9 @@ struct role_link_events {
                 const char **ret_remedy, struct err *e);
         /* Message LINK_PEER; takes fd. NULL: there is none from here. Negative ends the channel. */
         int (*on_peer)(void *owner, struct bytes text, int fd, struct err *e);
+        /* A binary message (LINK_MEDIA). NULL: there is none from here. Negative ends the channel.
+         */
+        int (*on_media)(void *owner, struct bytes message, struct err *e);
         /* body is borrowed, NULL when why says what failed, and remedy ("" where there is none)
          * what to do. */
         void (*on_answer)(
@@ -45,6 +48,9 @@ bool role_link_is_up(const struct role_link *r);
  * nobody waits for it. */
 void role_link_ask(
         struct role_link *r, const char *type, json_t *body, uint64_t tag, unsigned patience_ms);
+/* The same in the name of a session, as link_send_request_in. */
+void role_link_ask_in(struct role_link *r, const char *session, const char *type, json_t *body,
+        uint64_t tag, unsigned patience_ms);
 /* An event for it; takes body. Nothing where it is away. */
 void role_link_tell(struct role_link *r, const char *type, json_t *body);
 
