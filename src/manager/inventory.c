@@ -81,6 +81,9 @@ static const char *const inventory_schema[] = {
         "  until_us INTEGER NOT NULL,"
         "  warnings INTEGER NOT NULL,"
         "  PRIMARY KEY (what, subject)) STRICT;",
+        /* The host where the site was made has a gateway too. */
+        "INSERT OR IGNORE INTO node (role, name, added_us) VALUES"
+        "  ('gateway', 'main', unixepoch() * 1000000);",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

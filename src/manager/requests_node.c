@@ -542,6 +542,7 @@ void requests_node_on_up(void *owner, const char *role, const char *name, bool r
                         &(struct nodes_sight){ .at_us = clock_wall_us(), .address = "" });
         if (asked && strcmp(role, "recorder") == 0)
                 requests_route_on_up(r, name);
+        requests_gateway_on_up(r, role, name);
 }
 
 void requests_node_on_gone(void *owner, const char *role, const char *name)

@@ -64,6 +64,11 @@ struct requests {
                 unsigned n, left_out;
         } attempts; /* to enrol, of this minute: refused ones that are in the audit log, or not */
         struct key_alarm alarm;
+        /* Where recorders can be reached: as they said last. */
+        struct requests_recorder_port {
+                char recorder[NODES_NAME_ROOM], host[NODES_ADDRESS_ROOM];
+                int port; /* 0: not known */
+        } recorder_ports[NODES_MAX];
         /* Those whose answer needs the recorder's first. */
         struct requests_waiting {
                 requests_then then; /* NULL: free */
@@ -149,6 +154,9 @@ int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct e
 /* The same asked by gateway `name` on its own link, for itself alone. */
 int requests_grant_of_gateway(struct requests *r, const char *name, json_t *body, json_t **ret_body,
         struct err *e) MUST_USE;
+
+/* requests_gateway.c: a recorder or a gateway is there (again). */
+void requests_gateway_on_up(struct requests *r, const char *role, const char *name);
 
 /* requests_watch.c: certificates that run out. */
 void requests_watch_start(struct requests *r);

@@ -298,6 +298,7 @@ static const struct parent_status_request {
         { "lock.remove", parent_locks_remove },
         { "storage.damage", parent_status_damage },
         { "links.get", parent_porter_links },
+        { "link.listen", parent_porter_listen },
 };
 
 static int parent_status_run(
