@@ -26,6 +26,7 @@
 #include "cli/cli_trust.h"
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
+#include "gateway/gateway.h"
 #include "manager/manager.h"
 #include "porter/porter.h"
 #include "recorder/connector.h"
@@ -75,6 +76,7 @@ static const struct {
         { "scrubber", scrubber_main, NULL },
         { "player", player_main, NULL },
         { "porter", porter_main, NULL },
+        { "gateway", gateway_main, NULL },
 };
 
 static void main_help(FILE *to)

@@ -113,6 +113,10 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_NODE_DAYS] = { "link", "node_days", SETTINGS_NUMBER, "days", 1, 90, 14,
                 .about = "Life of the certificates of recorders, gateways and the manager; they "
                          "are renewed by themselves when two thirds of it are over." },
+        [SETTINGS_HTTPS_PORT] = { "gateway", "https_port", SETTINGS_NUMBER, NULL, 0, 65535, 8443,
+                .about = "TCP port of the page and the API, for people; 0 is any that is free." },
+        [SETTINGS_HTTPS_ADDRESS] = { "gateway", "https_address", SETTINGS_ADDRESS, .text = "",
+                .about = "The address at which people reach them; empty is every address." },
         [SETTINGS_LOG_LEVEL] = { "log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
                 .choices = { "debug", "info", "warn", "error" },
                 .about = "The least important lines that are logged." },

@@ -37,6 +37,8 @@ enum settings_key {
         SETTINGS_RECORDER_PORT,
         SETTINGS_REKEY_SECONDS,
         SETTINGS_NODE_DAYS,
+        SETTINGS_HTTPS_PORT,    /* 0: any */
+        SETTINGS_HTTPS_ADDRESS, /* an address of base/network.h; empty: all */
         SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT
 };

@@ -242,6 +242,7 @@ static void run_supervise(struct run *r)
                 .config = r->config,
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
                 .run_manager = !r->recorder_only,
+                .run_gateway = !r->recorder_only,
                 .manager = r->manager,
                 .lock_fd = r->lock_fd,
                 .scrub = settings_get(&r->settings, SETTINGS_SCRUB_MB_S) > 0 };

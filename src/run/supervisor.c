@@ -21,7 +21,7 @@
 /* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_PLAYERS_MAX 16
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
-        (7 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
+        (9 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
                 SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_SEEK_MS 50
@@ -42,6 +42,7 @@ enum supervisor_kind {
         SUPERVISOR_SCRUBBER,
         SUPERVISOR_PORTER,
         SUPERVISOR_PLAYER,
+        SUPERVISOR_GATEWAY,
         SUPERVISOR_EXTRA
 };
 
@@ -64,7 +65,7 @@ struct supervisor_child {
 struct supervisor {
         struct loop *loop;
         struct supervisor_options options;
-        struct chan *to_parent, *to_manager;
+        struct chan *to_parent, *to_manager, *to_gateway;
         struct timer seek; /* runs while the parent has no manager */
         struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
         unsigned children_n;
@@ -322,6 +323,41 @@ static int supervisor_pair_manager(struct supervisor *s, int *ret_fd, struct err
         return 0;
 }
 
+static int supervisor_on_gateway(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)owner;
+        (void)c;
+        return err_set(e, ERR_PROTOCOL, "message %u from the gateway", m->type);
+}
+
+static void supervisor_on_gateway_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct supervisor *s = owner;
+
+        (void)e;
+        s->to_gateway = chan_free(c);
+}
+
+static int supervisor_pair_gateway(struct supervisor *s, int *ret_fd, struct err *e)
+{
+        static const struct chan_events events = { supervisor_on_gateway,
+                supervisor_on_gateway_end };
+        int pair[2];
+
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        chan_free(s->to_gateway);
+        s->to_gateway = chan_new(s->loop, pair[0], &events, s);
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static bool supervisor_is_gateways(const struct supervisor_child *c)
+{
+        return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "gateway") == 0;
+}
+
 static bool supervisor_is_managers(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "manager") == 0;
@@ -347,10 +383,14 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_SCRUBBER:
                 return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
-                return supervisor_pair_by(supervisor_is_managers(c) ? s->to_manager : s->to_parent,
+                return supervisor_pair_by(supervisor_is_managers(c)   ? s->to_manager
+                                          : supervisor_is_gateways(c) ? s->to_gateway
+                                                                      : s->to_parent,
                         MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
                 return supervisor_pair_manager(s, ret_fd, e);
+        case SUPERVISOR_GATEWAY:
+                return supervisor_pair_gateway(s, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -374,7 +414,8 @@ static bool supervisor_of_recorder(const struct supervisor_child *c)
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
                c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
                c->kind == SUPERVISOR_SCRUBBER || c->kind == SUPERVISOR_PLAYER ||
-               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c));
+               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c) &&
+                       !supervisor_is_gateways(c));
 }
 
 /* Those whose end the next parent waits for. Not a volume's process, nor what reads from one: a
@@ -446,11 +487,13 @@ static void supervisor_begin_recorder(struct supervisor *s)
         }
 }
 
-static void supervisor_begin_managers(struct supervisor *s)
+/* The porter of a manager, or a gateway, that has just begun. */
+static void supervisor_begin_porter(
+        struct supervisor *s, bool (*is)(const struct supervisor_child *c))
 {
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
-                if (supervisor_is_managers(c) && !c->proc && !c->restart.handle)
+                if (is(c) && !c->proc && !c->restart.handle)
                         supervisor_begin(c);
         }
 }
@@ -475,6 +518,8 @@ static bool supervisor_may_run(const struct supervisor_child *c)
 
         if (supervisor_is_managers(c))
                 return s->to_manager != NULL;
+        if (supervisor_is_gateways(c))
+                return s->to_gateway != NULL;
         if (!supervisor_of_recorder(c))
                 return true;
 
@@ -490,6 +535,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         c->proc = proc_free(p);
         if (c->kind == SUPERVISOR_MANAGER)
                 s->to_manager = chan_free(s->to_manager);
+        if (c->kind == SUPERVISOR_GATEWAY)
+                s->to_gateway = chan_free(s->to_gateway);
         if (s->stopping) {
                 if (supervisor_running(s) == 0)
                         s->on_stopped(s->owner);
@@ -523,7 +570,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter", "player" };
+                "volume", "scrubber", "porter", "player", "gateway" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -533,7 +580,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                         args[n++] = s->options.config;
                 }
         }
-        if (c->kind == SUPERVISOR_MANAGER)
+        if (c->kind == SUPERVISOR_MANAGER || c->kind == SUPERVISOR_GATEWAY)
                 args[n++] = "--supervised";
         if (c->kind == SUPERVISOR_PORTER) {
                 args[n++] = "--role";
@@ -590,7 +637,9 @@ static void supervisor_begin(struct supervisor_child *c)
                 supervisor_begin_recorder(s);
         }
         if (c->kind == SUPERVISOR_MANAGER)
-                supervisor_begin_managers(s);
+                supervisor_begin_porter(s, supervisor_is_managers);
+        if (c->kind == SUPERVISOR_GATEWAY)
+                supervisor_begin_porter(s, supervisor_is_gateways);
 }
 
 static struct supervisor_child *supervisor_child(
@@ -632,6 +681,10 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
         if (o->run_manager) {
                 supervisor_child(s, SUPERVISOR_MANAGER, "manager");
                 supervisor_add_porter(s, "manager");
+        }
+        if (o->run_gateway) {
+                supervisor_child(s, SUPERVISOR_GATEWAY, "gateway");
+                supervisor_add_porter(s, "gateway");
         }
         supervisor_child(s, SUPERVISOR_PARENT, "parent");
         supervisor_child(s, SUPERVISOR_SEALER, "sealer");
@@ -714,6 +767,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
         timer_done(&s->seek);
         chan_free(s->to_parent);
         chan_free(s->to_manager);
+        chan_free(s->to_gateway);
         free(s);
         return NULL;
 }

@@ -38,6 +38,7 @@ struct supervisor_options {
         const char *config;  /* file, or NULL */
         unsigned workers;    /* 0: one for each core */
         bool run_manager;    /* else it runs somewhere else on this host */
+        bool run_gateway;
         const char *manager; /* the socket where the manager takes recorders */
         int lock_fd;         /* borrowed */
         bool scrub;          /* a scrubber too */
