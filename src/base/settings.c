@@ -113,6 +113,11 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_NODE_DAYS] = { "link", "node_days", SETTINGS_NUMBER, "days", 1, 90, 14,
                 .about = "Life of the certificates of recorders, gateways and the manager; they "
                          "are renewed by themselves when two thirds of it are over." },
+        [SETTINGS_SESSION_HOURS] = { "people", "session_hours", SETTINGS_NUMBER, "hours", 1, 168,
+                12, .about = "Who signed in is signed out after this time, whatever is done." },
+        [SETTINGS_SESSION_IDLE_MINUTES] = { "people", "session_idle_minutes", SETTINGS_NUMBER,
+                "minutes", 5, 1440, 30,
+                .about = "Who asked for nothing in this time is signed out; watching is asking." },
         [SETTINGS_LOG_LEVEL] = { "log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
                 .choices = { "debug", "info", "warn", "error" },
                 .about = "The least important lines that are logged." },

@@ -37,6 +37,8 @@ enum settings_key {
         SETTINGS_RECORDER_PORT,
         SETTINGS_REKEY_SECONDS,
         SETTINGS_NODE_DAYS,
+        SETTINGS_SESSION_HOURS,
+        SETTINGS_SESSION_IDLE_MINUTES,
         SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT
 };

@@ -94,24 +94,6 @@ static void role_link_answered(struct role_link *r, const struct link_message *m
                 log_warn(NULL, "role.refused", "by=\"%s\" err=\"%s\"", r->what, m->failure.text);
 }
 
-static int role_link_asked(struct role_link *r, const struct link_message *m, struct err *e)
-{
-        const char *remedy = "";
-        json_t *body = NULL;
-        struct err why = { 0 };
-
-        if (!r->events.on_request)
-                return err_set(e, ERR_PROTOCOL, "%s asks the manager", r->what);
-        struct chan *chan = r->chan;
-        int done = r->events.on_request(r->owner, m->type, m->body, &body, &remedy, &why);
-        if (r->chan != chan) { /* it was dropped for what it asked */
-                json_decref(body);
-                return 0;
-        }
-        return done < 0 ? link_send_failure(chan, m->id, &why, remedy, e)
-                        : link_send_answer(chan, m->id, body ? body : json_object(), e);
-}
-
 static int role_link_on_peer(struct role_link *r, struct chan_message *m, struct err *e)
 {
         if (!r->events.on_peer || m->fds_n != 1)
@@ -139,17 +121,21 @@ static int role_link_on_message(void *owner, struct chan *c, struct chan_message
                 r->events.on_event(r->owner, message.type, message.body);
         else if (message.failure.code < 0 || strcmp(message.type, "answer") == 0)
                 role_link_answered(r, &message);
+        else if (r->events.on_request)
+                r->events.on_request(r->owner, r->chan, &message);
         else
-                done = role_link_asked(r, &message, e);
+                done = err_set(e, ERR_PROTOCOL, "%s asks the manager", r->what);
         link_message_done(&message);
         return done;
 }
 
 static void role_link_forget(struct role_link *r, const char *why)
 {
-        if (!r->chan)
+        struct chan *was = r->chan;
+
+        if (!was)
                 return;
-        r->chan = chan_free(r->chan);
+        r->chan = NULL;
         timer_done(&r->patience);
         r->open_n = 0;
         for (unsigned i = 0; i < ROLE_LINK_OPEN_MAX; i++) {
@@ -158,7 +144,8 @@ static void role_link_forget(struct role_link *r, const char *why)
                 r->open[i].id = 0;
         }
         if (r->events.on_gone)
-                r->events.on_gone(r->owner, why);
+                r->events.on_gone(r->owner, was, why);
+        chan_free(was);
 }
 
 static void role_link_on_end(void *owner, struct chan *c, const struct err *e)
