@@ -17,6 +17,7 @@
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_person.h"
 #include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
@@ -57,6 +58,8 @@ static const struct {
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
+        { "person", cli_person, "add, list, set, remove, setup: who may sign in" },
+        { "session", cli_person_session, "list, revoke: who is signed in" },
         { "doctor", cli_doctor, "every control of this host, as pass or fail with the remedy" },
         { "security", cli_security, "links, path: every connection, and who could read it" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },

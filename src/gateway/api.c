@@ -158,7 +158,7 @@ static void api_on_answer(void *owner, const struct gateway_answer *a)
         if (!a->body) {
                 if (a->why->code == ERR_AUTH && !(q->route->flags & API_OPEN))
                         api_session_forget(q->api, q->who.handle);
-                api_problem_err(q, a->why, a->remedy);
+                api_problem_answer(q, a);
                 return;
         }
         if (api_lacks_recorder(q, a->body)) {

@@ -123,7 +123,7 @@ static void own_on_closed(void *owner, const struct gateway_answer *a)
 
         q->ticket = 0;
         if (!a->body && a->why->code != ERR_AUTH) {
-                api_problem_err(q, a->why, a->remedy);
+                api_problem_answer(q, a);
                 return;
         }
         api_session_forget(q->api, q->who.handle);

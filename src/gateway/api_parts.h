@@ -100,6 +100,8 @@ void api_go_on(struct api_request *q);
 void api_problem(struct api_request *q, int status, const char *code, const char *fault,
         const char *detail, const char *remedy);
 void api_problem_err(struct api_request *q, const struct err *why, const char *remedy);
+/* What a request to the manager has failed with. */
+void api_problem_answer(struct api_request *q, const struct gateway_answer *a);
 int api_problem_status(int err_code);
 /* The caller's. */
 json_t *api_problem_format(

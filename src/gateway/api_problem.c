@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/api_parts.h"
@@ -62,28 +63,47 @@ json_t *api_problem_format(
                 code, "fault", fault, "remedy", problem_text(remedy));
 }
 
+static void problem_answer(struct api_request *q, int status, json_t *body, unsigned retry_after_s)
+{
+        char seconds[16];
+        const char *headers[] = { "retry-after", seconds, NULL };
+        char *text = json_dumps(body, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+        snprintf(seconds, sizeof seconds, "%u", retry_after_s);
+        json_decref(body);
+        api_answer_bytes(q, status, "application/problem+json", retry_after_s ? headers : NULL,
+                bytes_str(text ? text : ""));
+        own_freep(&text);
+}
+
 void api_problem(struct api_request *q, int status, const char *code, const char *fault,
         const char *detail, const char *remedy)
 {
-        json_t *body = api_problem_format(status, code, fault, detail, remedy);
-        char *text = json_dumps(body, JSON_COMPACT | JSON_PRESERVE_ORDER);
-
-        json_decref(body);
-        api_answer_bytes(q, status, "application/problem+json", NULL, bytes_str(text ? text : ""));
-        own_freep(&text);
+        problem_answer(q, status, api_problem_format(status, code, fault, detail, remedy), 0);
 }
 
 /* What a disk or a bug says names paths and insides: those are for the log of the host where it
  * happened. */
+static json_t *problem_of(int status, const struct err *why, const char *remedy)
+{
+        if (status == 500)
+                return api_problem_format(status, err_name(why->code), "",
+                        "The site could not do it. Its log says why.",
+                        "On the manager's host: journalctl -u custos");
+        return api_problem_format(status, err_name(why->code), fault_name(why->fault), why->text,
+                remedy && remedy[0] ? remedy : fault_remedy(why->fault));
+}
+
 void api_problem_err(struct api_request *q, const struct err *why, const char *remedy)
 {
         int status = api_problem_status(why->code);
 
-        if (status == 500)
-                api_problem(q, status, err_name(why->code), "",
-                        "The site could not do it. Its log says why.",
-                        "On the manager's host: journalctl -u custos");
-        else
-                api_problem(q, status, err_name(why->code), fault_name(why->fault), why->text,
-                        remedy && remedy[0] ? remedy : fault_remedy(why->fault));
+        problem_answer(q, status, problem_of(status, why, remedy), 0);
+}
+
+void api_problem_answer(struct api_request *q, const struct gateway_answer *a)
+{
+        int status = api_problem_status(a->why->code);
+
+        problem_answer(q, status, problem_of(status, a->why, a->remedy), a->retry_after_s);
 }

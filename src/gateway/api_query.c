@@ -46,6 +46,8 @@ static char query_kind(const char *allowed, const char *name)
 {
         size_t n = strlen(name);
 
+        if (strspn(name, "abcdefghijklmnopqrstuvwxyz_") != n)
+                return 0;
         for (const char *at = allowed; n && (at = strstr(at, name)); at += n) {
                 bool begins = at == allowed || at[-1] == ' ';
                 if (begins && (at[n] == ' ' || at[n] == '\0'))

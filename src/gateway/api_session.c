@@ -104,7 +104,7 @@ static void session_on_checked(void *owner, const struct gateway_answer *a)
         if (!a->body && a->why->code == ERR_AUTH) {
                 session_refuse(q, "This session has ended.");
         } else if (!a->body) {
-                api_problem_err(q, a->why, a->remedy);
+                api_problem_answer(q, a);
         } else if (session_read(a->body, &s) < 0) {
                 api_problem(q, 503, "unavailable", "", "The manager answers in another language.",
                         "Gateway and manager have to be of the same version.");

@@ -75,7 +75,8 @@ static void gateway_links_answered(struct gateway_links *k, uint64_t tag, json_t
         const struct err *why, const char *remedy)
 {
         struct gateway_asked *a = gateway_links_asked(k, tag);
-        const struct gateway_answer answer = { body, why, remedy };
+        const struct gateway_answer answer = { body, why, remedy,
+                role_link_retry_after(k->manager) };
 
         if (!a)
                 return;
@@ -129,10 +130,11 @@ uint64_t gateway_links_ask_recorder(struct gateway_links *k, const char *recorde
         return ticket;
 }
 
-static void gateway_recorder_on_gone(void *owner, const char *why)
+static void gateway_recorder_on_gone(void *owner, const struct chan *was, const char *why)
 {
         struct gateway_recorder *r = owner;
 
+        (void)was;
         (void)why;
         r->links->events.on_recorder_gone(r->links->owner, r->name);
 }

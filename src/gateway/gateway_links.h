@@ -23,6 +23,7 @@ struct gateway_answer {
         json_t *body; /* NULL: why and remedy ("" where there is none) say what failed */
         const struct err *why;
         const char *remedy;
+        unsigned retry_after_s; /* 0: not said */
 };
 typedef void (*gateway_then)(void *owner, const struct gateway_answer *a);
 
