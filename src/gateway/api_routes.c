@@ -25,7 +25,8 @@ const struct api_route api_routes[] = {
         { "POST", V1 "session/password", "person.password", API_BODY, 204, "", API_EMPTY, "", "",
                 NULL },
         /* people and sessions */
-        { "GET", V1 "sessions", "session.list", 0, 200, "", API_LIST, "sessions", "session", NULL },
+        { "GET", V1 "sessions", "session.list", 0, 200, "after limit#", API_LIST, "sessions",
+                "session", NULL },
         { "DELETE", V1 "sessions/{session}", "session.revoke", 0, 200, "", API_WHOLE, "", "",
                 NULL },
         { "GET", V1 "people", "person.list", 0, 200, "", API_LIST, "people", "name", NULL },
