@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of subcommands. Roles are started by the supervisor, or by hand on a host of their own.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,14 +40,35 @@
 #include "recorder/worker.h"
 #include "run/run.h"
 
+/* The role where a supervisor starts it; else a supervisor with that role alone. */
+static bool main_is_supervised(int argc, char **argv)
+{
+        for (int i = 1; i < argc; i++) {
+                if (strcmp(argv[i], "--supervised") == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int main_manager(int argc, char **argv)
+{
+        return main_is_supervised(argc, argv) ? manager_main(argc, argv) : run_manager(argc, argv);
+}
+
+static int main_gateway(int argc, char **argv)
+{
+        return main_is_supervised(argc, argv) ? gateway_main(argc, argv) : run_gateway(argc, argv);
+}
+
 static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
         const char *text; /* NULL: started by the supervisor, not by people */
 } main_commands[] = {
         { "run", run_main, "start Custos here: everything in one, with --demo two cameras too" },
-        { "manager", manager_main, "the manager alone: inventory and control socket" },
+        { "manager", main_manager, "the manager alone, with recorders that run apart" },
         { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
+        { "gateway", main_gateway, "the gateway alone: the page and the API for people" },
         { "enroll", cli_enroll, "make this host a node of a site, with a code of its manager" },
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
@@ -79,7 +101,6 @@ static const struct {
         { "scrubber", scrubber_main, NULL },
         { "player", player_main, NULL },
         { "porter", porter_main, NULL },
-        { "gateway", gateway_main, NULL },
 };
 
 static void main_help(FILE *to)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "manager/manager.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "manager/requests.h"
 #include "os/role.h"
@@ -37,8 +35,7 @@ static int manager_run(const struct role_options *o, struct err *e)
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {
-                if (o->supervised)
-                        requests_supervise(requests, manager_on_stop, loop);
+                requests_supervise(requests, manager_on_stop, loop);
                 loop_catch_signals(loop, manager_on_stop, loop);
                 loop_run(loop);
         }
@@ -47,31 +44,12 @@ static int manager_run(const struct role_options *o, struct err *e)
         return r;
 }
 
-static const char manager_help[] =
-        "custos manager --state DIR [--config FILE]\n"
-        "\n"
-        "The manager alone: the inventory of cameras and the control socket, of a site that custos run --init made. It tells\n"
-        "the recorder (custos recorder) what to record. custos run starts both.\n"
-        "\n"
-        "  --state DIR    everything that is kept\n"
-        "  --config FILE  settings; custos settings --example prints one\n"
-        "\n"
-        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
-
 int manager_main(int argc, char **argv)
 {
         struct role_options o;
         struct err e;
 
-        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-                fputs(manager_help, stdout);
-                return 0;
-        }
         int r = role_start("manager", argc, argv, &o, &e);
-        if (r == ERR_INVALID) {
-                fprintf(stderr, "custos manager: %s\nTry: custos manager --help\n", e.text);
-                return 64;
-        }
         if (r == 0)
                 r = manager_run(&o, &e);
         if (r < 0)

@@ -10,8 +10,7 @@
 
 struct peer {
         struct peers *peers;
-        struct role_link *link;  /* by its porter; NULL: free */
-        struct role_link *local; /* by a socket of this host */
+        struct role_link *link; /* NULL: free */
         struct peers_state state;
 };
 
@@ -34,19 +33,12 @@ static struct peer *peers_of(const struct peers *p, const char *role, const char
         return NULL;
 }
 
-/* By which it is asked. */
-static struct role_link *peers_asked(const struct peer *one)
-{
-        return one->state.here ? one->local : one->link;
-}
-
-/* One of its links came or went. */
+/* Its link came or went. */
 static void peers_note(struct peer *one)
 {
         bool was = one->state.up;
 
-        one->state.up = role_link_is_up(peers_asked(one));
-        one->state.remote = role_link_is_up(one->link);
+        one->state.up = role_link_is_up(one->link);
         if (one->state.up != was)
                 one->state.since_us = clock_wall_us();
 }
@@ -111,7 +103,6 @@ void peers_add(struct peers *p, const char *role, const char *name, int64_t sinc
                 snprintf(one->state.role, sizeof one->state.role, "%s", role);
                 snprintf(one->state.name, sizeof one->state.name, "%s", name);
                 one->link = role_link_new(p->loop, what, &events, one);
-                one->local = role_link_new(p->loop, what, &events, one);
                 return;
         }
         log_error(NULL, "peer.no_room", "which=\"%s\"", what); /* the table of nodes has no more */
@@ -125,18 +116,6 @@ void peers_remove(struct peers *p, const char *role, const char *name)
                 return;
         peers_drop(p, role, name, "it was removed");
         one->link = role_link_free(one->link);
-        one->local = role_link_free(one->local);
-}
-
-void peers_set_here(struct peers *p, const char *role, const char *name, bool here)
-{
-        struct peer *one = peers_of(p, role, name);
-
-        if (!one || one->state.here == here)
-                return;
-        role_link_drop(one->local, "it lives elsewhere");
-        one->state.here = here;
-        peers_note(one);
 }
 
 int peers_attach(struct peers *p, const char *role, const char *name, const char *address, int fd,
@@ -148,14 +127,10 @@ int peers_attach(struct peers *p, const char *role, const char *name, const char
                 close(fd);
                 return err_set(e, ERR_NOT_FOUND, "the site has no %s of that name", role);
         }
-        struct role_link *link = address ? one->link : one->local;
-        role_link_attach(link, fd);
+        role_link_attach(one->link, fd);
         peers_note(one);
-        if (link == peers_asked(one))
-                snprintf(one->state.address, sizeof one->state.address, "%s",
-                        address ? address : "");
-        p->events.on_up(p->owner, one->state.role, one->state.name, address != NULL,
-                link == peers_asked(one));
+        snprintf(one->state.address, sizeof one->state.address, "%s", address);
+        p->events.on_up(p->owner, one->state.role, one->state.name);
         return 0;
 }
 
@@ -163,10 +138,8 @@ void peers_drop(struct peers *p, const char *role, const char *name, const char 
 {
         struct peer *one = peers_of(p, role, name);
 
-        if (!one)
-                return;
-        role_link_drop(one->link, why);
-        role_link_drop(one->local, why);
+        if (one)
+                role_link_drop(one->link, why);
 }
 
 void peers_ask(struct peers *p, const char *role, const char *name, const char *type, json_t *body,
@@ -174,7 +147,7 @@ void peers_ask(struct peers *p, const char *role, const char *name, const char *
 {
         struct peer *one = peers_of(p, role, name);
 
-        role_link_ask(one ? peers_asked(one) : p->nobody, type, body, tag, patience_ms);
+        role_link_ask(one ? one->link : p->nobody, type, body, tag, patience_ms);
 }
 
 void peers_tell(struct peers *p, const char *role, const char *name, const char *type, json_t *body)
@@ -187,7 +160,7 @@ void peers_tell(struct peers *p, const char *role, const char *name, const char 
                 json_decref(body);
 }
 
-void peers_tell_remote(struct peers *p, const char *type, json_t *body)
+void peers_tell_all(struct peers *p, const char *type, json_t *body)
 {
         for (unsigned i = 0; i < NODES_MAX; i++) {
                 if (p->all[i].link)
@@ -246,10 +219,8 @@ struct peers *peers_free(struct peers *p)
 {
         if (!p)
                 return NULL;
-        for (unsigned i = 0; i < NODES_MAX; i++) {
+        for (unsigned i = 0; i < NODES_MAX; i++)
                 role_link_free(p->all[i].link);
-                role_link_free(p->all[i].local);
-        }
         role_link_free(p->nobody);
         free(p);
         return NULL;

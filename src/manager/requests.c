@@ -324,12 +324,6 @@ static int requests_load_site(struct requests *r, struct err *e)
                                   &r->node_issuer_pem, e);
 }
 
-static void requests_on_recorder(void *owner, int fd, unsigned uid)
-{
-        (void)uid;
-        requests_node_on_local(owner, fd);
-}
-
 static void requests_on_event(
         void *owner, const char *role, const char *name, const char *type, json_t *body)
 {
@@ -369,7 +363,6 @@ static void requests_new_links(struct requests *r)
 int requests_open(
         struct loop *l, const struct requests_options *o, struct requests **ret, struct err *e)
 {
-        static const struct listener_events recorders = { requests_on_recorder, NULL };
         struct requests *r = xcalloc(1, sizeof *r);
         const char *state = o->state;
         char path[4200];
@@ -406,9 +399,6 @@ int requests_open(
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
                 done = control_open(l, path, r->desk, requests_on_control, r, &r->control, e);
-        snprintf(path, sizeof path, "%s/recorder.sock", state);
-        if (done == 0)
-                done = listener_open(l, path, &recorders, r, &r->recorders, e);
         if (done < 0) {
                 requests_free(r);
                 return done;
@@ -427,7 +417,6 @@ struct requests *requests_free(struct requests *r)
 {
         if (!r)
                 return NULL;
-        listener_free(r->recorders);
         control_free(r->control);
         requests_session_close_all(r);
         timer_done(&r->codes);

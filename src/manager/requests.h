@@ -18,8 +18,8 @@ struct requests_options {
         unsigned session_hours, session_idle_minutes; /* how long somebody is signed in */
 };
 
-/* Opens <state>/site (the CA), site.sqlite, tls-memory.json, and listens on control.sock (people)
- * and recorder.sock. */
+/* Opens <state>/site (the CA), site.sqlite, tls-memory.json, and listens on control.sock (people).
+ */
 int requests_open(struct loop *l, const struct requests_options *o, struct requests **ret,
         struct err *e) MUST_USE;
 /* Takes porters from the supervisor on descriptor 3 (porter_link.h). */

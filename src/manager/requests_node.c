@@ -257,7 +257,7 @@ static void requests_node_push(struct requests *r)
 {
         json_t *crls = requests_node_crls(r);
 
-        peers_tell_remote(r->peers, "link.revoked", crls);
+        peers_tell_all(r->peers, "link.revoked", crls);
         requests_ask_porter(r, 0, "porter.crls", crls, requests_node_on_crls, NULL);
 }
 
@@ -375,17 +375,22 @@ static int requests_node_make_code(struct requests *r, const char *role, const c
         return done;
 }
 
-/* A recorder of this host comes by a socket, and would go on doing so beside the one that enrols.
- */
+/* The first start made it, beside the manager, and no other host has come in its place. While it
+ * runs, none is to. */
 static int requests_node_check_here(
         struct requests *r, const char *role, const char *name, struct err *e)
 {
         struct peers_state p;
+        struct nodes_node n;
 
-        if (peers_find(r->peers, role, name, &p) && p.up && p.here)
-                return err_set(e, ERR_STATE,
-                        "%s %s runs on this host. Give the new host another name", role, name);
-        return 0;
+        if (strcmp(role, "recorder") != 0 || strcmp(name, INVENTORY_RECORDER_FIRST) != 0 ||
+                !peers_find(r->peers, role, name, &p) || !p.up)
+                return 0;
+        int done = nodes_get(requests_node_db(r), role, name, &n, e);
+        if (done < 0 || n.enrolled_us)
+                return done;
+        return err_set(e, ERR_STATE, "%s %s runs on this host. Give the new host another name",
+                role, name);
 }
 
 static int requests_node_replace(
@@ -445,13 +450,6 @@ int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err
 
 /* Links */
 
-/* The first start made it, beside the manager, and no other host has come in its place. */
-static bool requests_node_is_here(const struct nodes_node *n)
-{
-        return strcmp(n->role, "recorder") == 0 && strcmp(n->name, INVENTORY_RECORDER_FIRST) == 0 &&
-               n->enrolled_us == 0;
-}
-
 static int requests_node_link(void *owner, const struct nodes_node *n, struct err *e)
 {
         struct requests *r = owner;
@@ -460,7 +458,6 @@ static int requests_node_link(void *owner, const struct nodes_node *n, struct er
         if (strcmp(n->role, "manager") == 0)
                 return 0;
         peers_add(r->peers, n->role, n->name, n->seen_us);
-        peers_set_here(r->peers, n->role, n->name, requests_node_is_here(n));
         return 0;
 }
 
@@ -486,7 +483,6 @@ static int requests_node_admit(
         int done = nodes_get(requests_node_db(r), peer->node.role, peer->node.name, &n, e);
         if (done < 0)
                 return done;
-        peers_set_here(r->peers, n.role, n.name, requests_node_is_here(&n));
         /* There is one, and it is this process: who else shows its certificate has its key. */
         if (strcmp(n.role, "manager") == 0)
                 return err_set(e, ERR_DENIED, "another manager");
@@ -517,35 +513,12 @@ void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int
         requests_node_note(r, role, name, &sight);
 }
 
-void requests_node_on_local(struct requests *r, int fd)
-{
-        const char *name = INVENTORY_RECORDER_FIRST;
-        struct nodes_node n;
-        struct err e;
-
-        int done = nodes_get(requests_node_db(r), "recorder", name, &n, &e);
-        if (done == 0 && n.revoked_us)
-                done = err_fault(&e, ERR_DENIED, FAULT_REVOKED, "it was revoked");
-        else if (done == 0 && !requests_node_is_here(&n))
-                done = err_set(&e, ERR_DENIED, "another host has taken its place");
-        if (done < 0)
-                close(fd);
-        else
-                done = peers_attach(r->peers, "recorder", name, NULL, fd, &e);
-        if (done < 0)
-                log_warn(NULL, "peer.refused", "role=recorder name=%s err=\"%s\"", name, e.text);
-}
-
-void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked)
+void requests_node_on_up(void *owner, const char *role, const char *name)
 {
         struct requests *r = owner;
 
-        if (remote)
-                peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
-        else
-                requests_node_note(r, role, name,
-                        &(struct nodes_sight){ .at_us = clock_wall_us(), .address = "" });
-        if (asked && strcmp(role, "recorder") == 0)
+        peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
+        if (strcmp(role, "recorder") == 0)
                 requests_route_on_up(r, name);
         requests_gateway_on_up(r, role, name);
 }

@@ -23,7 +23,6 @@
 #include "manager/requests.h"
 #include "manager/sessions.h"
 #include "manager/sign_in.h"
-#include "os/listener.h"
 #include "trust/site_ca.h"
 #include "trust/tls_memory_store.h"
 
@@ -65,7 +64,6 @@ struct requests {
         struct timer sweep; /* of sessions */
         struct peers *peers;
         struct porter_link *porter;
-        struct listener *recorders;
         struct certificate_watch *watch;
         struct timer watching;
         struct timer codes; /* the last open enrolment code ends */
@@ -214,9 +212,7 @@ json_t *requests_node_recorders(struct requests *r);
 int requests_node_open(struct requests *r, struct err *e) MUST_USE;
 /* A peer that the porter lets in, fd taken. */
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd);
-/* The recorder of this host, by its socket: the site's first. Takes fd. */
-void requests_node_on_local(struct requests *r, int fd);
-void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked);
+void requests_node_on_up(void *owner, const char *role, const char *name);
 void requests_node_on_gone(void *owner, const char *role, const char *name, const struct chan *was);
 /* A porter is there: it learns who may come from where, and what is revoked. */
 void requests_node_on_porter(void *owner);

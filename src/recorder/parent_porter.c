@@ -20,56 +20,8 @@ _Static_assert(
 struct parent_porter {
         struct parent *parent;
         struct porter_link *link;
-        struct chan *manager; /* the link of a manager that asks by another way */
         bool network; /* other hosts are to reach it */
 };
-
-/* --- a manager's link --- */
-
-static int parent_porter_on_manager(
-        void *owner, struct chan *c, struct chan_message *m, struct err *e)
-{
-        struct parent_porter *o = owner;
-        struct link_message event;
-
-        (void)c;
-        if (m->type != LINK_MESSAGE || m->fds_n)
-                return err_set(e, ERR_PROTOCOL, "message %u from the manager", m->type);
-        int r = link_parse(m->body, &event, e);
-        if (r < 0)
-                return r;
-        if (event.id > 0)
-                r = err_set(e, ERR_PROTOCOL, "a request of the manager by its second link");
-        else if (strcmp(event.type, "link.revoked") == 0)
-                parent_porter_on_revoked(o, event.body);
-        link_message_done(&event);
-        return r;
-}
-
-static void parent_porter_on_manager_end(void *owner, struct chan *c, const struct err *e)
-{
-        struct parent_porter *o = owner;
-
-        (void)e;
-        if (o->manager == c)
-                o->manager = NULL;
-        chan_free(c);
-}
-
-static void parent_porter_take_manager(struct parent_porter *o, int fd)
-{
-        static const struct chan_events events = { .on_message = parent_porter_on_manager,
-                .on_end = parent_porter_on_manager_end };
-
-        if (!o->parent->manager) {
-                parent_manager_attach(o->parent, fd);
-                return;
-        }
-        chan_free(o->manager);
-        o->manager = chan_new(o->parent->loop, fd, &events, o);
-}
-
-/* --- the porter --- */
 
 static void parent_porter_on_peer(void *owner, const struct porter_link_peer *peer, int fd)
 {
@@ -78,7 +30,7 @@ static void parent_porter_on_peer(void *owner, const struct porter_link_peer *pe
         if (strcmp(peer->node.role, "gateway") == 0) {
                 parent_media_attach(o->parent->media, fd, peer->node.uri);
         } else if (strcmp(peer->node.role, "manager") == 0) {
-                parent_porter_take_manager(o, fd);
+                parent_manager_attach(o->parent, fd);
         } else {
                 log_warn(NULL, "porter.peer_unknown", "role=%s", peer->node.role);
                 close(fd);
@@ -185,7 +137,6 @@ struct parent_porter *parent_porter_free(struct parent_porter *o)
         if (!o)
                 return NULL;
         porter_link_free(o->link);
-        chan_free(o->manager);
         free(o);
         return NULL;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The recorder's porter (docs/spec/link.md section 7), and the peers that it hands over: a manager
- * on another host is the recorder's manager; gateways are links to whoever watches
- * (parent_media.h). The manager of this host asks by recorder.sock; what its porter's link brings
- * is the list of revoked nodes, which goes to this porter, the sealer and the workers.
+ * The recorder's porter (docs/spec/link.md section 7), and the peers that it hands over: its
+ * manager, and gateways, links to whoever watches (parent_media.h). The list of revoked nodes,
+ * which the manager sends, goes to the porter, the sealer and the workers.
  *
  * A gateway gets nothing without a grant that worker and sealer check (porter_link.h says what a
  * captured porter may claim).

@@ -207,6 +207,25 @@ static int setup_node(
         return expired && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
 }
 
+static int setup_all_nodes(const struct setup_options *o, struct site_ca *ca, struct err *e)
+{
+        int r = setup_node(o, ca, "manager", e);
+
+        if (r == 0)
+                r = setup_node(o, ca, "recorder", e);
+        return r < 0 ? r : setup_node(o, ca, "gateway", e);
+}
+
+int setup_nodes(const struct setup_options *o, struct err *e)
+{
+        CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
+        char dir[SETUP_PATH_MAX];
+
+        setup_path(dir, o->state, "site");
+        int r = site_ca_load(dir, &ca, e);
+        return r < 0 ? r : setup_all_nodes(o, ca, e);
+}
+
 /* --- the page --- */
 
 #define SETUP_WEB_DAYS 90
@@ -276,11 +295,7 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
         if (r == 0)
                 r = setup_wrap_key(o, e);
         if (r == 0)
-                r = setup_node(o, ca, "manager", e);
-        if (r == 0)
-                r = setup_node(o, ca, "recorder", e);
-        if (r == 0)
-                r = setup_node(o, ca, "gateway", e);
+                r = setup_all_nodes(o, ca, e);
         if (r == 0)
                 r = setup_web(o, ca, e);
         if (r == 0)

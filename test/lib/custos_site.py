@@ -360,7 +360,7 @@ class Site:
         found = {}
         for pid, argv in self.processes().items():
             role = argv[1] if len(argv) > 1 else ""
-            if role == "run":
+            if role == "run" or (role == "manager" and "--supervised" not in argv):
                 found["supervisor"] = pid
             elif role == "porter":
                 found[f"porter.{argv[argv.index('--role') + 1]}"] = pid
