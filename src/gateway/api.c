@@ -251,8 +251,7 @@ static int api_read_body(struct api_request *q, struct err *e)
 
         json_t *body = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
         if (!body)
-                return err_set(e, ERR_INVALID, "the body is no JSON at byte %d: %.200s",
-                        why.position, why.text);
+                return err_set(e, ERR_INVALID, "the body is no JSON at byte %d", why.position);
         if (!json_is_object(body) || api_depth(body, API_DEPTH_MAX))
                 r = err_set(e, ERR_INVALID, "the body is a JSON object, at most %d levels deep",
                         API_DEPTH_MAX);

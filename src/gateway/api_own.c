@@ -160,14 +160,16 @@ static void own_watch(struct api_request *q, bool playback)
         struct err e;
 
         if (!http_exchange_wants_socket(q->x, LIVE_PROTOCOL)) {
-                static const char *const headers[] = { "upgrade", "websocket", NULL };
+                static const char *const upgrade[] = { "upgrade", "websocket", NULL };
+                bool may =
+                        strcmp(http_exchange_version(q->x), "1.1") == 0; /* RFC 9113: not in h2 */
                 json_t *body = api_problem_format(426, "invalid", "",
                         "Pictures go over a WebSocket of sub-protocol " LIVE_PROTOCOL ".",
                         "Ask with Upgrade: websocket.");
                 char *text = json_dumps(body, JSON_COMPACT | JSON_PRESERVE_ORDER);
                 json_decref(body);
-                api_answer_bytes(
-                        q, 426, "application/problem+json", headers, bytes_str(text ? text : ""));
+                api_answer_bytes(q, 426, "application/problem+json", may ? upgrade : NULL,
+                        bytes_str(text ? text : ""));
                 own_freep(&text);
                 return;
         }

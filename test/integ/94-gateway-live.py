@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Live pictures and recorded footage over WebSockets: frames arrive and decode, one copy from the recorder however many watch, a slow
-viewer skips and is told and disturbs nobody, and the end of a session ends what it watches.
+"""Live pictures over WebSockets: frames arrive and decode, one copy from the recorder however many watch, and the end of a session ends
+what it watches.
 """
 import asyncio
 import json
@@ -33,10 +33,10 @@ def several_watch(folder, page, token):
 
     async def go():
         began = figure(page, token, "media_in_bytes_total")
-        first = asyncio.create_task(page.watching("cars-main", 7))
+        first = asyncio.create_task(page.watching("cars-main", 5.5))
         await asyncio.sleep(1)
-        more = [asyncio.create_task(p.watching("cars-main", 6)) for p in (page, other)]
-        await asyncio.sleep(4)
+        more = [asyncio.create_task(p.watching("cars-main", 4.5)) for p in (page, other)]
+        await asyncio.sleep(3)
         check(figure(page, token, "viewers") == 3 and figure(page, token, "streams") == 1, "three viewers, one stream")
         got = [await t for t in (first, *more)]
         return got, figure(page, token, "media_in_bytes_total") - began
@@ -48,22 +48,9 @@ def several_watch(folder, page, token):
         path = watching.write(folder / f"live-{i}.mp4")
         check(stream_kinds(path) == ["h264", "aac"], f"tracks: {stream_kinds(path)}")
         cameras = stamps(path)
-        check(len(cameras) == 1 and not cameras[0]["gaps"] and cameras[0]["frames"] > 40, f"no frame is missing: {cameras}")
+        check(len(cameras) == 1 and not cameras[0]["gaps"] and cameras[0]["frames"] > 30, f"no frame is missing: {cameras}")
     out = sum(len(w.bytes) for w in got)
     check(came < 0.7 * out, f"one copy for three: {came} bytes came, {out} went out")
-
-
-def recorded_footage(folder, page):
-    now = time.time()
-    stamp = lambda s: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(s))
-    query = f"?from={stamp(now - 6)}&until={stamp(now - 2)}"
-    watching = page.watch("cars-main", 12, lambda w: w.told("ended"), query, "playback")
-    check(watching.told("ended") and watching.told("ended")[0]["code"] == "ok", f"it ends when all was sent: {watching.texts}")
-    path = watching.write(folder / "recorded.mp4")
-    cameras = stamps(path)
-    check(cameras and cameras[0]["frames"] > 40 and not cameras[0]["gaps"], f"no frame is missing: {cameras}")
-    check(page.refused("/api/v1/streams/cars-main/playback") == 400, "without times: 400")
-    check(page.refused("/api/v1/streams/cars-main/playback?from=x&until=y") == 400, "with none: 400")
 
 
 def what_is_not_there(page):
@@ -76,29 +63,12 @@ def what_is_not_there(page):
     check(page.refused("/api/v1/streams/cars-main/live", protocol="another") in (400, 426), "another sub-protocol")
 
 
-def slow_one_skips(page):
-    """One reads nothing for a while; another sees no hole."""
-    async def go():
-        slow, quick = Watching(), asyncio.create_task(page.watching("wide-main", 9))
-        async with page.socket("/api/v1/streams/wide-main/live") as socket:
-            await slow.read(socket, 1)
-            socket.transport.pause_reading()
-            await asyncio.sleep(6)
-            socket.transport.resume_reading()
-            await slow.read(socket, 6, lambda w: w.told("skipped"))
-        return slow, await quick
-
-    slow, quick = asyncio.run(go())
-    check(slow.told("skipped"), f"it is told that something was skipped: {slow.texts} {len(slow.bytes)}")
-    check(not quick.told("skipped") and not quick.told("ended"), f"nobody else: {quick.texts}")
-
-
 def the_end_of_a_session(page):
     other = page.other("Viktor")
     session = other.get("/api/v1/session").json["session"]
 
     async def go():
-        cut, kept = Watching(), asyncio.create_task(page.watching("cars-main", 6))
+        cut, kept = Watching(), asyncio.create_task(page.watching("cars-main", 5))
         async with other.socket("/api/v1/streams/cars-main/live") as socket:
             await cut.read(socket, 5, lambda w: w.messages > 5)
             check(cut.messages > 5, "it watches")
@@ -131,7 +101,6 @@ def test_live(folder):
         several_watch(folder, page, token)
         the_end_of_a_session(page)
         what_is_not_there(page)
-        recorded_footage(folder, page)
         wait_for(lambda: figure(page, token, "viewers") == 0 and figure(page, token, "streams") == 0, 5, "nothing is kept of those who left")
 
 

@@ -44,7 +44,7 @@ class Answer:
     def problem(self, status, code=None):
         """That it is refused, clearly."""
         check(self.status == status, f"{status}, not {self.status}: {self.body[:600]}")
-        check(self.headers["content-type"] == "application/problem+json", f"a problem: {self.headers}")
+        check(self.headers["content-type"] == "application/problem+json", f"a problem: {self.headers} {self.body[:300]}")
         check(set(self.json) == {"type", "title", "status", "detail", "code", "fault", "remedy"}, f"all members: {self.json}")
         check(self.json["status"] == status and self.json["detail"], f"and says why: {self.json}")
         check(not code or self.json["code"] == code, f"{code}: {self.json}")
@@ -89,7 +89,7 @@ class Page:
         return self.ask("GET", path, **more)
 
     def post(self, path, body=None, **more):
-        return self.ask("POST", path, body if body is not None else {}, **more)
+        return self.ask("POST", path, {} if body is None and "raw" not in more else body, **more)
 
     def patch(self, path, body, **more):
         return self.ask("PATCH", path, body, **more)
