@@ -66,6 +66,12 @@ static const struct {
         [CLI_ARGS_CLASS] = { "class", "WORD" },
         [CLI_ARGS_EXAMPLE] = { "example", NULL },
         [CLI_ARGS_MARKDOWN] = { "markdown", NULL },
+        [CLI_ARGS_ROLE] = { "role", "WORD" },
+        [CLI_ARGS_DISABLE] = { "disable", NULL },
+        [CLI_ARGS_ENABLE] = { "enable", NULL },
+        [CLI_ARGS_NEW_PASSWORD] = { "new-password", NULL },
+        [CLI_ARGS_REMOTE] = { "remote", NULL },
+        [CLI_ARGS_PERSON] = { "person", "NAME" },
         [CLI_ARGS_JSON] = { "json", NULL },
         [CLI_ARGS_HELP] = { "help", NULL },
 };

@@ -81,6 +81,44 @@ static const char *const inventory_schema[] = {
         "  until_us INTEGER NOT NULL,"
         "  warnings INTEGER NOT NULL,"
         "  PRIMARY KEY (what, subject)) STRICT;",
+        /* People (people.h), who is signed in (sessions.h), and the code for the first of them
+           (setup_code.h). */
+        "CREATE TABLE person ("
+        "  name TEXT PRIMARY KEY COLLATE NOCASE NOT NULL,"
+        "  role TEXT NOT NULL CHECK (role IN ('viewer', 'administrator')),"
+        "  disabled INTEGER NOT NULL CHECK (disabled IN (0, 1)),"
+        "  password TEXT NOT NULL,"
+        "  added_us INTEGER NOT NULL,"
+        "  password_us INTEGER NOT NULL,"
+        "  seen_us INTEGER NOT NULL DEFAULT 0"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE person_place ("
+        "  person TEXT COLLATE NOCASE NOT NULL REFERENCES person(name) ON DELETE CASCADE,"
+        "  place BLOB NOT NULL CHECK (length(place) = 16),"
+        "  seen_us INTEGER NOT NULL,"
+        "  PRIMARY KEY (person, place)"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE session ("
+        "  id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 32),"
+        "  token BLOB NOT NULL UNIQUE CHECK (length(token) = 32),"
+        "  person TEXT COLLATE NOCASE NOT NULL,"
+        "  gateway TEXT NOT NULL,"
+        "  address TEXT NOT NULL,"
+        "  agent TEXT NOT NULL,"
+        "  opened_us INTEGER NOT NULL,"
+        "  until_us INTEGER NOT NULL,"
+        "  seen_us INTEGER NOT NULL"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE setup_code ("
+        "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+        "  hash BLOB NOT NULL CHECK (length(hash) = 32),"
+        "  until_us INTEGER NOT NULL,"
+        "  tries INTEGER NOT NULL,"
+        "  remote INTEGER NOT NULL CHECK (remote IN (0, 1))"
+        ") STRICT;",
+        /* The host where the site was made has a gateway too. */
+        "INSERT OR IGNORE INTO node (role, name, added_us) VALUES"
+        "  ('gateway', 'main', unixepoch() * 1000000);",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

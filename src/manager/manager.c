@@ -23,11 +23,15 @@ static int manager_confine(const char *state, struct err *e)
 
 static int manager_run(const struct role_options *o, struct err *e)
 {
+        const struct settings *s = &o->settings;
+        const struct requests_options asked = { .state = o->state,
+                .node_days = (unsigned)settings_get(s, SETTINGS_NODE_DAYS),
+                .session_hours = (unsigned)settings_get(s, SETTINGS_SESSION_HOURS),
+                .session_idle_minutes = (unsigned)settings_get(s, SETTINGS_SESSION_IDLE_MINUTES) };
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
-        int r = requests_open(loop, o->state,
-                (unsigned)settings_get(&o->settings, SETTINGS_NODE_DAYS), &requests, e);
+        int r = requests_open(loop, &asked, &requests, e);
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {

@@ -43,14 +43,14 @@ static void peers_note(struct peer *one)
                 one->state.since_us = clock_wall_us();
 }
 
-static void peers_on_gone(void *owner, const char *why)
+static void peers_on_gone(void *owner, const struct chan *was, const char *why)
 {
         struct peer *one = owner;
         struct peers *p = one->peers;
 
         (void)why;
         peers_note(one);
-        p->events.on_gone(p->owner, one->state.role, one->state.name);
+        p->events.on_gone(p->owner, one->state.role, one->state.name, was);
 }
 
 static void peers_on_event(void *owner, const char *type, json_t *body)
@@ -61,13 +61,11 @@ static void peers_on_event(void *owner, const char *type, json_t *body)
                 one->peers->owner, one->state.role, one->state.name, type, body);
 }
 
-static int peers_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
-        const char **ret_remedy, struct err *e)
+static void peers_on_request(void *owner, struct chan *from, const struct link_message *m)
 {
         struct peer *one = owner;
 
-        return one->peers->events.on_request(one->peers->owner, one->state.role, one->state.name,
-                type, body, ret_body, ret_remedy, e);
+        one->peers->events.on_request(one->peers->owner, one->state.role, one->state.name, from, m);
 }
 
 static void peers_on_answer(

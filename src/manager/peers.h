@@ -15,12 +15,13 @@ struct peers; /* owned */
 struct peers_events {
         /* It is there (again): what it knows is of an older link, or nothing. */
         void (*on_up)(void *owner, const char *role, const char *name);
-        void (*on_gone)(void *owner, const char *role, const char *name);
+        /* was: as role_link.h. */
+        void (*on_gone)(void *owner, const char *role, const char *name, const struct chan *was);
         void (*on_event)(
                 void *owner, const char *role, const char *name, const char *type, json_t *body);
         /* As role_link.h. */
-        int (*on_request)(void *owner, const char *role, const char *name, const char *type,
-                json_t *body, json_t **ret_body, const char **ret_remedy, struct err *e);
+        void (*on_request)(void *owner, const char *role, const char *name, struct chan *from,
+                const struct link_message *m);
         void (*on_answer)(
                 void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy);
 };

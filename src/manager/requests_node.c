@@ -93,7 +93,7 @@ int requests_node_list(struct requests *r, uint64_t tag, json_t *body, struct er
         if (done < 0)
                 json_decref(w.list);
         else
-                control_answer(r->control, tag, json_pack("{s:o}", "nodes", w.list));
+                desk_answer(r->desk, tag, json_pack("{s:o}", "nodes", w.list));
         return done;
 }
 
@@ -185,7 +185,7 @@ int requests_node_show(struct requests *r, uint64_t tag, json_t *body, struct er
         json_object_set_new(o, "reason", requests_text(n.reason));
         json_object_set_new(o, "code_tries", json_integer(n.code_tries));
         json_object_set_new(o, "cameras", json_integer(cameras.n));
-        control_answer(r->control, tag, json_pack("{s:o}", "node", o));
+        desk_answer(r->desk, tag, json_pack("{s:o}", "node", o));
         return 0;
 }
 
@@ -211,7 +211,7 @@ static void requests_node_on_listening(
                 return;
         json_t *answer = json_copy(a->context);
         json_object_set(answer, "port", json_is_integer(port) ? port : json_null());
-        control_answer(r->control, tag, answer);
+        desk_answer(r->desk, tag, answer);
 }
 
 void requests_node_listen(struct requests *r, uint64_t tag, json_t *context)
@@ -269,6 +269,10 @@ static int requests_node_take_back(struct requests *r, const char *role, const c
 
         if (done < 0)
                 return done;
+        if (strcmp(role, "gateway") == 0)
+                done = sessions_end_all(r->sessions, NULL, name, NULL, SESSIONS_REVOKED, NULL, e);
+        if (done < 0)
+                log_error(NULL, "sessions.not_written", "gateway=%s", name);
         peers_drop(r->peers, role, name, "it was revoked");
         requests_node_push(r);
         log_warn(NULL, "node.revoked", "role=%s name=%s certificates=%u", role, name, *ret_n);
@@ -290,12 +294,14 @@ static int requests_node_may_revoke(
 int requests_node_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         const char *role, *name, *reason;
+        char by[DESK_BY_ROOM]; /* who asked may be gone with the node */
         json_error_t why;
         unsigned n = 0;
 
         if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s:s}", "role", &role, "name", &name,
                     "reason", &reason) < 0)
                 return err_set(e, ERR_INVALID, "node.revoke: %s", why.text);
+        snprintf(by, sizeof by, "%s", desk_by(r->desk, tag));
         int done = nodes_check(role, name, e);
         if (done == 0)
                 done = requests_reason(reason, e);
@@ -307,11 +313,10 @@ int requests_node_revoke(struct requests *r, uint64_t tag, json_t *body, struct 
                 return done;
         requests_node_listen(r, 0, NULL);
         done = requests_node_audit(r, "node.revoked", role, name,
-                json_pack("{s:s, s:i, s:s}", "by", control_person(r->control, tag), "certificates",
-                        (int)n, "reason", reason),
+                json_pack("{s:s, s:i, s:s}", "by", by, "certificates", (int)n, "reason", reason),
                 e);
         if (done == 0)
-                control_answer(r->control, tag, json_pack("{s:i}", "revoked", (int)n));
+                desk_answer(r->desk, tag, json_pack("{s:i}", "revoked", (int)n));
         return done;
 }
 
@@ -319,8 +324,10 @@ int requests_node_remove(struct requests *r, uint64_t tag, json_t *body, struct 
 {
         struct requests_node_cameras cameras;
         const char *role, *name;
+        char by[DESK_BY_ROOM];
         unsigned n = 0;
 
+        snprintf(by, sizeof by, "%s", desk_by(r->desk, tag));
         int done = requests_node_unpack(body, "node.remove", &role, &name, e);
         if (done == 0)
                 done = requests_node_cameras(r, role, name, &cameras, e);
@@ -340,11 +347,9 @@ int requests_node_remove(struct requests *r, uint64_t tag, json_t *body, struct 
         peers_remove(r->peers, role, name);
         requests_node_listen(r, 0, NULL);
         done = requests_node_audit(r, "node.removed", role, name,
-                json_pack("{s:s, s:i}", "by", control_person(r->control, tag), "certificates",
-                        (int)n),
-                e);
+                json_pack("{s:s, s:i}", "by", by, "certificates", (int)n), e);
         if (done == 0)
-                control_answer(r->control, tag, json_object());
+                desk_answer(r->desk, tag, json_object());
         return done;
 }
 
@@ -429,8 +434,8 @@ int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err
                 return done;
         str_time(until, n.code_until_us);
         done = requests_node_audit(r, "node.added", role, name,
-                json_pack("{s:s, s:s, s:b}", "by", control_person(r->control, tag), "until", until,
-                        "again", again),
+                json_pack("{s:s, s:s, s:b}", "by", desk_by(r->desk, tag), "until", until, "again",
+                        again),
                 e);
         if (done == 0) {
                 log_info(NULL, "node.added", "role=%s name=%s", role, name);
@@ -517,13 +522,15 @@ void requests_node_on_up(void *owner, const char *role, const char *name)
         peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
         if (strcmp(role, "recorder") == 0)
                 requests_route_on_up(r, name);
+        requests_gateway_on_up(r, role, name);
 }
 
-void requests_node_on_gone(void *owner, const char *role, const char *name)
+void requests_node_on_gone(void *owner, const char *role, const char *name, const struct chan *was)
 {
         struct requests *r = owner;
         struct peers_state p = { 0 };
 
+        desk_forget(r->desk, was);
         (void)peers_find(r->peers, role, name, &p);
         requests_node_note(r, role, name,
                 &(struct nodes_sight){ .at_us = clock_wall_us(), .address = p.address });

@@ -95,12 +95,18 @@ static void porter_link_on_event(void *owner, const char *type, json_t *body)
                 log_warn(NULL, "porter.unknown_event", "why=\"another version?\"");
 }
 
-static int porter_link_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
-        const char **ret_remedy, struct err *e)
+static void porter_link_on_request(void *owner, struct chan *from, const struct link_message *m)
 {
         struct porter_link *p = owner;
+        const char *remedy = "";
+        json_t *body = NULL;
+        struct err why, e;
 
-        return p->events.on_request(p->owner, type, body, ret_body, ret_remedy, e);
+        int r = p->events.on_request(p->owner, m->type, m->body, &body, &remedy, &why);
+        r = r < 0 ? link_send_failure(from, m->id, &why, remedy, &e)
+                  : link_send_answer(from, m->id, body ? body : json_object(), &e);
+        if (r < 0)
+                log_warn(NULL, "porter.unanswered", "err=\"%s\"", e.text);
 }
 
 static void porter_link_on_answer(

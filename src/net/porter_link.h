@@ -31,7 +31,8 @@ struct porter_link_events {
         void (*on_up)(void *owner);
         /* Takes fd: the channel of a peer that passed. */
         void (*on_peer)(void *owner, const struct porter_link_peer *peer, int fd);
-        /* As role_link.h; on_request NULL: a porter has nothing to ask of this role. */
+        /* It asks: the answer, *ret_body owned by the caller, or what is to be said instead, with
+         * what to do ("" for nothing). NULL: a porter has nothing to ask of this role. */
         int (*on_request)(void *owner, const char *type, json_t *body, json_t **ret_body,
                 const char **ret_remedy, struct err *e);
         void (*on_answer)(

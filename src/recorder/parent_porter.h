@@ -23,5 +23,7 @@ void parent_porter_on_revoked(struct parent_porter *o, json_t *body);
 
 /* links.get (parent_status.c). */
 int parent_porter_links(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
+/* link.listen: whether the porter's port is for other hosts; answers the port. */
+int parent_porter_listen(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
 
 #endif

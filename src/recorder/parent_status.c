@@ -300,6 +300,7 @@ static const struct parent_status_request {
         { "storage.damage", parent_status_damage },
         { "timeline.get", parent_timeline_get },
         { "links.get", parent_porter_links },
+        { "link.listen", parent_porter_listen },
 };
 
 static int parent_status_run(

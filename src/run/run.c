@@ -26,8 +26,8 @@
 static const char run_help[] =
         "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--quiet]\n"
         "\n"
-        "Starts Custos on this host: manager, recorder (parent, workers, sealer, connector), each a process of its\n"
-        "own. The first start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
+        "Starts Custos on this host: manager, recorder (parent, workers, sealer, connector), gateway, each a process of\n"
+        "its own. The first start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
         "\n"
         "  --demo               two cameras that play real footage over RTSPS on loopback\n"
         "  --init               make the site, print its fingerprint, and end\n"
@@ -65,15 +65,29 @@ static const char run_recorder_help[] =
         "\n"
         "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
 
+static const char run_gateway_help[] =
+        "custos gateway [--state DIR] [--config FILE] [--quiet]\n"
+        "\n"
+        "Starts the gateway alone: the page and the API for people (https), and the porter that holds its links; of a\n"
+        "site that custos run --init made here, or that custos enroll made this host a part of.\n"
+        "\n"
+        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
+        "  --config FILE  settings; custos settings --example prints one\n"
+        "  --quiet        warnings and errors only\n"
+        "\n"
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+
 /* What is started. */
 struct run_mode {
         const char *name, *help;
-        bool manager, recorder;
+        bool manager, recorder, gateway;
 };
 
-static const struct run_mode run_mode_all = { "run", run_help, true, true };
-static const struct run_mode run_mode_manager = { "manager", run_manager_help, true, false };
-static const struct run_mode run_mode_recorder = { "recorder", run_recorder_help, false, true };
+static const struct run_mode run_mode_all = { "run", run_help, true, true, true };
+static const struct run_mode run_mode_manager = { "manager", run_manager_help, true, false, false };
+static const struct run_mode run_mode_recorder = { "recorder", run_recorder_help, false, true,
+        false };
+static const struct run_mode run_mode_gateway = { "gateway", run_gateway_help, false, false, true };
 
 struct run {
         const struct run_mode *mode;
@@ -85,7 +99,7 @@ struct run {
         struct supervisor *supervisor;
         struct announce *announce;
         struct demo *demo;
-        int manager_lock_fd, recorder_lock_fd;
+        int manager_lock_fd, recorder_lock_fd, gateway_lock_fd;
 };
 
 static int run_misused(const struct run *r)
@@ -165,6 +179,16 @@ static int run_lock(const struct run *r, const char *path, int *ret_fd, struct e
         return 0;
 }
 
+static int run_lock_role(struct run *r, const char *role, int *ret_fd, struct err *e)
+{
+        char path[4200];
+
+        snprintf(path, sizeof path, "%s/%s", r->state, role);
+        int done = file_make_dirs(path, 0700, e);
+        snprintf(path, sizeof path, "%s/%s/lock", r->state, role);
+        return done < 0 ? done : run_lock(r, path, ret_fd, e);
+}
+
 /* A lock for each role that is run: a manager and a recorder of one state directory may be started
  * apart. */
 static int run_lock_roles(struct run *r, struct err *e)
@@ -175,18 +199,18 @@ static int run_lock_roles(struct run *r, struct err *e)
         snprintf(path, sizeof path, "%s/lock", r->state);
         if (r->mode->recorder)
                 done = run_lock(r, path, &r->recorder_lock_fd, e);
-        if (done < 0 || !r->mode->manager)
-                return done;
-        snprintf(path, sizeof path, "%s/manager", r->state);
-        done = file_make_dirs(path, 0700, e);
-        snprintf(path, sizeof path, "%s/manager/lock", r->state);
-        return done < 0 ? done : run_lock(r, path, &r->manager_lock_fd, e);
+        if (done == 0 && r->mode->manager)
+                done = run_lock_role(r, "manager", &r->manager_lock_fd, e);
+        if (done == 0 && r->mode->gateway)
+                done = run_lock_role(r, "gateway", &r->gateway_lock_fd, e);
+        return done;
 }
 
 static void run_unlock(struct run *r)
 {
         own_closep(&r->recorder_lock_fd);
         own_closep(&r->manager_lock_fd);
+        own_closep(&r->gateway_lock_fd);
 }
 
 static void run_print_site(const struct site_ca *ca)
@@ -228,6 +252,13 @@ static int run_prepare_recorder(struct run *r, struct err *e)
         if (done == 0)
                 done = run_need_site(r, "recorder/seal.key", e);
         return done < 0 ? done : run_need_site(r, "node/recorder/peers.json", e);
+}
+
+static int run_prepare_gateway(struct run *r, struct err *e)
+{
+        int done = run_claim(r, e);
+
+        return done < 0 ? done : run_need_site(r, "node/gateway/peers.json", e);
 }
 
 static int run_prepare_manager(struct run *r, struct err *e)
@@ -293,8 +324,10 @@ static void run_supervise(struct run *r)
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
                 .run_manager = r->mode->manager,
                 .run_recorder = r->mode->recorder,
+                .run_gateway = r->mode->gateway,
                 .manager_lock_fd = r->manager_lock_fd,
                 .recorder_lock_fd = r->recorder_lock_fd,
+                .gateway_lock_fd = r->gateway_lock_fd,
                 .scrub = settings_get(&r->settings, SETTINGS_SCRUB_MB_S) > 0 };
 
         r->loop = loop_new();
@@ -316,6 +349,8 @@ static int run_prepare_mode(struct run *r, struct err *e)
 {
         if (r->mode == &run_mode_all)
                 return run_prepare(r, e);
+        if (r->mode == &run_mode_gateway)
+                return run_prepare_gateway(r, e);
         return r->mode->manager ? run_prepare_manager(r, e) : run_prepare_recorder(r, e);
 }
 
@@ -343,7 +378,9 @@ static int run_as(int argc, char **argv, struct run *r)
 
 static int run_start(int argc, char **argv, const struct run_mode *mode)
 {
-        struct run r = { .mode = mode, .manager_lock_fd = -1, .recorder_lock_fd = -1 };
+        struct run r = {
+                .mode = mode, .manager_lock_fd = -1, .recorder_lock_fd = -1, .gateway_lock_fd = -1
+        };
 
         return run_as(argc, argv, &r);
 }
@@ -361,4 +398,9 @@ int run_manager(int argc, char **argv)
 int run_recorder(int argc, char **argv)
 {
         return run_start(argc, argv, &run_mode_recorder);
+}
+
+int run_gateway(int argc, char **argv)
+{
+        return run_start(argc, argv, &run_mode_gateway);
 }

@@ -9,5 +9,6 @@ int run_main(int argc, char **argv);
  * do so in the same state directory. */
 int run_manager(int argc, char **argv);
 int run_recorder(int argc, char **argv);
+int run_gateway(int argc, char **argv);
 
 #endif

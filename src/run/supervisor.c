@@ -19,7 +19,7 @@
 /* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_PLAYERS_MAX 16
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
-        (7 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
+        (9 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
                 SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
@@ -39,6 +39,7 @@ enum supervisor_kind {
         SUPERVISOR_SCRUBBER,
         SUPERVISOR_PORTER,
         SUPERVISOR_PLAYER,
+        SUPERVISOR_GATEWAY,
         SUPERVISOR_EXTRA
 };
 
@@ -61,7 +62,7 @@ struct supervisor_child {
 struct supervisor {
         struct loop *loop;
         struct supervisor_options options;
-        struct chan *to_parent, *to_manager;
+        struct chan *to_parent, *to_manager, *to_gateway;
         struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
         unsigned children_n;
         bool regrouping; /* the parent died: waiting for workers and sealer to end */
@@ -288,6 +289,41 @@ static int supervisor_pair_manager(struct supervisor *s, int *ret_fd, struct err
         return 0;
 }
 
+static int supervisor_on_gateway(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)owner;
+        (void)c;
+        return err_set(e, ERR_PROTOCOL, "message %u from the gateway", m->type);
+}
+
+static void supervisor_on_gateway_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct supervisor *s = owner;
+
+        (void)e;
+        s->to_gateway = chan_free(c);
+}
+
+static int supervisor_pair_gateway(struct supervisor *s, int *ret_fd, struct err *e)
+{
+        static const struct chan_events events = { supervisor_on_gateway,
+                supervisor_on_gateway_end };
+        int pair[2];
+
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        chan_free(s->to_gateway);
+        s->to_gateway = chan_new(s->loop, pair[0], &events, s);
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static bool supervisor_is_gateways(const struct supervisor_child *c)
+{
+        return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "gateway") == 0;
+}
+
 static bool supervisor_is_managers(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "manager") == 0;
@@ -313,10 +349,14 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_SCRUBBER:
                 return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
-                return supervisor_pair_by(supervisor_is_managers(c) ? s->to_manager : s->to_parent,
+                return supervisor_pair_by(supervisor_is_managers(c)   ? s->to_manager
+                                          : supervisor_is_gateways(c) ? s->to_gateway
+                                                                      : s->to_parent,
                         MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
                 return supervisor_pair_manager(s, ret_fd, e);
+        case SUPERVISOR_GATEWAY:
+                return supervisor_pair_gateway(s, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -340,7 +380,8 @@ static bool supervisor_of_recorder(const struct supervisor_child *c)
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
                c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
                c->kind == SUPERVISOR_SCRUBBER || c->kind == SUPERVISOR_PLAYER ||
-               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c));
+               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c) &&
+                       !supervisor_is_gateways(c));
 }
 
 /* Those whose end the next parent waits for. Not a volume's process, nor what reads from one: a
@@ -412,11 +453,13 @@ static void supervisor_begin_recorder(struct supervisor *s)
         }
 }
 
-static void supervisor_begin_managers(struct supervisor *s)
+/* The porter of a manager, or a gateway, that has just begun. */
+static void supervisor_begin_porter(
+        struct supervisor *s, bool (*is)(const struct supervisor_child *c))
 {
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
-                if (supervisor_is_managers(c) && !c->proc && !c->restart.handle)
+                if (is(c) && !c->proc && !c->restart.handle)
                         supervisor_begin(c);
         }
 }
@@ -441,6 +484,8 @@ static bool supervisor_may_run(const struct supervisor_child *c)
 
         if (supervisor_is_managers(c))
                 return s->to_manager != NULL;
+        if (supervisor_is_gateways(c))
+                return s->to_gateway != NULL;
         if (!supervisor_of_recorder(c))
                 return true;
 
@@ -456,6 +501,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         c->proc = proc_free(p);
         if (c->kind == SUPERVISOR_MANAGER)
                 s->to_manager = chan_free(s->to_manager);
+        if (c->kind == SUPERVISOR_GATEWAY)
+                s->to_gateway = chan_free(s->to_gateway);
         if (s->stopping) {
                 if (supervisor_running(s) == 0)
                         s->on_stopped(s->owner);
@@ -481,6 +528,16 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         supervisor_regroup(s);
 }
 
+static int supervisor_lock(const struct supervisor_child *c)
+{
+        const struct supervisor_options *o = &c->supervisor->options;
+
+        if (c->kind == SUPERVISOR_MANAGER || supervisor_is_managers(c))
+                return o->manager_lock_fd;
+        return c->kind == SUPERVISOR_GATEWAY || supervisor_is_gateways(c) ? o->gateway_lock_fd
+                                                                          : o->recorder_lock_fd;
+}
+
 static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
 {
         struct supervisor *s = c->supervisor;
@@ -489,7 +546,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter", "player" };
+                "volume", "scrubber", "porter", "player", "gateway" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -499,7 +556,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                         args[n++] = s->options.config;
                 }
         }
-        if (c->kind == SUPERVISOR_MANAGER)
+        if (c->kind == SUPERVISOR_MANAGER || c->kind == SUPERVISOR_GATEWAY)
                 args[n++] = "--supervised";
         if (c->kind == SUPERVISOR_PORTER) {
                 args[n++] = "--role";
@@ -523,9 +580,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
          * hang with a disk: the next supervisor could not begin. */
         bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
                           c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER;
-        bool of_manager = c->kind == SUPERVISOR_MANAGER || supervisor_is_managers(c);
-        const int fds[] = { fd,
-                of_manager ? s->options.manager_lock_fd : s->options.recorder_lock_fd };
+        const int fds[] = { fd, supervisor_lock(c) };
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
                 .fds = fd < 0 ? fds + 1 : fds,
                 .fds_n = (unsigned)(fd >= 0) + holds_lock,
@@ -556,7 +611,9 @@ static void supervisor_begin(struct supervisor_child *c)
         if (c->kind == SUPERVISOR_PARENT)
                 supervisor_begin_recorder(s);
         if (c->kind == SUPERVISOR_MANAGER)
-                supervisor_begin_managers(s);
+                supervisor_begin_porter(s, supervisor_is_managers);
+        if (c->kind == SUPERVISOR_GATEWAY)
+                supervisor_begin_porter(s, supervisor_is_gateways);
 }
 
 static struct supervisor_child *supervisor_child(
@@ -584,6 +641,12 @@ static void supervisor_add_manager(struct supervisor *s)
 {
         supervisor_child(s, SUPERVISOR_MANAGER, "manager");
         supervisor_add_porter(s, "manager");
+}
+
+static void supervisor_add_gateway(struct supervisor *s)
+{
+        supervisor_child(s, SUPERVISOR_GATEWAY, "gateway");
+        supervisor_add_porter(s, "gateway");
 }
 
 static void supervisor_add_recorder(struct supervisor *s)
@@ -617,6 +680,8 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
                 supervisor_add_manager(s);
         if (o->run_recorder)
                 supervisor_add_recorder(s);
+        if (o->run_gateway)
+                supervisor_add_gateway(s);
         return s;
 }
 
@@ -687,6 +752,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
         timer_done(&s->deadline);
         chan_free(s->to_parent);
         chan_free(s->to_manager);
+        chan_free(s->to_gateway);
         free(s);
         return NULL;
 }

@@ -9,16 +9,17 @@
  *     parent - worker (each), parent - sealer, parent - connector, parent - scrubber
  *     parent - volume (each that the parent wants)
  *     supervisor - manager                             its porter's channel travels over this one
- *     parent - porter, manager - porter
+ *     supervisor - gateway                             likewise
+ *     parent - porter, manager - porter, gateway - porter
  * Manager and recorder talk by their porters, on one host as on several. Seal channels (worker -
  * sealer) are made by the parent, one for each stream.
  *
  * When the parent dies, the others of the recorder finish and end by themselves, and all begin
- * again; so do manager and porter when the manager dies; any other process is replaced alone. The
- * role's lock in the state directory is held by every process of it, so that a new supervisor waits
- * for the orphans of one that was killed; but not by those of volumes and the scrubber, for which a
- * disk that hangs is no end: a volume has a lock of its own. One that ends with 0 is begun again at
- * once; it makes its directory a volume in its first start alone.
+ * again; so do manager or gateway and porter when that one dies; any other process is replaced
+ * alone. The role's lock in the state directory is held by every process of it, so that a new
+ * supervisor waits for the orphans of one that was killed; but not by those of volumes and the
+ * scrubber, for which a disk that hangs is no end: a volume has a lock of its own. One that ends
+ * with 0 is begun again at once; it makes its directory a volume in its first start alone.
  */
 #ifndef CUSTOS_RUN_SUPERVISOR_H
 #define CUSTOS_RUN_SUPERVISOR_H
@@ -36,9 +37,10 @@ struct supervisor_options {
         const char *state;  /* directory */
         const char *config; /* file, or NULL */
         unsigned workers;   /* 0: one for each core */
-        bool run_manager, run_recorder;
-        int manager_lock_fd, recorder_lock_fd; /* borrowed; of a role that is run */
-        bool scrub;                            /* a scrubber too */
+        bool run_manager, run_recorder, run_gateway;
+        /* Borrowed; of a role that is run. */
+        int manager_lock_fd, recorder_lock_fd, gateway_lock_fd;
+        bool scrub; /* a scrubber too */
 };
 
 struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o);
