@@ -21,29 +21,19 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import bad_certificates
 from bad_certificates import Server, issue
-from custos_site import CUSTOS, Site, check, free_port, main, make_key, run, wait_for
-from porters import Porter, revocation_list
+from custos_site import Site, check, free_port, main, make_key, run, wait_for
+from porters import Porter
 from refusal import add, heard_nothing, refused
-from role_peers import Client, Nodes
+from role_peers import UPGRADE, Client, Nodes, joined, own
 
 WRONG = ("self-signed", "other-ca", "wrong-name", "wrong-role", "expired", "not-yet-valid", "revoked", "weak-key")
-UPGRADE = ("GET /link/1 HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
-           "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nSec-WebSocket-Protocol: custos.link.1\n\n")
-
-
-def joined(folder, site, role, name):
-    """The state directory of a host that came by a code."""
-    made = json.loads(site.cli("node", "add", role, name, "--json").stdout)
-    state = folder / name
-    run(CUSTOS, "enroll", f"127.0.0.1:{made['port']}", "-", "--state", state, stdin=made["code"] + "\n")
-    return state
 
 
 def taken_back(folder, site, role):
     """(chain, key) of a node that joined, and was sent away: a host that somebody stole."""
-    at = joined(folder, site, role, f"stolen-{role}") / "node" / role
+    state = joined(folder, site, role, f"stolen-{role}")
     site.cli("node", "revoke", role, f"stolen-{role}", "--reason", "stolen", "--yes")
-    return at / "node.pem", at / "node.key"
+    return own(state, role)
 
 
 def complete(link, faults):

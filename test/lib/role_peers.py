@@ -8,11 +8,28 @@ import time
 from pathlib import Path
 
 from bad_certificates import issue, rsa_key
-from custos_site import ENV, ROOT, SANITIZER, Authority, Failure, Program, check, custos, run, self_signed, wait_for
+from custos_site import CUSTOS, ENV, ROOT, SANITIZER, Authority, Failure, Program, check, custos, run, self_signed, wait_for
 
 BUILD = Path(os.environ.get("CUSTOS_BUILD", ROOT / "build/test"))
 PROBE = BUILD / "test/integ/role_tls_probe"
 BOTH = "serverAuth,clientAuth"
+# As lines for openssl s_client -crlf.
+UPGRADE = ("GET /link/1 HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
+           "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nSec-WebSocket-Protocol: custos.link.1\n\n")
+
+
+def joined(folder, site, role, name):
+    """The state directory of a host that came to a running site by a code."""
+    made = json.loads(site.cli("node", "add", role, name, "--json").stdout)
+    state = Path(folder) / name
+    run(CUSTOS, "enroll", f"127.0.0.1:{made['port']}", "-", "--state", state, stdin=made["code"] + "\n")
+    return state
+
+
+def own(state, role):
+    """(chain, key) that a node has."""
+    at = Path(state) / "node" / role
+    return at / "node.pem", at / "node.key"
 
 
 class Nodes:
