@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "manager/manager_history.h"
 #include "os/clock.h"
 
 struct inventory {
@@ -81,6 +82,7 @@ static const char *const inventory_schema[] = {
         "  until_us INTEGER NOT NULL,"
         "  warnings INTEGER NOT NULL,"
         "  PRIMARY KEY (what, subject)) STRICT;",
+        MANAGER_HISTORY_SCHEMA,
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

@@ -151,6 +151,8 @@ int peers_attach(struct peers *p, const char *role, const char *name, const char
                 return err_set(e, ERR_NOT_FOUND, "the site has no %s of that name", role);
         }
         struct role_link *link = address ? one->link : one->local;
+        if (link == peers_asked(one))
+                one->state.refuses = false;
         role_link_attach(link, fd);
         peers_note(one);
         if (link == peers_asked(one))
@@ -159,6 +161,14 @@ int peers_attach(struct peers *p, const char *role, const char *name, const char
         p->events.on_up(p->owner, one->state.role, one->state.name, address != NULL,
                 link == peers_asked(one));
         return 0;
+}
+
+void peers_set_refuses(struct peers *p, const char *role, const char *name)
+{
+        struct peer *one = peers_of(p, role, name);
+
+        if (one)
+                one->state.refuses = true;
 }
 
 void peers_drop(struct peers *p, const char *role, const char *name, const char *why)

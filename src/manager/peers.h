@@ -32,6 +32,7 @@ struct peers_state {
         char role[NODES_ROLE_ROOM], name[NODES_NAME_ROOM];
         bool up, remote;  /* what peers_ask goes to is there; and a link by a porter */
         bool here;        /* on this host: asked by its socket */
+        bool refuses;     /* it follows another copy of this manager's state */
         int64_t since_us; /* wall: since when it has been up or not */
         char address[NODES_ADDRESS_ROOM]; /* of the link there is; "" on this host */
 };
@@ -52,6 +53,8 @@ void peers_drop(struct peers *p, const char *role, const char *name, const char 
 /* As role_link_ask; of one that is not in the table it fails too. */
 void peers_ask(struct peers *p, const char *role, const char *name, const char *type, json_t *body,
         uint64_t tag, unsigned patience_ms);
+/* Until it comes again. */
+void peers_set_refuses(struct peers *p, const char *role, const char *name);
 /* An event for every peer that came by a porter; borrows body. */
 void peers_tell_remote(struct peers *p, const char *type, json_t *body);
 /* An event for this one. */

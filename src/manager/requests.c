@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/x509.h"
+#include "manager/manager_history.h"
 #include "manager/requests_parts.h"
 #include "os/clock.h"
 
@@ -319,6 +320,17 @@ static void requests_new_links(struct requests *r)
         r->porter = porter_link_new(r->loop, r->site, &porter, r);
 }
 
+static int requests_begin_history(struct requests *r, struct err *e)
+{
+        CLEANUP(own_freep) struct site_history *h = xcalloc(1, sizeof *h);
+
+        int done =
+                manager_history_begin(inventory_db(r->inventory), r->state, clock_wall_us(), h, e);
+        if (done == 0)
+                r->history = site_history_format(h);
+        return done;
+}
+
 int requests_open(
         struct loop *l, const char *state, unsigned node_days, struct requests **ret, struct err *e)
 {
@@ -340,6 +352,8 @@ int requests_open(
                 done = inventory_open(path, &r->inventory, e);
         if (done == 0)
                 done = requests_root_load(r, e);
+        if (done == 0)
+                done = requests_begin_history(r, e);
         snprintf(path, sizeof path, "%s/tls-memory.json", state);
         if (done == 0)
                 done = tls_memory_store_load(path, &r->memory, e);
@@ -385,6 +399,7 @@ struct requests *requests_free(struct requests *r)
         peers_free(r->peers);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)
                 json_decref(r->waiting[i].context);
+        json_decref(r->history);
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
         audit_free(r->audit);

@@ -37,7 +37,7 @@ ELSEWHERE = {
     "not-granted": "unit/trust/test_capability.c", "grant-not-logged": "integ/86-grants.py",
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
     "other-site": "integ/83-enroll.py", "code-refused": "integ/83-enroll.py", "bad-enrolment": "integ/83-enroll.py",
-    "already-enrolled": "integ/83-enroll.py",
+    "already-enrolled": "integ/83-enroll.py", "other-manager": "integ/97-manager-history.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }

@@ -20,6 +20,8 @@ UPGRADE = ("GET /link/1 HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgra
 
 def joined(folder, site, role, name):
     """The state directory of a host that came to a running site by a code."""
+    port = site.state / "manager/port"
+    wait_for(lambda: port.exists() and port.read_text().strip(), 20, lambda: f"the manager's porter listens:\n{site.log()[-2000:]}")
     made = json.loads(site.cli("node", "add", role, name, "--json").stdout)
     state = Path(folder) / name
     run(CUSTOS, "enroll", f"127.0.0.1:{made['port']}", "-", "--state", state, stdin=made["code"] + "\n")
