@@ -31,6 +31,7 @@
 #include "edge/cli_edge.h"
 #include "gateway/gateway.h"
 #include "manager/manager.h"
+#include "net/link.h"
 #include "porter/porter.h"
 #include "recorder/connector.h"
 #include "recorder/parent.h"
@@ -120,6 +121,7 @@ int main(int argc, char **argv)
 {
         const char *name = argc > 1 ? argv[1] : "";
 
+        link_json_wiped();
         for (size_t i = 0; i < ARRAY_LEN(main_commands); i++) {
                 if (strcmp(name, main_commands[i].name) == 0)
                         return main_commands[i].run(argc - 1, argv + 1);

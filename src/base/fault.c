@@ -284,6 +284,11 @@ static const struct fault_words fault_words[FAULTS] = {
                 "This state directory is a node's or a site's already.",
                 "Name another one with --state. If this host is to become another node: revoke "
                 "the old one (custos node revoke) and move its directory away." },
+        [FAULT_OTHER_MANAGER] = { "other-manager",
+                "The recorder follows another copy of this manager's state; nothing that this one says "
+                "changes it. Recording goes on.",
+                "Stop the manager that is not to count. If it is this one that is to count from now on: "
+                "custos restore --here on its host, and start it again." },
 
         /* time */
         [FAULT_CLOCK_NOT_SYNCHRONIZED] = { "clock-not-synchronized",

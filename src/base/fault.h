@@ -101,6 +101,7 @@ enum fault {
         FAULT_CODE_REFUSED,
         FAULT_BAD_ENROLMENT,
         FAULT_ALREADY_ENROLLED,
+        FAULT_OTHER_MANAGER,
         /* time */
         FAULT_CLOCK_NOT_SYNCHRONIZED, /* an alarm */
         /* grants: why nothing is shown; recording goes on */

@@ -56,6 +56,7 @@ static const struct {
         [CLI_ARGS_SOURCE] = { "source", "WORD" },
         [CLI_ARGS_RECORDER] = { "recorder", "NAME" },
         [CLI_ARGS_AGAIN] = { "again", NULL },
+        [CLI_ARGS_HERE] = { "here", NULL },
         [CLI_ARGS_YES] = { "yes", NULL },
         [CLI_ARGS_NAME] = { "name", "NAME" },
         [CLI_ARGS_DNS] = { "dns", "NAME" },

@@ -52,6 +52,7 @@ enum cli_args_option {
         CLI_ARGS_SOURCE,
         CLI_ARGS_RECORDER,
         CLI_ARGS_AGAIN,
+        CLI_ARGS_HERE,
         CLI_ARGS_YES,
         CLI_ARGS_NAME,
         CLI_ARGS_DNS,

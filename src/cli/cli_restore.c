@@ -24,6 +24,7 @@
 static const struct cli_args_command cli_restore_command = {
         .name = "restore",
         .help = "custos restore FILE --recovery-kit FILE\n"
+                "custos restore --here\n"
                 "\n"
                 "Makes the site again from a backup, into a state directory that is empty. The\n"
                 "next custos run makes new keys for this machine's recorder and manager; the\n"
@@ -32,15 +33,21 @@ static const struct cli_args_command cli_restore_command = {
                 "was recorded before is opened with the recovery kit (custos export\n"
                 "--recovery-kit), or by custos keys rewrap with the new keys too.\n"
                 "\n"
-                "  --recovery-kit FILE  the site's recovery kit; \"-\" is standard input\n" CLI_ARGS_HELP_STATE
+                "A recorder does not follow an older copy of its manager, or a second one. --here\n"
+                "says that the state directory there is, brought back in another way (a disk\n"
+                "image, a snapshot), is the one that counts from its next start on.\n"
+                "\n"
+                "  --recovery-kit FILE  the site's recovery kit; \"-\" is standard input\n"
+                "  --here               see above; nothing is written but that mark\n" CLI_ARGS_HELP_STATE
                 "  --json               {site, fingerprint, made, files}; or {error: {code,\n"
                 "                       text, remedy}}\n"
                 "\n"
                 "Exit: 0 done, 1 not, 64 wrong use, or a file that is no backup.\n",
         .verbs_n = 1,
         .verbs = { { .operand = "FILE",
-                .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON),
-                .needs = CLI_ARGS_BIT(KIT) } },
+                .operand_optional = true, /* with --here */
+                .takes = CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON) | CLI_ARGS_BIT(KIT) |
+                         CLI_ARGS_BIT(HERE) } },
 };
 
 struct cli_restore {
@@ -289,6 +296,15 @@ static int cli_restore_read(struct cli_restore *r, struct bytes file,
         return done;
 }
 
+/* manager/manager_history.h */
+static int cli_restore_mark(const char *state, struct err *e)
+{
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof path, "%.4000s/restored", state);
+        return file_write_atomic(path, BYTES("", 0), 0600, e);
+}
+
 /* Looked at whole before anything is written. */
 static int cli_restore_make(struct cli_restore *r, struct bytes file,
         const uint8_t private_key[static HPKE_PRIVATE_BYTES], struct err *e)
@@ -310,6 +326,8 @@ static int cli_restore_make(struct cli_restore *r, struct bytes file,
                 done = cli_restore_sessions(r, e);
         if (done == 0)
                 done = cli_restore_audit(r, e);
+        if (done == 0)
+                done = cli_restore_mark(r->args->state, e);
         if (done == 0)
                 done = file_sync_dir(r->args->state, e);
         return done < 0 ? err_wrap(e, done, "%.300s is not whole, remove it", r->args->state) : 0;
@@ -335,6 +353,23 @@ static int cli_restore_run(struct cli_restore *r, struct err *e)
         return done;
 }
 
+static int cli_restore_here(const struct cli_args *a)
+{
+        char path[PATH_MAX];
+        struct err e;
+
+        snprintf(path, sizeof path, "%.4000s/site.sqlite", a->state);
+        int r = file_exists(path) ? cli_restore_mark(a->state, &e)
+                                  : err_set(&e, ERR_NOT_FOUND, "%.400s is no manager's", a->state);
+        if (r < 0)
+                return cli_fail("restore", &e, NULL, a->json);
+        if (a->json)
+                printf("{}\n");
+        else
+                printf("Recorders follow it from its next start on. Stop any other copy first.\n");
+        return CLI_OK;
+}
+
 int cli_restore(int argc, char **argv)
 {
         struct cli_restore r = { .fd = -1 };
@@ -343,6 +378,14 @@ int cli_restore(int argc, char **argv)
 
         if (!cli_args_parse(&a, &cli_restore_command, argc, argv))
                 return a.exit;
+        bool here = cli_args_has(&a, CLI_ARGS_HERE);
+        if (here != !a.operand || here == cli_args_has(&a, CLI_ARGS_KIT)) {
+                fprintf(stderr, "custos restore: FILE and --recovery-kit, or --here alone\n"
+                                "Try: custos restore --help\n");
+                return CLI_USAGE;
+        }
+        if (here)
+                return cli_restore_here(&a);
         r.args = &a;
         buf_init(&r.manifest, CLI_RESTORE_MANIFEST_MAX);
         int done = cli_restore_run(&r, &e);

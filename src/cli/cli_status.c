@@ -289,7 +289,8 @@ static bool cli_status_is_wanted(const json_t *other)
         const char *state = cli_text(other, "state");
 
         return strcmp(cli_text(other, "name"), CLI_STATUS_FIRST) != 0 &&
-               (strcmp(state, "connected") == 0 || strcmp(state, "away") == 0);
+               (strcmp(state, "connected") == 0 || strcmp(state, "away") == 0 ||
+                       strcmp(state, "refuses") == 0);
 }
 
 static struct cli_status_sum cli_status_sum_of(const json_t *status)

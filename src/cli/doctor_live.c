@@ -69,6 +69,10 @@ void doctor_live_recorders(const struct doctor *d, struct doctor_finding *f)
         {
                 const char *state = cli_text(one, "state");
                 n += strcmp(state, "connected") == 0;
+                if (strcmp(state, "refuses") == 0)
+                        doctor_say(f, DOCTOR_FAIL, fault_remedy(FAULT_OTHER_MANAGER),
+                                "recorder %s follows another copy of this manager's state",
+                                cli_text(one, "name"));
                 if (strcmp(state, "away") == 0)
                         doctor_say(f, DOCTOR_FAIL, "See the log of that host.",
                                 "recorder %s is away since %s", cli_text(one, "name"),

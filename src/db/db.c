@@ -81,8 +81,9 @@ int db_open(const char *path, enum db_durability durability, struct db **ret, st
                 e);
         if (r == 0)
                 r = db_exec(d,
-                        durability == DB_DURABLE ? "PRAGMA synchronous = FULL"
-                                                 : "PRAGMA synchronous = NORMAL",
+                        durability == DB_DURABLE
+                                ? "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON"
+                                : "PRAGMA synchronous = NORMAL",
                         e);
         if (r < 0) {
                 db_free(d);

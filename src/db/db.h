@@ -16,7 +16,7 @@ struct db_query; /* borrowed from its db; valid until the next db_query of the s
                   */
 
 enum db_durability {
-        DB_DURABLE,    /* a commit survives a power cut */
+        DB_DURABLE,    /* a commit survives a power cut; what is deleted is overwritten */
         DB_DISPOSABLE, /* consistent after a crash, but the last commits may be lost */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "manager/manager_history.h"
 #include "os/clock.h"
 
 struct inventory {
@@ -119,6 +120,7 @@ static const char *const inventory_schema[] = {
         /* The host where the site was made has a gateway too. */
         "INSERT OR IGNORE INTO node (role, name, added_us) VALUES"
         "  ('gateway', 'main', unixepoch() * 1000000);",
+        MANAGER_HISTORY_SCHEMA,
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

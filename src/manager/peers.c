@@ -127,11 +127,20 @@ int peers_attach(struct peers *p, const char *role, const char *name, const char
                 close(fd);
                 return err_set(e, ERR_NOT_FOUND, "the site has no %s of that name", role);
         }
+        one->state.refuses = false;
         role_link_attach(one->link, fd);
         peers_note(one);
         snprintf(one->state.address, sizeof one->state.address, "%s", address);
         p->events.on_up(p->owner, one->state.role, one->state.name);
         return 0;
+}
+
+void peers_set_refuses(struct peers *p, const char *role, const char *name)
+{
+        struct peer *one = peers_of(p, role, name);
+
+        if (one)
+                one->state.refuses = true;
 }
 
 void peers_drop(struct peers *p, const char *role, const char *name, const char *why)

@@ -29,6 +29,7 @@ struct peers_events {
 struct peers_state {
         char role[NODES_ROLE_ROOM], name[NODES_NAME_ROOM];
         bool up;
+        bool refuses;                     /* it follows another copy of this manager's state */
         int64_t since_us;                 /* wall: since when it has been up or not */
         char address[NODES_ADDRESS_ROOM]; /* of the link there is, or was */
 };
@@ -49,6 +50,8 @@ void peers_ask(struct peers *p, const char *role, const char *name, const char *
         uint64_t tag, unsigned patience_ms);
 /* An event for every peer; borrows body. */
 void peers_tell_all(struct peers *p, const char *type, json_t *body);
+/* Until it comes again. */
+void peers_set_refuses(struct peers *p, const char *role, const char *name);
 /* An event for this one. */
 void peers_tell(
         struct peers *p, const char *role, const char *name, const char *type, json_t *body);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/x509.h"
+#include "manager/manager_history.h"
 #include "manager/requests_parts.h"
 #include "os/clock.h"
 
@@ -372,6 +373,17 @@ static void requests_new_links(struct requests *r)
         r->porter = porter_link_new(r->loop, "manager", r->site, &porter, r);
 }
 
+static int requests_begin_history(struct requests *r, struct err *e)
+{
+        CLEANUP(own_freep) struct site_history *h = xcalloc(1, sizeof *h);
+
+        int done =
+                manager_history_begin(inventory_db(r->inventory), r->state, clock_wall_us(), h, e);
+        if (done == 0)
+                r->history = site_history_format(h);
+        return done;
+}
+
 int requests_open(
         struct loop *l, const struct requests_options *o, struct requests **ret, struct err *e)
 {
@@ -396,6 +408,8 @@ int requests_open(
                 done = requests_root_load(r, e);
         if (done == 0)
                 done = requests_session_load(r, o, e);
+        if (done == 0)
+                done = requests_begin_history(r, e);
         snprintf(path, sizeof path, "%s/tls-memory.json", state);
         if (done == 0)
                 done = tls_memory_store_load(path, &r->memory, e);
@@ -439,6 +453,7 @@ struct requests *requests_free(struct requests *r)
         desk_free(r->desk);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)
                 json_decref(r->waiting[i].context);
+        json_decref(r->history);
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
         audit_free(r->audit);

@@ -40,6 +40,8 @@ static const char *requests_node_state(const struct nodes_node *n, const struct 
 {
         if (n->revoked_us)
                 return "revoked";
+        if (p->up && p->refuses)
+                return "refuses";
         if (p->up || strcmp(n->role, "manager") == 0)
                 return "connected";
         return n->seen_us || n->enrolled_us ? "away" : "expected";

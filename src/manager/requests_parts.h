@@ -53,6 +53,7 @@ struct requests {
         struct buf node_issuer_pem;
         unsigned node_days;
         struct inventory *inventory;
+        json_t *history; /* what a recorder is told first (manager_history.h) */
         struct tls_memory *memory;
         struct audit *audit;
         struct grant_maker *grants;

@@ -332,11 +332,32 @@ static void requests_route_look(struct requests *r, const char *recorder, const 
                 json_pack("{s:s, s:s}", "recorder", recorder, "after", after));
 }
 
+/* It follows another copy of this state: nothing that is told it counts there. */
+static void requests_route_on_history(
+        struct requests *r, uint64_t tag, const struct requests_answer *a)
+{
+        const char *recorder = json_string_value(json_object_get(a->context, "recorder"));
+        struct err e;
+
+        (void)tag;
+        if (a->body || a->why->code != ERR_DENIED)
+                return;
+        peers_set_refuses(r->peers, "recorder", recorder);
+        log_error(NULL, "recorder.refuses", "recorder=%s err=\"%s\" remedy=\"%s\"", recorder,
+                a->why->text, a->remedy);
+        int done = audit_write(r->audit, "recorder.refuses",
+                json_pack("{s:s, s:o}", "recorder", recorder, "text", requests_text(a->why->text)),
+                &e);
+        (void)done; /* it is in the log */
+}
+
 void requests_route_on_up(struct requests *r, const char *recorder)
 {
         struct requests_route_walk walk = { r, recorder, false };
         struct err e;
 
+        requests_ask(r, 0, recorder, "manager.history", json_incref(r->history),
+                requests_route_on_history, json_pack("{s:s}", "recorder", recorder));
         if (inventory_each(r->inventory, NULL, "", requests_route_one, &walk, &e) < 0)
                 log_error(NULL, "inventory.unreadable", "err=\"%s\"", e.text);
         requests_route_cut_one(r, recorder); /* what was revoked while it was away */

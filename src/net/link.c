@@ -2,6 +2,7 @@
 #include "net/link.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -86,6 +87,18 @@ void link_message_done(struct link_message *m)
 {
         json_decref(m->root);
         *m = (struct link_message){ 0 };
+}
+
+static void link_json_free(void *p)
+{
+        if (p)
+                explicit_bzero(p, malloc_usable_size(p));
+        free(p);
+}
+
+void link_json_wiped(void)
+{
+        json_set_alloc_funcs(malloc, link_json_free);
 }
 
 static char *link_text(int64_t id, const char *type, json_t *rest)

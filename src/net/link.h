@@ -32,6 +32,10 @@ struct link_message {
         unsigned retry_after_s; /* of a failure: when it is worth another try; 0: not said */
 };
 
+/* From now on the memory of JSON values and texts is wiped when it is freed: passwords and
+ * enrolment codes stand in some. Once, before the process makes any. */
+void link_json_wiped(void);
+
 /* Strict: duplicate keys, unknown keys of the envelope, wrong types and a version other than 1 are
  * refused. */
 int link_parse(struct bytes text, struct link_message *ret, struct err *e) MUST_USE;

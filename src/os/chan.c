@@ -95,8 +95,11 @@ static ssize_t chan_put_once(int fd, struct iovec *iov, int iov_n, const int *fd
                 memcpy(whole + n, iov[i].iov_base, iov[i].iov_len);
                 n += iov[i].iov_len;
         }
-        if (fds_n == 0)
-                return send(fd, whole, n, flags);
+        if (fds_n == 0) {
+                ssize_t sent = send(fd, whole, n, flags);
+                explicit_bzero(whole, n); /* keys and passwords travel */
+                return sent;
+        }
         m.msg_control = control.room;
         m.msg_controllen = CMSG_SPACE(fds_n * sizeof(int));
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -188,13 +191,19 @@ static void chan_watch(struct chan *c)
                 (void)uv_poll_stop(&c->poll);
 }
 
+static void chan_forget(struct chan_waiting *w)
+{
+        chan_close_fds(w->fds, w->fds_n);
+        explicit_bzero(w->body, w->body_n);
+        free(w);
+}
+
 static void chan_drop_queue(struct chan *c)
 {
         while (c->head) {
                 struct chan_waiting *w = c->head;
                 c->head = w->next;
-                chan_close_fds(w->fds, w->fds_n);
-                free(w);
+                chan_forget(w);
         }
         c->tail = &c->head;
         c->queued_bytes = 0;
@@ -227,8 +236,7 @@ static int chan_drain(struct chan *c, struct err *e)
                 if (!c->head)
                         c->tail = &c->head;
                 c->queued_bytes -= sizeof *w + w->body_n;
-                chan_close_fds(w->fds, w->fds_n);
-                free(w);
+                chan_forget(w);
         }
         return 0;
 }
@@ -248,8 +256,10 @@ static void chan_read(struct chan *c, unsigned most)
                 if (r == 0)
                         r = err_set(&e, ERR_UNAVAILABLE, "the other end of the channel is gone");
                 if (r > 0) {
+                        size_t came = CHAN_TYPE_BYTES + m.body.n;
                         r = c->events->on_message(c->owner, c, &m, &e);
                         chan_close_fds(m.fds, m.fds_n);
+                        explicit_bzero(room, came);
                 }
                 if (r < 0 && !c->freed)
                         chan_end(c, &e);
@@ -344,8 +354,7 @@ static int chan_queue(struct chan *c, uint16_t type, struct bytes body, const in
                 w->fds[w->fds_n] = fcntl(fds[w->fds_n], F_DUPFD_CLOEXEC, 0);
                 if (w->fds[w->fds_n] < 0) {
                         int code = err_os(e, ERR_EXHAUSTED, errno, "keep a descriptor to send");
-                        chan_close_fds(w->fds, w->fds_n);
-                        free(w);
+                        chan_forget(w);
                         return code;
                 }
         }
@@ -463,6 +472,7 @@ int chan_read_blocking(int fd, int timeout_ms, uint16_t *ret_type, struct buf *r
         if (r < 0)
                 return r;
         r = buf_append(ret_body, m.body, e);
+        explicit_bzero(room, CHAN_TYPE_BYTES + m.body.n);
         if (r < 0) {
                 chan_close_fds(m.fds, m.fds_n);
                 return r;

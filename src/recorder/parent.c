@@ -12,6 +12,7 @@
 #include "os/role.h"
 #include "recorder/confine.h"
 #include "recorder/parent_events.h"
+#include "recorder/parent_history.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_media.h"
 #include "recorder/parent_porter.h"
@@ -95,6 +96,7 @@ void parent_manager_attach(struct parent *p, int fd)
 
         chan_free(p->manager);
         p->manager_link++;
+        parent_history_new_link(p->history);
         p->manager = chan_new(p->loop, fd, &events, p);
 }
 
@@ -232,6 +234,7 @@ static void parent_free(struct parent *p)
         loop_free(p->loop);
         index_free(p->index);
         parent_stopped_free(p->stopped);
+        parent_history_free(p->history);
         buf_done(&p->hello);
         buf_done(&p->out);
 }
@@ -267,6 +270,8 @@ int parent_main(int argc, char **argv)
                 r = parent_storage_open(p, &p->storage, &e);
         if (r == 0)
                 r = parent_stopped_open(p->state, &p->stopped, &e);
+        if (r == 0)
+                r = parent_history_open(p->state, &p->history, &e);
         if (r == 0)
                 r = parent_confine(p, &e);
         if (r < 0) {

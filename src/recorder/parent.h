@@ -115,6 +115,7 @@ struct parent {
         struct parent_scrub *scrub;         /* parent_scrub.h */
         int64_t forecast_at;                /* boot clock; parent_storage_status.c */
         struct parent_stopped *stopped;     /* parent_stopped.c */
+        struct parent_history *history;     /* parent_history.h */
         struct parent_connect *connect;     /* parent_connect.c */
         struct buf out;                     /* one message under construction */
         struct parent_events *events;       /* parent_events.c */

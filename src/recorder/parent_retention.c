@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "os/clock.h"
 #include "recorder/parent.h"
+#include "recorder/parent_history.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_storage.h"
 #include "recorder/parent_storage_status.h"
@@ -665,7 +666,7 @@ void parent_retention_tick(struct parent_retention *r)
 
         if (r->parent->stopping)
                 return;
-        if (!r->parent->manager)
+        if (!r->parent->manager || !parent_history_followed(r->parent->history))
                 r->manager_since = 0;
         else if (r->manager_since == 0)
                 r->manager_since = boot_us;

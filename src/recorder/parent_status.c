@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "recorder/parent.h"
 #include "recorder/parent_events.h"
+#include "recorder/parent_history.h"
 #include "recorder/parent_porter.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
@@ -306,6 +307,11 @@ static const struct parent_status_request {
 static int parent_status_run(
         struct parent *p, const struct link_message *m, json_t **ret, struct err *e)
 {
+        if (strcmp(m->type, "manager.history") == 0)
+                return parent_history_on_offer(p->history, m->body, ret, e);
+        int r = parent_history_allows(p->history, m->type, e);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ARRAY_LEN(parent_status_requests); i++) {
                 if (strcmp(m->type, parent_status_requests[i].type) == 0)
                         return parent_status_requests[i].run(p, m->body, ret, e);
@@ -329,11 +335,13 @@ int parent_status_on_manager(struct parent *p, struct chan_message *m, struct er
                         (struct parent_status_ticket){ .link = p->manager_link, .id = request.id };
                 int answer = parent_status_run(p, &request, &body, &why);
                 if (answer < 0)
-                        r = link_send_failure(p->manager, request.id, &why, "", e);
+                        r = link_send_failure(
+                                p->manager, request.id, &why, fault_remedy(why.fault), e);
                 else if (answer == 0)
                         r = link_send_answer(p->manager, request.id, body, e);
                 p->asked = (struct parent_status_ticket){ 0 };
-        } else if (strcmp(request.type, "link.revoked") == 0) {
+        } else if (strcmp(request.type, "link.revoked") == 0 &&
+                   parent_history_followed(p->history)) {
                 parent_porter_on_revoked(p->porter, request.body);
         }
         link_message_done(&request);

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "sign-in-busy": "unit/manager/test_hash_queue.c", "not-allowed": "integ/95-people.py", "weak-password": "integ/95-people.py",
     "last-administrator": "unit/manager/test_people.c", "setup-done": "integ/95-people.py", "setup-code": "integ/95-people.py",
     "setup-not-here": "integ/95-people.py",
+    "other-manager": "integ/97-manager-history.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }

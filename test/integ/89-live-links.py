@@ -11,35 +11,14 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import grants
 from channels import Gone
 from custos_site import CARS, Edge, Site, check, custos, main, wait_for
 from frames import stream_kinds
-from gateway import HEADER, Gateway
+from gateway import HEADER
+from live_links import Linked, grant, recorder_link
 from people import Front, add_person
 
 CUT_S = 10
-
-
-class Linked(Gateway):
-    """A gateway whose channel to the recorder is a peer that its porter handed over."""
-
-    def __init__(self, uri, link):
-        self.uri, self.channel = uri, link
-        self.requests, self.subscriptions, self.events, self.wire = 0, {}, [], []
-        self.private, self.session = grants.new_session()
-
-
-def grant(front, session, gateway, *streams):
-    return front.ask("grant.make", session, use=["live"], streams=list(streams), session=gateway.session)["grant"].encode()
-
-
-def recorder_link(porter, site):
-    port = int((site.state / "recorder/port").read_text())
-    porter.ask("porter.dial", role="recorder", name="main", host="127.0.0.1", port=port)
-    recorder = porter.peer()
-    check(recorder.who["uri"].endswith("/recorder/main"), f"the recorder: {recorder.who}")
-    return recorder
 
 
 def test_a_gateway_watches_until_it_is_revoked(folder):

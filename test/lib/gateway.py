@@ -69,7 +69,7 @@ class Refused(Exception):
 
 class Subscription:
     def __init__(self, number, stream, key, credit):
-        self.number, self.stream, self.key, self.credit = number, stream, AESGCM(key), credit
+        self.number, self.stream, self.raw_key, self.key, self.credit = number, stream, key, AESGCM(key), credit
         self.last, self.part, self.things, self.owed, self.got, self.ended = -1, b"", [], 0, 0, None
         self.holes = []  # places of things that have a hole in the numbers before them
 

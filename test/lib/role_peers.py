@@ -8,20 +8,41 @@ import time
 from pathlib import Path
 
 from bad_certificates import issue, rsa_key
-from custos_site import ENV, ROOT, SANITIZER, Authority, Failure, Program, check, custos, run, self_signed, wait_for
+from custos_site import CUSTOS, ENV, ROOT, SANITIZER, Authority, Failure, Program, check, custos, run, self_signed, wait_for
 
 BUILD = Path(os.environ.get("CUSTOS_BUILD", ROOT / "build/test"))
 PROBE = BUILD / "test/integ/role_tls_probe"
 BOTH = "serverAuth,clientAuth"
+# As lines for openssl s_client -crlf.
+UPGRADE = ("GET /link/1 HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
+           "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nSec-WebSocket-Protocol: custos.link.1\n\n")
+
+
+def joined(folder, site, role, name):
+    """The state directory of a host that came to a running site by a code."""
+    port = site.state / "manager/port"
+    wait_for(lambda: port.exists() and port.read_text().strip(), 20, lambda: f"the manager's porter listens:\n{site.log()[-2000:]}")
+    made = json.loads(site.cli("node", "add", role, name, "--json").stdout)
+    state = Path(folder) / name
+    run(CUSTOS, "enroll", f"127.0.0.1:{made['port']}", "-", "--state", state, stdin=made["code"] + "\n")
+    return state
+
+
+def own(state, role):
+    """(chain, key) that a node has."""
+    at = Path(state) / "node" / role
+    return at / "node.pem", at / "node.key"
 
 
 class Nodes:
-    """A site's CA as `custos run --init` makes it, and certificates below it: (chain file, key file) each."""
+    """A site's CA, and certificates below it: (chain file, key file) each. state: of a site that is there; else one is made."""
 
-    def __init__(self, folder, site="site"):
+    def __init__(self, folder, site="site", state=None):
         self.folder, self.site = Path(folder), site
-        custos("run", "--init", "--state", self.folder / "state")
-        self.ca = self.folder / "state/site"
+        if not state:
+            state = self.folder / "state"
+            custos("run", "--init", "--state", state)
+        self.ca = Path(state) / "site"
         self.root = self.ca / "root.crt"
         self.issuer = self.authority("nodes")
 
@@ -47,17 +68,19 @@ class Nodes:
         run(*command, "-gencrl", "-out", base / "nodes.crl")
         return base / "nodes.crl"
 
-    def eight(self, role, name, wrong_name):
-        """{what is wrong: (certificate, the fault's name)}; wrong_name: an alternative name. The revoked one is in self.list."""
+    def eight(self, role, name, wrong_name, wrong_role="edge", revoked=None):
+        """{what is wrong: (certificate, the fault's name)}; wrong_name: an alternative name. revoked: one that the site took back;
+        else one is made, and self.list names it."""
         folder = self.folder
         other = Authority.new(folder, f"other-site-{time.monotonic_ns()}")
-        revoked = self.issue(role, name)
-        self.list = self.revoked(revoked)
+        if not revoked:
+            revoked = self.issue(role, name)
+            self.list = self.revoked(revoked)
         return {
             "self-signed": (self_signed(folder, f"node-{time.monotonic_ns()}", san=f"URI:{self.uri(role, name)}"), "self-signed"),
             "other-ca": (self.issue(role, name, issuer=other), "unknown-issuer"),
             "wrong-name": (issue(self.issuer, name, san=wrong_name, usage=BOTH), "wrong-name"),
-            "wrong-role": (self.issue("edge", name), "wrong-role"),
+            "wrong-role": (self.issue(wrong_role, name), "wrong-role"),
             "expired": (self.issue(role, name, days=(-30, -2)), "expired"),
             "not-yet-valid": (self.issue(role, name, days=(2, 30)), "not-yet-valid"),
             "revoked": (revoked, "revoked"),

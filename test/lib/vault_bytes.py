@@ -193,8 +193,8 @@ def hpke_open(private_key, enc, info, aad, sealed):
         _labeled_expand(key, suite, b"base_nonce", context, 12), sealed, aad)
 
 
-def segment_key(vault, segment, private_key):
-    """As docs/spec/vault.md section 5 says: the key file that the head names, its wrap for this key, HKDF with the KID."""
+def hour_key(vault, segment, private_key):
+    """As docs/spec/vault.md section 5 says: the key file that the head names, its wrap for this key."""
     key_id = segment.head[4].hex()
     path = next((Path(vault) / "keys" / segment.stream).glob(f"*/*.{key_id}.json"))
     file = json.loads(path.read_text())
@@ -202,10 +202,15 @@ def segment_key(vault, segment, private_key):
     point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     wrap = next(w for w in file["wraps"] if w["recipient"] == hashlib.sha256(point).hexdigest())
     aad = "\n".join((file["stream"], file["hour"], file["key_id"])).encode()
-    hour_key = hpke_open(private_key, bytes.fromhex(wrap["enc"]), b"custos-hour-key-1", aad, bytes.fromhex(wrap["wrapped"]))
-    if hmac.new(hour_key, b"custos-hour-key-id-1" + segment.stream.encode(), hashlib.sha256).digest()[:16].hex() != key_id:
+    key = hpke_open(private_key, bytes.fromhex(wrap["enc"]), b"custos-hour-key-1", aad, bytes.fromhex(wrap["wrapped"]))
+    if hmac.new(key, b"custos-hour-key-id-1" + segment.stream.encode(), hashlib.sha256).digest()[:16].hex() != key_id:
         raise ValueError("the hour key is not the one that the head names")
-    key = HKDF(hashes.SHA256(), 16, None, b"custos-segment-key-1" + segment.kid).derive(hour_key)
+    return key
+
+
+def segment_key(vault, segment, private_key):
+    """HKDF of the hour key with the KID."""
+    key = HKDF(hashes.SHA256(), 16, None, b"custos-segment-key-1" + segment.kid).derive(hour_key(vault, segment, private_key))
     for fragment in segment.fragments:
         if hmac.new(key, b"custos-kc1" + segment.kid + segment.stream.encode(), hashlib.sha256).digest() != fragment.seal.commitment:
             raise ValueError("a seal commits to another key")
