@@ -90,6 +90,10 @@ static const char *const index_steps[] = {
         "CREATE TABLE terms ("
         " stream TEXT PRIMARY KEY, min_days INTEGER NOT NULL, max_days INTEGER NOT NULL,"
         " quota_mb INTEGER NOT NULL) WITHOUT ROWID;",
+        /* retention_clock.h; one row */
+        "CREATE TABLE aging ("
+        " id INTEGER PRIMARY KEY CHECK (id = 1), expected_us INTEGER NOT NULL,"
+        " wall_us INTEGER NOT NULL, boot_us INTEGER NOT NULL, held_us INTEGER NOT NULL);",
 };
 
 static int index_open_path(const char *path, struct index **ret, struct err *e)
