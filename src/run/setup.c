@@ -200,10 +200,11 @@ static int setup_node(
                 return setup_node_create(o, ca, role, dir, e);
         if (node_identity_read(dir, &n, NULL) < 0)
                 return 0;
-        bool expired = n.not_after_us <= clock_wall_us();
+        int64_t now_us = clock_wall_us();
+        bool good = n.not_before_us <= now_us && now_us < n.not_after_us;
         bool ours = strcmp(n.name, SETUP_NODE) == 0;
         node_identity_done(&n);
-        return expired && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
+        return !good && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
 }
 
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)
