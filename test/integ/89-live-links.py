@@ -11,52 +11,14 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import grants
 from channels import Gone
-from custos_site import CARS, CUSTOS, Edge, Site, check, custos, main, run, wait_for
+from custos_site import CARS, Edge, Site, check, custos, main, wait_for
 from frames import stream_kinds
-from gateway import HEADER, Gateway
+from gateway import HEADER
+from gateway_link import Linked, grant, joined, links
 from porters import Porter
 
 CUT_S = 10
-
-
-class Linked(Gateway):
-    """A gateway whose channel to the recorder is a peer that its porter handed over."""
-
-    def __init__(self, uri, link):
-        self.uri, self.channel = uri, link
-        self.requests, self.subscriptions, self.events, self.wire = 0, {}, [], []
-        self.private, self.session = grants.new_session()
-
-
-def grant(manager, gateway, *streams):
-    manager.say(v=1, id=1, type="grant.make", body={"person": "Erika", "gateway": gateway.uri, "use": ["live"], "streams": list(streams),
-                                                    "session": gateway.session})
-    while True:
-        answer = json.loads(manager.receive()[1])
-        if answer.get("id") == 1:
-            check(answer["type"] == "answer", f"a grant for {streams}: {answer}")
-            return answer["body"]["grant"].encode()
-
-
-def joined(folder, site):
-    """The state directory of a gateway that came by a code."""
-    made = json.loads(site.cli("node", "add", "gateway", "front", "--json").stdout)
-    state = folder / "front"
-    run(CUSTOS, "enroll", f"127.0.0.1:{made['port']}", "-", "--state", state, stdin=made["code"] + "\n")
-    return state
-
-
-def links(porter, site):
-    """To the manager, which its peers.json names, and to the recorder."""
-    manager = porter.peer()
-    check(manager.who["role"] == "manager", f"its manager first: {manager.who}")
-    port = int((site.state / "recorder/port").read_text())
-    porter.ask("porter.dial", role="recorder", name="main", host="127.0.0.1", port=port)
-    recorder = porter.peer()
-    check(recorder.who["uri"].endswith("/recorder/main"), f"then the recorder: {recorder.who}")
-    return manager, recorder
 
 
 def test_a_gateway_watches_until_it_is_revoked(folder):
