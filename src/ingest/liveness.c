@@ -33,6 +33,8 @@ struct liveness {
         uint64_t *ids;
         uint32_t *seen_s;
         uint32_t sets, used;
+        uint64_t newest; /* 0: none, or it was sent again already */
+        bool begun;      /* no group since the connection began */
         /* The group that is being read. */
         bool reading;
         unsigned tail_units;
@@ -75,6 +77,7 @@ struct liveness *liveness_free(struct liveness *l)
 void liveness_restart(struct liveness *l)
 {
         l->reading = false;
+        l->begun = true;
         l->report_came_us = INT64_MIN;
 }
 
@@ -193,6 +196,13 @@ static void end_group(struct liveness *l, int64_t now_us)
         l->reading = false;
         memcpy(&id, l->digest, sizeof id);
         id += id == 0;
+        bool resent = l->begun && id == l->newest;
+        l->begun = false;
+        if (resent) {
+                l->newest = 0; /* once: a group shown over and over is no present */
+                return;
+        }
+        l->newest = id;
         if (!is_known(l, id, &seen_s) || now_s - seen_s < RECENT_S)
                 l->run = 0;
         else if (repeats_enough(l, id, seen_s))

@@ -7,10 +7,11 @@
  *
  * Remembers a keyed 64-bit digest of the beginning of each group of pictures: the key frame and the
  * units behind it, each by its ends and its length. The same beginning again, ten seconds later or
- * more, is a repeat. One repeat is enough where the units behind the key frame are large, as
- * pictures with noise make them; else eight different ones in their old order are asked for: an
- * encoder that is fed with a still test picture puts out the same few in turn. Key frames below 1
- * KB (a black picture) are not looked at.
+ * more, is a repeat; but for the newest group as the first of a new connection, once: many cameras
+ * begin there, and it may be long, or the camera have been away. One repeat is enough where the
+ * units behind the key frame are large, as pictures with noise make them; else eight different ones
+ * in their old order are asked for: an encoder that is fed with a still test picture puts out the
+ * same few in turn. Key frames below 1 KB (a black picture) are not looked at.
  *
  * An alarm says that something is to be looked at; it refuses nothing, and its absence proves
  * nothing: footage that was encoded again repeats no byte. Values only: no clock, no log.

@@ -82,10 +82,10 @@ static unsigned certificate_watch_warnings(const struct certificate_watch_row *r
 
         if (row->care == CERTIFICATE_WATCH_USE)
                 return 0;
-        unsigned due = renewal_warnings(row->from_us, row->until_us, row->from_us, now_us);
+        /* 30 days may be a third of its life too. */
         if (row->care == CERTIFICATE_WATCH_NODE && now_us < row->until_us - life_us / 5)
-                due &= ~RENEWAL_THIRD;
-        return due;
+                return 0;
+        return renewal_warnings(row->from_us, row->until_us, row->from_us, now_us);
 }
 
 /* The gravest of them, "" for none. */

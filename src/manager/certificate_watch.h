@@ -17,8 +17,8 @@
 /* Who takes care of its renewal. */
 enum certificate_watch_care {
         CERTIFICATE_WATCH_PEOPLE, /* nobody else */
-        CERTIFICATE_WATCH_NODE,   /* itself, at 2/3 of its life and 1/10 of jitter: a third left is
-                                     nothing to tell before a fifth is */
+        CERTIFICATE_WATCH_NODE,   /* itself, at 2/3 of its life and 1/10 of jitter: nothing is told
+                                     before a fifth is left */
         CERTIFICATE_WATCH_USE,    /* made anew when it is next needed: never told */
 };
 

@@ -15,6 +15,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "trust/enrol_code.h"
+#include "trust/late_renewal.h"
 
 #define REQUESTS_ENROL_SEAL_DAYS 3650
 #define REQUESTS_ENROL_LINES 20 /* of refused attempts, in a minute: the asker is anybody */
@@ -78,6 +79,38 @@ int requests_enrol_check_key(struct requests *r, const struct nodes_node *n,
                 return err_set(e, ERR_DENIED,
                         "it showed the key of a newer certificate before: this is an older copy of "
                         "it, or was restored. Enrol it again: custos node add --again");
+        return 0;
+}
+
+/* Whether a node may come without a certificate that is valid: by the key of its newest, or, where
+ * the answer that brought that was lost, the one that it showed last. Of an older key nobody knows
+ * any more where it is. */
+static int requests_enrol_check_late(struct requests *r, const struct nodes_node *n,
+        const struct late_renewal *l, const char *csr, struct err *e)
+{
+        const struct issued *issued = site_ca_issued(r->ca);
+        uint8_t key[NODES_KEY_BYTES], der[X509_CSR_MAX];
+        char subject[ISSUED_SUBJECT_ROOM];
+
+        snprintf(subject, sizeof subject, "%s/%s", n->role, n->name);
+        const struct issued_certificate *newest = issued_newest(issued, ISSUED_NODES, subject);
+        int csr_n = str_unbase64(der, sizeof der, bytes_str(csr), e);
+        if (csr_n < 0)
+                return err_wrap(e, csr_n, "the signing request");
+        if (!late_renewal_check(l, BYTES(der, (size_t)csr_n)))
+                return err_set(e, ERR_DENIED, "the old key did not sign this");
+        verify_key_id(l->key, key);
+        if (n->revoked_us || issued_key_is_revoked(issued, key))
+                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "that certificate was revoked");
+        if (memcmp(n->key, key, sizeof key) != 0 &&
+                (!newest || memcmp(newest->key, key, sizeof key) != 0))
+                return err_set(e, ERR_DENIED,
+                        "that is not the key of its newest certificate. Enrol it again: custos "
+                        "node add --again");
+        if (clock_wall_us() - n->until_us > ISSUED_LATE_US)
+                return err_set(e, ERR_DENIED,
+                        "its last certificate ran out more than 90 days ago. Enrol it again: "
+                        "custos node add --again");
         return 0;
 }
 
@@ -318,6 +351,47 @@ static int requests_enrol_again(
         return done;
 }
 
+/* By the key of a certificate that is not valid */
+static int requests_enrol_late(
+        struct requests *r, json_t *body, json_t **ret_body, const char **ret_remedy, struct err *e)
+{
+        char role[NODES_ROLE_ROOM] = "", name[NODES_NAME_ROOM] = "";
+        const char *authorization, *csr;
+        struct requests_enrol_subject s = { 0 };
+        struct late_renewal l = { 0 };
+        struct nodes_node n;
+        uint8_t shown[NODES_KEY_BYTES];
+        json_error_t why;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s}", "authorization", &authorization,
+                    "csr", &csr) < 0)
+                return err_set(e, ERR_INVALID, "est.renew_late: %s", why.text);
+        int done = late_renewal_parse(bytes_str(authorization), &l, e);
+        if (done < 0)
+                return done;
+        verify_key_id(l.key, shown);
+        done = requests_enrol_uri(r, l.uri, role, name, e);
+        if (done == 0)
+                done = nodes_get(inventory_db(r->inventory), role, name, &n, e);
+        if (done == ERR_NOT_FOUND)
+                done = err_set(e, ERR_DENIED, "the site has no such node (any more)");
+        if (done == 0)
+                done = requests_enrol_check_late(r, &n, &l, csr, e);
+        if (done == 0)
+                done = requests_enrol_init(&s, role, name, csr, e);
+        if (done == 0)
+                done = requests_enrol_renew(r, &s, &n, shown, false, e);
+        if (done == 0)
+                *ret_body = requests_enrol_certificates(&s.pem);
+        else
+                requests_enrol_note(r, "node.renewal_refused", role, name, e);
+        if (done == ERR_DENIED)
+                *ret_remedy = "On the manager: custos node show says what is known of it.";
+        requests_enrol_done(&s);
+        late_renewal_done(&l);
+        return done;
+}
+
 int requests_enrol_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
         const char **ret_remedy, struct err *e)
 {
@@ -326,7 +400,8 @@ int requests_enrol_on_request(void *owner, const char *type, json_t *body, json_
                 int (*run)(struct requests *r, json_t *body, json_t **ret_body,
                         const char **ret_remedy, struct err *e);
         } known[] = { { "est.cacerts", requests_enrol_cacerts },
-                { "est.enroll", requests_enrol_new }, { "est.reenroll", requests_enrol_again } };
+                { "est.enroll", requests_enrol_new }, { "est.reenroll", requests_enrol_again },
+                { "est.renew_late", requests_enrol_late } };
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++) {
                 if (strcmp(known[i].type, type) == 0)

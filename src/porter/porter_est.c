@@ -13,6 +13,7 @@
 #include "crypto/x509_pkcs7.h"
 #include "porter/porter_parts.h"
 #include "proto/http.h"
+#include "trust/late_renewal.h"
 
 #define PORTER_EST_LINE 64 /* characters of base64 */
 #define PORTER_EST_SECRET 32
@@ -125,6 +126,23 @@ static void porter_est_reenroll(struct porter_conn *l, const char *label, const 
                         csr));
 }
 
+/* By the key of a certificate that is not valid; the role judges it. Printable alone goes on. */
+static void porter_est_late(struct porter_conn *l, const struct http_request *r, const char *csr)
+{
+        struct bytes value = http_request_header(r, "Authorization");
+        char text[LATE_RENEWAL_ROOM] = "";
+
+        if (value.n >= sizeof text || value.n < sizeof LATE_RENEWAL_SCHEME ||
+                memcmp(value.p, LATE_RENEWAL_SCHEME, sizeof LATE_RENEWAL_SCHEME - 1) != 0) {
+                porter_est_refuse(l, 401, "a certificate of a node of this site is needed");
+                return;
+        }
+        for (size_t i = 0; i < value.n; i++)
+                text[i] = value.p[i] >= ' ' && value.p[i] <= '~' ? (char)value.p[i] : '?';
+        porter_est_ask(
+                l, "est.renew_late", json_pack("{s:s, s:s}", "authorization", text, "csr", csr));
+}
+
 static void porter_est_post(struct porter_conn *l, const struct http_request *r, const char *what)
 {
         CLEANUP(own_freep) char *csr = NULL;
@@ -139,6 +157,8 @@ static void porter_est_post(struct porter_conn *l, const struct http_request *r,
                 porter_est_refuse(l, 400, e.text);
         } else if (strcmp(what, "simpleenroll") == 0) {
                 porter_est_enroll(l, r, csr);
+        } else if (!role_conn_peer(l->conn)) {
+                porter_est_late(l, r, csr);
         } else {
                 porter_est_reenroll(l, seals ? "seals" : "", csr);
         }
@@ -158,6 +178,9 @@ void porter_est_requested(struct porter_conn *l, const struct http_request *r)
         else if (strcmp(what, "cacerts") == 0)
                 porter_est_cacerts(l, r);
         else if (strcmp(what, "simpleenroll") == 0)
+                porter_est_post(l, r, what);
+        else if (!known && strcmp(what, "simplereenroll") == 0 &&
+                 http_request_header(r, "Authorization").n)
                 porter_est_post(l, r, what);
         else if (!known)
                 porter_est_refuse(l, 401, "a certificate of a node of this site is needed");

@@ -21,13 +21,13 @@ struct porter_crls {
 /* --- what sessions are made with --- */
 
 static int porter_identity_config(
-        const struct node_identity *n, struct tls_role_config **ret, struct err *e)
+        const struct node_identity *n, bool certified, struct tls_role_config **ret, struct err *e)
 {
         const struct tls_role_identity own = { .site = n->site,
                 .root_der = buf_bytes(&n->root_der),
                 .issuer_der = buf_bytes(&n->issuer_der),
-                .chain_pem = buf_bytes(&n->chain_pem),
-                .key = n->key };
+                .chain_pem = certified ? buf_bytes(&n->chain_pem) : BYTES(NULL, 0),
+                .key = certified ? n->key : NULL };
         CLEANUP(tls_role_config_freep) struct tls_role_config *c = NULL;
 
         int r = tls_role_config_new(&own, &c, e);
@@ -50,7 +50,7 @@ int porter_identity_open(struct porter *p, struct err *e)
         if (strcmp(n.role, p->kind->role) != 0)
                 r = err_set(e, ERR_INVALID, "%s holds the identity of a %s", p->dir, n.role);
         if (r == 0)
-                r = porter_identity_config(&n, &p->config, e);
+                r = porter_identity_config(&n, true, &p->config, e);
         if (r < 0) {
                 node_identity_done(&n);
                 return r;
@@ -58,6 +58,11 @@ int porter_identity_open(struct porter *p, struct err *e)
         p->identity = n;
         snprintf(p->uri, sizeof p->uri, "custos://%s/%s/%s", n.site, n.role, n.name);
         return 0;
+}
+
+int porter_identity_stranger(const struct porter *p, struct tls_role_config **ret, struct err *e)
+{
+        return porter_identity_config(&p->identity, false, ret, e);
 }
 
 void porter_identity_done(struct porter *p)
@@ -73,7 +78,7 @@ int porter_identity_replace(struct porter *p, struct node_identity *n, struct er
 
         /* What the role said last may not have reached the disk yet. */
         n->crls_pem = p->identity.crls_pem;
-        int r = porter_identity_config(n, &config, e);
+        int r = porter_identity_config(n, true, &config, e);
         if (r < 0) {
                 n->crls_pem = crls;
                 return r;

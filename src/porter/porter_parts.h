@@ -182,6 +182,9 @@ bool porter_est_answered(struct porter *p, const struct link_message *m);
 /* porter_identity.c */
 int porter_identity_open(struct porter *p, struct err *e) MUST_USE;
 void porter_identity_done(struct porter *p);
+/* To connect as somebody without a certificate, who verifies the other side as this node would. */
+int porter_identity_stranger(
+        const struct porter *p, struct tls_role_config **ret, struct err *e) MUST_USE;
 /* Into force at once; id is answered when it is stored. */
 void porter_identity_revoked(struct porter *p, int64_t id, const char *pem);
 /* n is this node from now on: taken, unless it fails. */

@@ -2,7 +2,8 @@
 /*
  * A new key and a new certificate for this node, at two thirds of the life of the old one. The
  * manager's porter asks its role; the others the manager, by a connection of its own with the
- * certificate that is still good.
+ * certificate that is still good, or, where it is not valid (any more), without one and by its key
+ * (trust/late_renewal).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +18,21 @@
 #include "os/clock.h"
 #include "porter/porter_parts.h"
 #include "proto/http.h"
+#include "trust/late_renewal.h"
 #include "trust/renewal.h"
 
 #define PORTER_RENEW_ALL_MS 30000 /* from the key to the certificate */
 #define PORTER_RENEW_CONNECT_MS 10000
 #define PORTER_RENEW_ANSWER_MAX (128u << 10)
-/* Timers run by a clock that stands still while a machine sleeps. */
-#define PORTER_RENEW_LOOK_MS 60000
+/* Timers run by a clock that stands still while a machine sleeps; and a clock that is set may make
+ * the certificate one that nobody takes. */
+#define PORTER_RENEW_LOOK_MS 2000
 
 struct porter_renew {
         struct porter *porter;
         struct renewal when;
         struct timer look, deadline;
-        bool busy;
+        bool busy, late;      /* late: this node's certificate is not valid */
         struct sign_key *key; /* born for this try */
         struct buf csr;       /* DER */
         struct connect_attempt *attempt;
@@ -289,19 +292,26 @@ static void porter_renew_on_ready(void *owner, struct stream *s)
 {
         struct porter_renew *r = owner;
         CLEANUP(own_freep) char *csr = xcalloc(1, STR_BASE64_ROOM(r->csr.n));
+        char authorization[LATE_RENEWAL_ROOM] = "";
         CLEANUP(buf_done) struct buf out;
         struct err e;
+        int done = 0;
 
         str_base64(csr, buf_bytes(&r->csr));
         buf_init(&out, 64u << 10);
-        int done = buf_printf(&out, &e,
-                "POST /.well-known/est/simplereenroll HTTP/1.1\r\n"
-                "Host: %s\r\n"
-                "Content-Type: application/pkcs10\r\n"
-                "Content-Transfer-Encoding: base64\r\n"
-                "Content-Length: %zu\r\n"
-                "Connection: close\r\n\r\n%s",
-                porter_dial_host(r->porter), strlen(csr), csr);
+        if (r->late)
+                done = late_renewal_format(r->porter->uri, r->porter->identity.key,
+                        buf_bytes(&r->csr), authorization, &e);
+        if (done == 0)
+                done = buf_printf(&out, &e,
+                        "POST /.well-known/est/simplereenroll HTTP/1.1\r\n"
+                        "Host: %s\r\n"
+                        "Content-Type: application/pkcs10\r\n"
+                        "Content-Transfer-Encoding: base64\r\n"
+                        "Content-Length: %zu\r\n%s%s%s"
+                        "Connection: close\r\n\r\n%s",
+                        porter_dial_host(r->porter), strlen(csr), r->late ? "Authorization: " : "",
+                        authorization, r->late ? "\r\n" : "", csr);
         if (done == 0)
                 done = stream_write(s, buf_bytes(&out), &e);
         if (done < 0)
@@ -330,6 +340,22 @@ static void porter_renew_on_end(void *owner, struct stream *s, const struct err 
                 porter_renew_failed(r, why);
 }
 
+/* A session by the node's certificate, or without one where that is not valid. */
+static int porter_renew_session(struct porter_renew *r, struct tls **ret, struct err *e)
+{
+        CLEANUP(tls_role_config_freep) struct tls_role_config *stranger = NULL;
+        const struct node_identity *n = &r->porter->identity;
+        int64_t now_us = clock_wall_us();
+        int done = 0;
+
+        r->late = now_us < n->not_before_us || now_us >= n->not_after_us;
+        if (r->late)
+                done = porter_identity_stranger(r->porter, &stranger, e);
+        return done < 0 ? done
+                        : tls_role_client_new(stranger ? stranger : r->porter->config, "manager",
+                                  n->manager.name, now_us, ret, e);
+}
+
 static void porter_renew_on_connected(void *owner, int fd, const struct err *why)
 {
         static const struct stream_events events = { porter_renew_on_ready, porter_renew_on_data,
@@ -344,8 +370,7 @@ static void porter_renew_on_connected(void *owner, int fd, const struct err *why
                 porter_renew_failed(r, why);
                 return;
         }
-        int done = tls_role_client_new(r->porter->config, "manager",
-                r->porter->identity.manager.name, clock_wall_us(), &t, &e);
+        int done = porter_renew_session(r, &t, &e);
         if (done < 0)
                 close(fd);
         else

@@ -31,6 +31,7 @@
 /* A manager that has been there for so long has said all it knows. */
 #define PARENT_RETENTION_SETTLED_US (60 * PARENT_RETENTION_SECOND)
 #define PARENT_RETENTION_HOUSEKEEPING_US PARENT_RETENTION_HOUR_US
+#define PARENT_RETENTION_KEEP_CLOCK_US (60 * PARENT_RETENTION_SECOND)
 #define PARENT_RETENTION_FLOW_US (26 * PARENT_RETENTION_HOUR_US)
 /* An hour's keys are written before its first segment is, and the sealer uses them all hour. */
 #define PARENT_RETENTION_KEY_HOURS 2
@@ -73,7 +74,8 @@ struct parent_retention {
         int64_t horizon_us;
         int64_t manager_since;         /* boot clock; 0: there is none */
         int64_t all_at, keep_house_at; /* boot clock */
-        struct index_hour hour_at;     /* how far the hours were looked at */
+        int64_t keep_clock_at;
+        struct index_hour hour_at; /* how far the hours were looked at */
         struct parent_retention_removed removed;
         struct parent_retention_slot slots[VOLUME_MAX];
 };
@@ -284,6 +286,19 @@ static int parent_retention_forget_terms(
 
 /* Time */
 
+static void parent_retention_keep_clock(struct parent_retention *r, bool now)
+{
+        struct retention_clock_kept kept;
+        struct err e;
+
+        if (!now && clock_boot_us() < r->keep_clock_at)
+                return;
+        r->keep_clock_at = clock_boot_us() + PARENT_RETENTION_KEEP_CLOCK_US;
+        retention_clock_keep(&r->clock, &kept);
+        if (index_retention_aging_put(r->parent->index, &kept, &e) < 0)
+                log_error(NULL, "index.failed", "err=\"%s\"", e.text);
+}
+
 int64_t parent_retention_now(struct parent_retention *r)
 {
         char wall[STR_TIME_ROOM], held[STR_TIME_ROOM];
@@ -291,6 +306,7 @@ int64_t parent_retention_now(struct parent_retention *r)
         int64_t wall_us = clock_wall_us();
         int64_t now = retention_clock_now(&r->clock, wall_us, clock_boot_us());
 
+        parent_retention_keep_clock(r, r->clock.apart != was_apart);
         if (r->clock.apart && !was_apart)
                 log_warn(NULL, "retention.clock_held",
                         "wall=%s held=%s effect=\"footage ages by the earlier of the two for a "
@@ -701,24 +717,38 @@ const struct parent_retention_removed *parent_retention_removed(const struct par
         return &r->removed;
 }
 
+/* From where it was, over a restart; else from the newest footage. */
+static int parent_retention_start_clock(struct parent_retention *r, struct err *e)
+{
+        struct retention_clock_kept kept;
+        int64_t newest_us = 0;
+
+        int done = index_retention_aging(r->parent->index, &kept, e);
+        if (done == 0)
+                done = index_retention_newest(r->parent->index, &newest_us, e) < 0 ? e->code : 0;
+        if (done == 1)
+                retention_clock_resume(&r->clock, &kept, clock_wall_us(), clock_boot_us());
+        else
+                retention_clock_init(&r->clock, clock_wall_us(), clock_boot_us(), newest_us);
+        if (r->clock.apart)
+                log_warn(NULL, "retention.clock_held",
+                        "effect=\"the clock is ahead of the footage: that ages by the earlier time "
+                        "for a day\"");
+        return done < 0 ? done : 0;
+}
+
 struct parent_retention *parent_retention_new(struct parent *p)
 {
         struct parent_retention *r = xcalloc(1, sizeof *r);
-        int64_t newest_us = 0;
         struct err e;
 
         r->parent = p;
         r->horizon_us = INT64_MIN;
-        int done = index_retention_newest(p->index, &newest_us, &e);
+        int done = parent_retention_start_clock(r, &e);
         if (done == 0)
                 done = index_retention_terms(p->index, parent_retention_on_terms, r, &e);
         if (done < 0)
                 log_error(NULL, "index.failed", "err=\"%s\"", e.text);
-        retention_clock_init(&r->clock, clock_wall_us(), clock_boot_us(), newest_us);
-        if (r->clock.apart)
-                log_warn(NULL, "retention.clock_held",
-                        "effect=\"the newest footage is more than 30 days old: it ages from there "
-                        "for a day\"");
         timer_start(&r->tick, p->loop, PARENT_RETENTION_TICK_MS, PARENT_RETENTION_TICK_MS,
                 parent_retention_on_tick, r);
         return r;

@@ -225,7 +225,8 @@ static int setup_node(
         if (node_identity_read(dir, &n, NULL) < 0)
                 return 0;
         int64_t now_us = clock_wall_us();
-        bool mend = n.not_after_us <= now_us && setup_node_is_ours(ca, &n, now_us);
+        bool good = n.not_before_us <= now_us && now_us < n.not_after_us;
+        bool mend = !good && setup_node_is_ours(ca, &n, now_us);
         node_identity_done(&n);
         return mend ? setup_node_renew(o, ca, role, dir, e) : 0;
 }

@@ -35,14 +35,33 @@ void issued_done(struct issued *r)
 
 /* --- deciding --- */
 
+const struct issued_certificate *issued_newest(
+        const struct issued *r, enum issued_issuer issuer, const char *subject)
+{
+        for (size_t i = r->n; i > 0; i--) {
+                const struct issued_certificate *c = &r->certificates[i - 1];
+                if (c->issuer == issuer && strcmp(c->subject, subject) == 0)
+                        return c;
+        }
+        return NULL;
+}
+
+static bool issued_stays(const struct issued *r, const struct issued_certificate *c, int64_t now_us)
+{
+        if (c->revoked_us || c->until_us + ISSUED_AFTER_US > now_us)
+                return true;
+        return c->issuer == ISSUED_NODES && c->until_us + ISSUED_LATE_US > now_us &&
+               issued_newest(r, ISSUED_NODES, c->subject) == c;
+}
+
 void issued_prune(struct issued *r, int64_t now_us)
 {
         size_t kept = 0;
 
+        /* The newest is behind all that is moved. */
         for (size_t i = 0; i < r->n; i++) {
-                const struct issued_certificate *c = &r->certificates[i];
-                if (c->revoked_us || c->until_us + ISSUED_AFTER_US > now_us)
-                        r->certificates[kept++] = *c;
+                if (issued_stays(r, &r->certificates[i], now_us))
+                        r->certificates[kept++] = r->certificates[i];
         }
         r->n = kept;
 }

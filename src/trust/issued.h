@@ -26,6 +26,8 @@
 #define ISSUED_SUBJECT_ROOM 96
 /* A peer's clock may be behind: so long what has expired stays in the register and in a list. */
 #define ISSUED_AFTER_US (INT64_C(24) * 3600 * 1000000)
+/* A node's newest stays longer: by its key it may ask for another (late_renewal.h). */
+#define ISSUED_LATE_US (90 * ISSUED_AFTER_US)
 
 enum issued_issuer { ISSUED_NODES, ISSUED_CAMERAS, ISSUED_WEB, ISSUED_SEALS, ISSUED_ISSUERS };
 #define ISSUED_LISTS ISSUED_SEALS /* those before it have a list of what is revoked */
@@ -60,7 +62,8 @@ int issued_format(const struct issued *r, struct buf *out, struct err *e) MUST_U
 /* "nodes", "cameras", "web", "seals". */
 const char *issued_issuer_name(enum issued_issuer issuer);
 
-/* Forgets what expired more than ISSUED_AFTER_US ago and was not revoked. */
+/* Forgets what expired more than ISSUED_AFTER_US ago and was not revoked; the newest of a node
+ * after ISSUED_LATE_US. */
 void issued_prune(struct issued *r, int64_t now_us);
 /* ERR_DENIED where the key is another's, or was revoked. The same subject may have it again: an
  * answer may have been lost. */
@@ -77,6 +80,9 @@ unsigned issued_revoke(
         struct issued *r, enum issued_issuer issuer, const char *subject, int64_t now_us);
 /* All that are good and have this key: one subject's. */
 unsigned issued_revoke_key(struct issued *r, const uint8_t key[static 32], int64_t now_us);
+/* The newest of this issuer for exactly this subject, or NULL. */
+const struct issued_certificate *issued_newest(
+        const struct issued *r, enum issued_issuer issuer, const char *subject);
 /* The one with this serial number, or NULL. */
 const struct issued_certificate *issued_find(const struct issued *r, struct bytes serial);
 /* What issued_revoke at that very time did was not made durable: as if it had not been asked. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "trust/renewal.h"
 
+#include <stdbool.h>
+
 #include "base/own.h"
 
 #define RENEWAL_DAY_US (INT64_C(86400) * 1000000)
@@ -51,9 +53,11 @@ int64_t renewal_next_us(const struct renewal *r, int64_t now_us)
 
         if (r->failures == 0)
                 return due;
+        bool valid = now_us >= r->not_before_us && now_us < r->not_after_us;
+        int64_t most = valid ? RENEWAL_LAST_US : RENEWAL_LATE_US;
         wait <<= r->failures - 1;
-        if (wait > RENEWAL_LAST_US)
-                wait = RENEWAL_LAST_US;
+        if (wait > most)
+                wait = most;
         /* The clock was set back behind the failure: the wait begins now. */
         int64_t again = (r->failed_us < now_us ? r->failed_us : now_us) + wait;
         return again > due ? again : due;

@@ -11,6 +11,7 @@
 
 #define RENEWAL_FIRST_US (INT64_C(60) * 1000000)  /* before the second try, then doubling */
 #define RENEWAL_LAST_US (INT64_C(3600) * 1000000) /* at most */
+#define RENEWAL_LATE_US (INT64_C(300) * 1000000)  /* at most, where it is not valid */
 
 struct renewal {
         int64_t not_before_us, not_after_us; /* of the certificate */
@@ -25,7 +26,8 @@ void renewal_failed(struct renewal *r, int64_t now_us);
 /*
  * The time of the next try; not later than now: at once. At 2/3 of the life and up to 1/10 of it
  * more (by seed: a site's nodes do not come in step); at once where the certificate has expired or
- * is not valid yet; and behind a failure not before 1 min, 2, 4 ... up to 1 h.
+ * is not valid yet; and behind a failure not before 1 min, 2, 4 ... up to 1 h; of one that is not
+ * valid, which nobody takes, up to 5 min.
  */
 int64_t renewal_next_us(const struct renewal *r, int64_t now_us);
 

@@ -102,6 +102,10 @@ static const char *const index_steps[] = {
         "CREATE TRIGGER gap_gone AFTER DELETE ON segment BEGIN"
         " DELETE FROM gap WHERE segment = OLD.id;"
         " END;",
+        /* retention_clock.h; one row */
+        "CREATE TABLE aging ("
+        " id INTEGER PRIMARY KEY CHECK (id = 1), expected_us INTEGER NOT NULL,"
+        " wall_us INTEGER NOT NULL, boot_us INTEGER NOT NULL, held_us INTEGER NOT NULL);",
 };
 
 static int index_open_path(const char *path, struct index **ret, struct err *e)

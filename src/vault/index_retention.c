@@ -27,6 +27,8 @@ enum index_retention_question {
         TERMS_PUT,
         TERMS_REMOVE,
         TERMS,
+        AGING_PUT,
+        AGING,
         QUESTIONS,
 };
 
@@ -64,6 +66,10 @@ const char *const index_retention_sql[] = {
                       " quota_mb = excluded.quota_mb",
         [TERMS_REMOVE] = "DELETE FROM terms WHERE stream = ?1",
         [TERMS] = "SELECT stream, min_days, max_days, quota_mb FROM terms",
+        [AGING_PUT] = "INSERT INTO aging VALUES (1, ?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET"
+                      " expected_us = excluded.expected_us, wall_us = excluded.wall_us,"
+                      " boot_us = excluded.boot_us, held_us = excluded.held_us",
+        [AGING] = "SELECT expected_us, wall_us, boot_us, held_us FROM aging",
         [QUESTIONS] = NULL,
 };
 
@@ -366,6 +372,40 @@ int index_retention_terms(struct index *ix,
                 snprintf(t.stream, sizeof t.stream, "%s", db_text(q, 0));
                 on_terms(owner, &t);
         }
+        db_reset(q);
+        return r;
+}
+
+/* The clock by which footage ages */
+
+int index_retention_aging_put(
+        struct index *ix, const struct retention_clock_kept *kept, struct err *e)
+{
+        struct db_query *q;
+
+        int r = index_retention_ask(ix, AGING_PUT, &q, e);
+        if (r < 0)
+                return r;
+        db_bind_i64(q, 1, kept->expected_us);
+        db_bind_i64(q, 2, kept->wall_us);
+        db_bind_i64(q, 3, kept->boot_us);
+        db_bind_i64(q, 4, kept->held_us);
+        return db_run(q, e);
+}
+
+int index_retention_aging(struct index *ix, struct retention_clock_kept *ret, struct err *e)
+{
+        struct db_query *q;
+
+        int r = index_retention_ask(ix, AGING, &q, e);
+        if (r < 0)
+                return r;
+        r = db_step(q, e);
+        if (r == 1)
+                *ret = (struct retention_clock_kept){ .expected_us = db_i64(q, 0),
+                        .wall_us = db_i64(q, 1),
+                        .boot_us = db_i64(q, 2),
+                        .held_us = db_i64(q, 3) };
         db_reset(q);
         return r;
 }

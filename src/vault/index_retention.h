@@ -8,6 +8,7 @@
 #define CUSTOS_VAULT_INDEX_RETENTION_H
 
 #include "vault/index.h"
+#include "vault/retention_clock.h"
 #include "vault/retention.h"
 
 /* What a stream has on a volume, what is being written included. */
@@ -76,5 +77,11 @@ int index_retention_terms_remove(struct index *ix, const char *stream, struct er
 int index_retention_terms(struct index *ix,
         void (*on_terms)(void *owner, const struct index_terms *t), void *owner,
         struct err *e) MUST_USE;
+
+/* What the clock by which footage ages was last. 1, 0 where nothing was kept yet. */
+int index_retention_aging(
+        struct index *ix, struct retention_clock_kept *ret, struct err *e) MUST_USE;
+int index_retention_aging_put(
+        struct index *ix, const struct retention_clock_kept *kept, struct err *e) MUST_USE;
 
 #endif

@@ -220,6 +220,7 @@ class HttpCamera:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # closing alone leaves a thread in accept
         self.listener.close()
 
 

@@ -7,6 +7,7 @@ A trigger is a function of its row's name (with _ for -); it returns what `custo
 only a recorder can meet, what `custos status` says of the stream.
 """
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -109,8 +110,9 @@ class Bench:
         return base.with_suffix(".pem"), key
 
 
+@contextlib.contextmanager
 def listener(serve):
-    """A TCP port where serve(client) is run for each connection; (socket, port)."""
+    """A TCP port where serve(client) is run for each connection."""
     s = socket.create_server(("127.0.0.1", 0))
 
     def loop():
@@ -126,7 +128,11 @@ def listener(serve):
             finally:
                 client.close()
     threading.Thread(target=loop, daemon=True).start()
-    return s, s.getsockname()[1]
+    try:
+        yield s.getsockname()[1]
+    finally:
+        s.shutdown(socket.SHUT_RDWR)  # closing alone leaves the thread in accept
+        s.close()
 
 
 def server_context(certificate, **changes):
@@ -166,8 +172,7 @@ class Triggers:
     # TLS
 
     def not_tls(self, b):
-        s, port = listener(lambda c: (c.recv(4096), c.sendall(b"RTSP/1.0 400 Bad Request\r\n\r\n"), c.recv(4096)))
-        with s:
+        with listener(lambda c: (c.recv(4096), c.sendall(b"RTSP/1.0 400 Bad Request\r\n\r\n"), c.recv(4096))) as port:
             return b.look(f"rtsps://127.0.0.1:{port}/main")
 
     def tls_version(self, b):
@@ -220,8 +225,7 @@ class Triggers:
         return b.meet(certificate=b.certificate("serial", serial="0x" + "7f" * 21))
 
     def protocol(self, b):
-        s, port = listener(lambda c: (c.recv(4096), c.sendall(b"\x15\x03\x03\x00\x02\x02\x50"), c.recv(4096)))
-        with s:
+        with listener(lambda c: (c.recv(4096), c.sendall(b"\x15\x03\x03\x00\x02\x02\x50"), c.recv(4096))) as port:
             return b.look(f"rtsps://127.0.0.1:{port}/main")
 
     # policy

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from clock_step import Clock
-from custos_site import CARS, DESK, Edge, Site, check, custos, main, run, verify, wait_for
+from custos_site import CARS, DESK, Edge, Site, check, custos, main, verify, wait_for
+from shifted_clock import Clock
 from vault_bytes import GAP_CAUSES, Segment
 
 CONFIG = "[recorder]\nsegment_s = 20\nfragment_ms = 500\n"

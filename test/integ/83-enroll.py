@@ -227,17 +227,22 @@ def test_no_manager(folder):
         error = refused(server, state, None)
         check(not server.seen, f"plain HTTP: {server.seen}")
     with socket.create_server(("127.0.0.1", 0)) as hangs_up:
-        done = threading.Event()
-
         def take():
-            while not done.is_set():
-                try:
+            try:
+                while True:
                     hangs_up.accept()[0].close()
-                except OSError:
-                    return
-        threading.Thread(target=take, daemon=True).start()
-        refused(f"127.0.0.1:{hangs_up.getsockname()[1]}", state, None, "closed the connection")
-        done.set()
+            except OSError:
+                return
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        try:
+            refused(f"127.0.0.1:{hangs_up.getsockname()[1]}", state, None, "closed the connection")
+        finally:
+            # Closing alone does not wake who waits in accept: a signal later the kernel begins that call anew, by the number of the
+            # descriptor, which is another server's then.
+            hangs_up.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+        check(not thread.is_alive(), "nobody goes on taking connections")
 
 
 # ---- the manager, answering wrong ----

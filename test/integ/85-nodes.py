@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from custos_site import Failure, check, main, wait_for
 from manager_desk import Desk, Porter, Refused, check_leaf, code_bytes, key_hash, request, secret_of
 
@@ -123,6 +125,57 @@ def test_renewal(folder):
         desk.renew("manager", "main", own, desk.new_key())
         check(len(desk.audit("node.renewed")) == 6 and len(desk.audit("seal.certified")) == 1, "each is in the log")
         link.close()
+
+
+def late(desk, key, uri, csr, signed=None):
+    """The value of Authorization by which a node asks with an old key (docs/spec/link.md section 7)."""
+    private = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    spki = private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    message = b"custos-late-renewal-1\0" + uri.encode() + b"\0" + base64.b64decode(signed or csr)
+    r, s = utils.decode_dss_signature(private.sign(message, ec.ECDSA(hashes.SHA256())))
+    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return f"Custos-Renewal {uri} {base64.b64encode(spki).decode()} {base64.b64encode(signature).decode()}"
+
+
+def test_late_renewal(folder):
+    """A node whose certificate ran out comes by its key: by that of its newest, and nobody else."""
+    with Desk(folder) as desk:
+        porter, uri = desk.porter, f"custos://{desk.name}/recorder/lab"
+        one, _ = desk.enroll("recorder", "lab", desk.code("recorder", "lab"))
+        two, three = desk.new_key(), desk.new_key()
+        csr = request(three)
+
+        def asked(key, uri=uri, csr=csr, signed=None):
+            return {"authorization": late(desk, key, uri, csr, signed), "csr": csr}
+        desk.renew("recorder", "lab", one, two)
+        link = desk.peer("recorder", "lab", two)
+        wait_for(lambda: desk.nodes()["recorder", "lab"]["state"] == "connected", 5, "it is here, with its second certificate")
+        link.close()
+        porter.refused("est.renew_late", asked(one), "denied", "not the key of its newest")
+        porter.refused("est.renew_late", asked(desk.new_key()), "denied", "not the key of its newest")
+        porter.refused("est.renew_late", asked(two, signed=request(one)), "denied", "did not sign")
+        other = asked(two, uri=f"custos://{desk.name}/recorder/main")
+        porter.refused("est.renew_late", {**other, "authorization": other["authorization"].replace("/main ", "/lab ")}, "denied", "did not sign")
+        porter.refused("est.renew_late", other, "denied", "not the key of its newest")
+        for wrong in (f"custos://{desk.name}/recorder/nobody", "custos://other/recorder/lab", "x"):
+            porter.refused("est.renew_late", asked(two, uri=wrong), "denied")
+        for text in ("", "Basic YTpi", "Custos-Renewal", f"Custos-Renewal {uri} AAAA AAAA"):
+            porter.refused("est.renew_late", {"authorization": text, "csr": csr}, "invalid")
+        pem = porter.ask("est.renew_late", asked(two))["certificates"]
+        check_leaf(desk, pem, three, uri)
+        check(desk.audit("node.renewed")[-1]["key"] == key_hash(three), "in the log as every renewal")
+        # For 90 days behind the end of its certificate, and not once it was revoked.
+        four = request(desk.new_key())
+        desk.manager.end()
+        db = sqlite3.connect(desk.site.state / "site.sqlite")
+        db.execute("UPDATE node SET until_us = ? WHERE name = 'lab'", (int((time.time() - 91 * 86400) * 1e6),))
+        db.commit()
+        db.close()
+        desk.begin()
+        desk.porter.refused("est.renew_late", asked(three, csr=four), "denied", "more than 90 days")
+        desk.cli("node", "revoke", "recorder", "lab", "--reason", "stolen", "--yes")
+        for key in (two, three):
+            desk.porter.refused("est.renew_late", asked(key, csr=four), "denied", "revoked")
 
 
 def test_strange_peers(folder):

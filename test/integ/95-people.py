@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import grants
-from clock_step import Clock
+from shifted_clock import Clock
 from custos_site import CUSTOS, ENV, Failure, Site, check, main, run, wait_for
 from people import HERE, PASSWORD, Front, Refused, add_person
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import grants
-from clock_step import Clock
+from shifted_clock import Clock
 from custos_site import Site, check, custos, kill, main, run, wait_for
 from people import HERE, PASSWORD, Front, add_person
 

@@ -210,7 +210,7 @@ class Authority:
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         return cls(folder, key, cert)
 
-    def issue(self, name, san="IP:127.0.0.1", expired=False, key=None):
+    def issue(self, name, san="IP:127.0.0.1", expired=False, key=None, days=2):
         """(chain file, key file) of a server certificate. expired: it was good for January 2024."""
         path = self.folder / f"{name}-{time.monotonic_ns()}"
         key = key or make_key(path.with_suffix(".key"))
@@ -222,7 +222,7 @@ class Authority:
             self._issue_expired(path.with_suffix(".ca"), csr, ext, leaf)
         else:
             run("openssl", "x509", "-req", "-in", csr, "-CA", self.cert, "-CAkey", self.key, "-set_serial", time.monotonic_ns(),
-                "-days", "2", "-extfile", ext, "-out", leaf)
+                "-days", days, "-extfile", ext, "-out", leaf)
         chain.write_text("".join(Path(f).read_text() for f in (leaf, *self.chain)))
         return chain, key
 

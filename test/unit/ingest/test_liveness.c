@@ -124,6 +124,42 @@ static void test_the_last_seconds_again(void **state)
         done(c);
 }
 
+/* However long that group is, or the camera was away; but the group may not stay. */
+static void test_the_newest_group_again(void **state)
+{
+        struct camera *c = camera();
+
+        (void)state;
+        assert_int_equal(groups(c, 0, 20), FAULT_NONE);
+        for (uint64_t i = 20; i < 24; i++) {
+                c->now_us += 40 * SECOND;
+                liveness_restart(c->l);
+                assert_int_equal(groups(c, i - 1, 2), FAULT_NONE);
+        }
+        c->now_us += 40 * SECOND;
+        liveness_restart(c->l);
+        assert_int_equal(groups(c, 22, 1), FAULT_REPEATED_FOOTAGE); /* the one before it */
+        done(c);
+
+        c = camera();
+        assert_int_equal(groups(c, 0, 20), FAULT_NONE);
+        c->now_us += 40 * SECOND;
+        liveness_restart(c->l);
+        assert_int_equal(groups(c, 19, 1), FAULT_NONE);
+        c->now_us += 40 * SECOND;
+        assert_int_equal(groups(c, 19, 1), FAULT_REPEATED_FOOTAGE); /* on the same connection */
+        done(c);
+
+        c = camera();
+        assert_int_equal(groups(c, 0, 20), FAULT_NONE);
+        for (unsigned i = 0; i < 2; i++) {
+                c->now_us += 40 * SECOND;
+                liveness_restart(c->l);
+                assert_int_equal(groups(c, 19, 1), i ? FAULT_REPEATED_FOOTAGE : FAULT_NONE);
+        }
+        done(c);
+}
+
 /* Another connection, where the old footage comes from: what was seen stays known. */
 static void test_over_connections(void **state)
 {
@@ -342,6 +378,7 @@ int main(void)
                 cmocka_unit_test(test_old_footage_within_one_group),
                 cmocka_unit_test(test_nine_hours_of_new_footage),
                 cmocka_unit_test(test_the_last_seconds_again),
+                cmocka_unit_test(test_the_newest_group_again),
                 cmocka_unit_test(test_over_connections),
                 cmocka_unit_test(test_a_still_test_picture),
                 cmocka_unit_test(test_eight_in_order_without_movement),

@@ -128,6 +128,13 @@ static void who_cares(void **state)
         assert_int_equal(certificate_watch_due(watch, NOW + 16 * DAY), 0);
         assert_int_equal(look(NOW, until, CERTIFICATE_WATCH_NODE, NOW + 16 * DAY), 0);
         assert_string_equal(said, "camera cam: a third of its life. camera cam: expired. ");
+        /* A third of 90 days are 30 days. */
+        said[0] = '\0';
+        assert_int_equal(look(NOW, NOW + 90 * DAY, CERTIFICATE_WATCH_NODE, NOW + 65 * DAY), 0);
+        assert_int_equal(certificate_watch_due(watch, NOW + 65 * DAY), 0);
+        assert_string_equal(said, "");
+        assert_int_equal(look(NOW, NOW + 90 * DAY, CERTIFICATE_WATCH_NODE, NOW + 73 * DAY), 0);
+        assert_string_equal(said, "camera cam: 30 days. ");
 }
 
 /* Soonest first, in pages; of one name the one that is good for longest. */

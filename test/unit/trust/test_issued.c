@@ -155,6 +155,30 @@ static void it_does_not_grow(void **state)
         issued_done(&r);
 }
 
+/* A node may come back by the key of its newest certificate. */
+static void a_nodes_newest_stays(void **state)
+{
+        struct issued r;
+
+        (void)state;
+        issued_init(&r);
+        add(&r, ISSUED_NODES, "recorder/a", key_a, 1, NOW + DAY);
+        add(&r, ISSUED_NODES, "recorder/a", key_b, 2, NOW + 2 * DAY);
+        add(&r, ISSUED_NODES, "recorder/b", key_c, 3, NOW + DAY);
+        add(&r, ISSUED_CAMERAS, "a", key_d, 4, NOW + DAY);
+        issued_prune(&r, NOW + 4 * DAY);
+        assert_int_equal(r.n, 2);
+        assert_memory_equal(issued_newest(&r, ISSUED_NODES, "recorder/a")->key, key_b, 32);
+        assert_memory_equal(issued_newest(&r, ISSUED_NODES, "recorder/b")->key, key_c, 32);
+        assert_null(issued_newest(&r, ISSUED_NODES, "recorder"));
+        assert_null(issued_newest(&r, ISSUED_SEALS, "recorder/a"));
+        issued_prune(&r, NOW + 92 * DAY - 1);
+        assert_int_equal(r.n, 1);
+        issued_prune(&r, NOW + 92 * DAY);
+        assert_int_equal(r.n, 0);
+        issued_done(&r);
+}
+
 static void kept_over_writing(void **state)
 {
         struct issued r, again;
@@ -277,7 +301,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(one_key_one_subject),
                 cmocka_unit_test(what_is_revoked), cmocka_unit_test(it_does_not_grow),
-                cmocka_unit_test(kept_over_writing), cmocka_unit_test(the_older_form),
+                cmocka_unit_test(a_nodes_newest_stays), cmocka_unit_test(kept_over_writing),
+                cmocka_unit_test(the_older_form),
                 cmocka_unit_test(what_is_damaged_is_no_register) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
