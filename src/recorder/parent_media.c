@@ -255,10 +255,10 @@ static int media_ask(struct media_watch *w, int64_t id, struct bytes token, stru
         if (!p->sealer)
                 return err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
         if (w->play) {
-                int r = parent_play_grant(w->play, token, e);
-                w->asked = r < 0 ? 0 : id;
+                parent_play_grant(w->play, token);
+                w->asked = id;
                 w->asked_us = clock_boot_us();
-                return r;
+                return 0;
         }
         snprintf(grant.stream, sizeof grant.stream, "%s", w->stream);
         buf_clear(&p->out);
@@ -617,6 +617,15 @@ static int media_on_play_media(void *owner, struct bytes message, struct err *e)
         return 0; /* a link's end follows by itself */
 }
 
+static void media_on_play_not_granted(void *owner, const struct err *why)
+{
+        struct media_watch *w = owner;
+
+        if (w->asked)
+                media_failed(w->peer, w->asked, why);
+        w->asked = 0;
+}
+
 static void media_on_play_over(void *owner, const struct err *why)
 {
         struct media_watch *w = owner;
@@ -629,14 +638,15 @@ static void media_on_play_over(void *owner, const struct err *why)
 static int media_play(struct media_watch *w, int64_t id, struct media_open *q, struct err *e)
 {
         static const struct parent_play_events events = { media_on_play_wrap, media_on_play_media,
-                media_on_play_over };
+                media_on_play_not_granted, media_on_play_over };
 
         snprintf(q->play.stream, sizeof q->play.stream, "%s", w->stream);
         q->play.credit = w->reader.credit;
+        q->play.token = bytes_str(q->grant);
         w->asked = id;
         w->asked_us = clock_boot_us();
-        return parent_play_new(w->peer->media->parent, w->number, &q->play, bytes_str(q->grant),
-                &events, w, &w->play, e);
+        return parent_play_new(
+                w->peer->media->parent, w->number, &q->play, &events, w, &w->play, e);
 }
 
 void parent_media_player(struct parent_media *m, uint32_t number, int fd)

@@ -191,7 +191,7 @@ static int play_cut_header(
         return r < 0 ? r : 1;
 }
 
-/* Of what can be shown, in front; keys_only: its first picture alone. */
+/* Of what can be shown, in front; keys_only: its first picture alone, where that is a key frame. */
 static void play_cut_select(const struct play_cut *c, struct fmp4_fragment *f)
 {
         unsigned n = 0;
@@ -199,8 +199,9 @@ static void play_cut_select(const struct play_cut *c, struct fmp4_fragment *f)
         for (unsigned i = 0; i < f->tracks_n; i++) {
                 struct fmp4_fragment_track t = f->tracks[i];
                 enum media_codec codec = c->segment.header.tracks[t.id - 1].config.codec;
-                bool wanted = play_cut_shows(codec) && t.samples_n &&
-                              (!c->keys_only || (n == 0 && t.samples[0].key));
+                bool wanted =
+                        play_cut_shows(codec) && t.samples_n &&
+                        (!c->keys_only || (n == 0 && media_is_video(codec) && t.samples[0].key));
                 if (wanted) { /* the others' samples stay owned where they are */
                         f->tracks[i] = f->tracks[n];
                         f->tracks[n++] = t;
@@ -214,12 +215,20 @@ static void play_cut_select(const struct play_cut *c, struct fmp4_fragment *f)
         f->tracks_n = n;
 }
 
+/* Whoever begins to read here can decode it: what has no pictures, always. */
 static bool play_cut_is_key(const struct play_cut *c, const struct fmp4_fragment *f)
 {
-        if (!f->tracks_n || !f->tracks[0].samples_n)
-                return false;
-        enum media_codec codec = c->segment.header.tracks[f->tracks[0].id - 1].config.codec;
-        return !media_is_video(codec) || f->tracks[0].samples[0].key;
+        const struct fmp4_header *h = &c->segment.header;
+        bool pictures = false;
+
+        for (unsigned i = 0; i < h->tracks_n; i++)
+                pictures = pictures || media_is_video(h->tracks[i].config.codec);
+        for (unsigned i = 0; i < f->tracks_n && pictures; i++) {
+                const struct fmp4_fragment_track *t = &f->tracks[i];
+                if (media_is_video(h->tracks[t->id - 1].config.codec))
+                        return t->samples[0].key;
+        }
+        return !pictures;
 }
 
 static int play_cut_data(struct play_cut *c, unsigned i, const struct fmp4_fragment *f,
@@ -323,7 +332,7 @@ static bool play_cut_is_good(struct play_cut *c, const struct segment_fragment *
 
         if (sealed)
                 c->last = self;
-        if (!good || hole)
+        if (!good || (hole && !c->cause)) /* else it is known already why something is missing */
                 play_cut_missed(c, PLAY_CUT_DAMAGED);
         return good;
 }

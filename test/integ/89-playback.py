@@ -45,7 +45,7 @@ class Viewer(Gateway):
         number = len(self.subscriptions) + 1
         wanted = self.say("media.open", subscription=number, use="playback", stream=stream, grant=token.decode(), credit=credit,
                           **span(from_us, until_us), **more)
-        player(roles)
+        roles.player()
         while not ((answer := self.one()) and answer["id"] == wanted):
             pass
         if answer["type"] == "failure":
@@ -66,15 +66,6 @@ class Viewer(Gateway):
         check(self.read(15, lambda: seen.ended), f"it comes to its end: {[t[:3] for t in seen.things][-5:]}")
         check(seen.ended["code"] == "ok", f"all was sent: {seen.ended}")
         return seen
-
-
-def player(roles):
-    """The next process that the parent asks for."""
-    kind, body = roles.parent.first.receive()
-    check(kind == NUMBERS["PLAYER_WANTED"], f"it wants a player, not {kind}")
-    process = roles._process("player")
-    roles._hand(process, "PLAYER", body)
-    return process
 
 
 def film(seen, path):
@@ -212,19 +203,22 @@ def test_recorded_and_seen(folder):
 
 
 def captured(live, folder, from_us, until_us):
-    """A parent that asks the sealer for keys by itself, with all that lies on the disk."""
+    """A player that asks the sealer for keys by itself, with all that lies on the disk; and a parent, which has no way to ask."""
     import socket
     sealer = Process(folder, live.site.state, "sealer", arguments=live.site.options)
     check(sealer.first.receive()[0] == NUMBERS["SEALER_HELLO"], "hello")
     found, head = sealed(segments(live)[1])
     key_files = list((live.site.state / "vault/keys/cars-main").glob("*/*.json"))
 
-    def channel(token, stream="cars-main", use=2):
+    def channel(to=sealer.supervisor):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        body = bytes([use]) + struct.pack(">I", 9) + text(stream) + field16(token)
-        sealer.first.send(NUMBERS["KEY_CHANNEL"], body, [theirs.fileno()])
+        to.send(NUMBERS["KEY_CHANNEL"], b"", [theirs.fileno()])
         theirs.close()
         return Channel(ours)
+
+    def offer(c, token, stream="cars-main", use=2):
+        c.send(NUMBERS["KEY_GRANT"], bytes([use]) + text(stream) + field16(token))
+        return c.receive()[0]
 
     def ask(c, seal, path):
         c.send(NUMBERS["KEY_ASK"], struct.pack(">I", len(head)) + head + field16(seal) + field16(path.read_bytes()))
@@ -233,22 +227,39 @@ def captured(live, folder, from_us, until_us):
     good, node = live.roles.signer, grants.Signer.new(live.site, "custos://{site}/gateway/front", grants.TLS)
     for token in (b"none", good.grant(live.site, ["cars-main"]), node.grant(live.site, ["cars-main"], use=["playback"], **span(from_us, until_us)),
                   good.grant(live.site, ["desk-main"], use=["playback"], **span(from_us, until_us))):
-        c = channel(token)
-        check(sealer.first.receive()[0] == NUMBERS["NOT_GRANTED"], "refused")
-        check(c.closed(), "and no channel")
+        c = channel()
+        check(offer(c, token) == NUMBERS["KEY_NOT_GRANTED"], "refused")
+        c.send(NUMBERS["KEY_ASK"], struct.pack(">I", len(head)) + head + field16(found[0][2]) + field16(key_files[0].read_bytes()))
+        check(c.closed(), "who asks without a grant has no channel any more")
     early = from_us - 7200000000
-    c = channel(good.grant(live.site, ["cars-main"], use=["playback"], **span(early, early + 1000000)))
-    check(c.receive()[0] == NUMBERS["GRANTED"], "good, for another time")
+    c = channel()
+    check(offer(c, good.grant(live.site, ["cars-main"], use=["playback"], **span(early, early + 1000000))) == NUMBERS["KEY_GRANTED"],
+          "good, for another time")
     for path in key_files:
         for _, _, payload, _ in found:
             kind, body = ask(c, payload, path)
             check(kind == NUMBERS["NO_KEY"], "no key for a time that is not granted")
-    c = channel(good.grant(live.site, ["cars-main"], use=["playback"], **span(found[0][1]["first_us"], until_us)))
-    check(c.receive()[0] == NUMBERS["GRANTED"], "good")
+    c = channel()
+    token = good.grant(live.site, ["cars-main"], use=["playback"], **span(found[0][1]["first_us"], until_us))
+    check(offer(c, token) == NUMBERS["KEY_GRANTED"], "good")
     kinds = [ask(c, found[0][2], path)[0] for path in key_files]
     check(kinds.count(NUMBERS["KEY"]) == 1, f"with a grant the key of one segment, by its own key file: {kinds}")
     check(os.path.exists(f"/proc/{sealer.pid}"), "it goes on")
-    sealer.end()
+
+    # The parent has no way to hold a key channel: neither towards the sealer, nor towards the player.
+    c = channel(sealer.first)
+    c.send(NUMBERS["KEY_GRANT"], bytes([2]) + text("cars-main") + field16(token))
+    check(c.closed(), "the sealer takes no key channel from the parent")
+    check(sealer.first.closed(), "and has done with a parent that sends one")
+    sealer.ended()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = Process(folder, live.site.state, "player", arguments=live.site.options, keys=theirs)
+    keys, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    play = text("cars-main") + struct.pack(">qqBQ", from_us, until_us, 0, 1 << 20) + field16(token)
+    process.first.send(NUMBERS["PLAY"], play, [theirs.fileno()])
+    theirs.close()
+    check(Channel(keys).closed() and process.first.closed() and Channel(ours).closed(), "a player that is handed one ends")
+    process.ended()
 
 
 if __name__ == "__main__":
