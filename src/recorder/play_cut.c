@@ -80,6 +80,7 @@ int play_cut_open(struct play_cut *c, struct bytes file, struct bytes *ret_seal,
                 r = 1;
         }
         c->next = c->next_gap = 0;
+        c->looked = false;
         c->header_due = true;
         c->placed = false;
         if (r < 1)
@@ -314,24 +315,29 @@ static int play_cut_show(
         return play_cut_fragment(c, i, &shown, ret, e);
 }
 
+/* A copy of one that was shown, or one that belongs before it. */
+static bool play_cut_is_late(const struct play_cut *c, const struct seal_link *self)
+{
+        return c->last.sequence && self->sequence <= c->last.sequence &&
+               memcmp(self->epoch, c->last.epoch, sizeof self->epoch) == 0;
+}
+
 /* Sealed, and as it was sealed; behind the seal that it names, unless it says itself that there is
  * a gap. */
 static bool play_cut_is_good(struct play_cut *c, const struct segment_fragment *f)
 {
-        const struct seal_link *before = &f->seal.previous, *last = &c->last;
-        bool sealed = play_cut_signed(c, f);
-        bool good = sealed && segment_check_fragment(&c->segment, c->next, NULL) == 0;
+        const struct seal_link *before = &f->seal.previous;
         struct seal_link self = seal_link_of(&f->seal, f->seal_payload);
 
-        /* A second look behind a gap that was sent finds itself. */
-        bool again = sealed && last->sequence == self.sequence &&
-                     memcmp(last->hash, self.hash, sizeof self.hash) == 0;
-        bool hole = sealed && !again && last->sequence && f->seal.gaps_n == 0 &&
-                    (last->sequence != before->sequence ||
-                            memcmp(last->hash, before->hash, sizeof before->hash) != 0);
-
-        if (sealed)
-                c->last = self;
+        if (!play_cut_signed(c, f) || play_cut_is_late(c, &self)) {
+                play_cut_missed(c, PLAY_CUT_DAMAGED);
+                return false;
+        }
+        bool hole = c->last.sequence && f->seal.gaps_n == 0 &&
+                    (c->last.sequence != before->sequence ||
+                            memcmp(c->last.hash, before->hash, sizeof before->hash) != 0);
+        bool good = segment_check_fragment(&c->segment, c->next, NULL) == 0;
+        c->last = self;
         if (!good || (hole && !c->cause)) /* else it is known already why something is missing */
                 play_cut_missed(c, PLAY_CUT_DAMAGED);
         return good;
@@ -344,11 +350,15 @@ int play_cut_next(struct play_cut *c, struct play_cut_thing *ret, struct err *e)
                 bool done = true;
                 int r = 0;
 
-                if (play_cut_asked(c, &f->seal) && play_cut_is_good(c, f))
+                if (!c->looked)
+                        c->good = play_cut_asked(c, &f->seal) && play_cut_is_good(c, f);
+                c->looked = true;
+                if (c->good)
                         r = play_cut_show(c, c->next, ret, &done, e);
                 if (done || r < 0) {
                         c->next++;
                         c->next_gap = 0;
+                        c->looked = false;
                 }
                 if (r != 0)
                         return r;
