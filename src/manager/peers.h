@@ -10,7 +10,7 @@
 #define CUSTOS_MANAGER_PEERS_H
 
 #include "manager/nodes.h"
-#include "manager/role_link.h"
+#include "net/role_link.h"
 
 struct peers; /* owned */
 

@@ -316,7 +316,7 @@ static void requests_new_links(struct requests *r)
                 requests_node_on_peer, requests_enrol_on_request, requests_on_answer };
 
         r->peers = peers_new(r->loop, &peers, r);
-        r->porter = porter_link_new(r->loop, r->site, &porter, r);
+        r->porter = porter_link_new(r->loop, "manager", r->site, &porter, r);
 }
 
 int requests_open(

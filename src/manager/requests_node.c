@@ -478,33 +478,38 @@ static int requests_node_admit(
 {
         struct nodes_node n;
 
-        int done = nodes_get(requests_node_db(r), peer->role, peer->name, &n, e);
+        int done = nodes_get(requests_node_db(r), peer->node.role, peer->node.name, &n, e);
         if (done < 0)
                 return done;
-        peers_set_here(r->peers, peer->role, peer->name, requests_node_is_here(&n));
+        peers_set_here(r->peers, n.role, n.name, requests_node_is_here(&n));
         /* There is one, and it is this process: who else shows its certificate has its key. */
-        if (strcmp(peer->role, "manager") == 0)
+        if (strcmp(n.role, "manager") == 0)
                 return err_set(e, ERR_DENIED, "another manager");
-        return requests_enrol_check_key(r, &n, peer->sight.key, e);
+        return requests_enrol_check_key(r, &n, peer->node.key, e);
 }
 
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd)
 {
+        struct nodes_sight sight = { .at_us = clock_wall_us(),
+                .address = peer->address,
+                .has_key = true,
+                .until_us = peer->node.not_after_us };
+        const char *role = peer->node.role, *name = peer->node.name;
         struct requests *r = owner;
         struct err e;
 
+        memcpy(sight.key, peer->node.key, sizeof sight.key);
         int done = requests_node_admit(r, peer, &e);
         if (done < 0)
                 close(fd);
         else
-                done = peers_attach(r->peers, peer->role, peer->name, peer->sight.address, fd, &e);
+                done = peers_attach(r->peers, role, name, peer->address, fd, &e);
         if (done < 0) {
-                requests_enrol_note(r, "peer.refused", peer->role, peer->name, &e);
+                requests_enrol_note(r, "peer.refused", role, name, &e);
                 return;
         }
-        log_info(NULL, "peer.connected", "role=%s name=%s address=%s", peer->role, peer->name,
-                peer->sight.address);
-        requests_node_note(r, peer->role, peer->name, &peer->sight);
+        log_info(NULL, "peer.connected", "role=%s name=%s address=%s", role, name, peer->address);
+        requests_node_note(r, role, name, &sight);
 }
 
 void requests_node_on_local(struct requests *r, int fd)

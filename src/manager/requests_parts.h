@@ -16,7 +16,7 @@
 #include "manager/key_alarm.h"
 #include "manager/nodes.h"
 #include "manager/peers.h"
-#include "manager/porter_link.h"
+#include "net/porter_link.h"
 #include "manager/requests.h"
 #include "os/listener.h"
 #include "trust/site_ca.h"

@@ -286,7 +286,6 @@ int parent_main(int argc, char **argv)
                 return confine_failed(&e);
         p->settings = options.settings;
         snprintf(p->state, sizeof p->state, "%s", options.state);
-        p->porter = parent_porter_new(p);
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
@@ -311,6 +310,7 @@ int parent_main(int argc, char **argv)
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 p->events = parent_events_new(p);
                 p->media = parent_media_new(p);
+                p->porter = parent_porter_new(p);
                 parent_clock_start(&p->clock, p->loop);
                 parent_storage_start(p->storage);
                 loop_run(p->loop);

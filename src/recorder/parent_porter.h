@@ -5,8 +5,8 @@
  * (parent_media.h). The manager of this host asks by recorder.sock; what its porter's link brings
  * is the list of revoked nodes, which goes to this porter, the sealer and the workers.
  *
- * A porter faces the network, and may have been captured: what it says of a peer is held to the
- * form and the site, and a gateway gets nothing without a grant that worker and sealer check.
+ * A gateway gets nothing without a grant that worker and sealer check (porter_link.h says what a
+ * captured porter may claim).
  */
 #ifndef CUSTOS_RECORDER_PARENT_PORTER_H
 #define CUSTOS_RECORDER_PARENT_PORTER_H
@@ -21,5 +21,8 @@ struct parent_porter *parent_porter_free(struct parent_porter *o);
 void parent_porter_attach(struct parent_porter *o, int fd);
 /* link.revoked: to the porter too. body is borrowed. */
 void parent_porter_on_revoked(struct parent_porter *o, json_t *body);
+
+/* links.get (parent_status.c). */
+int parent_porter_links(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
 
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "manager/role_link.h"
+#include "net/role_link.h"
 
 struct desk {
         struct loop *loop;

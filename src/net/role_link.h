@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One channel of the manager to another role, or to its own porter (docs/spec/link.md): requests
- * out with their answers back to whoever asked, by number, each within its patience; events and
- * requests in. The role may be away: then requests fail at once with ERR_UNAVAILABLE.
+ * One channel of a role to another, or to its own porter (docs/spec/link.md): requests out with
+ * their answers back to whoever asked, by number, each within its patience; events and requests in.
+ * The role may be away: then requests fail at once with ERR_UNAVAILABLE.
  *
  * What a message means is the owner's.
  */
-#ifndef CUSTOS_MANAGER_ROLE_LINK_H
-#define CUSTOS_MANAGER_ROLE_LINK_H
+#ifndef CUSTOS_NET_ROLE_LINK_H
+#define CUSTOS_NET_ROLE_LINK_H
 
 #include "net/link.h"
 

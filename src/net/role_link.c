@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "manager/role_link.h"
+#include "net/role_link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +101,7 @@ static int role_link_asked(struct role_link *r, const struct link_message *m, st
         struct err why = { 0 };
 
         if (!r->events.on_request)
-                return err_set(e, ERR_PROTOCOL, "%s asks the manager", r->what);
+                return err_set(e, ERR_PROTOCOL, "%s asks, and may not", r->what);
         struct chan *chan = r->chan;
         int done = r->events.on_request(r->owner, m->type, m->body, &body, &remedy, &why);
         if (r->chan != chan) { /* it was dropped for what it asked */
