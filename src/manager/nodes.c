@@ -355,13 +355,11 @@ int nodes_any_code(struct db *d, int64_t now_us, int64_t *ret_until_us, struct e
         return r < 0 ? r : 0;
 }
 
-int nodes_any_remote(struct db *d, int64_t now_us, bool *ret, struct err *e)
+static int nodes_any(struct db *d, const char *sql, int64_t now_us, bool *ret, struct err *e)
 {
         struct db_query *q;
 
-        int r = db_query(d,
-                "SELECT 1 FROM node WHERE enrolled_us > 0 AND revoked_us = 0 AND until_us > ?", &q,
-                e);
+        int r = db_query(d, sql, &q, e);
         if (r < 0)
                 return r;
         db_bind_i64(q, 1, now_us);
@@ -369,4 +367,22 @@ int nodes_any_remote(struct db *d, int64_t now_us, bool *ret, struct err *e)
         *ret = r == 1;
         db_reset(q);
         return r < 0 ? r : 0;
+}
+
+int nodes_any_remote(struct db *d, int64_t now_us, bool *ret, struct err *e)
+{
+        return nodes_any(d,
+                "SELECT 1 FROM node WHERE enrolled_us > 0 AND revoked_us = 0 AND until_us > ?",
+                now_us, ret, e);
+}
+
+int nodes_any_gateway(struct db *d, bool here, int64_t now_us, bool *ret, struct err *e)
+{
+        /* Two that came by codes may share a host: that is not known. */
+        return nodes_any(d,
+                here ? "SELECT 1 FROM node WHERE role = 'gateway' AND enrolled_us > 0 AND "
+                       "revoked_us = 0 AND until_us > ?"
+                     : "SELECT 1 FROM node WHERE role = 'gateway' AND revoked_us = 0 AND "
+                       "until_us > ?",
+                now_us, ret, e);
 }

@@ -91,5 +91,8 @@ int nodes_remove(struct db *d, const char *role, const char *name, struct err *e
 int nodes_any_code(struct db *d, int64_t now_us, int64_t *ret_until_us, struct err *e) MUST_USE;
 /* Whether a node that came by a code may connect: it lives on another host. */
 int nodes_any_remote(struct db *d, int64_t now_us, bool *ret, struct err *e) MUST_USE;
+/* Whether a gateway may connect that lives on another host than this one does. here: this one lives
+ * on the manager's. */
+int nodes_any_gateway(struct db *d, bool here, int64_t now_us, bool *ret, struct err *e) MUST_USE;
 
 #endif

@@ -214,8 +214,34 @@ static void requests_node_on_listening(
         control_answer(r->control, tag, answer);
 }
 
+/* The first start made it, beside the manager, and no other host has come in its place. */
+static bool requests_node_is_here(const struct nodes_node *n)
+{
+        return strcmp(n->role, "recorder") == 0 && strcmp(n->name, INVENTORY_RECORDER_FIRST) == 0 &&
+               n->enrolled_us == 0;
+}
+
+/* Where a gateway of another host is to reach it, a recorder opens its port to the network. */
+static void requests_node_tell_listen(struct requests *r, const char *recorder)
+{
+        struct nodes_node n;
+        bool network = false;
+        struct err e;
+
+        int done = nodes_get(requests_node_db(r), "recorder", recorder, &n, &e);
+        if (done == 0)
+                done = nodes_any_gateway(requests_node_db(r), requests_node_is_here(&n),
+                        clock_wall_us(), &network, &e);
+        if (done < 0)
+                log_error(NULL, "nodes.unreadable", "err=\"%s\"", e.text);
+        else
+                peers_tell(r->peers, "recorder", recorder, "link.listen",
+                        json_pack("{s:b}", "network", network));
+}
+
 void requests_node_listen(struct requests *r, uint64_t tag, json_t *context)
 {
+        struct peers_state recorder;
         int64_t now_us = clock_wall_us(), until_us = 0;
         bool remote = false;
         struct err e;
@@ -223,6 +249,8 @@ void requests_node_listen(struct requests *r, uint64_t tag, json_t *context)
         if (nodes_any_code(requests_node_db(r), now_us, &until_us, &e) < 0 ||
                 nodes_any_remote(requests_node_db(r), now_us, &remote, &e) < 0)
                 log_error(NULL, "nodes.unreadable", "err=\"%s\"", e.text);
+        for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &recorder); i++)
+                requests_node_tell_listen(r, recorder.name);
         timer_done(&r->codes);
         if (until_us > now_us)
                 timer_start(&r->codes, r->loop, (uint64_t)(until_us - now_us) / 1000 + 1, 0,
@@ -440,13 +468,6 @@ int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err
 
 /* Links */
 
-/* The first start made it, beside the manager, and no other host has come in its place. */
-static bool requests_node_is_here(const struct nodes_node *n)
-{
-        return strcmp(n->role, "recorder") == 0 && strcmp(n->name, INVENTORY_RECORDER_FIRST) == 0 &&
-               n->enrolled_us == 0;
-}
-
 static int requests_node_link(void *owner, const struct nodes_node *n, struct err *e)
 {
         struct requests *r = owner;
@@ -535,11 +556,14 @@ void requests_node_on_up(void *owner, const char *role, const char *name, bool r
 {
         struct requests *r = owner;
 
-        if (remote)
+        if (remote) {
                 peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
-        else
+                if (strcmp(role, "recorder") == 0)
+                        requests_node_tell_listen(r, name);
+        } else {
                 requests_node_note(r, role, name,
                         &(struct nodes_sight){ .at_us = clock_wall_us(), .address = "" });
+        }
         if (asked && strcmp(role, "recorder") == 0)
                 requests_route_on_up(r, name);
 }

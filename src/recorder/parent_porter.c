@@ -21,6 +21,7 @@ struct parent_porter {
         struct parent *parent;
         struct porter_link *link;
         struct chan *manager; /* the link of a manager that asks by another way */
+        bool network;         /* gateways of other hosts are to reach the porter */
 };
 
 /* --- a manager's link --- */
@@ -41,6 +42,8 @@ static int parent_porter_on_manager(
                 r = err_set(e, ERR_PROTOCOL, "a request of the manager by its second link");
         else if (strcmp(event.type, "link.revoked") == 0)
                 parent_porter_on_revoked(o, event.body);
+        else if (strcmp(event.type, "link.listen") == 0)
+                parent_porter_on_listen(o, event.body);
         link_message_done(&event);
         return r;
 }
@@ -125,9 +128,34 @@ void parent_porter_on_revoked(struct parent_porter *o, json_t *body)
                 porter_link_ask(o->link, "porter.crls", json_pack("{s:s}", "crls", crls), 0, 0);
 }
 
+static void parent_porter_tell_listen(struct parent_porter *o)
+{
+        porter_link_ask(o->link, "porter.listen", json_pack("{s:b}", "network", o->network), 0, 0);
+}
+
+void parent_porter_on_listen(struct parent_porter *o, json_t *body)
+{
+        bool network = json_is_true(json_object_get(body, "network"));
+
+        if (network == o->network)
+                return;
+        o->network = network;
+        parent_porter_tell_listen(o);
+}
+
+/* On loopback alone until it is told. */
+static void parent_porter_on_up(void *owner)
+{
+        struct parent_porter *o = owner;
+
+        if (o->network)
+                parent_porter_tell_listen(o);
+}
+
 struct parent_porter *parent_porter_new(struct parent *p)
 {
-        static const struct porter_link_events events = { .on_peer = parent_porter_on_peer,
+        static const struct porter_link_events events = { .on_up = parent_porter_on_up,
+                .on_peer = parent_porter_on_peer,
                 .on_answer = parent_porter_on_answer };
         struct parent_porter *o = xcalloc(1, sizeof *o);
         const char *site = p->recorder + strlen("custos://");

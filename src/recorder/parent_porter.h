@@ -3,7 +3,8 @@
  * The recorder's porter (docs/spec/link.md section 7), and the peers that it hands over: a manager
  * on another host is the recorder's manager; gateways are links to whoever watches
  * (parent_media.h). The manager of this host asks by recorder.sock; what its porter's link brings
- * is the list of revoked nodes, which goes to this porter, the sealer and the workers.
+ * is the list of revoked nodes, which goes to this porter, the sealer and the workers, and whether
+ * the porter is to be reached from the network.
  *
  * A gateway gets nothing without a grant that worker and sealer check (porter_link.h says what a
  * captured porter may claim).
@@ -21,6 +22,8 @@ struct parent_porter *parent_porter_free(struct parent_porter *o);
 void parent_porter_attach(struct parent_porter *o, int fd);
 /* link.revoked: to the porter too. body is borrowed. */
 void parent_porter_on_revoked(struct parent_porter *o, json_t *body);
+/* link.listen: to this porter and each later one. body is borrowed. */
+void parent_porter_on_listen(struct parent_porter *o, json_t *body);
 
 /* links.get (parent_status.c). */
 int parent_porter_links(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;

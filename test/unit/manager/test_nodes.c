@@ -242,11 +242,19 @@ static void test_revoked_and_removed(void **state)
         assert_int_equal(until_us, 0);
         assert_int_equal(nodes_any_remote(d, NOW_US, &remote, &e), 0);
         assert_true(remote);
+        for (int here = 0; here < 2; here++) {
+                assert_int_equal(nodes_any_gateway(d, here, NOW_US, &remote, &e), 0);
+                assert_true(remote);
+                assert_int_equal(nodes_any_gateway(d, here, NOW_US + DAY_US, &remote, &e), 0);
+                assert_false(remote);
+        }
         assert_int_equal(nodes_revoke(d, "gateway", "g", "stolen", NOW_US, &e), 0);
         n = node(d, "gateway", "g");
         assert_string_equal(n.reason, "stolen");
         assert_false(nodes_is_certified(&n, NOW_US));
         assert_int_equal(nodes_any_remote(d, NOW_US, &remote, &e), 0);
+        assert_false(remote);
+        assert_int_equal(nodes_any_gateway(d, false, NOW_US, &remote, &e), 0);
         assert_false(remote);
         /* It comes again by a code, and is revoked until it has. */
         assert_int_equal(nodes_open_code(d, "gateway", "g", bytes_of(2), NOW_US, &e), 0);
