@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from custos_site import CARS, Edge, Site, check, main, wait_for
 from far_gateway import FarGateway, ended
 from gateway import FRAGMENT
-from playback import GAP, film, plays, sealed, us_of
+from playback import GAP, film, plays, recorded_in, us_of
 
 CONFIG = "[recorder]\nsegment_s = 3\nfragment_ms = 1000\n[storage]\nscrub_mb_s = 0\nreserve_mb = 16\n"
 IDLE_S, CUT_S = 60, 10
@@ -20,8 +20,7 @@ SMALL = 128 << 10
 
 
 def recorded(vault):
-    """What is on this volume."""
-    return [f[1] for path in sorted(vault.glob("cars-main/*/*/*.mp4")) for f in sealed(path)[0] if f[1]["tracks"]]
+    return recorded_in(vault, "cars-main")
 
 
 def gaps(seen):

@@ -38,8 +38,8 @@ class Recorder(Viewer):
 class FarGateway:
     """there: runs a function on the gateway's host (namespaces.py); host: where that reaches the manager."""
 
-    def __init__(self, folder, site, name, host="127.0.0.1", there=lambda work: work()):
-        self.site, self.uri, self.there, self.asked = site, f"custos://site/gateway/{name}", there, 0
+    def __init__(self, folder, site, name, host="127.0.0.1", there=lambda work: work(), person="Erika"):
+        self.site, self.uri, self.person, self.asked = site, f"custos://site/gateway/{name}", person, 0
         made = json.loads(site.cli("node", "add", "gateway", name, "--json").stdout)
         self.code, self.state = made["code"], folder / f"gateway-{name}"
         there(lambda: run(CUSTOS, "enroll", f"{host}:{made['port']}", "-", "--state", self.state, stdin=self.code + "\n"))
@@ -49,7 +49,7 @@ class FarGateway:
 
     def grant(self, session, streams, use, range_of):
         self.asked += 1
-        body = {"person": "Erika", "gateway": self.uri, "use": [use], "streams": list(streams), "session": session, **range_of}
+        body = {"person": self.person, "gateway": self.uri, "use": [use], "streams": list(streams), "session": session, **range_of}
         self.manager.say(v=1, id=self.asked, type="grant.make", body=body)
         while True:
             answer = json.loads(self.manager.receive()[1])

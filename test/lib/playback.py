@@ -115,3 +115,8 @@ def sealed(path):
 
 def recorded(live):
     return [f for path in segments(live) for f in sealed(path)[0] if f[1]["tracks"]]
+
+
+def recorded_in(vault, stream):
+    """Seals of what lies in this vault."""
+    return [f[1] for path in sorted(vault.glob(f"{stream}/*/*/*.mp4")) for f in sealed(path)[0] if f[1]["tracks"]]
