@@ -232,6 +232,23 @@ static void a_bit_of_a_fragment(void **state)
         }
 }
 
+/* Its bytes are those of its seal, and the seal is nobody's. */
+static void a_seal_that_was_not_signed(void **state)
+{
+        struct segment s;
+
+        (void)state;
+        segment_builder_run(t.b, "SIPPIPPIPP");
+        segment_builder_read(t.b, 0, &s);
+        struct bytes payload = s.fragments[1].seal_payload;
+        struct buf file = tamper_copy(&t.b->segments[0].file);
+        tamper_flip(&file, 8 * (uint64_t)(payload.p + payload.n - 1 - t.b->segments[0].file.p));
+        feed(0, &file);
+        seen("(start)HK(damaged)K");
+        segment_done(&s);
+        buf_done(&file);
+}
+
 static void the_last_fragment(void **state)
 {
         (void)state;
@@ -355,6 +372,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(key_frames_alone, begin, end),
                 cmocka_unit_test_setup_teardown(sealed_gaps, begin, end),
                 cmocka_unit_test_setup_teardown(a_bit_of_a_fragment, begin, end),
+                cmocka_unit_test_setup_teardown(a_seal_that_was_not_signed, begin, end),
                 cmocka_unit_test_setup_teardown(the_last_fragment, begin, end),
                 cmocka_unit_test_setup_teardown(a_fragment_that_was_taken_out, begin, end),
                 cmocka_unit_test_setup_teardown(fragments_out_of_order, begin, end),

@@ -548,7 +548,9 @@ static void no_more_channels_than_players(void **state)
                 sealer_keys_add(keys, pairs[i][1]);
         }
         begin_channel();
+        timer_start(&soon, loop, 2000, 0, on_soon, NULL); /* else nothing happens */
         loop_run(loop);
+        timer_done(&soon);
         assert_int_equal(player.ended, 1);
         for (unsigned i = 0; i < SEALER_KEYS_CHANNELS_MAX; i++)
                 close(pairs[i][0]);
