@@ -148,21 +148,23 @@ enum message_type {
         MESSAGE_MEDIA, /* stream, u32 group, a binary message of docs/spec/link.md section 8 whose
                         * subscription is 0 */
 
-        /* Playback (message_play.h). parent -> sealer */
-        MESSAGE_KEY_CHANNEL = 170, /* message_key_channel; with the channel to a player, on which
-                                    * GRANTED comes first, or NOT_GRANTED to the parent. Without a
-                                    * descriptor: a later grant for the channel of that watch */
-        /* player -> sealer, on its key channel */
-        MESSAGE_KEY_ASK, /* message_key_ask; one at a time */
+        /* Playback (message_play.h). supervisor -> sealer, with one descriptor */
+        MESSAGE_KEY_CHANNEL = 170, /* empty: the key channel of a new player */
+        /* player -> sealer, on its key channel; one at a time of each */
+        MESSAGE_KEY_GRANT, /* message_key_grant: under which keys are asked for from now on */
+        MESSAGE_KEY_ASK,   /* message_key_ask */
         /* sealer -> player */
-        MESSAGE_KEY,    /* kid, segment key */
-        MESSAGE_NO_KEY, /* u32 watch, u8 code, u8 fault, text */
+        MESSAGE_KEY_GRANTED,     /* token, once it is in the log */
+        MESSAGE_KEY_NOT_GRANTED, /* u32 0, u8 code, u8 fault, text */
+        MESSAGE_KEY,             /* kid, segment key */
+        MESSAGE_NO_KEY,          /* u32 0, u8 code, u8 fault, text */
         /* parent -> supervisor */
         MESSAGE_PLAYER_WANTED, /* u32 watch: a player; it ends with its channel */
         /* supervisor -> parent, with one descriptor */
         MESSAGE_PLAYER, /* u32 watch; the channel to a new player */
         /* parent -> player */
-        MESSAGE_PLAY,         /* message_play; with its key channel. Once */
+        MESSAGE_PLAY,         /* message_play. Once */
+        MESSAGE_PLAY_GRANT,   /* token: a later grant */
         MESSAGE_PLAY_SEGMENT, /* answers NEXT; with the file */
         MESSAGE_PLAY_MISSED,  /* empty: answers NEXT where the segment cannot be had */
         MESSAGE_PLAY_END,     /* empty: answers NEXT behind the last one */
@@ -170,13 +172,14 @@ enum message_type {
                                * is none */
         MESSAGE_PLAY_CREDIT,  /* u64 bytes */
         /* player -> parent */
-        MESSAGE_PLAYING,         /* the media key's wrap: for the first grant and each later one */
-        MESSAGE_PLAY_NEXT,       /* empty: the next segment */
-        MESSAGE_PLAY_KEY_WANTED, /* hour key id, i64 wall clock: about its hour */
-        MESSAGE_PLAY_MEDIA,      /* a binary message of docs/spec/link.md section 8 whose
-                                  * subscription is 0 */
-        MESSAGE_PLAYED,          /* u32 0, u8 code, u8 fault, text: it is over; an empty body: all
-                                  * was sent */
+        MESSAGE_PLAYING,          /* the media key's wrap: for the first grant and each later one */
+        MESSAGE_PLAY_NOT_GRANTED, /* u32 0, u8 code, u8 fault, text: a later grant is none */
+        MESSAGE_PLAY_NEXT,        /* empty: the next segment */
+        MESSAGE_PLAY_KEY_WANTED,  /* hour key id, i64 wall clock: about its hour */
+        MESSAGE_PLAY_MEDIA,       /* a binary message of docs/spec/link.md section 8 whose
+                                   * subscription is 0 */
+        MESSAGE_PLAYED,           /* u32 0, u8 code, u8 fault, text: it is over; an empty body: all
+                                   * was sent */
 };
 
 /* What a worker does with a stream's frames. */

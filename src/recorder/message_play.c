@@ -4,23 +4,26 @@
 #include "recorder/message_parts.h"
 #include "trust/capability.h"
 
-int message_key_channel_pack(const struct message_key_channel *m, struct buf *out, struct err *e)
+int message_key_grant_pack(const struct message_key_grant *m, struct buf *out, struct err *e)
 {
         struct pack p = pack_to(out);
 
         pack_u8(&p, m->use);
-        int r = message_packed(&p, "key channel", e);
-        return r < 0 ? r : message_grant_pack(&m->grant, out, e);
+        pack_string(&p, m->stream);
+        pack_field16(&p, m->token);
+        return message_packed(&p, "grant of keys", e);
 }
 
-int message_key_channel_parse(struct bytes body, struct message_key_channel *ret, struct err *e)
+int message_key_grant_parse(struct bytes body, struct message_key_grant *ret, struct err *e)
 {
         struct unpack u = unpack_of(body);
-        struct message_key_channel m = { .use = unpack_u8(&u) };
+        struct message_key_grant m = { .use = unpack_u8(&u) };
 
-        if (u.bad || (m.use != CAPABILITY_PLAYBACK && m.use != CAPABILITY_EXPORT))
-                return err_set(e, ERR_PROTOCOL, "key channel: malformed message");
-        int r = message_grant_parse(unpack_rest(&u), &m.grant, e);
+        unpack_string(&u, m.stream, sizeof m.stream);
+        m.token = unpack_field16(&u, CAPABILITY_TOKEN_MAX);
+        if (m.use != CAPABILITY_PLAYBACK && m.use != CAPABILITY_EXPORT)
+                return err_set(e, ERR_PROTOCOL, "grant of keys: malformed message");
+        int r = message_parsed(&u, "grant of keys", e);
         if (r == 0)
                 *ret = m;
         return r;
@@ -59,6 +62,7 @@ int message_play_pack(const struct message_play *m, struct buf *out, struct err 
         pack_i64(&p, m->until_us);
         pack_u8(&p, m->keys_only);
         pack_u64(&p, m->credit);
+        pack_field16(&p, m->token);
         return message_packed(&p, "play", e);
 }
 
@@ -72,6 +76,7 @@ int message_play_parse(struct bytes body, struct message_play *ret, struct err *
         m.until_us = unpack_i64(&u);
         m.keys_only = message_unpack_bool(&u);
         m.credit = unpack_u64(&u);
+        m.token = unpack_field16(&u, CAPABILITY_TOKEN_MAX);
         int r = message_parsed(&u, "play", e);
         if (r == 0)
                 *ret = m;

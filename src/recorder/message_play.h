@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bodies of the messages of playback: parent, sealer and player. As message.h. */
+/* Bodies of the messages of playback: parent, player and sealer. As message.h. */
 #ifndef CUSTOS_RECORDER_MESSAGE_PLAY_H
 #define CUSTOS_RECORDER_MESSAGE_PLAY_H
 
@@ -9,10 +9,11 @@
 /* ftyp and moov of one segment, in a key request. */
 #define MESSAGE_PLAY_HEAD_MAX (96u << 10)
 
-/* Whose keys may be asked for on a key channel. */
-struct message_key_channel {
+/* Under which keys are asked for. */
+struct message_key_grant {
         uint8_t use; /* CAPABILITY_PLAYBACK or CAPABILITY_EXPORT */
-        struct message_grant grant;
+        char stream[HEAD_PATH_MAX];
+        struct bytes token; /* borrowed */
 };
 
 /* What a segment's key is asked with; all borrowed. */
@@ -27,12 +28,13 @@ struct message_play {
         int64_t from_us, until_us; /* wall, inclusive */
         bool keys_only;            /* fragments that begin with a key frame alone */
         uint64_t credit;           /* bytes */
+        struct bytes token;        /* the grant; borrowed */
 };
 
-int message_key_channel_pack(
-        const struct message_key_channel *m, struct buf *out, struct err *e) MUST_USE;
-int message_key_channel_parse(
-        struct bytes body, struct message_key_channel *ret, struct err *e) MUST_USE;
+int message_key_grant_pack(
+        const struct message_key_grant *m, struct buf *out, struct err *e) MUST_USE;
+int message_key_grant_parse(
+        struct bytes body, struct message_key_grant *ret, struct err *e) MUST_USE;
 int message_key_ask_pack(const struct message_key_ask *m, struct buf *out, struct err *e) MUST_USE;
 int message_key_ask_parse(struct bytes body, struct message_key_ask *ret, struct err *e) MUST_USE;
 int message_play_pack(const struct message_play *m, struct buf *out, struct err *e) MUST_USE;

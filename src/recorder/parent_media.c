@@ -71,6 +71,14 @@ static void media_failed(struct media_peer *peer, int64_t id, const struct err *
                 log_warn(&peer->log, "gateway.unreachable", "err=\"%s\"", e.text);
 }
 
+/* A grant is none; what is there goes on with the one that it has. */
+static void media_refuse(struct media_watch *w, const struct err *why)
+{
+        if (w->asked)
+                media_failed(w->peer, w->asked, why);
+        w->asked = 0;
+}
+
 static void media_answer(struct media_peer *peer, int64_t id, json_t *body)
 {
         struct err e;
@@ -244,27 +252,26 @@ static void media_on_room(void *owner, struct chan *c)
 
 /* --- requests --- */
 
-/* To the sealer, which logs it and hands it to the stream's worker. */
+/* To the sealer, which logs it and hands it to the stream's worker; of footage, by the player. */
 static int media_ask(struct media_watch *w, int64_t id, struct bytes token, struct err *e)
 {
         struct parent *p = w->peer->media->parent;
         struct message_grant grant = { .watch = w->number, .token = token };
+        int r = 0;
 
         if (w->asked)
                 return err_set(e, ERR_STATE, "media: another grant is being looked at");
         if (!p->sealer)
                 return err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
         if (w->play) {
-                int r = parent_play_grant(w->play, token, e);
-                w->asked = r < 0 ? 0 : id;
-                w->asked_us = clock_boot_us();
-                return r;
+                parent_play_grant(w->play, token);
+        } else {
+                snprintf(grant.stream, sizeof grant.stream, "%s", w->stream);
+                buf_clear(&p->out);
+                r = message_grant_pack(&grant, &p->out, e);
+                if (r == 0)
+                        r = chan_send(p->sealer, MESSAGE_GRANT, buf_bytes(&p->out), NULL, 0, e);
         }
-        snprintf(grant.stream, sizeof grant.stream, "%s", w->stream);
-        buf_clear(&p->out);
-        int r = message_grant_pack(&grant, &p->out, e);
-        if (r == 0)
-                r = chan_send(p->sealer, MESSAGE_GRANT, buf_bytes(&p->out), NULL, 0, e);
         if (r < 0)
                 return r;
         w->asked = id;
@@ -405,6 +412,7 @@ static int media_on_close(struct media_peer *peer, int64_t id, json_t *body, str
         struct parent_media *m = peer->media;
         struct media_watch *w = NULL;
         json_int_t number = 0;
+        struct err closed;
         json_error_t why;
 
         (void)id;
@@ -415,11 +423,8 @@ static int media_on_close(struct media_peer *peer, int64_t id, json_t *body, str
                 return r;
         if (!w->play)
                 media_unwatch(m, w->stream, w->number);
-        if (w->asked) {
-                struct err closed;
-                err_set(&closed, ERR_CANCELLED, "media: it was closed");
-                media_failed(peer, w->asked, &closed);
-        }
+        err_set(&closed, ERR_CANCELLED, "media: it was closed");
+        media_refuse(w, &closed);
         log_info(&peer->log, "media.closed", "stream=%s subscription=%" PRIu32, w->stream,
                 w->reader.subscription);
         media_forget(m, w);
@@ -512,9 +517,8 @@ static void media_on_look(void *owner)
                 next = w->next;
                 if (!w->asked || w->asked_us > since_us)
                         continue;
-                if (media_begun(w)) { /* it goes on with the grant that it has */
-                        media_failed(w->peer, w->asked, &why);
-                        w->asked = 0;
+                if (media_begun(w)) {
+                        media_refuse(w, &why);
                 } else {
                         if (!w->play)
                                 media_unwatch(m, w->stream, w->number);
@@ -617,6 +621,11 @@ static int media_on_play_media(void *owner, struct bytes message, struct err *e)
         return 0; /* a link's end follows by itself */
 }
 
+static void media_on_play_not_granted(void *owner, const struct err *why)
+{
+        media_refuse(owner, why);
+}
+
 static void media_on_play_over(void *owner, const struct err *why)
 {
         struct media_watch *w = owner;
@@ -629,14 +638,15 @@ static void media_on_play_over(void *owner, const struct err *why)
 static int media_play(struct media_watch *w, int64_t id, struct media_open *q, struct err *e)
 {
         static const struct parent_play_events events = { media_on_play_wrap, media_on_play_media,
-                media_on_play_over };
+                media_on_play_not_granted, media_on_play_over };
 
         snprintf(q->play.stream, sizeof q->play.stream, "%s", w->stream);
         q->play.credit = w->reader.credit;
+        q->play.token = bytes_str(q->grant);
         w->asked = id;
         w->asked_us = clock_boot_us();
-        return parent_play_new(w->peer->media->parent, w->number, &q->play, bytes_str(q->grant),
-                &events, w, &w->play, e);
+        return parent_play_new(
+                w->peer->media->parent, w->number, &q->play, &events, w, &w->play, e);
 }
 
 void parent_media_player(struct parent_media *m, uint32_t number, int fd)
@@ -662,12 +672,10 @@ int parent_media_on_not_granted(struct parent_media *m, struct bytes body, struc
         struct media_watch *w = media_find(m, number);
         if (!w || !w->asked)
                 return 0;
-        if (!media_begun(w)) {
+        if (media_begun(w))
+                media_refuse(w, &why);
+        else
                 media_over(m, w, &why);
-                return 0;
-        }
-        media_failed(w->peer, w->asked, &why);
-        w->asked = 0;
         return 0;
 }
 
@@ -715,12 +723,10 @@ static int media_on_not_watched(struct parent_media *m, const char *stream, stru
         struct media_watch *w = media_find(m, number);
         if (!w || strcmp(w->stream, stream) != 0)
                 return 0;
-        if (over) {
+        if (over)
                 media_over(m, w, &why);
-        } else if (w->asked) { /* a later grant that is none; the one that it has holds */
-                media_failed(w->peer, w->asked, &why);
-                w->asked = 0;
-        }
+        else
+                media_refuse(w, &why);
         return 0;
 }
 
@@ -785,13 +791,9 @@ void parent_media_sealer_gone(struct parent_media *m)
         err_set(&e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
         for (struct media_watch *w = m ? m->watches : NULL, *next; w; w = next) {
                 next = w->next;
-                if (!w->asked)
-                        continue;
-                if (!media_begun(w)) {
+                if (w->asked && !media_begun(w))
                         media_over(m, w, &e);
-                        continue;
-                }
-                media_failed(w->peer, w->asked, &e);
-                w->asked = 0;
+                else
+                        media_refuse(w, &e);
         }
 }

@@ -13,21 +13,21 @@
 
 /* A segment is no longer: where the next one is looked for begins behind the last one. */
 #define PARENT_PLAY_BACK_US INT64_C(120000000)
-#define PARENT_PLAY_HOURS                                                                          \
-        3 /* of a key file: that of its segment, the one before, the one behind                    \
-           */
+/* Of a key file: that of its segment, the one before, the one behind. */
+#define PARENT_PLAY_HOURS 3
 #define HOUR_US INT64_C(3600000000)
 
 struct parent_play {
         struct parent *parent;
         uint32_t number;
-        struct message_play asked;
+        struct message_play asked; /* without its token */
+        struct buf token;          /* until the player has it */
         const struct parent_play_events *events;
         void *owner;
         struct chan *player; /* NULL until the supervisor has begun it */
-        int key_fd;          /* the player's end of its key channel, until then; -1 */
         struct timer idle;
         bool over;
+        bool reading; /* a volume opens a file for it */
         /* What it is fed with. */
         bool any;
         struct index_segment segment; /* the last one; any: there was one */
@@ -87,6 +87,7 @@ static void parent_play_on_segment(void *owner, int fd, const struct err *e)
 {
         struct parent_play *y = owner;
 
+        y->reading = false;
         if (fd < 0)
                 log_warn(NULL, "player.no_segment", "segment=%s err=\"%s\"", y->segment.object_key,
                         e->text);
@@ -96,29 +97,30 @@ static void parent_play_on_segment(void *owner, int fd, const struct err *e)
                 close(fd);
 }
 
-static void parent_play_next(struct parent_play *y)
+static int parent_play_on_next(struct parent_play *y, struct bytes body, struct err *e)
 {
         int64_t from_us = y->asked.from_us;
-        struct err e;
+        struct err why;
 
+        if (body.n || y->reading)
+                return err_set(e, ERR_PROTOCOL, "a segment that cannot be asked for");
         if (y->any && y->segment.first_us - PARENT_PLAY_BACK_US > from_us)
                 from_us = y->segment.first_us - PARENT_PLAY_BACK_US;
         int r = index_search(y->parent->index, y->asked.stream, from_us, y->asked.until_us,
-                parent_play_on_found, y, &e);
-        if (r < 0) {
-                parent_play_over(y, &e);
-                return;
-        }
-        if (r == 0) {
-                parent_play_tell(y, MESSAGE_PLAY_END, BYTES(NULL, 0), -1);
-                return;
-        }
+                parent_play_on_found, y, &why);
         y->key_try = 0;
-        if (parent_storage_volume(y->parent->storage, y->segment.volume))
+        if (r < 0) {
+                parent_play_over(y, &why);
+        } else if (r == 0) {
+                parent_play_tell(y, MESSAGE_PLAY_END, BYTES(NULL, 0), -1);
+        } else if (parent_storage_volume(y->parent->storage, y->segment.volume)) {
+                y->reading = true;
                 parent_storage_read(y->parent->storage, y->segment.volume, y->segment.object_key,
                         parent_play_on_segment, y);
-        else
+        } else {
                 parent_play_tell(y, MESSAGE_PLAY_MISSED, BYTES(NULL, 0), -1);
+        }
+        return 0;
 }
 
 /* --- key files: on the segment's volume first, then on the others --- */
@@ -130,6 +132,7 @@ static void parent_play_on_key(void *owner, int fd, const struct err *e)
         struct parent_play *y = owner;
 
         (void)e;
+        y->reading = false;
         if (fd < 0) {
                 parent_play_key(y);
                 return;
@@ -165,6 +168,7 @@ static void parent_play_key(struct parent_play *y)
         }
         key_store_hour(y->key_us + around_us[try % PARENT_PLAY_HOURS], hour);
         key_store_path(y->asked.stream, hour, y->key_id, path, sizeof path);
+        y->reading = true;
         parent_storage_read(y->parent->storage, v->entry.number, path, parent_play_on_key, y);
 }
 
@@ -174,7 +178,7 @@ static int parent_play_on_key_wanted(struct parent_play *y, struct bytes body, s
 
         unpack_copy(&u, y->key_id, sizeof y->key_id);
         y->key_us = unpack_i64(&u);
-        if (!unpack_complete(&u) || !y->any || y->key_try || y->key_us < HOUR_US ||
+        if (!unpack_complete(&u) || !y->any || y->reading || y->key_try || y->key_us < HOUR_US ||
                 y->key_us > INT64_MAX / 2)
                 return err_set(e, ERR_PROTOCOL, "a key file that cannot be asked for");
         parent_play_key(y);
@@ -182,6 +186,17 @@ static int parent_play_on_key_wanted(struct parent_play *y, struct bytes body, s
 }
 
 /* --- the player --- */
+
+static int parent_play_on_not_granted(struct parent_play *y, struct bytes body, struct err *e)
+{
+        struct err why;
+        uint32_t zero;
+
+        int r = message_not_connected_parse(body, &zero, &why, e);
+        if (r == 0)
+                y->events->on_not_granted(y->owner, &why);
+        return r;
+}
 
 static int parent_play_on_played(struct parent_play *y, struct bytes body, struct err *e)
 {
@@ -211,9 +226,10 @@ static int parent_play_on_player(void *owner, struct chan *c, struct chan_messag
                         return err_set(e, ERR_PROTOCOL, "playing: malformed message");
                 y->events->on_wrap(y->owner, m->body.p);
                 return 0;
+        case MESSAGE_PLAY_NOT_GRANTED:
+                return parent_play_on_not_granted(y, m->body, e);
         case MESSAGE_PLAY_NEXT:
-                parent_play_next(y);
-                return 0;
+                return parent_play_on_next(y, m->body, e);
         case MESSAGE_PLAY_KEY_WANTED:
                 return parent_play_on_key_wanted(y, m->body, e);
         case MESSAGE_PLAY_MEDIA:
@@ -242,40 +258,25 @@ void parent_play_attach(struct parent_play *y, int fd)
         static const struct chan_events events = { .on_message = parent_play_on_player,
                 .on_end = parent_play_on_player_end };
         struct buf *out = &y->parent->out;
+        struct message_play play = y->asked;
         struct err e;
 
-        if (y->key_fd < 0) { /* it has one */
+        if (y->player) {
                 close(fd);
                 return;
         }
         y->player = chan_new(y->parent->loop, fd, &events, y);
+        play.token = buf_bytes(&y->token);
         buf_clear(out);
-        if (message_play_pack(&y->asked, out, &e) < 0) {
+        int r = message_play_pack(&play, out, &e);
+        buf_done(&y->token);
+        if (r < 0)
                 parent_play_over(y, &e);
-                return;
-        }
-        parent_play_tell(y, MESSAGE_PLAY, buf_bytes(out), y->key_fd);
-        own_closep(&y->key_fd);
-        y->key_fd = -1;
+        else
+                parent_play_tell(y, MESSAGE_PLAY, buf_bytes(out), -1);
 }
 
 /* --- the parent --- */
-
-static int parent_play_ask(struct parent_play *y, struct bytes token, int fd, struct err *e)
-{
-        struct parent *p = y->parent;
-        struct message_key_channel q = { .use = CAPABILITY_PLAYBACK,
-                .grant = { .watch = y->number, .token = token } };
-
-        if (!p->sealer)
-                return err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
-        memcpy(q.grant.stream, y->asked.stream, sizeof q.grant.stream);
-        buf_clear(&p->out);
-        int r = message_key_channel_pack(&q, &p->out, e);
-        return r < 0 ? r
-                     : chan_send(
-                               p->sealer, MESSAGE_KEY_CHANNEL, buf_bytes(&p->out), &fd, fd >= 0, e);
-}
 
 static int parent_play_want(struct parent_play *y, struct err *e)
 {
@@ -290,24 +291,18 @@ static int parent_play_want(struct parent_play *y, struct err *e)
 }
 
 int parent_play_new(struct parent *p, uint32_t number, const struct message_play *asked,
-        struct bytes token, const struct parent_play_events *events, void *owner,
-        struct parent_play **ret, struct err *e)
+        const struct parent_play_events *events, void *owner, struct parent_play **ret,
+        struct err *e)
 {
         struct parent_play *y = xcalloc(1, sizeof *y);
-        int pair[2];
 
-        *y = (struct parent_play){ .parent = p,
-                .number = number,
-                .asked = *asked,
-                .events = events,
-                .owner = owner,
-                .key_fd = -1 };
-        int r = chan_pair(pair, e);
-        if (r == 0) {
-                y->key_fd = pair[1];
-                r = parent_play_ask(y, token, pair[0], e);
-                close(pair[0]);
-        }
+        *y = (struct parent_play){
+                .parent = p, .number = number, .asked = *asked, .events = events, .owner = owner
+        };
+        y->asked.token = BYTES(NULL, 0);
+        buf_init(&y->token, CAPABILITY_TOKEN_MAX);
+        int r = p->sealer ? buf_append(&y->token, asked->token, e)
+                          : err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
         if (r == 0)
                 r = parent_play_want(y, e);
         if (r < 0) {
@@ -326,15 +321,15 @@ struct parent_play *parent_play_free(struct parent_play *y)
         parent_storage_forget(y->parent->storage, y);
         timer_done(&y->idle);
         chan_free(y->player);
-        own_closep(&y->key_fd);
+        buf_done(&y->token);
         free(y);
         return NULL;
 }
 
-int parent_play_grant(struct parent_play *y, struct bytes token, struct err *e)
+void parent_play_grant(struct parent_play *y, struct bytes token)
 {
         parent_play_busy(y);
-        return parent_play_ask(y, token, -1, e);
+        parent_play_tell(y, MESSAGE_PLAY_GRANT, token, -1);
 }
 
 void parent_play_credit(struct parent_play *y, uint64_t bytes)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One player at work, as the parent sees it: a process that the supervisor began, its key channel
- * to the sealer, and what it is fed with: segment files by the index, in order, and the key store's
- * files, both opened by the volumes. The parent sees neither keys nor footage.
+ * One player at work, as the parent sees it: a process that the supervisor began, and what it is
+ * fed with: the grant, segment files by the index, in order, and the key store's files, both opened
+ * by the volumes. The parent sees neither keys nor footage: the player has its keys from the
+ * sealer by a channel between those two.
  */
 #ifndef CUSTOS_RECORDER_PARENT_PLAY_H
 #define CUSTOS_RECORDER_PARENT_PLAY_H
@@ -21,21 +22,23 @@ struct parent_play_events {
         void (*on_wrap)(void *owner, const uint8_t wrap[static MEDIA_BOX_WRAP_BYTES]);
         /* A binary message whose subscription is 0. ERR_PROTOCOL: the player is broken. */
         int (*on_media)(void *owner, struct bytes message, struct err *e);
+        /* A later grant is none; it goes on. */
+        void (*on_not_granted)(void *owner, const struct err *why);
         /* Called once; the owner frees it. why NULL: all that was asked for was sent. */
         void (*on_over)(void *owner, const struct err *why);
 };
 
-/* Asks the supervisor for a player and the sealer for a key channel, both under this number, which
- * is the parent's for the subscription; what the sealer refuses comes as NOT_GRANTED. from_us and
- * until_us: inclusive. events, owner: borrowed. ERR_UNAVAILABLE: no sealer, or no supervisor. */
+/* Asks the supervisor for a player under this number, which is the parent's for the subscription.
+ * asked->from_us and until_us: inclusive. events, owner: borrowed. ERR_UNAVAILABLE: no sealer, or
+ * no supervisor. */
 int parent_play_new(struct parent *p, uint32_t number, const struct message_play *asked,
-        struct bytes token, const struct parent_play_events *events, void *owner,
-        struct parent_play **ret, struct err *e) MUST_USE;
+        const struct parent_play_events *events, void *owner, struct parent_play **ret,
+        struct err *e) MUST_USE;
 struct parent_play *parent_play_free(struct parent_play *y);
 /* The player; fd is taken. */
 void parent_play_attach(struct parent_play *y, int fd);
-/* A later grant: on_wrap or NOT_GRANTED follows. */
-int parent_play_grant(struct parent_play *y, struct bytes token, struct err *e) MUST_USE;
+/* A later grant: on_wrap or on_not_granted follows. */
+void parent_play_grant(struct parent_play *y, struct bytes token);
 /* The reader has taken so many bytes. */
 void parent_play_credit(struct parent_play *y, uint64_t bytes);
 /* What the player says is not read while held. */

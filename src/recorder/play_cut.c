@@ -80,6 +80,7 @@ int play_cut_open(struct play_cut *c, struct bytes file, struct bytes *ret_seal,
                 r = 1;
         }
         c->next = c->next_gap = 0;
+        c->looked = false;
         c->header_due = true;
         c->placed = false;
         if (r < 1)
@@ -191,7 +192,7 @@ static int play_cut_header(
         return r < 0 ? r : 1;
 }
 
-/* Of what can be shown, in front; keys_only: its first picture alone. */
+/* Of what can be shown, in front; keys_only: its first picture alone, where that is a key frame. */
 static void play_cut_select(const struct play_cut *c, struct fmp4_fragment *f)
 {
         unsigned n = 0;
@@ -199,8 +200,9 @@ static void play_cut_select(const struct play_cut *c, struct fmp4_fragment *f)
         for (unsigned i = 0; i < f->tracks_n; i++) {
                 struct fmp4_fragment_track t = f->tracks[i];
                 enum media_codec codec = c->segment.header.tracks[t.id - 1].config.codec;
-                bool wanted = play_cut_shows(codec) && t.samples_n &&
-                              (!c->keys_only || (n == 0 && t.samples[0].key));
+                bool wanted =
+                        play_cut_shows(codec) && t.samples_n &&
+                        (!c->keys_only || (n == 0 && media_is_video(codec) && t.samples[0].key));
                 if (wanted) { /* the others' samples stay owned where they are */
                         f->tracks[i] = f->tracks[n];
                         f->tracks[n++] = t;
@@ -214,12 +216,20 @@ static void play_cut_select(const struct play_cut *c, struct fmp4_fragment *f)
         f->tracks_n = n;
 }
 
+/* Whoever begins to read here can decode it: what has no pictures, always. */
 static bool play_cut_is_key(const struct play_cut *c, const struct fmp4_fragment *f)
 {
-        if (!f->tracks_n || !f->tracks[0].samples_n)
-                return false;
-        enum media_codec codec = c->segment.header.tracks[f->tracks[0].id - 1].config.codec;
-        return !media_is_video(codec) || f->tracks[0].samples[0].key;
+        const struct fmp4_header *h = &c->segment.header;
+        bool pictures = false;
+
+        for (unsigned i = 0; i < h->tracks_n; i++)
+                pictures = pictures || media_is_video(h->tracks[i].config.codec);
+        for (unsigned i = 0; i < f->tracks_n && pictures; i++) {
+                const struct fmp4_fragment_track *t = &f->tracks[i];
+                if (media_is_video(h->tracks[t->id - 1].config.codec))
+                        return t->samples[0].key;
+        }
+        return !pictures;
 }
 
 static int play_cut_data(struct play_cut *c, unsigned i, const struct fmp4_fragment *f,
@@ -305,25 +315,30 @@ static int play_cut_show(
         return play_cut_fragment(c, i, &shown, ret, e);
 }
 
+/* A copy of one that was shown, or one that belongs before it. */
+static bool play_cut_is_late(const struct play_cut *c, const struct seal_link *self)
+{
+        return c->last.sequence && self->sequence <= c->last.sequence &&
+               memcmp(self->epoch, c->last.epoch, sizeof self->epoch) == 0;
+}
+
 /* Sealed, and as it was sealed; behind the seal that it names, unless it says itself that there is
  * a gap. */
 static bool play_cut_is_good(struct play_cut *c, const struct segment_fragment *f)
 {
-        const struct seal_link *before = &f->seal.previous, *last = &c->last;
-        bool sealed = play_cut_signed(c, f);
-        bool good = sealed && segment_check_fragment(&c->segment, c->next, NULL) == 0;
+        const struct seal_link *before = &f->seal.previous;
         struct seal_link self = seal_link_of(&f->seal, f->seal_payload);
 
-        /* A second look behind a gap that was sent finds itself. */
-        bool again = sealed && last->sequence == self.sequence &&
-                     memcmp(last->hash, self.hash, sizeof self.hash) == 0;
-        bool hole = sealed && !again && last->sequence && f->seal.gaps_n == 0 &&
-                    (last->sequence != before->sequence ||
-                            memcmp(last->hash, before->hash, sizeof before->hash) != 0);
-
-        if (sealed)
-                c->last = self;
-        if (!good || hole)
+        if (!play_cut_signed(c, f) || play_cut_is_late(c, &self)) {
+                play_cut_missed(c, PLAY_CUT_DAMAGED);
+                return false;
+        }
+        bool hole = c->last.sequence && f->seal.gaps_n == 0 &&
+                    (c->last.sequence != before->sequence ||
+                            memcmp(c->last.hash, before->hash, sizeof before->hash) != 0);
+        bool good = segment_check_fragment(&c->segment, c->next, NULL) == 0;
+        c->last = self;
+        if (!good || (hole && !c->cause)) /* else it is known already why something is missing */
                 play_cut_missed(c, PLAY_CUT_DAMAGED);
         return good;
 }
@@ -335,11 +350,15 @@ int play_cut_next(struct play_cut *c, struct play_cut_thing *ret, struct err *e)
                 bool done = true;
                 int r = 0;
 
-                if (play_cut_asked(c, &f->seal) && play_cut_is_good(c, f))
+                if (!c->looked)
+                        c->good = play_cut_asked(c, &f->seal) && play_cut_is_good(c, f);
+                c->looked = true;
+                if (c->good)
                         r = play_cut_show(c, c->next, ret, &done, e);
                 if (done || r < 0) {
                         c->next++;
                         c->next_gap = 0;
+                        c->looked = false;
                 }
                 if (r != 0)
                         return r;

@@ -32,7 +32,7 @@ struct play_cut {
         uint32_t sequence;
         bool await_key;
         int64_t shown_us;      /* up to here it was shown or told */
-        struct seal_link last; /* good one; sequence 0: none */
+        struct seal_link last; /* of the last fragment that was sealed; sequence 0: none */
         const char *cause;     /* of what is left out since then; NULL: nothing is */
         /* The segment. */
         bool open;
@@ -40,6 +40,7 @@ struct play_cut {
         struct signer *signer;
         unsigned next;     /* fragment */
         unsigned next_gap; /* of its seal */
+        bool looked, good; /* it was looked at; and is as it was sealed */
         bool header_due, placed;
         uint64_t zero_us, base_us;
         uint8_t key[16];

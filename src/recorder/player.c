@@ -33,7 +33,7 @@ struct player {
         struct chan *parent, *sealer;
         struct grant_trust *trust;
         uint8_t root[32];
-        struct message_play asked;
+        struct message_play asked; /* without its token */
         bool begun, over;
         struct capability grant; /* expires_us 0: none yet */
         struct media_box *box;
@@ -73,6 +73,19 @@ static void player_end(struct player *p, const struct err *why)
         if (why && message_not_connected_pack(0, why, &p->out, NULL) < 0)
                 abort(); /* a text of an error fits */
         player_tell(p, MESSAGE_PLAYED, buf_bytes(&p->out));
+}
+
+/* Without a first grant it is over; without a later one it goes on by the one that it has. */
+static void player_not_granted(struct player *p, const struct err *why)
+{
+        if (!p->box) {
+                player_end(p, why);
+                return;
+        }
+        buf_clear(&p->out);
+        if (message_not_connected_pack(0, why, &p->out, NULL) < 0)
+                abort(); /* a text of an error fits */
+        player_tell(p, MESSAGE_PLAY_NOT_GRANTED, buf_bytes(&p->out));
 }
 
 static void player_close(struct player *p)
@@ -274,7 +287,7 @@ static int player_context(
         return b.bad ? err_set(e, ERR_EXHAUSTED, "context") : 0;
 }
 
-/* The sealer's word is not taken either: this channel was made by the parent. */
+/* The sealer's word is not taken either. */
 static int player_take_grant(struct player *p, struct bytes token, struct err *e)
 {
         const struct capability_trust by = grant_trust_of(p->trust);
@@ -302,21 +315,26 @@ static int player_take_grant(struct player *p, struct bytes token, struct err *e
         return 0;
 }
 
-static int player_on_granted(struct player *p, struct bytes body, struct err *e)
+static void player_on_granted(struct player *p, struct bytes token)
 {
         bool first = !p->box;
-        struct bytes token;
         struct err why;
-        uint32_t watch;
 
-        int r = message_granted_parse(body, &watch, &token, e);
-        if (r < 0)
-                return r;
         if (player_take_grant(p, token, &why) < 0)
-                player_end(p, &why);
+                player_not_granted(p, &why);
         else if (first)
                 player_next(p);
-        return 0;
+}
+
+static int player_on_not_granted(struct player *p, struct bytes body, struct err *e)
+{
+        struct err why;
+        uint32_t zero;
+
+        int r = message_not_connected_parse(body, &zero, &why, e);
+        if (r == 0)
+                player_not_granted(p, &why);
+        return r;
 }
 
 static int player_on_key(struct player *p, struct bytes body, struct err *e)
@@ -361,9 +379,14 @@ static int player_on_sealer(void *owner, struct chan *c, struct chan_message *m,
         (void)c;
         if (m->fds_n)
                 return err_set(e, ERR_PROTOCOL, "a descriptor from the sealer");
+        if (p->over)
+                return 0;
         switch (m->type) {
-        case MESSAGE_GRANTED:
-                return player_on_granted(p, m->body, e);
+        case MESSAGE_KEY_GRANTED:
+                player_on_granted(p, m->body);
+                return 0;
+        case MESSAGE_KEY_NOT_GRANTED:
+                return player_on_not_granted(p, m->body, e);
         case MESSAGE_KEY:
                 return player_on_key(p, m->body, e);
         case MESSAGE_NO_KEY:
@@ -373,34 +396,44 @@ static int player_on_sealer(void *owner, struct chan *c, struct chan_message *m,
         }
 }
 
+/* Before it was asked for anything too: whoever asks is told. */
 static void player_on_sealer_end(void *owner, struct chan *c, const struct err *e)
 {
         struct player *p = owner;
         struct err why;
 
+        log_warn(NULL, "player.sealer_gone", "err=\"%s\"", e->text);
         p->sealer = chan_free(c);
-        err_set(&why, ERR_UNAVAILABLE, "the sealer went away (%.100s): open it again", e->text);
+        err_set(&why, ERR_UNAVAILABLE, "media: the sealer went away: open it again");
         player_end(p, &why);
 }
 
 /* --- requests of the parent --- */
 
-static int player_on_play(struct player *p, struct chan_message *m, struct err *e)
+static int player_ask_grant(struct player *p, struct bytes token, struct err *e)
 {
-        static const struct chan_events events = { player_on_sealer, player_on_sealer_end };
+        struct message_key_grant q = { .use = CAPABILITY_PLAYBACK, .token = token };
 
-        if (p->begun || m->fds_n != 1)
-                return err_set(e, ERR_PROTOCOL, "play: once, with its key channel");
-        int r = message_play_parse(m->body, &p->asked, e);
+        if (!p->sealer) /* it is told already that it is over */
+                return 0;
+        memcpy(q.stream, p->asked.stream, sizeof q.stream);
+        buf_clear(&p->out);
+        int r = message_key_grant_pack(&q, &p->out, e);
+        return r < 0 ? r : chan_send(p->sealer, MESSAGE_KEY_GRANT, buf_bytes(&p->out), NULL, 0, e);
+}
+
+static int player_on_play(struct player *p, struct bytes body, struct err *e)
+{
+        int r = message_play_parse(body, &p->asked, e);
         if (r < 0)
                 return r;
+        struct bytes token = p->asked.token;
+        p->asked.token = BYTES(NULL, 0);
         p->begun = true;
         p->credit = p->asked.credit;
         play_cut_init(&p->cut, p->asked.stream, p->root);
         p->cut.keys_only = p->asked.keys_only;
-        p->sealer = chan_new(p->loop, m->fds[0], &events, p);
-        m->fds[0] = -1;
-        return 0;
+        return player_ask_grant(p, token, e);
 }
 
 static int player_on_credit(struct player *p, struct bytes body, struct err *e)
@@ -418,17 +451,20 @@ static int player_on_credit(struct player *p, struct bytes body, struct err *e)
 static int player_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct player *p = owner;
-        bool answer = m->type != MESSAGE_PLAY && m->type != MESSAGE_PLAY_CREDIT;
+        bool file = m->type == MESSAGE_PLAY_SEGMENT || m->type == MESSAGE_PLAY_KEY;
+        bool answer = file || m->type == MESSAGE_PLAY_MISSED || m->type == MESSAGE_PLAY_END;
 
         (void)c;
-        if (m->type == MESSAGE_PLAY)
-                return player_on_play(p, m, e);
-        if (!p->begun || (answer && (!p->box || m->body.n)) ||
-                m->fds_n > (m->type == MESSAGE_PLAY_SEGMENT || m->type == MESSAGE_PLAY_KEY))
+        if (p->begun == (m->type == MESSAGE_PLAY) || (answer && (!p->box || m->body.n)) ||
+                m->fds_n > file)
                 return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
         if (p->over)
                 return 0;
         switch (m->type) {
+        case MESSAGE_PLAY:
+                return player_on_play(p, m->body, e);
+        case MESSAGE_PLAY_GRANT:
+                return player_ask_grant(p, m->body, e);
         case MESSAGE_PLAY_SEGMENT:
                 player_on_segment(p, m->fds_n ? m->fds[0] : -1);
                 return 0;
@@ -500,6 +536,7 @@ int player_main(int argc, char **argv)
 {
         static const struct chan_events events = { player_on_parent, player_on_parent_end,
                 player_on_room };
+        static const struct chan_events by_sealer = { player_on_sealer, player_on_sealer_end };
         struct player *p = xcalloc(1, sizeof *p);
         struct role_options options;
         struct err e;
@@ -513,6 +550,7 @@ int player_main(int argc, char **argv)
         p->loop = loop_new();
         if (r == 0) {
                 p->parent = chan_new(p->loop, PROC_FIRST_FD, &events, p);
+                p->sealer = chan_new(p->loop, PROC_FIRST_FD + 1, &by_sealer, p);
                 r = confine_role(SANDBOX_SCRUBBER, NULL, 0, &e);
         }
         if (r == 0)

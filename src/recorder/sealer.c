@@ -28,7 +28,7 @@
 
 struct sealer {
         struct loop *loop;
-        struct chan *parent;
+        struct chan *parent, *supervisor;
         struct timer linger;
         struct sign_key *key;
         struct state_dir_certs certs;
@@ -284,11 +284,6 @@ static void sealer_on_taken(void *owner, const struct sealer_grants_answer *a)
                 sealer_not_granted(owner, a->watch, a->why);
 }
 
-static void sealer_on_keys_refused(void *owner, uint32_t watch, const struct err *why)
-{
-        sealer_not_granted(owner, watch, why);
-}
-
 static int sealer_on_grant(struct sealer *s, struct bytes body, struct err *e)
 {
         struct message_grant m;
@@ -326,11 +321,31 @@ static int sealer_on_parent(void *owner, struct chan *c, struct chan_message *m,
         case MESSAGE_CRLS:
                 sealer_on_crls(s, m->body);
                 return 0;
-        case MESSAGE_KEY_CHANNEL:
-                return sealer_keys_on_channel(s->keys, m, e);
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u from the parent", m->type);
         }
+}
+
+/* Key channels come from the supervisor alone, which made them for a player that it began: the
+ * parent could stand in the middle of one. */
+static int sealer_on_supervisor(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        struct sealer *s = owner;
+
+        (void)c;
+        if (m->type != MESSAGE_KEY_CHANNEL || m->body.n || m->fds_n != 1)
+                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
+        sealer_keys_add(s->keys, m->fds[0]);
+        m->fds[0] = -1;
+        return 0;
+}
+
+static void sealer_on_supervisor_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct sealer *s = owner;
+
+        log_info(NULL, "sealer.supervisor_gone", "err=\"%s\"", e->text);
+        s->supervisor = chan_free(c);
 }
 
 static void sealer_on_linger(void *owner)
@@ -392,6 +407,7 @@ static void sealer_free(struct sealer *s)
         table_done(&s->streams);
         timer_done(&s->linger);
         s->parent = chan_free(s->parent);
+        s->supervisor = chan_free(s->supervisor);
         sign_key_free(s->key);
         state_dir_certs_done(&s->certs);
         buf_done(&s->out);
@@ -401,6 +417,8 @@ static void sealer_free(struct sealer *s)
 int sealer_main(int argc, char **argv)
 {
         static const struct chan_events events = { sealer_on_parent, sealer_on_parent_end };
+        static const struct chan_events by_supervisor = { sealer_on_supervisor,
+                sealer_on_supervisor_end };
         struct sealer s = { 0 };
         struct role_options options;
         struct err e;
@@ -412,9 +430,10 @@ int sealer_main(int argc, char **argv)
         int r = sealer_load(&s, options.state, &e);
         s.loop = loop_new();
         s.grants = sealer_grants_open(options.state, s.loop);
-        s.keys = sealer_keys_open(options.state, s.loop, s.grants, sealer_on_keys_refused, &s);
+        s.keys = sealer_keys_open(options.state, s.loop, s.grants);
         if (r == 0) {
                 s.parent = chan_new(s.loop, PROC_FIRST_FD, &events, &s);
+                s.supervisor = chan_new(s.loop, PROC_FIRST_FD + 1, &by_supervisor, &s);
                 r = confine_role(SANDBOX_SEALER, NULL, 0, &e);
         }
         if (r == 0)

@@ -15,31 +15,24 @@
 #include "trust/site_chain.h"
 
 /* What a channel waits for the log of grants with. */
-enum sealer_keys_wait {
-        SEALER_KEYS_NOTHING,
-        SEALER_KEYS_BEGIN,
-        SEALER_KEYS_LATER,
-        SEALER_KEYS_ASK
-};
+enum sealer_keys_wait { SEALER_KEYS_NOTHING, SEALER_KEYS_GRANT, SEALER_KEYS_ASK };
 
 struct sealer_keys_channel {
         struct sealer_keys_channel *next;
         struct sealer_keys *keys;
-        uint32_t watch, take; /* the parent's number; ours, of what waits */
-        char stream[HEAD_PATH_MAX];
-        enum capability_use use;
+        uint32_t take;              /* ours, of what waits */
+        char stream[HEAD_PATH_MAX]; /* of the first grant; empty before it */
+        enum capability_use use;    /* likewise */
         enum sealer_keys_wait wait;
-        int fd;            /* until it is granted; -1 */
-        struct chan *chan; /* NULL until then */
-        struct buf token;  /* that is good */
-        struct buf asked;  /* a question; empty: none */
+        struct chan *chan;
+        struct buf token;   /* the last one that was good; empty: none */
+        struct buf offered; /* a grant that is to be looked at; empty: none */
+        struct buf asked;   /* a question; empty: none */
 };
 
 struct sealer_keys {
         struct loop *loop;
         struct sealer_grants *grants;
-        sealer_keys_on_refused on_refused;
-        void *owner;
         uint8_t wrap_key[HPKE_PRIVATE_BYTES];
         struct buf root;   /* DER */
         struct err closed; /* code 0: wrap_key and root are there */
@@ -49,16 +42,14 @@ struct sealer_keys {
         struct buf out;
 };
 
-struct sealer_keys *sealer_keys_open(const char *state, struct loop *l,
-        struct sealer_grants *grants, sealer_keys_on_refused on_refused, void *owner)
+struct sealer_keys *sealer_keys_open(
+        const char *state, struct loop *l, struct sealer_grants *grants)
 {
         struct sealer_keys *k = xcalloc(1, sizeof *k);
         struct state_dir_certs certs = { 0 };
 
         k->loop = l;
         k->grants = grants;
-        k->on_refused = on_refused;
-        k->owner = owner;
         buf_init(&k->root, X509_CERT_MAX);
         buf_init(&k->out, CHAN_BODY_MAX);
         int r = state_dir_read_wrap_key(state, k->wrap_key, &k->closed);
@@ -82,8 +73,8 @@ static void sealer_keys_end(struct sealer_keys_channel *ch)
         *at = ch->next;
         ch->keys->channels_n--;
         chan_free(ch->chan);
-        own_closep(&ch->fd);
         buf_done(&ch->token);
+        buf_done(&ch->offered);
         buf_done(&ch->asked);
         free(ch);
 }
@@ -210,13 +201,13 @@ static void sealer_keys_send(struct sealer_keys_channel *ch, uint16_t type)
         explicit_bzero(out->p, out->n);
 }
 
-static void sealer_keys_refuse(struct sealer_keys_channel *ch, const struct err *why)
+static void sealer_keys_refuse(struct sealer_keys_channel *ch, uint16_t type, const struct err *why)
 {
         log_warn(NULL, "keys.refused", "stream=%s err=\"%s\"", ch->stream, why->text);
         buf_clear(&ch->keys->out);
-        if (message_not_connected_pack(ch->watch, why, &ch->keys->out, NULL) < 0)
+        if (message_not_connected_pack(0, why, &ch->keys->out, NULL) < 0)
                 abort(); /* a text of an error fits */
-        sealer_keys_send(ch, MESSAGE_NO_KEY);
+        sealer_keys_send(ch, type);
 }
 
 static void sealer_keys_answer(struct sealer_keys_channel *ch, const struct capability *c)
@@ -230,7 +221,7 @@ static void sealer_keys_answer(struct sealer_keys_channel *ch, const struct capa
         if (r == 0)
                 r = sealer_keys_release(ch->keys, ch->stream, c, &q, kid, key, &why);
         if (r < 0) {
-                sealer_keys_refuse(ch, &why);
+                sealer_keys_refuse(ch, MESSAGE_NO_KEY, &why);
         } else {
                 buf_clear(out);
                 struct pack p = pack_to(out);
@@ -242,22 +233,107 @@ static void sealer_keys_answer(struct sealer_keys_channel *ch, const struct capa
         buf_clear(&ch->asked);
 }
 
-static void sealer_keys_take(struct sealer_keys_channel *ch, enum sealer_keys_wait wait);
+/* The player gets the token: it judges it again, and takes the session from it. */
+static void sealer_keys_granted(struct sealer_keys_channel *ch, struct bytes token)
+{
+        struct buf *out = &ch->keys->out;
+
+        buf_clear(&ch->token);
+        buf_clear(out);
+        if (buf_append(&ch->token, token, NULL) < 0 || buf_append(out, token, NULL) < 0)
+                abort(); /* one that was good fits */
+        sealer_keys_send(ch, MESSAGE_KEY_GRANTED);
+}
+
+static void sealer_keys_go(struct sealer_keys_channel *ch);
+
+static void sealer_keys_on_taken(void *owner, const struct sealer_grants_answer *a)
+{
+        struct sealer_keys *k = owner;
+        struct sealer_keys_channel *ch = k->channels;
+
+        while (ch && ch->take != a->watch)
+                ch = ch->next;
+        if (!ch) /* it ended meanwhile */
+                return;
+        enum sealer_keys_wait wait = ch->wait;
+        ch->wait = SEALER_KEYS_NOTHING;
+        ch->take = 0;
+        if (wait == SEALER_KEYS_ASK && a->c) {
+                sealer_keys_answer(ch, a->c);
+        } else if (wait == SEALER_KEYS_ASK) {
+                sealer_keys_refuse(ch, MESSAGE_NO_KEY, a->why);
+                buf_clear(&ch->asked);
+        } else if (a->c) {
+                sealer_keys_granted(ch, a->token);
+        } else {
+                sealer_keys_refuse(ch, MESSAGE_KEY_NOT_GRANTED, a->why);
+        }
+        sealer_keys_go(ch);
+}
+
+static void sealer_keys_take(
+        struct sealer_keys_channel *ch, enum sealer_keys_wait wait, struct bytes token)
+{
+        struct sealer_keys *k = ch->keys;
+
+        k->takes += k->takes == UINT32_MAX ? 2 : 1; /* 0: none */
+        ch->take = k->takes;
+        ch->wait = wait;
+        sealer_grants_take(k->grants, ch->take, ch->stream, ch->use, token, clock_wall_us(),
+                sealer_keys_on_taken, k);
+}
+
+/* The first grant says what the channel is for. */
+static void sealer_keys_offer(struct sealer_keys_channel *ch)
+{
+        CLEANUP(buf_done) struct buf body = ch->offered;
+        struct message_key_grant q;
+        struct err why;
+
+        buf_init(&ch->offered, CHAN_BODY_MAX);
+        int r = message_key_grant_parse(buf_bytes(&body), &q, &why);
+        if (r == 0 && !ch->token.n) {
+                memcpy(ch->stream, q.stream, sizeof ch->stream);
+                ch->use = (enum capability_use)q.use;
+        } else if (r == 0 &&
+                   (ch->use != (enum capability_use)q.use || strcmp(ch->stream, q.stream) != 0)) {
+                r = err_set(&why, ERR_INVALID, "a later grant is for another stream or use");
+        }
+        if (r == 0)
+                sealer_keys_take(ch, SEALER_KEYS_GRANT, q.token);
+        else
+                sealer_keys_refuse(ch, MESSAGE_KEY_NOT_GRANTED, &why);
+}
+
+static void sealer_keys_go(struct sealer_keys_channel *ch)
+{
+        if (ch->wait == SEALER_KEYS_NOTHING && ch->offered.n)
+                sealer_keys_offer(ch);
+        if (ch->wait == SEALER_KEYS_NOTHING && ch->asked.n)
+                sealer_keys_take(ch, SEALER_KEYS_ASK, buf_bytes(&ch->token));
+}
+
+/* --- the player --- */
 
 static int sealer_keys_on_player(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         struct sealer_keys_channel *ch = owner;
+        bool grant = m->type == MESSAGE_KEY_GRANT;
+        struct buf *to = grant ? &ch->offered : &ch->asked;
 
         (void)c;
-        if (m->type != MESSAGE_KEY_ASK || m->fds_n)
+        if ((!grant && m->type != MESSAGE_KEY_ASK) || m->fds_n)
                 return err_set(e, ERR_PROTOCOL, "message %u on a key channel", m->type);
-        if (ch->asked.n)
+        if (!grant && !ch->token.n)
+                return err_set(e, ERR_PROTOCOL, "a key is asked for without a grant");
+        if (to->n)
                 return err_set(e, ERR_PROTOCOL, "a second question before the first is answered");
-        int r = buf_append(&ch->asked, m->body, e);
-        if (r == 0 && ch->asked.n == 0)
+        int r = buf_append(to, m->body, e);
+        if (r == 0 && to->n == 0)
                 r = err_set(e, ERR_PROTOCOL, "key request: malformed message");
-        if (r == 0 && ch->wait == SEALER_KEYS_NOTHING)
-                sealer_keys_take(ch, SEALER_KEYS_ASK);
+        if (r == 0)
+                sealer_keys_go(ch);
         return r;
 }
 
@@ -271,142 +347,23 @@ static void sealer_keys_on_player_end(void *owner, struct chan *c, const struct 
         sealer_keys_end(ch);
 }
 
-/* The player gets the token: it judges it again, and takes the session from it. */
-static int sealer_keys_granted(struct sealer_keys_channel *ch, struct bytes token, struct err *e)
+void sealer_keys_add(struct sealer_keys *k, int fd)
 {
         static const struct chan_events events = { sealer_keys_on_player,
                 sealer_keys_on_player_end };
-        struct buf *out = &ch->keys->out;
 
-        buf_clear(&ch->token);
-        buf_clear(out);
-        int r = buf_append(&ch->token, token, e);
-        if (r == 0)
-                r = message_granted_pack(ch->watch, token, out, e);
-        if (r < 0)
-                return r;
-        if (!ch->chan) {
-                ch->chan = chan_new(ch->keys->loop, ch->fd, &events, ch);
-                ch->fd = -1;
-        }
-        return chan_send(ch->chan, MESSAGE_GRANTED, buf_bytes(out), NULL, 0, e);
-}
-
-static void sealer_keys_on_taken(void *owner, const struct sealer_grants_answer *a)
-{
-        struct sealer_keys *k = owner;
-        struct sealer_keys_channel *ch = k->channels;
-        struct err why;
-
-        while (ch && ch->take != a->watch)
-                ch = ch->next;
-        if (!ch)
-                return; /* it ended meanwhile */
-        enum sealer_keys_wait wait = ch->wait;
-        ch->wait = SEALER_KEYS_NOTHING;
-        ch->take = 0;
-        if (wait == SEALER_KEYS_ASK && a->c) {
-                sealer_keys_answer(ch, a->c);
+        if (k->channels_n == SEALER_KEYS_CHANNELS_MAX) {
+                log_warn(NULL, "keys.channels", "open=%u effect=\"no more is taken\"",
+                        k->channels_n);
+                close(fd);
                 return;
         }
-        if (wait == SEALER_KEYS_ASK) {
-                sealer_keys_refuse(ch, a->why);
-                buf_clear(&ch->asked);
-                return;
-        }
-        int r = a->c ? sealer_keys_granted(ch, a->token, &why) : a->why->code;
-        if (r < 0)
-                k->on_refused(k->owner, ch->watch, a->c ? &why : a->why);
-        if (!ch->chan)
-                sealer_keys_end(ch);
-        else if (ch->asked.n)
-                sealer_keys_take(ch, SEALER_KEYS_ASK);
-}
-
-static void sealer_keys_take_token(
-        struct sealer_keys_channel *ch, enum sealer_keys_wait wait, struct bytes token)
-{
-        struct sealer_keys *k = ch->keys;
-
-        k->takes += k->takes == UINT32_MAX ? 2 : 1; /* 0: none */
-        ch->take = k->takes;
-        ch->wait = wait;
-        sealer_grants_take(k->grants, ch->take, ch->stream, ch->use, token, clock_wall_us(),
-                sealer_keys_on_taken, k);
-}
-
-static void sealer_keys_take(struct sealer_keys_channel *ch, enum sealer_keys_wait wait)
-{
-        sealer_keys_take_token(ch, wait, buf_bytes(&ch->token));
-}
-
-/* --- the parent --- */
-
-static struct sealer_keys_channel *sealer_keys_find(struct sealer_keys *k, uint32_t watch)
-{
-        struct sealer_keys_channel *ch = k->channels;
-
-        while (ch && ch->watch != watch)
-                ch = ch->next;
-        return ch;
-}
-
-static struct sealer_keys_channel *sealer_keys_new(
-        struct sealer_keys *k, const struct message_key_channel *m, int fd)
-{
         struct sealer_keys_channel *ch = xcalloc(1, sizeof *ch);
-
-        *ch = (struct sealer_keys_channel){ .next = k->channels,
-                .keys = k,
-                .watch = m->grant.watch,
-                .use = (enum capability_use)m->use,
-                .fd = fd };
-        memcpy(ch->stream, m->grant.stream, sizeof ch->stream);
+        *ch = (struct sealer_keys_channel){ .next = k->channels, .keys = k };
         buf_init(&ch->token, CAPABILITY_TOKEN_MAX);
+        buf_init(&ch->offered, CHAN_BODY_MAX);
         buf_init(&ch->asked, CHAN_BODY_MAX);
+        ch->chan = chan_new(k->loop, fd, &events, ch);
         k->channels = ch;
         k->channels_n++;
-        return ch;
-}
-
-/* A later grant: for the same stream and use, else it is none. */
-static void sealer_keys_later(struct sealer_keys *k, const struct message_key_channel *m)
-{
-        struct sealer_keys_channel *ch = sealer_keys_find(k, m->grant.watch);
-        struct err why;
-
-        if (ch && ch->wait == SEALER_KEYS_NOTHING && ch->use == (enum capability_use)m->use &&
-                strcmp(ch->stream, m->grant.stream) == 0) {
-                sealer_keys_take_token(ch, SEALER_KEYS_LATER, m->grant.token);
-                return;
-        }
-        err_set(&why, ERR_STATE, "no key channel waits for a later grant");
-        k->on_refused(k->owner, m->grant.watch, &why);
-}
-
-int sealer_keys_on_channel(struct sealer_keys *k, struct chan_message *m, struct err *e)
-{
-        struct message_key_channel q;
-        struct err why;
-
-        int r = message_key_channel_parse(m->body, &q, e);
-        if (r < 0 || m->fds_n > 1)
-                return r < 0 ? r : err_set(e, ERR_PROTOCOL, "a key channel with two descriptors");
-        if (!m->fds_n) {
-                sealer_keys_later(k, &q);
-                return 0;
-        }
-        struct sealer_keys_channel *old = sealer_keys_find(k, q.grant.watch);
-        if (old)
-                sealer_keys_end(old);
-        if (k->channels_n == SEALER_KEYS_CHANNELS_MAX) {
-                err_set(&why, ERR_EXHAUSTED, "more than %d players at once",
-                        SEALER_KEYS_CHANNELS_MAX);
-                k->on_refused(k->owner, q.grant.watch, &why);
-                return 0;
-        }
-        struct sealer_keys_channel *ch = sealer_keys_new(k, &q, m->fds[0]);
-        m->fds[0] = -1;
-        sealer_keys_take_token(ch, SEALER_KEYS_BEGIN, q.grant.token);
-        return 0;
 }

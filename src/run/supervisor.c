@@ -62,7 +62,7 @@ struct supervisor_child {
 struct supervisor {
         struct loop *loop;
         struct supervisor_options options;
-        struct chan *to_parent, *to_manager, *to_gateway;
+        struct chan *to_parent, *to_manager, *to_gateway, *to_sealer;
         struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
         unsigned children_n;
         bool regrouping; /* the parent died: waiting for workers and sealer to end */
@@ -319,6 +319,43 @@ static int supervisor_pair_gateway(struct supervisor *s, int *ret_fd, struct err
         return 0;
 }
 
+static int supervisor_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)owner;
+        (void)c;
+        return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
+}
+
+static void supervisor_on_sealer_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct supervisor *s = owner;
+
+        (void)e;
+        s->to_sealer = chan_free(c);
+}
+
+/* The second channel of a sealer, and of a player: what carries keys of footage is made here, for
+ * two processes that were begun here, so that no other is in the middle. */
+static int supervisor_key_channel(struct supervisor_child *c, int *ret_fd, struct err *e)
+{
+        static const struct chan_events events = { supervisor_on_sealer, supervisor_on_sealer_end };
+        struct supervisor *s = c->supervisor;
+        int pair[2];
+
+        if (c->kind == SUPERVISOR_PLAYER)
+                return supervisor_pair_by(
+                        s->to_sealer, MESSAGE_KEY_CHANNEL, BYTES(NULL, 0), ret_fd, e);
+        if (c->kind != SUPERVISOR_SEALER)
+                return 0;
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        chan_free(s->to_sealer);
+        s->to_sealer = chan_new(s->loop, pair[0], &events, s);
+        *ret_fd = pair[1];
+        return 0;
+}
+
 static bool supervisor_is_gateways(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "gateway") == 0;
@@ -503,6 +540,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                 s->to_manager = chan_free(s->to_manager);
         if (c->kind == SUPERVISOR_GATEWAY)
                 s->to_gateway = chan_free(s->to_gateway);
+        if (c->kind == SUPERVISOR_SEALER)
+                s->to_sealer = chan_free(s->to_sealer);
         if (s->stopping) {
                 if (supervisor_running(s) == 0)
                         s->on_stopped(s->owner);
@@ -538,7 +577,7 @@ static int supervisor_lock(const struct supervisor_child *c)
                                                                           : o->recorder_lock_fd;
 }
 
-static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
+static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, struct err *e)
 {
         struct supervisor *s = c->supervisor;
         const char *args[16];
@@ -576,14 +615,21 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                         args[n++] = "--claim";
         }
         args[n] = NULL;
-        /* Its channel where it has one, then the lock, which only needs to be held. Not by what may
-         * hang with a disk: the next supervisor could not begin. */
+        /* Its channels where it has them, then the lock, which only needs to be held. Not by what
+         * may hang with a disk: the next supervisor could not begin. */
         bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
                           c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER;
-        const int fds[] = { fd, supervisor_lock(c) };
+        int fds[3];
+        unsigned fds_n = 0;
+        if (fd >= 0)
+                fds[fds_n++] = fd;
+        if (key_fd >= 0)
+                fds[fds_n++] = key_fd;
+        if (holds_lock)
+                fds[fds_n++] = supervisor_lock(c);
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
-                .fds = fd < 0 ? fds + 1 : fds,
-                .fds_n = (unsigned)(fd >= 0) + holds_lock,
+                .fds = fds,
+                .fds_n = fds_n,
                 .on_exit = supervisor_on_exit,
                 .owner = c };
         return proc_start(s->loop, &o, &c->proc, e);
@@ -593,13 +639,16 @@ static void supervisor_begin(struct supervisor_child *c)
 {
         struct supervisor *s = c->supervisor;
         CLEANUP(own_closep) int fd = -1;
+        CLEANUP(own_closep) int key_fd = -1;
         struct err e;
 
         if (s->stopping || c->proc || !supervisor_may_run(c))
                 return;
         int r = supervisor_channel(c, &fd, &e);
         if (r == 0)
-                r = supervisor_spawn(c, fd, &e);
+                r = supervisor_key_channel(c, &key_fd, &e);
+        if (r == 0)
+                r = supervisor_spawn(c, fd, key_fd, &e);
         c->started_us = clock_boot_us();
         if (r < 0) {
                 log_error(&c->log, "process.not_started", "err=\"%s\"", e.text);
@@ -753,6 +802,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
         chan_free(s->to_parent);
         chan_free(s->to_manager);
         chan_free(s->to_gateway);
+        chan_free(s->to_sealer);
         free(s);
         return NULL;
 }

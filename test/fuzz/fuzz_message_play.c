@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a parent or a player that was taken over can send to the sealer, and a parent to a player:
- * first byte chooses. What is accepted packs to the same bytes again. */
+/* What a player that was taken over can send to the sealer, and a parent to a player: first byte
+ * chooses. What is accepted packs to the same bytes again. */
 #include <stdlib.h>
 
 #include "recorder/message_play.h"
@@ -16,7 +16,7 @@ static void same(int packed, const struct buf *out, struct bytes body)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
         struct bytes body = n ? BYTES(data + 1, n - 1) : BYTES(data, 0);
-        struct message_key_channel channel;
+        struct message_key_grant grant;
         struct message_key_ask ask;
         struct message_play play;
         struct buf out;
@@ -24,8 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         buf_init(&out, 1u << 20);
         switch (n ? data[0] % 3 : 0) {
         case 0:
-                if (message_key_channel_parse(body, &channel, NULL) == 0)
-                        same(message_key_channel_pack(&channel, &out, NULL), &out, body);
+                if (message_key_grant_parse(body, &grant, NULL) == 0)
+                        same(message_key_grant_pack(&grant, &out, NULL), &out, body);
                 break;
         case 1:
                 if (message_key_ask_parse(body, &ask, NULL) == 0)

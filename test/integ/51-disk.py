@@ -18,48 +18,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from custos_site import CARS, CUSTOS, DESK, ROOT, Edge, Failure, Site, check, main, run
 from frames import check_part_of_loop, decoded
+from sentinels import make_clip
 from vault_bytes import Segment
 
 CONFIG = "[recorder]\nsegment_s = 4\nfragment_ms = 500\n"
 SECONDS = 5
 VIDEO_SENTINEL = b"custos-disk-sentinel-video-3e0f7c51"
 AUDIO_SENTINEL = b"custos-disk-sentinel-audio-b81d2a96"
-SEI_UUID = "7a1c5a44-6b3c-4f0e-9d2b-0123456789ab"
 PIECE = 32
 CLEAR = 2 + 15  # of a NAL unit, at most: header and remainder (docs/spec/vault.md section 5)
 LIKENESS_MAX = 0.3  # 1 is the picture itself; noise stays below 0.1
 INSECURE = ROOT / "build/insecure"
-
-
-# ---- the source, with sentinels ----
-
-def adts_with_sentinel(data):
-    """Each frame gets a data stream element in front: id 4, tag 0, aligned, count, bytes (ISO/IEC 14496-3 section 4.4.2.1)."""
-    element = bytes([0x81, len(AUDIO_SENTINEL)]) + AUDIO_SENTINEL
-    out, at = b"", 0
-    while at < len(data):
-        size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-        new = size + len(element)
-        header = bytearray(data[at:at + 7])
-        header[3] = header[3] & 0xfc | new >> 11
-        header[4] = new >> 3 & 0xff
-        header[5] = header[5] & 0x1f | (new & 7) << 5
-        out += bytes(header) + element + data[at + 7:at + size]
-        at += size
-    return out
-
-
-def make_clip(folder):
-    adts, marked, clip = folder / "plain.aac", folder / "marked.aac", folder / "marked.mp4"
-    run("ffmpeg", "-v", "error", "-i", CARS, "-map", "0:a", "-c", "copy", "-f", "adts", adts)
-    check(adts.read_bytes()[1] & 1 == 1, "ADTS without CRC")
-    marked.write_bytes(adts_with_sentinel(adts.read_bytes()))
-    run("ffmpeg", "-v", "error", "-i", CARS, "-i", marked, "-map", "0:v", "-map", "1:a", "-c", "copy", "-bsf:v",
-        f"h264_mp4toannexb,h264_metadata=sei_user_data={SEI_UUID}+{VIDEO_SENTINEL.decode()}", "-bsf:a", "aac_adtstoasc", clip)
-    data = clip.read_bytes()
-    check(data.count(VIDEO_SENTINEL) >= 20 and data.count(AUDIO_SENTINEL) > 1000, "the sentinels are in the clip")
-    check(len(decoded(clip)) == len(decoded(CARS)), "which still plays")
-    return clip
 
 
 def pieces_of(clip):
@@ -176,7 +145,7 @@ def check_silent(state, segments, clips):
 
 
 def test_nothing_on_the_disk(folder):
-    clips = {"cars": make_clip(folder), "desk": DESK}
+    clips = {"cars": make_clip(folder, VIDEO_SENTINEL, AUDIO_SENTINEL), "desk": DESK}
     pieces = {}
     for clip in clips.values():
         for prefix, found in pieces_of(clip).items():
@@ -214,7 +183,7 @@ def build_insecure():
 def test_the_search_can_find(folder):
     """The same recording by a build that does not encrypt."""
     program = os.environ.get("CUSTOS_INSECURE") or build_insecure()
-    clips = {"cars": make_clip(folder), "desk": DESK}
+    clips = {"cars": make_clip(folder, VIDEO_SENTINEL, AUDIO_SENTINEL), "desk": DESK}
     pieces = {}
     for clip in clips.values():
         pieces.update(pieces_of(clip))

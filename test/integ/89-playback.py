@@ -7,125 +7,19 @@ sealer, a parent that was captured.
 """
 import json
 import os
+import socket
 import struct
 import sys
-import time
-from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import grants
-import seals
 from channels import NUMBERS, Channel, Process, field16, text
-from custos_site import check, custos, main, run, wait_for
-from frames import stream_kinds
-from gateway import FRAGMENT, HEADER, KEY, Gateway, Live, Refused, Subscription, media_key
+from custos_site import check, custos, main, wait_for
+from gateway import FRAGMENT, HEADER, KEY, Live, Refused
+from playback import GAP, Viewer, film, plays, recorded, sealed, segments, span, stamps, us_of
 
-GAP = 3
 PLAY = 6  # seconds
-
-
-def iso(us):
-    return datetime.fromtimestamp(us // 1000000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S") + f".{us % 1000000:06d}Z"
-
-
-def us_of(words):
-    return int(datetime.strptime(words, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000000)
-
-
-def span(from_us, until_us):
-    return {"from": iso(from_us), "until": iso(until_us)}
-
-
-class Viewer(Gateway):
-    def footage(self, from_us, until_us, *streams, **change):
-        return self.token(*(streams or ["cars-main"]), use=["playback"], **span(from_us, until_us), **change)
-
-    def play(self, roles, stream, token, from_us, until_us, credit=1 << 20, **more):
-        number = len(self.subscriptions) + 1
-        wanted = self.say("media.open", subscription=number, use="playback", stream=stream, grant=token.decode(), credit=credit,
-                          **span(from_us, until_us), **more)
-        player(roles)
-        while not ((answer := self.one()) and answer["id"] == wanted):
-            pass
-        if answer["type"] == "failure":
-            raise Refused(f"{answer['code']}: {answer['text']} ({answer['fault'] if 'fault' in answer else ''})")
-        key = media_key(self.private, stream, token, bytes.fromhex(answer["body"]["wrap"]))
-        self.subscriptions[number] = Subscription(number, stream, key, credit)
-        return self.subscriptions[number]
-
-    def give(self, subscription):
-        try:
-            super().give(subscription)
-        except Refused as why:
-            check(subscription.ended, f"unless it came to its end meanwhile: {why}")
-
-    def whole(self, *arguments, **more):
-        """Played to its end."""
-        seen = self.play(*arguments, **more)
-        check(self.read(15, lambda: seen.ended), f"it comes to its end: {[t[:3] for t in seen.things][-5:]}")
-        check(seen.ended["code"] == "ok", f"all was sent: {seen.ended}")
-        return seen
-
-
-def player(roles):
-    """The next process that the parent asks for."""
-    kind, body = roles.parent.first.receive()
-    check(kind == NUMBERS["PLAYER_WANTED"], f"it wants a player, not {kind}")
-    process = roles._process("player")
-    roles._hand(process, "PLAYER", body)
-    return process
-
-
-def film(seen, path):
-    path.write_bytes(b"".join(t[3] for t in seen.things if t[0] != GAP))
-    return path
-
-
-def plays(path):
-    check(stream_kinds(path) == ["h264", "aac"], f"tracks: {stream_kinds(path)}")
-    p = run("ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", path, "-map", "0", "-f", "null", "-")
-    check(not p.stderr.strip(), f"ffmpeg plays it: {p.stderr[-1000:]}")
-
-
-def stamps(path):
-    report = json.loads(custos("edge", "check-stamps", "--json", path, ok=None).stdout)
-    check(len(report["cameras"]) == 1 and report["unstamped"] == 0, f"one camera, each frame stamped: {report}")
-    return report["cameras"][0]
-
-
-def segments(live, stream="cars-main"):
-    return sorted((live.site.state / "vault" / stream).glob("*/*/*.mp4"))
-
-
-def boxes(data):
-    at = 0
-    while at + 8 <= len(data):
-        n, kind = struct.unpack(">I4s", data[at:at + 8])
-        if n < 8:
-            return
-        yield kind, at, n
-        at += n
-
-
-def sealed(path):
-    """(place of the payload of mdat, fields of the seal, payload of the seal, place of moof) of each fragment; ftyp and moov."""
-    data, found, moof, mdat, head = path.read_bytes(), [], 0, 0, 0
-    for kind, at, n in boxes(data):
-        if kind == b"moov":
-            head = at + n
-        if kind == b"moof":
-            moof = at
-        if kind == b"mdat":
-            mdat = at + 8
-        if kind == b"uuid" and data[at + 8:at + 24] == seals.USER_TYPE:
-            payload = data[at + 24:at + n]
-            found.append((mdat, seals.parse(payload), payload, moof))
-    return found, data[:head]
-
-
-def recorded(live):
-    return [f for path in segments(live) for f in sealed(path)[0] if f[1]["tracks"]]
 
 
 def test_recorded_and_seen(folder):
@@ -212,19 +106,21 @@ def test_recorded_and_seen(folder):
 
 
 def captured(live, folder, from_us, until_us):
-    """A parent that asks the sealer for keys by itself, with all that lies on the disk."""
-    import socket
+    """A player that asks the sealer for keys by itself, with all that lies on the disk; and a parent, which has no way to ask."""
     sealer = Process(folder, live.site.state, "sealer", arguments=live.site.options)
     check(sealer.first.receive()[0] == NUMBERS["SEALER_HELLO"], "hello")
     found, head = sealed(segments(live)[1])
     key_files = list((live.site.state / "vault/keys/cars-main").glob("*/*.json"))
 
-    def channel(token, stream="cars-main", use=2):
+    def channel(to=sealer.supervisor):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        body = bytes([use]) + struct.pack(">I", 9) + text(stream) + field16(token)
-        sealer.first.send(NUMBERS["KEY_CHANNEL"], body, [theirs.fileno()])
+        to.send(NUMBERS["KEY_CHANNEL"], b"", [theirs.fileno()])
         theirs.close()
         return Channel(ours)
+
+    def offer(c, token, stream="cars-main", use=2):
+        c.send(NUMBERS["KEY_GRANT"], bytes([use]) + text(stream) + field16(token))
+        return c.receive()[0]
 
     def ask(c, seal, path):
         c.send(NUMBERS["KEY_ASK"], struct.pack(">I", len(head)) + head + field16(seal) + field16(path.read_bytes()))
@@ -233,22 +129,39 @@ def captured(live, folder, from_us, until_us):
     good, node = live.roles.signer, grants.Signer.new(live.site, "custos://{site}/gateway/front", grants.TLS)
     for token in (b"none", good.grant(live.site, ["cars-main"]), node.grant(live.site, ["cars-main"], use=["playback"], **span(from_us, until_us)),
                   good.grant(live.site, ["desk-main"], use=["playback"], **span(from_us, until_us))):
-        c = channel(token)
-        check(sealer.first.receive()[0] == NUMBERS["NOT_GRANTED"], "refused")
-        check(c.closed(), "and no channel")
+        c = channel()
+        check(offer(c, token) == NUMBERS["KEY_NOT_GRANTED"], "refused")
+        c.send(NUMBERS["KEY_ASK"], struct.pack(">I", len(head)) + head + field16(found[0][2]) + field16(key_files[0].read_bytes()))
+        check(c.closed(), "who asks without a grant has no channel any more")
     early = from_us - 7200000000
-    c = channel(good.grant(live.site, ["cars-main"], use=["playback"], **span(early, early + 1000000)))
-    check(c.receive()[0] == NUMBERS["GRANTED"], "good, for another time")
+    c = channel()
+    check(offer(c, good.grant(live.site, ["cars-main"], use=["playback"], **span(early, early + 1000000))) == NUMBERS["KEY_GRANTED"],
+          "good, for another time")
     for path in key_files:
         for _, _, payload, _ in found:
             kind, body = ask(c, payload, path)
             check(kind == NUMBERS["NO_KEY"], "no key for a time that is not granted")
-    c = channel(good.grant(live.site, ["cars-main"], use=["playback"], **span(found[0][1]["first_us"], until_us)))
-    check(c.receive()[0] == NUMBERS["GRANTED"], "good")
+    c = channel()
+    token = good.grant(live.site, ["cars-main"], use=["playback"], **span(found[0][1]["first_us"], until_us))
+    check(offer(c, token) == NUMBERS["KEY_GRANTED"], "good")
     kinds = [ask(c, found[0][2], path)[0] for path in key_files]
     check(kinds.count(NUMBERS["KEY"]) == 1, f"with a grant the key of one segment, by its own key file: {kinds}")
     check(os.path.exists(f"/proc/{sealer.pid}"), "it goes on")
-    sealer.end()
+
+    # The parent has no way to hold a key channel: neither towards the sealer, nor towards the player.
+    c = channel(sealer.first)
+    c.send(NUMBERS["KEY_GRANT"], bytes([2]) + text("cars-main") + field16(token))
+    check(c.closed(), "the sealer takes no key channel from the parent")
+    check(sealer.first.closed(), "and has done with a parent that sends one")
+    sealer.ended()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = Process(folder, live.site.state, "player", arguments=live.site.options, keys=theirs)
+    keys, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    play = text("cars-main") + struct.pack(">qqBQ", from_us, until_us, 0, 1 << 20) + field16(token)
+    process.first.send(NUMBERS["PLAY"], play, [theirs.fileno()])
+    theirs.close()
+    check(Channel(keys).closed() and process.first.closed() and Channel(ours).closed(), "a player that is handed one ends")
+    process.ended()
 
 
 if __name__ == "__main__":

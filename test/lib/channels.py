@@ -3,6 +3,7 @@
 the program at a time, and this program in the place of all others.
 """
 import array
+import fcntl
 import json
 import os
 import re
@@ -94,20 +95,28 @@ class Channel:
 
 
 class Process:
-    """A role of the program with this program on its descriptor 3."""
+    """A role of the program with this program on its descriptor 3; a sealer's supervisor is on 4, a player's `keys` (an end of its key
+    channel, which is closed here)."""
 
-    def __init__(self, folder, state, role, program=CUSTOS, user=None, arguments=()):
+    def __init__(self, folder, state, role, program=CUSTOS, user=None, arguments=(), keys=None):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if role == "sealer":
+            supervisor, keys = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.supervisor = Channel(supervisor)
         self.state, self.role, self.log_path = state, role, Path(folder) / f"{role}-{time.monotonic_ns()}.log"
         command = [str(program), role, "--state", str(state), *map(str, arguments)]
         if user:
             command = ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         log = os.open(self.log_path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        ends = [fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 16) for end in (theirs, keys) if end]  # above where they go
         actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, log, 1),
-                   (os.POSIX_SPAWN_DUP2, log, 2), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
+                   (os.POSIX_SPAWN_DUP2, log, 2), *((os.POSIX_SPAWN_DUP2, end, 3 + i) for i, end in enumerate(ends))]
         self.pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
-        os.close(log)
+        for end in (log, *ends):
+            os.close(end)
         theirs.close()
+        if keys:
+            keys.close()
         self.first = Channel(ours)
 
     def log(self):

@@ -190,14 +190,14 @@ class Roles:
         self.root = (site.state / "site/root.crt").read_text()
         self.parent = self._process("parent")
         self.volume()
-        self.attach("sealer", "SEALER")
+        self.sealer = self.attach("sealer", "SEALER")
         self.attach("connector", "CONNECTOR")
         self.workers = [self.attach("worker", "WORKER", i) for i in range(workers)]
         self.porter = ParentsPorter(self.parent, site.state)
         self.manager = self.porter.hand("manager", "main")
 
-    def _process(self, role, *arguments):
-        self.processes.append(Process(self.folder, self.site.state, role, arguments=[*arguments, *self.site.options]))
+    def _process(self, role, *arguments, keys=None):
+        self.processes.append(Process(self.folder, self.site.state, role, arguments=[*arguments, *self.site.options], keys=keys))
         return self.processes[-1]
 
     def _hand(self, process, kind, body=b""):
@@ -216,6 +216,19 @@ class Roles:
         path, claim, name = body[6:6 + n].decode(), body[6 + n], body[9 + n:].decode()
         process = self._process("volume", "--index", number, "--path", path, "--name", name, *(["--claim"] if claim else []))
         self._hand(process, "VOLUME", struct.pack(">I", number))
+
+    def player(self):
+        """The next one that the parent asks for, with its key channel to the sealer."""
+        kind, body = self.parent.first.receive()
+        check(kind == NUMBERS["PLAYER_WANTED"], f"it wants a player, not {kind}")
+        return self._hand(self._process("player", keys=self.key_channel()), "PLAYER", body)
+
+    def key_channel(self):
+        """The player's end."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sealer.supervisor.send(NUMBERS["KEY_CHANNEL"], b"", [theirs.fileno()])
+        theirs.close()
+        return ours
 
     def ask(self, kind, **body):
         self.requests += 1

@@ -89,6 +89,8 @@ def main():
     parser.add_argument("--cert", help="PEM: certificate, then key")
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--srtp", choices=CIPHERS, help="RTP/SAVP, the keys as MIKEY in the description")
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--port", default="0")
     parser.add_argument("--user", default="viewer")
     parser.add_argument("--password-file", required=True)
     options = parser.parse_args()
@@ -97,8 +99,8 @@ def main():
 
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
-    server.set_service("0")
+    server.set_address(options.address)
+    server.set_service(options.port)
     auth = GstRtspServer.RTSPAuth()
     if not options.plain:
         auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.cert))

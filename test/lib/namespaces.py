@@ -38,11 +38,11 @@ def _become_root():
             file.write(text)
 
 
-class Network:
-    """Made by the_network()."""
+class Hosts:
+    """This program is one of them from now on, `ours`; the others are namespaces beside it."""
 
-    def __init__(self):
-        for program in ("ip", "nft", "nsenter"):
+    def __init__(self, ours, others, programs):
+        for program in ("ip", "nsenter", *programs):
             if not shutil.which(program):
                 skip(f"{program} is not installed")
         try:
@@ -51,20 +51,7 @@ class Network:
             _call("unshare", CLONE_NEWNET)
         except OSError as why:
             skip(f"network namespaces are not allowed here: {why}")
-        self.hosts = {"evil": self._new(), "camera": self._new()}
-        for near, near_at, far, far_host, far_at in (("rec0", RECORDER, "evil0", "evil", EVIL),
-                                                     ("cam0", CAMERA, "evil1", "evil", "10.66.2.1")):
-            run("ip", "link", "add", near, "type", "veth", "peer", "name", far)
-            run("ip", "link", "set", far, "netns", self.path(far_host))
-            self._up(far_host, far, far_at)
-            host = "recorder" if near == "rec0" else "camera"
-            if host == "camera":
-                run("ip", "link", "set", near, "netns", self.path(host))
-            self._up(host, near, near_at)
-            self.run(host, "ip", "route", "add", "default", "via", far_at)
-        for host in ("recorder", "evil", "camera"):
-            self.run(host, "ip", "link", "set", "lo", "up")
-        self.run("evil", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        self.ours, self.hosts = ours, {name: self._new() for name in others}
 
     def _new(self):
         """A descriptor of a new network namespace."""
@@ -99,7 +86,7 @@ class Network:
 
     def command(self, host, *command):
         """The same command, on that host."""
-        return list(command) if host == "recorder" else ["nsenter", f"--net={self.path(host)}", *command]
+        return list(command) if host == self.ours else ["nsenter", f"--net={self.path(host)}", *command]
 
     def run(self, host, *command, **options):
         return run(*self.command(host, *command), **options)
@@ -107,12 +94,34 @@ class Network:
     def call(self, host, work):
         """work() in a thread on that host: sockets that it makes, and threads that it starts, are there."""
         def there():
+            if host == self.ours:
+                return work()
             _call("setns", self.hosts[host], CLONE_NEWNET)
             return work()
         return self._in_thread(there)
 
     def program(self, host, log, *command):
         return Program(log, self.command(host, *command))
+
+
+class Network(Hosts):
+    """Made by the_network()."""
+
+    def __init__(self):
+        super().__init__("recorder", ("evil", "camera"), ("nft",))
+        for near, near_at, far, far_host, far_at in (("rec0", RECORDER, "evil0", "evil", EVIL),
+                                                     ("cam0", CAMERA, "evil1", "evil", "10.66.2.1")):
+            run("ip", "link", "add", near, "type", "veth", "peer", "name", far)
+            run("ip", "link", "set", far, "netns", self.path(far_host))
+            self._up(far_host, far, far_at)
+            host = "recorder" if near == "rec0" else "camera"
+            if host == "camera":
+                run("ip", "link", "set", near, "netns", self.path(host))
+            self._up(host, near, near_at)
+            self.run(host, "ip", "route", "add", "default", "via", far_at)
+        for host in ("recorder", "evil", "camera"):
+            self.run(host, "ip", "link", "set", "lo", "up")
+        self.run("evil", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 
     def edge(self, host, folder, streams, certificate, *options, port):
         """custos edge on that host, at the address and port given. (A child is where the thread is that starts it.)"""

@@ -33,7 +33,7 @@ static int on_message(void *owner, struct chan *c, struct chan_message *m, struc
         uint32_t watch;
 
         (void)owner, (void)c, (void)e;
-        if (m->type == MESSAGE_GRANTED) {
+        if (m->type == MESSAGE_KEY_GRANTED) {
                 player.granted++;
         } else if (m->type == MESSAGE_KEY) {
                 unpack_copy(&u, player.kid, 16);
@@ -41,10 +41,11 @@ static int on_message(void *owner, struct chan *c, struct chan_message *m, struc
                 assert_true(unpack_complete(&u));
                 player.keys++;
         } else {
-                assert_int_equal(m->type, MESSAGE_NO_KEY);
+                bool grant = m->type == MESSAGE_KEY_NOT_GRANTED;
+                assert_true(grant || m->type == MESSAGE_NO_KEY);
                 assert_int_equal(
                         message_not_connected_parse(m->body, &watch, &player.why, NULL), 0);
-                player.refused++;
+                *(grant ? &player.not_granted : &player.refused) += 1;
         }
         loop_stop(loop);
         return 0;
@@ -58,42 +59,38 @@ static void on_end(void *owner, struct chan *c, const struct err *e)
         loop_stop(loop);
 }
 
-static void on_not_granted(void *owner, uint32_t watch, const struct err *why)
+/* The player hands its grant over, on a channel that it has or on a new one. */
+static void offer(const struct capability *c, enum capability_use use, const char *stream)
 {
-        assert_ptr_equal(owner, &player);
-        assert_int_equal(watch, 5);
-        player.why = *why;
-        player.not_granted++;
-        loop_stop(loop);
+        struct buf token = grant_token(c), body;
+        struct message_key_grant q = { .use = use, .token = buf_bytes(&token) };
+
+        snprintf(q.stream, sizeof q.stream, "%s", stream);
+        buf_init(&body, CHAN_BODY_MAX);
+        assert_int_equal(message_key_grant_pack(&q, &body, NULL), 0);
+        assert_int_equal(
+                chan_send(player.chan, MESSAGE_KEY_GRANT, buf_bytes(&body), NULL, 0, NULL), 0);
+        loop_run(loop);
+        buf_done(&token);
+        buf_done(&body);
 }
 
-/* The parent hands the channel on. */
-static void open_channel(const struct capability *c, enum capability_use use, const char *stream)
+static void begin_channel(void)
 {
         static const struct chan_events events = { .on_message = on_message, .on_end = on_end };
-        struct buf token = grant_token(c), body;
-        struct message_key_channel q = { .use = use,
-                .grant = { .watch = 5, .token = buf_bytes(&token) } };
         int pair[2];
 
-        snprintf(q.grant.stream, sizeof q.grant.stream, "%s", stream);
-        buf_init(&body, CHAN_BODY_MAX);
-        assert_int_equal(message_key_channel_pack(&q, &body, NULL), 0);
         assert_int_equal(chan_pair(pair, NULL), 0);
         player.chan = chan_free(player.chan);
         memset(&player, 0, sizeof player);
         player.chan = chan_new(loop, pair[0], &events, NULL);
-        struct chan_message m = { .type = MESSAGE_KEY_CHANNEL,
-                .body = buf_bytes(&body),
-                .fds = { pair[1], -1, -1, -1 },
-                .fds_n = 1 };
-        assert_int_equal(sealer_keys_on_channel(keys, &m, NULL), 0);
-        if (m.fds[0] >= 0)
-                close(m.fds[0]);
-        if (!player.not_granted)
-                loop_run(loop);
-        buf_done(&token);
-        buf_done(&body);
+        sealer_keys_add(keys, pair[1]);
+}
+
+static void open_channel(const struct capability *c, enum capability_use use, const char *stream)
+{
+        begin_channel();
+        offer(c, use, stream);
 }
 
 static struct capability granted(int64_t from_us, int64_t until_us)
@@ -249,7 +246,7 @@ static int begin(void **state)
         (void)state;
         loop = loop_new();
         grants = sealer_grants_open(grant_state, loop);
-        keys = sealer_keys_open(grant_state, loop, grants, on_not_granted, &player);
+        keys = sealer_keys_open(grant_state, loop, grants);
         memset(&player, 0, sizeof player);
         return 0;
 }
@@ -451,9 +448,116 @@ static void grant_that_is_not_for_it(void **state)
         open_channel(&c, CAPABILITY_PLAYBACK, "yard-main");
         assert_int_equal(player.not_granted, 1);
         assert_int_equal(player.granted, 0);
-        while (!player.ended) /* and its channel is closed */
+        c = granted(grant_now, grant_now + SECOND); /* another one may be good */
+        offer(&c, CAPABILITY_PLAYBACK, STREAM);
+        assert_int_equal(player.granted, 1);
+}
+
+/* For the same stream and use; one that is refused takes nothing away. */
+static void later_grant(void **state)
+{
+        const struct seal *first = &builder->segments[0].seals[0];
+        struct capability early = granted(grant_now, first->last_arrival_us);
+        struct capability late = granted(grant_now, grant_now + 600 * SECOND);
+        struct capability yard = granted(grant_now, grant_now + 600 * SECOND);
+
+        (void)state;
+        open_channel(&early, CAPABILITY_PLAYBACK, STREAM);
+        ask_for(builder, 1, 0);
+        refused("time");
+        offer(&yard, CAPABILITY_PLAYBACK, "yard-main");
+        offer(&yard, CAPABILITY_EXPORT, STREAM);
+        assert_int_equal(player.not_granted, 2);
+        ask_for(builder, 0, 0);
+        assert_int_equal(player.keys, 1);
+        offer(&late, CAPABILITY_PLAYBACK, STREAM);
+        assert_int_equal(player.granted, 2);
+        ask_for(builder, 1, 0);
+        assert_int_equal(player.keys, 2);
+        assert_int_equal(player.refused, 1);
+}
+
+/* Both while the first one waits for the log: no question is lost. */
+static void grant_while_a_key_is_asked_for(void **state)
+{
+        struct buf text = key_file(&builder->segments[0], wrap_public), token, body;
+        struct capability later = granted(grant_now, grant_now + 600 * SECOND);
+        struct message_key_grant g = { .use = CAPABILITY_PLAYBACK, .stream = STREAM };
+        struct segment s;
+
+        (void)state;
+        open_all();
+        segment_builder_read(builder, 0, &s);
+        token = grant_token(&later);
+        g.token = buf_bytes(&token);
+        const struct message_key_ask q = { s.header_bytes, s.fragments[0].seal_payload,
+                buf_bytes(&text) };
+        buf_init(&body, CHAN_BODY_MAX);
+        assert_int_equal(message_key_grant_pack(&g, &body, NULL), 0);
+        assert_int_equal(
+                chan_send(player.chan, MESSAGE_KEY_GRANT, buf_bytes(&body), NULL, 0, NULL), 0);
+        buf_clear(&body);
+        assert_int_equal(message_key_ask_pack(&q, &body, NULL), 0);
+        assert_int_equal(
+                chan_send(player.chan, MESSAGE_KEY_ASK, buf_bytes(&body), NULL, 0, NULL), 0);
+        while (!player.ended && (player.granted < 2 || !player.keys))
                 loop_run(loop);
+        assert_int_equal(player.ended, 0);
+        buf_done(&body);
+        buf_done(&token);
+        buf_done(&text);
+        segment_done(&s);
+}
+
+static void no_key_without_a_grant(void **state)
+{
+        struct buf text = key_file(&builder->segments[0], wrap_public), body;
+        struct segment s;
+
+        (void)state;
+        segment_builder_read(builder, 0, &s);
+        const struct message_key_ask q = { s.header_bytes, s.fragments[0].seal_payload,
+                buf_bytes(&text) };
+        buf_init(&body, CHAN_BODY_MAX);
+        assert_int_equal(message_key_ask_pack(&q, &body, NULL), 0);
+        begin_channel();
+        assert_int_equal(
+                chan_send(player.chan, MESSAGE_KEY_ASK, buf_bytes(&body), NULL, 0, NULL), 0);
+        loop_run(loop);
         assert_int_equal(player.ended, 1);
+        assert_int_equal(player.keys + player.refused, 0);
+        buf_done(&body);
+        buf_done(&text);
+        segment_done(&s);
+}
+
+static void on_soon(void *owner)
+{
+        (void)owner;
+        loop_stop(loop);
+}
+
+static void no_more_channels_than_players(void **state)
+{
+        struct timer soon = { 0 };
+        int pairs[SEALER_KEYS_CHANNELS_MAX][2];
+
+        (void)state;
+        for (unsigned i = 0; i < SEALER_KEYS_CHANNELS_MAX; i++) {
+                assert_int_equal(chan_pair(pairs[i], NULL), 0);
+                sealer_keys_add(keys, pairs[i][1]);
+        }
+        begin_channel();
+        timer_start(&soon, loop, 2000, 0, on_soon, NULL); /* else nothing happens */
+        loop_run(loop);
+        timer_done(&soon);
+        assert_int_equal(player.ended, 1);
+        for (unsigned i = 0; i < SEALER_KEYS_CHANNELS_MAX; i++)
+                close(pairs[i][0]);
+        timer_start(&soon, loop, 100, 0, on_soon, NULL); /* their ends are noticed by then */
+        loop_run(loop);
+        timer_done(&soon);
+        open_all();
 }
 
 /* It is judged at each key anew: a channel outlives no grant. */
@@ -487,7 +591,7 @@ static void no_key_where_wrap_key_is_not_there(void **state)
         assert_true(file_read(path, 256, &before, NULL) >= 0);
         grant_remove("recorder/wrap.key");
         sealer_keys_free(keys);
-        keys = sealer_keys_open(grant_state, loop, grants, on_not_granted, &player);
+        keys = sealer_keys_open(grant_state, loop, grants);
         grant_put("recorder/wrap.key", buf_bytes(&before));
         buf_done(&before);
         open_all();
@@ -523,6 +627,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(seal_that_was_changed, begin, end),
                 cmocka_unit_test_setup_teardown(key_file_that_is_not_good, begin, end),
                 cmocka_unit_test_setup_teardown(grant_that_is_not_for_it, begin, end),
+                cmocka_unit_test_setup_teardown(later_grant, begin, end),
+                cmocka_unit_test_setup_teardown(grant_while_a_key_is_asked_for, begin, end),
+                cmocka_unit_test_setup_teardown(no_key_without_a_grant, begin, end),
+                cmocka_unit_test_setup_teardown(no_more_channels_than_players, begin, end),
                 cmocka_unit_test_setup_teardown(grant_that_runs_out, begin, end),
                 cmocka_unit_test_setup_teardown(no_key_where_wrap_key_is_not_there, begin, end),
                 cmocka_unit_test_setup_teardown(not_what_a_player_says, begin, end),
