@@ -343,8 +343,6 @@ int parent_status_on_manager(struct parent *p, struct chan_message *m, struct er
         } else if (strcmp(request.type, "link.revoked") == 0 &&
                    parent_history_followed(p->history)) {
                 parent_porter_on_revoked(p->porter, request.body);
-        } else if (strcmp(request.type, "link.listen") == 0) {
-                parent_porter_on_listen(p->porter, request.body);
         }
         link_message_done(&request);
         return r;
