@@ -483,6 +483,8 @@ static int requests_node_admit(
         int done = nodes_get(requests_node_db(r), peer->node.role, peer->node.name, &n, e);
         if (done < 0)
                 return done;
+        if (n.revoked_us) /* a certificate that is not on the list changes nothing */
+                return err_fault(e, ERR_DENIED, FAULT_REVOKED, "it was revoked");
         /* There is one, and it is this process: who else shows its certificate has its key. */
         if (strcmp(n.role, "manager") == 0)
                 return err_set(e, ERR_DENIED, "another manager");

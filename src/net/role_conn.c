@@ -478,6 +478,7 @@ void role_conn_state(const struct role_conn *c, struct role_conn_state *ret)
         s.opened_us = c->opened_us;
         s.bytes_in = stream_received(c->stream);
         s.bytes_out = stream_sent(c->stream);
+        s.plaintext_bytes = stream_plaintext(c->stream);
         tls_rekeys(c->tls, &s.rekeys_out, &s.rekeys_in);
         s.queued = stream_queued(c->stream);
         *ret = s;

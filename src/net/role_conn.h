@@ -99,6 +99,7 @@ struct role_conn_state {
         const char *cipher;
         int64_t opened_us;            /* wall clock; 0: never was */
         uint64_t bytes_in, bytes_out; /* on the wire */
+        uint64_t plaintext_bytes;     /* those of them without TLS */
         uint64_t rekeys_in, rekeys_out;
         size_t queued;
 };

@@ -609,3 +609,8 @@ uint64_t stream_sent(const struct stream *s)
 {
         return s->sent_bytes;
 }
+
+uint64_t stream_plaintext(const struct stream *s)
+{
+        return s->tls ? 0 : s->received_bytes + s->sent_bytes;
+}

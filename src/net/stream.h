@@ -115,5 +115,7 @@ const struct tls *stream_tls(const struct stream *s);
 /* Bytes received from the socket, and taken by it, so far. */
 uint64_t stream_received(const struct stream *s);
 uint64_t stream_sent(const struct stream *s);
+/* Those of them that went without TLS. */
+uint64_t stream_plaintext(const struct stream *s);
 
 #endif

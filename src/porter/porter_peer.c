@@ -55,7 +55,8 @@ struct porter_peer {
         int64_t since_us;                     /* wall clock */
         int64_t handshake_us, rekeyed_us;     /* boot clock */
         uint64_t records, handshakes;         /* records: upper bound, under the present key */
-        uint64_t bytes_in, bytes_out, rekeys_in, rekeys_out; /* of the connections before */
+        /* of the connections before */
+        uint64_t bytes_in, bytes_out, plaintext_bytes, rekeys_in, rekeys_out;
 };
 
 static bool porter_peer_is(struct bytes message, const char *text, size_t n)
@@ -238,6 +239,7 @@ static void porter_peer_count(struct porter_peer *peer, const struct porter_conn
         role_conn_state(l->conn, &s);
         peer->bytes_in += s.bytes_in;
         peer->bytes_out += s.bytes_out;
+        peer->plaintext_bytes += s.plaintext_bytes;
         peer->rekeys_in += s.rekeys_in;
         peer->rekeys_out += s.rekeys_out;
 }
@@ -494,14 +496,15 @@ static json_t *porter_peer_state(const struct porter_peer *peer)
         json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "uri", peer->uri, "role",
                 peer->role, "name", peer->name, "address", s.address, "accepted", !peer->target,
                 "state", "open", "fault", "", "text", "");
-        json_t *more = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "tls",
+        json_t *more = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "tls",
                 s.tls_version == 0x0304 ? "TLS 1.3" : "", "cipher", s.cipher, "since",
                 str_time(since, peer->since_us), "not_after",
                 str_time(until, who ? who->not_after_us : 0), "rekeys_in",
                 (json_int_t)(peer->rekeys_in + s.rekeys_in), "rekeys_out",
                 (json_int_t)(peer->rekeys_out + s.rekeys_out), "handshakes",
                 (json_int_t)peer->handshakes, "bytes_in", (json_int_t)(peer->bytes_in + s.bytes_in),
-                "bytes_out", (json_int_t)(peer->bytes_out + s.bytes_out), "plaintext_bytes", 0);
+                "bytes_out", (json_int_t)(peer->bytes_out + s.bytes_out), "plaintext_bytes",
+                (json_int_t)(peer->plaintext_bytes + s.plaintext_bytes));
         json_object_update(o, more);
         json_decref(more);
         return o;

@@ -17,12 +17,6 @@
 
 static void parent_storage_mend_pump(struct parent_storage_slot *k);
 
-static bool parent_storage_same_link(const struct seal_link *a, const struct seal_link *b)
-{
-        return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
-               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
-}
-
 static struct seal_link parent_storage_link_of(const struct index_segment *row)
 {
         struct seal_link link = { .sequence = row->last_seq };
@@ -367,7 +361,7 @@ static void parent_storage_on_end_found(
         }
         /* It went on elsewhere while this was being asked. */
         if (m->first && !m->bounded && !tail->empty && parent_storage_bound(k, m->stream, &bound) &&
-                !parent_storage_same_link(&bound, &tail->last)) {
+                !seal_link_equal(&bound, &tail->last)) {
                 m->bounded = true;
                 m->bound = bound;
                 parent_storage_mend_ask(m);

@@ -189,6 +189,29 @@ static int setup_node_renew(const struct setup_options *o, struct site_ca *ca, c
         return r < 0 ? r : node_identity_write(dir, key, buf_bytes(&chain), e);
 }
 
+/* The site may have taken this node back, or given its name to another host, while this one was
+ * off: then it is not ours any more, and comes by a code. */
+static bool setup_node_is_ours(
+        const struct site_ca *ca, const struct node_identity *n, int64_t now_us)
+{
+        CLEANUP(verify_key_freep) struct verify_key *public = sign_key_public(n->key);
+        const struct issued *issued = site_ca_issued(ca);
+        char subject[ISSUED_SUBJECT_ROOM];
+        uint8_t key[32];
+
+        verify_key_id(public, key);
+        snprintf(subject, sizeof subject, "%s/%s", n->role, n->name);
+        for (size_t i = 0; i < issued->n; i++) {
+                const struct issued_certificate *c = &issued->certificates[i];
+                if (c->issuer != ISSUED_NODES || strcmp(c->subject, subject) != 0)
+                        continue;
+                bool same = memcmp(c->key, key, sizeof key) == 0;
+                if (same ? c->revoked_us != 0 : c->revoked_us == 0 && c->until_us > now_us)
+                        return false;
+        }
+        return strcmp(n->name, SETUP_NODE) == 0;
+}
+
 /* One that cannot be read is its porter's to say: recording needs none. */
 static int setup_node(
         const struct setup_options *o, struct site_ca *ca, const char *role, struct err *e)
@@ -201,10 +224,10 @@ static int setup_node(
                 return setup_node_create(o, ca, role, dir, e);
         if (node_identity_read(dir, &n, NULL) < 0)
                 return 0;
-        bool expired = n.not_after_us <= clock_wall_us();
-        bool ours = strcmp(n.name, SETUP_NODE) == 0;
+        int64_t now_us = clock_wall_us();
+        bool mend = n.not_after_us <= now_us && setup_node_is_ours(ca, &n, now_us);
         node_identity_done(&n);
-        return expired && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
+        return mend ? setup_node_renew(o, ca, role, dir, e) : 0;
 }
 
 static int setup_all_nodes(const struct setup_options *o, struct site_ca *ca, struct err *e)

@@ -4,7 +4,8 @@
  * used, this host's nodes (manager and recorder), and the recovery kit. Each piece is made once and
  * never again; a start that was interrupted goes on where it stopped. A node's certificate that ran
  * out while the host was off is the one thing that is made anew: with both expired, neither porter
- * could ask the other for a new one.
+ * could ask the other for a new one. Not where the site has taken the node back, or given its name
+ * to another host.
  */
 #ifndef CUSTOS_RUN_SETUP_H
 #define CUSTOS_RUN_SETUP_H

@@ -94,12 +94,6 @@ void chain_freep(struct chain **c)
         *c = chain_free(*c);
 }
 
-static bool link_equal(const struct seal_link *a, const struct seal_link *b)
-{
-        return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
-               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
-}
-
 static bool same_number(const struct seal_link *a, const struct seal_link *b)
 {
         return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0;
@@ -112,7 +106,7 @@ static bool same_epoch(const struct seal_link *a, const struct seal_link *b)
 
 static bool link_is_zero(const struct seal_link *l)
 {
-        return link_equal(l, &(struct seal_link){ 0 });
+        return seal_link_equal(l, &(struct seal_link){ 0 });
 }
 
 /* The first half of an epoch is random already. */
@@ -129,7 +123,7 @@ static struct known *chain_find(struct chain *c, const struct seal_link *l)
 {
         uint32_t at = c->buckets_n ? c->buckets[bucket_of(c, l)] : NONE;
 
-        while (at != NONE && !link_equal(&c->known[at].s.self, l))
+        while (at != NONE && !seal_link_equal(&c->known[at].s.self, l))
                 at = c->known[at].next;
         return at == NONE ? NULL : &c->known[at];
 }
@@ -141,7 +135,7 @@ static struct known *chain_find_rival(struct chain *c, const struct seal_link *l
 
         for (; at != NONE; at = c->known[at].next) {
                 struct known *k = &c->known[at];
-                if (same_number(&k->s.self, l) && !link_equal(&k->s.self, l) &&
+                if (same_number(&k->s.self, l) && !seal_link_equal(&k->s.self, l) &&
                         (k->fed || k->in_place))
                         return k;
         }
@@ -361,10 +355,10 @@ static enum verdict_kind chain_check_link(
 {
         char a[64], b[64];
 
-        if (link_equal(&s->previous, &c->head))
+        if (seal_link_equal(&s->previous, &c->head))
                 return chain_check_numbers(c, s, missing, text, room);
         struct seal_link link = chain_anchor(c, s);
-        if (link_equal(&link, &c->head))
+        if (seal_link_equal(&link, &c->head))
                 return VERDICT_AUTHENTIC;
         if (link_is_zero(&link)) {
                 snprintf(text, room,

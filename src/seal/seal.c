@@ -262,6 +262,12 @@ void seal_hash(struct bytes payload, uint8_t ret[static 32])
         hash_once(payload, ret);
 }
 
+bool seal_link_equal(const struct seal_link *a, const struct seal_link *b)
+{
+        return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
+               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
+}
+
 struct seal_link seal_link_of(const struct seal *s, struct bytes payload)
 {
         struct seal_link link = { .sequence = s->sequence };

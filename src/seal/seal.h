@@ -81,6 +81,7 @@ bool seal_signature_ok(struct bytes payload, struct verify_key *key);
 /* SHA-256 over the payload, as the next seal names it. */
 void seal_hash(struct bytes payload, uint8_t ret[static 32]);
 struct seal_link seal_link_of(const struct seal *s, struct bytes payload);
+bool seal_link_equal(const struct seal_link *a, const struct seal_link *b);
 void seal_commit_key(const uint8_t segment_key[static 16], const uint8_t kid[static 16],
         const char *stream, uint8_t ret[static 32]);
 /* docs/spec/vault.md section 5. */

@@ -209,20 +209,14 @@ static bool same_epoch(const struct seal_link *a, const struct seal_link *b)
         return memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0;
 }
 
-static bool same_link(const struct seal_link *a, const struct seal_link *b)
-{
-        return a->sequence == b->sequence && same_epoch(a, b) &&
-               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
-}
-
 /* Of two segments, whether b, which the index names, was recorded after a, whose name is the
  * newest. Where nothing links them and the clocks disagree, the wall clock was set back: names lie
  * then. */
 static bool comes_after(const struct tail_file *b, const struct tail_file *a)
 {
-        if (same_link(&b->first_previous, &a->last))
+        if (seal_link_equal(&b->first_previous, &a->last))
                 return true;
-        if (same_link(&a->first_previous, &b->last))
+        if (seal_link_equal(&a->first_previous, &b->last))
                 return false;
         if (same_epoch(&a->last, &b->last))
                 return b->last.sequence > a->last.sequence;
@@ -336,7 +330,7 @@ static int settle(struct tail_walk *w, struct tail_file *f, struct err *e)
                         r = 0;
                         break;
                 }
-                if (r == 0 && same_link(&p->last, &at->first_previous)) {
+                if (r == 0 && seal_link_equal(&p->last, &at->first_previous)) {
                         n++;
                 } else if (r == 0 && is_orphan(at, p, lost)) {
                         for (unsigned i = 0; i < n && r == 0; i++)

@@ -13,12 +13,6 @@
 #define PATH_ROOM 4400
 #define HOURS_MAX 4 /* the newest one and that of the object key, and the one before each */
 
-static bool same_link(const struct seal_link *a, const struct seal_link *b)
-{
-        return a->sequence == b->sequence && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0 &&
-               memcmp(a->hash, b->hash, sizeof a->hash) == 0;
-}
-
 /* A segment as far as the search for the bound needs it. */
 struct piece {
         char object_key[HEAD_KEY_MAX];
@@ -55,7 +49,7 @@ static int add_piece(void *owner, const char *object_key, struct err *e)
                 for (unsigned i = 0; i < s.fragments_n; i++) {
                         piece.last =
                                 seal_link_of(&s.fragments[i].seal, s.fragments[i].seal_payload);
-                        if (same_link(&piece.last, all->bound))
+                        if (seal_link_equal(&piece.last, all->bound))
                                 piece.keep = i + 1;
                 }
                 if (s.fragments_n) {
@@ -109,8 +103,8 @@ static int cut_pieces(struct pieces *all, struct vault_tail *tail, struct err *e
 
         for (unsigned i = 0; i < all->n; i++) {
                 struct piece *p = &all->list[i];
-                bool behind =
-                        p->keep ? p->keep < p->fragments : same_link(&p->first_previous, &end);
+                bool behind = p->keep ? p->keep < p->fragments
+                                      : seal_link_equal(&p->first_previous, &end);
                 if (p->behind || !behind)
                         continue;
                 p->behind = true;
@@ -157,7 +151,7 @@ int vault_tail_bound_cut(const char *vault, const char *stream, const char *obje
         char hour[VAULT_WALK_HOUR_ROOM] = "9999-99-99/99";
         struct hours hours = { 0 };
 
-        if (same_link(bound, &none))
+        if (seal_link_equal(bound, &none))
                 return 0;
         int r = hour_before(vault, stream, hour, &hours, e);
         if (r == 0)

@@ -5,6 +5,7 @@ away.
 """
 import calendar
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -172,9 +173,13 @@ def test_recorders(folder):
         wait_for(lambda: first.gone, 5, "revoked, it is cut off")
         wait_for(lambda: local(desk).gone, 5, "and not let in again")
         check("recorder main is not connected" in desk.cli("storage", "list", ok=1).stderr, "it is away")
-        # The next manager knows them all.
+        # The next manager knows them all, and who was revoked, whatever certificate it has by now.
         desk.manager.end()
+        shutil.rmtree(site.state / "node/recorder")
+        site.init()
         desk.begin()
+        stranger = local(desk)
+        wait_for(lambda: stranger.gone, 5, "revoked, with a certificate that is on no list")
         nodes = desk.nodes()
         check(nodes["recorder", "lab"]["state"] == "away" and nodes["recorder", "lab"]["since"], f"last seen: {nodes}")
         again = desk.peer("recorder", "yard", keys["yard"])

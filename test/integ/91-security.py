@@ -29,10 +29,14 @@ def test_every_connection(folder):
         site.add("cam", edge.url("cam"), edge.user, edge.password_file)
         site.wait_recording("cam-main")
         wait_for(lambda: site.log().count("link.open") > 1, 20, "the porters are linked")
+        wait_for(lambda: [r for r in links(site, 0) if r["to"] == "camera cam-main" and r["bytes_in"] > 10000], 10, "footage is counted")
         rows = {(r["from"], r["to"], r["told_by"]): r for r in links(site, 0)}
         node, camera = rows[RECORDER, MANAGER, MANAGER], rows[RECORDER, "camera cam-main", RECORDER]
         check((node["tls"], node["peer"], node["plaintext_bytes"], node["handshakes"]) == ("TLS 1.3", RECORDER, 0, 1), f"{node}")
         check(13.9 < node["days_left"] < 14 and node["bytes_in"] > 0 and node["bytes_out"] > 0, f"{node}")
+        same = rows[RECORDER, MANAGER, RECORDER]  # as the other end counts it
+        check((same["tls"], same["peer"], same["plaintext_bytes"], same["cipher"]) == ("TLS 1.3", MANAGER, 0, node["cipher"]), f"{same}")
+        check(0 < same["bytes_out"] <= 2 * node["bytes_in"] and 0 < same["bytes_in"] <= 2 * node["bytes_out"], f"one way is the other's: {same} {node}")
         check(camera["protection"] == "encrypted and verified" and camera["peer"] == site.stream("cam-main")["camera_key"], f"{camera}")
         check(1.9 < camera["days_left"] < 2 and camera["bytes_in"] > 10000 and camera["plaintext_bytes"] == 0, f"{camera}")
         shown = site.cli("security", "links").stdout

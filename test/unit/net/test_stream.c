@@ -311,6 +311,8 @@ static void test_pause_and_drain_at_a_mark(void **state)
         assert_int_equal(p.client.drained, 1);
         assert_true(stream_sent(p.client.stream) >= 30 * sizeof block);
         assert_true(stream_sent(p.client.stream) <= stream_received(p.server.stream));
+        assert_int_equal(stream_plaintext(p.client.stream),
+                plainly ? stream_sent(p.client.stream) + stream_received(p.client.stream) : 0);
         pair_done(&p);
 }
 
