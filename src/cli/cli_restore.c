@@ -11,6 +11,7 @@
 #include "cli/cli_args.h"
 #include "cli/cli_backup.h"
 #include "cli/cli_wrap_key.h"
+#include "db/db.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "trust/audit_file.h"
@@ -213,6 +214,39 @@ static int cli_restore_revoke(struct cli_restore *r, struct err *e)
         return done;
 }
 
+/* sql is about one table; 1 where it has a row. */
+static int cli_restore_step(struct db *d, const char *sql, const char *table, struct err *e)
+{
+        CLEANUP(own_freep) char *text = xasprintf("%s%s", sql, table);
+        struct db_query *q;
+
+        int done = db_query(d, text, &q, e);
+        if (done < 0)
+                return done;
+        done = db_step(q, e);
+        db_reset(q);
+        return done;
+}
+
+/* People come again with their passwords; who was signed in does not: a session that was ended
+ * since the backup would be good again. Nor does an open setup code. */
+static int cli_restore_sessions(struct cli_restore *r, struct err *e)
+{
+        static const char *const tables[] = { "session", "setup_code" };
+        CLEANUP(own_freep) char *path = xasprintf("%s/site.sqlite", r->args->state);
+        struct db *d = NULL;
+
+        int done = db_open(path, DB_DURABLE, &d, e);
+        for (unsigned i = 0; done >= 0 && i < ARRAY_LEN(tables); i++) {
+                CLEANUP(own_freep) char *quoted = xasprintf("'%s'", tables[i]);
+                done = cli_restore_step(d, "SELECT 1 FROM sqlite_master WHERE name = ", quoted, e);
+                if (done == 1) /* else a backup of an older version */
+                        done = cli_restore_step(d, "DELETE FROM ", tables[i], e);
+        }
+        db_free(d);
+        return done < 0 ? done : 0;
+}
+
 static int cli_restore_audit(struct cli_restore *r, struct err *e)
 {
         CLEANUP(own_freep) char *path = xasprintf("%s/audit.log", r->args->state);
@@ -272,6 +306,8 @@ static int cli_restore_make(struct cli_restore *r, struct bytes file,
                 done = cli_restore_volumes(r, e);
         if (done == 0)
                 done = cli_restore_revoke(r, e);
+        if (done == 0)
+                done = cli_restore_sessions(r, e);
         if (done == 0)
                 done = cli_restore_audit(r, e);
         if (done == 0)

@@ -110,6 +110,11 @@ json_t *requests_text(const char *text)
         return value ? value : json_string("(unprintable)");
 }
 
+json_t *requests_by(struct requests *r, uint64_t tag)
+{
+        return json_pack("{s:o}", "by", requests_text(desk_by(r->desk, tag)));
+}
+
 void requests_refuse(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
         desk_fail(r->desk, tag, a->why, a->remedy);
@@ -125,10 +130,16 @@ void requests_pass(struct requests *r, uint64_t tag, const struct requests_answe
 
 static void requests_on_status(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
+        bool people = true;
+        struct err e;
+
+        if (people_any(inventory_db(r->inventory), &people, &e) < 0)
+                log_error(NULL, "people.unreadable", "err=\"%s\"", e.text);
         desk_answer(r->desk, tag,
-                json_pack("{s:s, s:s, s:s, s:o, s:o, s:I}", "site", r->site, "fingerprint",
-                        r->fingerprint, "manager", "running", "recorder", requests_status_of(r, a),
-                        "recorders", requests_node_recorders(r), "certificates_due",
+                json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:I}", "site", r->site, "fingerprint",
+                        r->fingerprint, "manager", "running", "setup", !people, "recorder",
+                        requests_status_of(r, a), "recorders", requests_node_recorders(r),
+                        "certificates_due",
                         (json_int_t)certificate_watch_due(r->watch, clock_wall_us())));
 }
 

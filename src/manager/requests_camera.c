@@ -256,19 +256,21 @@ static json_t *requests_camera_terms(const struct inventory_stream *s)
                 s->transport, "carrier", s->carrier, "recorder", s->recorder);
 }
 
-static int requests_camera_audit(struct requests *r, const char *event,
+static int requests_camera_audit(struct requests *r, uint64_t tag, const char *event,
         const struct inventory_stream *s, const char *transport_before, struct err *e)
 {
-        int done =
-                requests_route_audit(r, event, s->camera, s->stream, requests_camera_terms(s), e);
+        json_t *fields = requests_camera_terms(s);
+
+        json_object_set_new(fields, "by", requests_text(desk_by(r->desk, tag)));
+        int done = requests_route_audit(r, event, s->camera, s->stream, fields, e);
 
         if (done == 0 && camera_terms_is_exception(s->transport) &&
                 strcmp(transport_before, s->transport) != 0) {
                 log_warn(NULL, "camera.exception", "cam=%s stream=%s transport=%s", s->camera,
                         s->stream, s->transport);
                 done = requests_route_audit(r, "exception.chosen", s->camera, s->stream,
-                        json_pack("{s:s, s:s}", "transport", s->transport, "before",
-                                transport_before),
+                        json_pack("{s:s, s:s, s:o}", "transport", s->transport, "before",
+                                transport_before, "by", requests_text(desk_by(r->desk, tag))),
                         e);
         }
         return done;
@@ -298,7 +300,7 @@ int requests_camera_add(struct requests *r, uint64_t tag, json_t *body, struct e
         if (done == 0) {
                 log_info(NULL, "camera.added", "cam=%s stream=%s", s.camera, s.stream);
                 requests_route_stream(r, &s);
-                done = requests_camera_audit(r, "camera.added", &s, "", e);
+                done = requests_camera_audit(r, tag, "camera.added", &s, "", e);
         }
         if (done == 0)
                 done = requests_camera_tell(r, tag, s.camera, e);
@@ -342,7 +344,7 @@ static int requests_camera_change(struct requests *r, uint64_t tag,
                 requests_route_move(r, s->camera, was);
         else
                 requests_route_stream(r, s);
-        done = requests_camera_audit(r, "camera.changed", s, before, e);
+        done = requests_camera_audit(r, tag, "camera.changed", s, before, e);
         return done < 0 ? done : requests_camera_audit_record(r, tag, s, &record, e);
 }
 
@@ -388,7 +390,7 @@ int requests_camera_remove(struct requests *r, uint64_t tag, json_t *body, struc
         if (done < 0)
                 return done;
         log_info(NULL, "camera.removed", "cam=%s", name);
-        done = requests_route_audit(r, "camera.removed", name, NULL, NULL, e);
+        done = requests_route_audit(r, "camera.removed", name, NULL, requests_by(r, tag), e);
         if (done == 0)
                 desk_answer(r->desk, tag, json_object());
         return done;

@@ -243,7 +243,7 @@ int requests_certificate_revoke(struct requests *r, uint64_t tag, json_t *body, 
                 return err_set(e, ERR_NOT_FOUND,
                         "that certificate has expired or was revoked before: there is nothing to "
                         "revoke");
-        done = requests_trust_revoked(r, c->issuer, c->subject, n, e);
+        done = requests_trust_revoked(r, tag, c->issuer, c->subject, n, e);
         if (done == 0)
                 desk_answer(r->desk, tag,
                         json_pack("{s:i, s:s}", "revoked", (int)n, "subject", c->subject));

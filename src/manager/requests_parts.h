@@ -107,6 +107,8 @@ int requests_reason(const char *reason, struct err *e) MUST_USE;
 void requests_run_asked(struct requests *r, uint64_t tag, const struct link_message *m);
 /* As JSON; a text that was cut within a character is no UTF-8, and is not repeated. */
 json_t *requests_text(const char *text);
+/* The caller's: { "by": who asked }, for a line of the audit log. */
+json_t *requests_by(struct requests *r, uint64_t tag);
 /* The caller's: the answer to status.get with what the manager knows of it; null where the recorder
  * is away. context->recorder is who was asked, context->after where the page begins. */
 json_t *requests_status_of(struct requests *r, const struct requests_answer *a);
@@ -127,8 +129,8 @@ int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct
 /* A camera's (device's) or page's certificates were revoked: whoever meets cameras hears of the
  * list, and who is connected by one of them is cut off. What cannot be audited is said to whoever
  * asked. */
-int requests_trust_revoked(struct requests *r, enum issued_issuer issuer, const char *name,
-        unsigned certificates, struct err *e) MUST_USE;
+int requests_trust_revoked(struct requests *r, uint64_t tag, enum issued_issuer issuer,
+        const char *name, unsigned certificates, struct err *e) MUST_USE;
 
 /* requests_root.c: roots of others, each for one class of peers. */
 int requests_root_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;

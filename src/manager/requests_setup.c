@@ -50,9 +50,6 @@ int requests_setup_code(struct requests *r, uint64_t tag, json_t *body, struct e
                 return err_set(e, ERR_INVALID, "setup.code: %s", why.text);
         int done = requests_setup_needed(r, e);
         if (done == 0)
-                done = requests_route_announce(r, "setup.code", NULL, NULL,
-                        json_pack("{s:b, s:s}", "remote", remote, "by", desk_by(r->desk, tag)), e);
-        if (done == 0)
                 done = setup_code_make(
                         requests_setup_db(r), remote, clock_wall_us(), code, &until_us, e);
         if (done < 0)

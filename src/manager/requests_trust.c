@@ -47,7 +47,7 @@ int requests_trust_clear(struct requests *r, uint64_t tag, json_t *body, struct 
                 return done;
         requests_route_save_memory(r);
         log_warn(NULL, "camera.tls_memory_cleared", "cam=%s", name);
-        done = requests_route_audit(r, "tls_memory.cleared", name, NULL, NULL, e);
+        done = requests_route_audit(r, "tls_memory.cleared", name, NULL, requests_by(r, tag), e);
         /* What it kept from being recorded may be now. */
         if (done == 0)
                 done = inventory_each(r->inventory, NULL, "", requests_trust_unalarm, r, e);
@@ -124,7 +124,8 @@ int requests_trust_certify(struct requests *r, uint64_t tag, json_t *body, struc
         buf_init(&pem, 4 * X509_CERT_MAX);
         int done = requests_trust_sign(r, name, csr, &pem, e);
         if (done == 0)
-                done = requests_route_audit(r, "certificate.issued", name, NULL, NULL, e);
+                done = requests_route_audit(
+                        r, "certificate.issued", name, NULL, requests_by(r, tag), e);
         if (done == 0)
                 desk_answer(r->desk, tag,
                         json_pack(
@@ -133,8 +134,8 @@ int requests_trust_certify(struct requests *r, uint64_t tag, json_t *body, struc
         return done;
 }
 
-int requests_trust_revoked(struct requests *r, enum issued_issuer issuer, const char *name,
-        unsigned certificates, struct err *e)
+int requests_trust_revoked(struct requests *r, uint64_t tag, enum issued_issuer issuer,
+        const char *name, unsigned certificates, struct err *e)
 {
         log_warn(NULL, "certificate.revoked", "issuer=%s name=%s certificates=%u",
                 issued_issuer_name(issuer), name, certificates);
@@ -143,8 +144,9 @@ int requests_trust_revoked(struct requests *r, enum issued_issuer issuer, const 
                 requests_route_cut(r);
         }
         return requests_route_audit(r, "certificate.revoked", name, NULL,
-                json_pack("{s:i, s:I}", "certificates", (int)certificates, "list",
-                        (json_int_t)site_ca_issued(r->ca)->lists[issuer].number),
+                json_pack("{s:i, s:I, s:o}", "certificates", (int)certificates, "list",
+                        (json_int_t)site_ca_issued(r->ca)->lists[issuer].number, "by",
+                        requests_text(desk_by(r->desk, tag))),
                 e);
 }
 
@@ -163,7 +165,7 @@ int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct
                         "the site's camera issuer made no certificate for camera %s that is still "
                         "good: there is nothing to revoke",
                         name);
-        done = requests_trust_revoked(r, ISSUED_CAMERAS, name, n, e);
+        done = requests_trust_revoked(r, tag, ISSUED_CAMERAS, name, n, e);
         if (done == 0)
                 desk_answer(r->desk, tag, json_pack("{s:i}", "revoked", (int)n));
         return done;

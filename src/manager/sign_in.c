@@ -7,18 +7,18 @@
 #include "crypto/random.h"
 
 #define SIGN_IN_SECOND_US INT64_C(1000000)
-#define SIGN_IN_KEY_BYTES 16
+#define SIGN_IN_SALT_BYTES 16
 
 enum { SIGN_IN_PAIR, SIGN_IN_ADDRESS, SIGN_IN_NAME, SIGN_IN_KINDS };
 
 struct sign_in_count {
-        uint8_t key[SIGN_IN_KEY_BYTES];
+        uint64_t key;
         unsigned n; /* 0: free */
         int64_t first_us, last_us;
 };
 
 struct sign_in {
-        uint8_t salt[SIGN_IN_KEY_BYTES]; /* so that nobody can choose names whose keys meet */
+        uint8_t salt[SIGN_IN_SALT_BYTES]; /* so that nobody can choose names whose keys meet */
         struct hash *hash;
         struct sign_in_count counts[SIGN_IN_KINDS][SIGN_IN_REMEMBERED];
 };
@@ -53,10 +53,10 @@ void sign_in_place(const uint8_t address[static NETWORK_ADDRESS_BYTES],
 }
 
 /* What is counted under, for each kind. */
-static void sign_in_key(struct sign_in *s, unsigned kind, const struct sign_in_try *t,
-        uint8_t key[static SIGN_IN_KEY_BYTES])
+static uint64_t sign_in_key(struct sign_in *s, unsigned kind, const struct sign_in_try *t)
 {
         uint8_t hash[HASH_BYTES], head[] = { (uint8_t)kind };
+        uint64_t key;
 
         hash_start(s->hash);
         hash_update(s->hash, BYTES(s->salt, sizeof s->salt));
@@ -68,15 +68,15 @@ static void sign_in_key(struct sign_in *s, unsigned kind, const struct sign_in_t
                 hash_update(s->hash, BYTES(&letter, 1));
         }
         hash_finish(s->hash, hash);
-        memcpy(key, hash, SIGN_IN_KEY_BYTES);
+        memcpy(&key, hash, sizeof key);
+        return key;
 }
 
-static struct sign_in_count *sign_in_find(
-        struct sign_in *s, unsigned kind, const uint8_t key[static SIGN_IN_KEY_BYTES])
+static struct sign_in_count *sign_in_find(struct sign_in *s, unsigned kind, uint64_t key)
 {
         for (unsigned i = 0; i < SIGN_IN_REMEMBERED; i++) {
                 struct sign_in_count *c = &s->counts[kind][i];
-                if (c->n && memcmp(c->key, key, SIGN_IN_KEY_BYTES) == 0)
+                if (c->n && c->key == key)
                         return c;
         }
         return NULL;
@@ -122,15 +122,13 @@ static int64_t sign_in_free_us(
         return c->last_us + sign_in_wait_us(c->n, free);
 }
 
-static void sign_in_add(struct sign_in *s, unsigned kind,
-        const uint8_t key[static SIGN_IN_KEY_BYTES], int64_t now_us)
+static void sign_in_add(struct sign_in *s, unsigned kind, uint64_t key, int64_t now_us)
 {
         struct sign_in_count *c = sign_in_find(s, kind, key);
 
         if (!c) {
                 c = sign_in_room(s, kind, now_us);
-                *c = (struct sign_in_count){ .first_us = now_us };
-                memcpy(c->key, key, SIGN_IN_KEY_BYTES);
+                *c = (struct sign_in_count){ .key = key, .first_us = now_us };
         }
         c->n++;
         c->last_us = now_us;
@@ -145,11 +143,11 @@ static bool sign_in_counts(unsigned kind, const struct sign_in_try *t)
 int sign_in_admit(struct sign_in *s, const struct sign_in_try *t, int64_t now_us,
         unsigned *ret_wait_s, struct err *e)
 {
-        uint8_t keys[SIGN_IN_KINDS][SIGN_IN_KEY_BYTES];
+        uint64_t keys[SIGN_IN_KINDS];
         int64_t free_us = 0;
 
         for (unsigned kind = 0; kind < SIGN_IN_KINDS; kind++) {
-                sign_in_key(s, kind, t, keys[kind]);
+                keys[kind] = sign_in_key(s, kind, t);
                 struct sign_in_count *c = sign_in_find(s, kind, keys[kind]);
                 if (c && sign_in_is_old(c, kind, now_us))
                         *c = (struct sign_in_count){ 0 };
@@ -171,10 +169,8 @@ int sign_in_admit(struct sign_in *s, const struct sign_in_try *t, int64_t now_us
 
 static void sign_in_forget(struct sign_in *s, const struct sign_in_try *t, bool pair)
 {
-        uint8_t key[SIGN_IN_KEY_BYTES];
-
         for (unsigned kind = 0; kind < SIGN_IN_KINDS; kind++) {
-                sign_in_key(s, kind, t, key);
+                uint64_t key = sign_in_key(s, kind, t);
                 struct sign_in_count *c =
                         sign_in_counts(kind, t) ? sign_in_find(s, kind, key) : NULL;
                 if (!c)

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "net/link.h"
+#include "os/file.h"
 
 #define ANNOUNCE_EVERY_MS 1000
 #define ANNOUNCE_STEADY_ROUNDS                                                                     \
@@ -18,11 +20,18 @@ struct announce {
         char state[4096], program[4096];
         uv_work_t work;
         bool asking, freed, hinted;
-        unsigned skip; /* rounds until the next question */
+        bool remote;    /* the setup code is for other hosts too */
+        bool code_made; /* by this process */
+        unsigned skip;  /* rounds until the next question */
         char said[256];
         /* Filled in the pool. */
+        struct announce_code {
+                char text[32], until[40], path[4200]; /* path: a file has it, and text is "" */
+                bool fresh;                           /* to be said */
+        } code;
         struct announce_sum {
                 bool known;
+                bool setup; /* there is nobody yet who can sign in */
                 unsigned streams, recording, verified, pinned, open;
                 char first_stream[128], fingerprint[80], problem[400];
         } sum;
@@ -65,6 +74,7 @@ static int announce_page(struct announce *a, char *after, size_t room)
         const char *fingerprint = json_string_value(json_object_get(body, "fingerprint"));
         snprintf(a->sum.fingerprint, sizeof a->sum.fingerprint, "%s",
                 fingerprint ? fingerprint : "");
+        a->sum.setup = json_is_true(json_object_get(body, "setup"));
         json_array_foreach(json_object_get(recorder, "streams"), i, stream)
         {
                 announce_add(&a->sum, stream);
@@ -77,16 +87,85 @@ static int announce_page(struct announce *a, char *after, size_t room)
         return more;
 }
 
+/* Where there is no terminal a journal reads along: then it goes into a file. */
+static void announce_keep_code(struct announce *a, const char *code)
+{
+        struct err e;
+
+        if (isatty(STDOUT_FILENO)) {
+                snprintf(a->code.text, sizeof a->code.text, "%s", code);
+                return;
+        }
+        snprintf(a->code.path, sizeof a->code.path, "%s/setup-code", a->state);
+        char *line = xasprintf("%s\n", code);
+        if (file_write_atomic(a->code.path, bytes_str(line), 0600, &e) < 0)
+                snprintf(a->code.path, sizeof a->code.path, "nowhere: %.300s", e.text);
+        explicit_bzero(line, strlen(line));
+        free(line);
+}
+
+/* The code for the first administrator, once in the life of this process; the file goes when it is
+ * good for nothing any more. */
+static void announce_setup(struct announce *a)
+{
+        char socket_path[4200], path[4200];
+        json_t *body = NULL;
+
+        snprintf(path, sizeof path, "%s/setup-code", a->state);
+        if (!a->sum.setup) {
+                if (file_exists(path))
+                        (void)!file_unlink(path, NULL);
+                return;
+        }
+        if (a->code_made)
+                return;
+        snprintf(socket_path, sizeof socket_path, "%s/control.sock", a->state);
+        if (link_call(socket_path, "setup.code", json_pack("{s:b}", "remote", a->remote),
+                    ANNOUNCE_TIMEOUT_MS, &body, NULL, NULL) < 0)
+                return; /* asked again */
+        const json_t *code = json_object_get(body, "code");
+        const char *until = json_string_value(json_object_get(body, "until"));
+        if (json_is_string(code)) {
+                announce_keep_code(a, json_string_value(code));
+                explicit_bzero(
+                        (char *)(uintptr_t)json_string_value(code), json_string_length(code));
+        }
+        snprintf(a->code.until, sizeof a->code.until, "%s", until ? until : "");
+        a->code.fresh = a->code_made = true;
+        json_decref(body);
+}
+
+static void announce_say_code(struct announce *a)
+{
+        const char *where = a->remote ? "from any host" : "opened on the gateway's own host";
+
+        if (a->code.path[0])
+                printf("Nobody can sign in yet. The setup code is in %s, good until %s, on the site's "
+                       "page, %s.\n",
+                        a->code.path, a->code.until, where);
+        else
+                printf("\n  Nobody can sign in yet. Who types this on the site's page, %s, becomes the\n"
+                       "  first administrator; until %s, once. Setup code:\n\n    %s\n\n"
+                       "  Another one: %s person setup --state %s\n\n",
+                        where, a->code.until, a->code.text, a->program, a->state);
+        fflush(stdout);
+        explicit_bzero(&a->code, sizeof a->code);
+}
+
 static void announce_ask(uv_work_t *work)
 {
         struct announce *a = work->data;
         char after[128] = "";
+        int r = -1;
 
         a->sum = (struct announce_sum){ 0 };
         for (unsigned i = 0; i < ANNOUNCE_PAGES_MAX; i++) {
-                if (announce_page(a, after, sizeof after) != 1)
+                r = announce_page(a, after, sizeof after);
+                if (r != 1)
                         break;
         }
+        if (r >= 0)
+                announce_setup(a);
 }
 
 static void announce_hint(struct announce *a)
@@ -149,8 +228,11 @@ static void announce_done(uv_work_t *work, int status)
         a->asking = false;
         if (a->freed)
                 free(a);
-        else if (status == 0)
+        else if (status == 0) {
+                if (a->code.fresh)
+                        announce_say_code(a);
                 announce_say(a);
+        }
 }
 
 static void announce_on_timer(void *owner)
@@ -168,11 +250,12 @@ static void announce_on_timer(void *owner)
         uv_queue_work(loop_uv(a->loop), &a->work, announce_ask, announce_done);
 }
 
-struct announce *announce_new(struct loop *l, const char *state, const char *program)
+struct announce *announce_new(struct loop *l, const char *state, const char *program, bool remote)
 {
         struct announce *a = xcalloc(1, sizeof *a);
 
         a->loop = l;
+        a->remote = remote;
         snprintf(a->state, sizeof a->state, "%s", state);
         snprintf(a->program, sizeof a->program, "%s", program);
         timer_start(&a->timer, l, ANNOUNCE_EVERY_MS, ANNOUNCE_EVERY_MS, announce_on_timer, a);

@@ -24,7 +24,7 @@
 #define RUN_LOCK_WAIT_MS 10000
 
 static const char run_help[] =
-        "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--quiet]\n"
+        "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--remote] [--quiet]\n"
         "\n"
         "Starts Custos on this host: manager, recorder (parent, workers, sealer, connector), gateway, each a process of\n"
         "its own. The first start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
@@ -35,6 +35,8 @@ static const char run_help[] =
         "  --config FILE        settings; custos settings --example prints one\n"
         "  --recovery-kit FILE  where the first start writes the recovery kit (default: this terminal, or\n"
         "                       DIR/recovery-kit.txt where there is none)\n"
+        "  --remote             the setup code, with which the first administrator is made, may be used from other\n"
+        "                       hosts too; else on the gateway's own alone\n"
         "  --quiet              warnings and errors only\n"
         "\n"
         "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
@@ -93,7 +95,7 @@ struct run {
         const struct run_mode *mode;
         char state[4096];
         const char *config, *recovery_kit;
-        bool demo_wanted, init, quiet;
+        bool demo_wanted, init, quiet, remote;
         struct settings settings;
         struct loop *loop;
         struct supervisor *supervisor;
@@ -111,12 +113,13 @@ static int run_misused(const struct run *r)
 /* 0 to go on, else the exit status + 1. */
 static int run_options(int argc, char **argv, struct run *r)
 {
-        enum { STATE = 256, CONFIG, QUIET, HELP, DEMO, INIT, KIT };
+        enum { STATE = 256, CONFIG, QUIET, HELP, DEMO, INIT, KIT, REMOTE };
         static const struct option run_names[] = { { "state", required_argument, NULL, STATE },
                 { "config", required_argument, NULL, CONFIG },
                 { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP },
                 { "demo", no_argument, NULL, DEMO }, { "init", no_argument, NULL, INIT },
-                { "recovery-kit", required_argument, NULL, KIT }, { 0 } };
+                { "recovery-kit", required_argument, NULL, KIT },
+                { "remote", no_argument, NULL, REMOTE }, { 0 } };
         static const struct option role_names[] = { { "state", required_argument, NULL, STATE },
                 { "config", required_argument, NULL, CONFIG },
                 { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP }, { 0 } };
@@ -140,6 +143,9 @@ static int run_options(int argc, char **argv, struct run *r)
                         break;
                 case KIT:
                         r->recovery_kit = optarg;
+                        break;
+                case REMOTE:
+                        r->remote = true;
                         break;
                 case QUIET:
                         r->quiet = true;
@@ -314,7 +320,7 @@ static void run_announce(struct run *r)
         ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
 
         program[n < 0 ? 0 : n] = '\0';
-        r->announce = announce_new(r->loop, r->state, n > 0 ? program : "custos");
+        r->announce = announce_new(r->loop, r->state, n > 0 ? program : "custos", r->remote);
 }
 
 static void run_supervise(struct run *r)

@@ -38,6 +38,10 @@ ELSEWHERE = {
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
     "other-site": "integ/83-enroll.py", "code-refused": "integ/83-enroll.py", "bad-enrolment": "integ/83-enroll.py",
     "already-enrolled": "integ/83-enroll.py",
+    "not-signed-in": "integ/95-sessions.py", "wrong-sign-in": "integ/95-people.py", "too-many-tries": "integ/95-people.py",
+    "sign-in-busy": "unit/manager/test_hash_queue.c", "not-allowed": "integ/95-people.py", "weak-password": "integ/95-people.py",
+    "last-administrator": "unit/manager/test_people.c", "setup-done": "integ/95-people.py", "setup-code": "integ/95-people.py",
+    "setup-not-here": "integ/95-people.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }

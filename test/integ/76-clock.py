@@ -7,48 +7,19 @@ CLOCK_REALTIME has no namespace, and setting the machine's would hurt everybody 
 front of the C library's clock, which the test steps while they run. Seals also hold the boot clock, which nobody steps.
 """
 import json
-import os
-import shutil
-import struct
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from custos_site import CARS, DESK, ROOT, Edge, Site, check, custos, main, run, skip, verify, wait_for
+from clock_step import Clock
+from custos_site import CARS, DESK, Edge, Site, check, custos, main, run, verify, wait_for
 from vault_bytes import GAP_CAUSES, Segment
 
 CONFIG = "[recorder]\nsegment_s = 20\nfragment_ms = 500\n"
 STEPS_S = [3600, -3600, 3, -3]
 EACH_S = 2.6
 FRAME_S = {"cars-main": 0.08, "desk-main": 1 / 30}
-
-
-class Clock:
-    """How far the site's processes are off, in seconds."""
-
-    def __init__(self, folder):
-        self.file, self.library, self.off = folder / "shift", folder / "clock_shift.so", 0.0
-        self.set(0)
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-        if not compiler:
-            skip("no C compiler for test/lib/clock_shift.c")
-        run(compiler, "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", self.library, ROOT / "test/lib/clock_shift.c")
-
-    def set(self, seconds):
-        self.off = seconds
-        if not self.file.exists():
-            self.file.write_bytes(bytes(8))
-        with open(self.file, "r+b", buffering=0) as f:
-            f.write(struct.pack("=q", round(seconds * 1e6)))
-
-    def step(self, seconds):
-        self.set(self.off + seconds)
-
-    def env(self):
-        # A sanitizer wants to be the first library of all; this one has nothing that it would miss.
-        return {"LD_PRELOAD": str(self.library), "CLOCK_SHIFT_FILE": str(self.file),
-                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
 def fragments(site, stream):
