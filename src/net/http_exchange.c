@@ -126,7 +126,9 @@ int http_exchange_admit(struct http_exchange *x, uint64_t body_n)
                 return 503;
         x->body.max = x->body_max;
         x->body_need = (size_t)body_n;
-        return 0;
+        /* All of its room now: growing would leave copies, which http_exchange_wipe does not find.
+         */
+        return body_n > 0 && !buf_reserve(&x->body, (size_t)body_n) ? 503 : 0;
 }
 
 uint64_t http_exchange_body_deadline(const struct http_exchange *x)
