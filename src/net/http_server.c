@@ -24,6 +24,7 @@
 #define ACCEPTS_PER_TURN 32 /* the others of the loop have their turn too */
 #define PAUSE_MS 100        /* where no descriptor is left */
 #define BUCKETS 1024
+#define TIGHT (4u * HTTP_SERVER_QUEUE_MAX) /* of one connection */
 /* What a socket's queue may have, what is moved at once, and answers to what the peer says. */
 #define OUTPUT_MAX (HTTP_SERVER_QUEUE_MAX + HTTP_SERVER_HIGH + 4 * HTTP_SERVER_STEP)
 
@@ -97,6 +98,11 @@ bool http_server_is_full(const struct http_server_conn *c, size_t more)
         return more > HTTP_SERVER_HELD_OF_ADDRESS_MAX ||
                c->peer->held > HTTP_SERVER_HELD_OF_ADDRESS_MAX - more ||
                c->server->held > HTTP_SERVER_HELD_MAX - more;
+}
+
+bool http_server_is_tight(const struct http_server_conn *c)
+{
+        return c->held > TIGHT || http_server_is_full(c, 0);
 }
 
 void http_server_hold(struct http_server_conn *c, size_t before, size_t after)
@@ -279,11 +285,9 @@ static void arm(struct http_server_conn *c)
 
 void http_server_touch(struct http_server_conn *c)
 {
-        const bool quiet = c->phase != HTTP_SERVER_SOCKET && TAILQ_EMPTY(&c->exchanges);
+        const bool busy = c->phase == HTTP_SERVER_SOCKET || !TAILQ_EMPTY(&c->exchanges);
 
-        if (quiet && !c->is_quiet && !c->in_head)
-                c->since_ms = http_server_now(c->server);
-        set_quiet(c, quiet);
+        set_quiet(c, !busy && stream_queued(c->stream) == 0);
         if (stream_queued(c->stream) == 0)
                 c->moved_ms = http_server_now(c->server);
         arm(c);
@@ -320,8 +324,10 @@ void http_server_tell_writable(struct http_server_conn *c)
         struct http_exchange *x = TAILQ_FIRST(&c->exchanges);
 
         while (x) {
-                if (!x->waits || x->over || http_exchange_waiting(x) > HTTP_SERVER_QUEUE_MAX / 2 ||
-                        http_server_is_full(c, 0)) {
+                const size_t waiting = http_exchange_waiting(x);
+
+                if (!x->waits || x->over || waiting > HTTP_SERVER_QUEUE_MAX / 2 ||
+                        (waiting > 0 && http_server_is_tight(c))) {
                         x = TAILQ_NEXT(x, all);
                         continue;
                 }

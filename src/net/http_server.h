@@ -83,11 +83,13 @@ void *http_exchange_owner(const struct http_exchange *x);
  * added. A HEAD's body is left out. x is over. */
 void http_exchange_answer(
         struct http_exchange *x, int status, const char *const *headers, struct bytes body);
-/* length: bytes that will be written, or -1 (chunked; h2 has its own). */
+/* length: bytes that will be written, or -1 (chunked; h2 has its own). Who finishes before them
+ * aborts. */
 void http_exchange_begin(
         struct http_exchange *x, int status, const char *const *headers, int64_t length);
-/* ERR_EXHAUSTED: more than HTTP_SERVER_QUEUE_MAX would wait; nothing was taken, on_writable comes.
- */
+/* part: at most HTTP_SERVER_QUEUE_MAX, and no more than was announced (ERR_INVALID). ERR_EXHAUSTED:
+ * more than that would wait; nothing was taken, on_writable comes. 0 although the peer is gone,
+ * when on_gone is on its way. */
 int http_exchange_write(struct http_exchange *x, struct bytes part, struct err *e) MUST_USE;
 void http_exchange_finish(struct http_exchange *x); /* x is over */
 void http_exchange_abort(struct http_exchange *x);  /* x is over, and its peer can tell */

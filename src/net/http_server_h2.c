@@ -28,13 +28,13 @@
  * rest; later, because there are those that drop the answer when they hear that. */
 #define LINGER_MS 1000
 #define HEADERS_SENT_MAX 64
-#define PENDING_MAX (4u * HTTP_SERVER_QUEUE_MAX) /* of all answers of a connection */
+#define HELD_MAX (16u * HTTP_SERVER_QUEUE_MAX) /* of a connection that is asked for more */
 
 struct http_server_h2 {
         nghttp2_session *session;
         TAILQ_HEAD(, http_exchange) ready; /* whole, to be handed up */
         bool busy;
-        bool in_head; /* a head is under way, since */
+        int32_t in_head; /* whose head is under way, since head_ms; 0: none */
         uint64_t head_ms;
         bool greeted; /* the other side's first words were whole */
         uint64_t forgiven_ms;
@@ -99,7 +99,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *f, vo
         struct http_server_conn *c = owner;
         struct http_exchange *x;
 
-        c->h2->in_head = true;
+        c->h2->in_head = f->hd.stream_id;
         c->h2->head_ms = now_of(c);
         if (!is_request(f))
                 return 0;
@@ -287,7 +287,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *f, void *owne
         if (f->hd.type != NGHTTP2_HEADERS && f->hd.type != NGHTTP2_DATA)
                 return 0;
         if (f->hd.type == NGHTTP2_HEADERS)
-                c->h2->in_head = false;
+                c->h2->in_head = 0;
         x = of_stream(session, f->hd.stream_id);
         if (!x || x->over)
                 return 0;
@@ -323,6 +323,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *f, void 
         return 0;
 }
 
+static void go_on(struct http_server_conn *c);
+
 /* Tells of those whose stream was closed before their answer was whole. */
 static void on_soon(void *owner)
 {
@@ -341,6 +343,8 @@ static void on_soon(void *owner)
                 http_exchange_free(x);
                 x = TAILQ_FIRST(&c->exchanges); /* any of them may have ended */
         }
+        if (c->phase == HTTP_SERVER_H2)
+                go_on(c); /* there is room for others now */
         http_server_touch(c);
 }
 
@@ -350,6 +354,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
         struct http_exchange *x = of_stream(session, id);
 
         (void)code;
+        if (c->h2->in_head == id) /* it was refused in its middle */
+                c->h2->in_head = 0;
         if (!x)
                 return 0;
         if (x->is_ready)
@@ -476,23 +482,13 @@ static void refuse(struct http_exchange *x)
         http_exchange_answer(x, x->refusal, all, bytes_str(text));
 }
 
-static size_t pending(const struct http_server_conn *c)
-{
-        size_t n = stream_queued(c->stream);
-        const struct http_exchange *x;
-
-        TAILQ_FOREACH(x, &c->exchanges, all)
-        n += http_exchange_waiting(x);
-        return n;
-}
-
 /* Hands up what is whole, while there is room for the answers. */
 static void give_ready(struct http_server_conn *c)
 {
         struct http_exchange *x;
 
         while (c->phase == HTTP_SERVER_H2 && (x = TAILQ_FIRST(&c->h2->ready)) &&
-                pending(c) < PENDING_MAX) {
+                c->held < HELD_MAX) {
                 TAILQ_REMOVE(&c->h2->ready, x, ready);
                 x->is_ready = false;
                 if (x->refusal)
@@ -539,6 +535,7 @@ void http_server_h2_pump(struct http_server_conn *c)
                 http_server_close(c, true);
         else /* who does not read what we answer is not asked for more */
                 stream_pause(c->stream, stream_queued(c->stream) >= HTTP_SERVER_HIGH);
+        http_server_touch(c);
 }
 
 static void go_on(struct http_server_conn *c)

@@ -117,6 +117,8 @@ struct loop *http_server_loop(const struct http_server *s);
 struct buf *http_server_scratch(struct http_server *s);
 const char *http_server_date(struct http_server *s); /* RFC 9110 section 5.6.7 */
 bool http_server_is_full(const struct http_server_conn *c, size_t more);
+/* A writer who has something waiting already waits for that first. */
+bool http_server_is_tight(const struct http_server_conn *c);
 void http_server_hold(struct http_server_conn *c, size_t before, size_t after);
 /* Something has changed of what c waits for: its deadline, and whether it is quiet. */
 void http_server_touch(struct http_server_conn *c);

@@ -13,6 +13,8 @@
 #define RECEIVE_BYTES (256u << 10)
 /* One stream may not keep the others waiting: what is left is read at the next turn of the loop. */
 #define READS_PER_TURN 4
+/* Beyond the queue's maximum: what sealing adds, and what TLS says by itself. */
+#define TALK_BEYOND (64u << 10)
 
 struct stream_shared {
         struct loop *loop; /* borrowed */
@@ -216,6 +218,20 @@ static void feed_plain(struct stream *s, struct bytes received)
                 poll_update(s);
 }
 
+/* What TLS says by itself (the answers to KeyUpdates, to a renegotiation) waits too, for a peer
+ * that asks for it again and again and reads nothing. */
+static bool asks_too_much(struct stream *s)
+{
+        struct err e;
+
+        if (!s->tls || output(s)->n <= s->output_max + TALK_BEYOND)
+                return false;
+        err_fault(&e, ERR_EXHAUSTED, FAULT_DOES_NOT_READ,
+                "the other side does not read: %zu bytes wait, and it asks for more", output(s)->n);
+        end(s, &e);
+        return true;
+}
+
 /* Gives received bytes to TLS and acts on what came of it. */
 static void feed(struct stream *s, struct bytes received)
 {
@@ -249,7 +265,7 @@ static void feed(struct stream *s, struct bytes received)
         }
         if (flush(s, &e) < 0)
                 end(s, &e);
-        else
+        else if (!asks_too_much(s))
                 poll_update(s);
 }
 

@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from bad_certificates import issue  # noqa: E402
 from custos_site import CUSTOS, Authority, Program, check, main, make_key, run, skip, wait_for  # noqa: E402
+from http_wire import Wire  # noqa: E402
 
 PROBE = Path(CUSTOS).resolve().parents[1] / "test/integ/role_conn_probe"
 SITE, PROTOCOL = "north", "custos.link.1"
@@ -85,43 +86,13 @@ def context(place, certificate=True):
     return c
 
 
-class Raw:
+class Raw(Wire):
     """A client by hand: TLS by Python's ssl, WebSocket by RFC 6455 section 5, and whatever else a test wants to say."""
 
     def __init__(self, port, place, certificate=True, timeout=15):
-        self.socket = context(place, certificate).wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=timeout))
+        super().__init__(context(place, certificate).wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=timeout)))
         names = self.socket.getpeercert()["subjectAltName"]
         check(("URI", f"custos://{SITE}/manager/main") in names, f"the other side is the manager: {names}")
-        self.buffer = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data):
-        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
-
-    def more(self):
-        data = self.socket.recv(65536)
-        self.buffer += data
-        return data
-
-    def take(self, n):
-        while len(self.buffer) < n:
-            check(self.more(), f"the connection ended where {n} bytes were expected: {self.buffer[:200]!r}")
-        taken, self.buffer = self.buffer[:n], self.buffer[n:]
-        return taken
-
-    def answer(self):
-        """(status, headers in lower case, body) of the next HTTP answer."""
-        while b"\r\n\r\n" not in self.buffer:
-            check(self.more(), f"no whole answer: {self.buffer[:200]!r}")
-        head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
-        lines = head.decode().split("\r\n")
-        headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:])}
-        return int(lines[0].split()[1]), headers, self.take(int(headers.get("content-length", "0")))
 
     def upgrade(self, path="/link/1", protocol=PROTOCOL):
         key = base64.b64encode(os.urandom(16)).decode()
@@ -133,36 +104,6 @@ class Raw:
             check(headers["sec-websocket-protocol"] == PROTOCOL, "the sub-protocol")
             check("sec-websocket-extensions" not in headers, "no extension")
         return status, headers, body
-
-    def frame(self, opcode, payload=b"", fin=True, masked=True):
-        n = len(payload)
-        length = bytes([n]) if n < 126 else b"\x7e" + struct.pack(">H", n) if n < 65536 else b"\x7f" + struct.pack(">Q", n)
-        head = bytes([opcode | (0x80 if fin else 0), length[0] | (0x80 if masked else 0)]) + length[1:]
-        if masked:
-            mask = os.urandom(4)
-            stream = (mask * (n // 4 + 1))[:n]
-            payload = mask + (int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")).to_bytes(n, "big")
-        self.send(head + payload)
-
-    def receive(self):
-        """(opcode, payload) of the next frame, which must be whole and not masked."""
-        first, second = self.take(2)
-        check(first & 0x70 == 0 and first & 0x80 and not second & 0x80, f"a plain whole frame: {first:02x} {second:02x}")
-        n = second
-        if n == 126:
-            n = struct.unpack(">H", self.take(2))[0]
-        elif n == 127:
-            n = struct.unpack(">Q", self.take(8))[0]
-        return first & 15, self.take(n)
-
-    def ended(self):
-        """All that still comes until the other side closes."""
-        try:
-            while self.more():
-                pass
-        except (ConnectionError, ssl.SSLError):
-            pass
-        return self.buffer
 
 
 # ---- requests ----

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/ossl.h"
 #include "scripted_rtsp.c"
 
 struct side {
@@ -523,6 +524,38 @@ static void test_talk_has_a_maximum(void **state)
 
 /* A peer that is gone: the write may still succeed (the kernel knows later), the end is told from
  * the loop. */
+/* Each KeyUpdate that asks for another is answered by TLS itself, past the owner's maximum: a peer
+ * that reads none of the answers is ended. */
+static void test_asks_and_does_not_read(void **state)
+{
+        SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+        SSL *ssl = SSL_new(ctx);
+        unsigned asked = 0;
+        struct pair p;
+
+        (void)state;
+        pair_init(&p, SCRIPTED_GOOD);
+        side_open(&p, &p.server, false, (struct stream_options){ .output_max_bytes = 65536 });
+        SSL_set_fd(ssl, p.fd[1]);
+        SSL_set_connect_state(ssl);
+        while (SSL_do_handshake(ssl) != 1)
+                pair_settle(&p, 2);
+        UNTIL(&p, p.server.ready);
+        while (!p.server.ended && asked < 200000) {
+                if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
+                        asked++;
+                (void)SSL_do_handshake(ssl); /* says it, and reads nothing */
+                if (asked % 64 == 0)
+                        pair_settle(&p, 1);
+        }
+        assert_int_equal(p.server.fault, FAULT_DOES_NOT_READ);
+        assert_true(asked > 2000); /* it is the answers that count */
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+        close(p.fd[1]);
+        pair_done(&p);
+}
+
 static void test_write_to_the_dead(void **state)
 {
         struct pair p;
@@ -601,6 +634,7 @@ int main(void)
                 cmocka_unit_test(test_free_in_every_callback),
                 cmocka_unit_test(test_paced),
                 cmocka_unit_test(test_talk_has_a_maximum),
+                cmocka_unit_test(test_asks_and_does_not_read),
                 cmocka_unit_test(test_write_to_the_dead),
                 cmocka_unit_test_setup_teardown(test_both_ways, go_plain, go_back),
                 cmocka_unit_test_setup_teardown(

@@ -159,10 +159,10 @@ static void test_refuses_request_lines(void **state)
 
 static void test_refuses_headers(void **state)
 {
-        static const char *const twice[] = { "Host: a", "Content-Length: 1", "Expect: 100-continue",
-                "Connection: close", "Upgrade: websocket", "Sec-WebSocket-Key: x",
-                "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: x", "Authorization: Basic x",
-                "Content-Type: x/y" };
+        static const char *const twice[] = { "Cookie: a=b", "Origin: a", "Host: a",
+                "Content-Length: 1", "Expect: 100-continue", "Connection: close",
+                "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Protocol: x", "Authorization: Basic x", "Content-Type: x/y" };
         char text[12000];
         int at;
 
@@ -236,6 +236,77 @@ static void test_largest_body(void **state)
         assert_int_equal(r.body.n, 65536);
         assert_int_equal(n, strlen(head) + 65536);
         free(in);
+}
+
+/* The people's port: its own limits, and what comes behind the head is not looked at. */
+static void test_head(void **state)
+{
+        const struct http_request_limits few = { .head = 100, .headers = 2 };
+        const char *text = POST "Content-Length: 9999999\r\n\r\nab";
+        struct http_request r;
+        uint64_t body_n = 7;
+        size_t n = 7;
+        int status = 0;
+
+        (void)state;
+        for (size_t i = 0; i < strlen(text) - 2; i++)
+                assert_int_equal(
+                        http_request_head(BYTES(text, i), &few, &r, &n, &body_n, &status, NULL), 0);
+        assert_int_equal(
+                http_request_head(bytes_str(text), &few, &r, &n, &body_n, &status, NULL), 1);
+        assert_int_equal(n, strlen(text) - 2);
+        assert_int_equal(body_n, 9999999);
+        assert_int_equal(http_request_head(bytes_str(GET "A: b\r\nC: d\r\n\r\n"), &few, &r, &n,
+                                 &body_n, &status, NULL),
+                ERR_PROTOCOL);
+        assert_int_equal(status, 431);
+        text = GET
+                "A: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+        assert_int_equal(http_request_head(bytes_str(text), &few, &r, &n, &body_n, &status, NULL),
+                ERR_PROTOCOL);
+        assert_int_equal(status, 431);
+}
+
+static void test_target(void **state)
+{
+        static const struct {
+                const char *method, *target;
+                int status;
+        } rows[] = { { "GET", "/x", 0 }, { "GET", "/?", 0 }, { "G T", "/x", 400 },
+                { "", "/x", 400 }, { "PROPFIND", "/x", 501 }, { "GET", "", 400 },
+                { "GET", "x", 400 }, { "OPTIONS", "*", 400 }, { "GET", "http://a/x", 400 },
+                { "GET", "/a b", 400 }, { "GET", "/a\x7f", 400 }, { "GET", "/a\xc3", 400 },
+                { "GET", "/?a b", 400 }, { "GET", "/?a#b", 400 } };
+        struct http_request r = { 0 };
+        int status;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                status = 0;
+                int x = http_request_target(
+                        bytes_str(rows[i].method), bytes_str(rows[i].target), &r, &status, NULL);
+                if (status != rows[i].status || (x < 0) != (status > 0))
+                        fail_msg("%s %s: %d", rows[i].method, rows[i].target, status);
+        }
+        assert_int_equal(http_request_target(
+                                 bytes_str("HEAD"), bytes_str("/a%20b?c=%41?d"), &r, &status, NULL),
+                0);
+        assert_string_equal(r.method, "HEAD");
+        assert_string_equal(r.path, "/a%20b");
+        assert_true(r.has_query);
+        assert_true(bytes_equal(r.query, bytes_str("c=%41?d")));
+        assert_int_equal(
+                http_request_target(bytes_str("GET"), bytes_str("/a"), &r, &status, NULL), 0);
+        assert_string_equal(r.method, "GET"); /* nothing of the longer one is left */
+        assert_string_equal(r.path, "/a");
+        assert_false(r.has_query);
+        assert_int_equal(r.query.n, 0);
+        assert_true(http_request_is_single(bytes_str("hOST")));
+        assert_false(http_request_is_single(bytes_str("Accept")));
+        assert_true(http_request_is_text(bytes_str("a\tb~ ")));
+        assert_false(http_request_is_text(bytes_str("a\x1f")));
+        assert_false(http_request_is_text(bytes_str("\x7f")));
+        assert_false(http_request_is_text(bytes_str("\x80")));
 }
 
 static void test_continue(void **state)
@@ -327,6 +398,8 @@ int main(void)
                 cmocka_unit_test(test_refuses_headers),
                 cmocka_unit_test(test_refuses_bodies),
                 cmocka_unit_test(test_largest_body),
+                cmocka_unit_test(test_head),
+                cmocka_unit_test(test_target),
                 cmocka_unit_test(test_continue),
                 cmocka_unit_test(test_basic),
                 cmocka_unit_test(test_answer),
