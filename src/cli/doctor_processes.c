@@ -335,14 +335,15 @@ static bool doctor_processes_listeners(
         return true;
 }
 
-/* What a porter of this role may listen on; 0 where it has said none. */
+/* What a porter of this role, or the gateway, may listen on; 0 where it has said none. */
 static unsigned doctor_processes_port_of(const struct doctor *d, const struct doctor_process *one)
 {
         char path[CLI_PATH_MAX + 40], text[16] = "";
 
-        if (strcmp(one->role, "porter") != 0)
+        bool gateway = strcmp(one->role, "gateway") == 0;
+        if (!gateway && (strcmp(one->role, "porter") != 0 || strcmp(one->of, "gateway") == 0))
                 return 0;
-        snprintf(path, sizeof path, "%.4096s/%s/port", d->state, one->of);
+        snprintf(path, sizeof path, "%.4096s/%s/port", d->state, gateway ? one->role : one->of);
         CLEANUP(own_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || read(fd, text, sizeof text - 1) < 0)
                 return 0;
@@ -356,14 +357,14 @@ static void doctor_processes_socket(const struct doctor *d, const struct doctor_
 
         if (at->port != allowed)
                 doctor_say(f, DOCTOR_FAIL,
-                        "Stop Custos and look at that process: only porters listen, each on one port.",
+                        "Stop Custos and look at that process: only porters and the gateway listen, each on one port.",
                         "%s (process %u) listens on port %u, which is not documented", one->role,
                         one->pid, at->port);
         else if (f->verdict == DOCTOR_PASS) {
                 size_t n = strlen(f->text);
                 char shown[48]; /* IPv4 and IPv6 are two sockets */
-                snprintf(shown, sizeof shown, "%s %u %s", one->of, at->port,
-                        at->network ? "from the network" : "on loopback");
+                snprintf(shown, sizeof shown, "%s %u %s", one->of[0] ? one->of : one->role,
+                        at->port, at->network ? "from the network" : "on loopback");
                 if (!strstr(f->text, shown))
                         snprintf(f->text + n, sizeof f->text - n, "%s%s", n ? ", " : "", shown);
         }

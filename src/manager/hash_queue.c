@@ -28,6 +28,7 @@ struct hash_queue {
 static const char hash_queue_nobody[] = "$argon2id$v=19$m=65536,t=3,p=1$"
                                         "AAAAAAAAAAAAAAAAAAAAAA$"
                                         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+_Static_assert(PASSWORD_MEMORY_KIB == 65536 && PASSWORD_PASSES == 3, "the cost of others");
 
 /* In the pool. */
 static void hash_queue_work(uv_work_t *work)

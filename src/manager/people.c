@@ -251,13 +251,16 @@ int people_remove(struct db *d, const char *name, struct err *e)
 
 /* --- places --- */
 
+#define PEOPLE_FORGET_PLACES                                                                       \
+        "DELETE FROM person_place WHERE person = ?1 AND place NOT IN (SELECT place FROM"           \
+        " person_place WHERE person = ?1 ORDER BY seen_us DESC LIMIT ?4)"
+
 int people_note_place(struct db *d, const char *name,
         const uint8_t place[static PEOPLE_PLACE_BYTES], int64_t now_us, struct err *e)
 {
         static const char *const steps[] = {
                 "INSERT OR REPLACE INTO person_place (person, place, seen_us) VALUES (?1, ?2, ?3)",
-                "DELETE FROM person_place WHERE person = ?1 AND place NOT IN (SELECT place FROM"
-                " person_place WHERE person = ?1 ORDER BY seen_us DESC LIMIT ?4)",
+                PEOPLE_FORGET_PLACES,
                 "UPDATE person SET seen_us = ?3 WHERE name = ?1",
         };
         struct db_query *q;

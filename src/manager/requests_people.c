@@ -267,18 +267,17 @@ int requests_people_set(struct requests *r, uint64_t tag, json_t *body, struct e
 
 /* Guessing the old one is no other than guessing at the door. */
 static int requests_people_admit(
-        struct requests *r, struct requests_people_change *c, struct err *e)
+        struct requests *r, struct requests_people_change *c, unsigned *ret_wait_s, struct err *e)
 {
         const struct session *s = sessions_of(r->sessions, c->session, clock_wall_us());
         uint8_t address[NETWORK_ADDRESS_BYTES] = { 0 };
-        unsigned wait_s;
 
         if (s && network_address_parse(s->address, address, e) < 0)
                 return ERR_INTERNAL;
         c->try.name = c->name;
         c->try.known = true;
         sign_in_place(address, c->try.address);
-        return sign_in_admit(r->sign_in, &c->try, clock_boot_us(), &wait_s, e);
+        return sign_in_admit(r->sign_in, &c->try, clock_boot_us(), ret_wait_s, e);
 }
 
 int requests_people_password(struct requests *r, uint64_t tag, json_t *body, struct err *e)
@@ -287,6 +286,7 @@ int requests_people_password(struct requests *r, uint64_t tag, json_t *body, str
         struct hash_queue_job job = { .compare = true };
         json_t *old, *fresh;
         struct people_person p;
+        unsigned wait_s = 0;
         json_error_t why;
 
         if (json_unpack_ex(body, &why, JSON_STRICT, "{s:o, s:o}", "old", &old, "new", &fresh) < 0)
@@ -303,7 +303,7 @@ int requests_people_password(struct requests *r, uint64_t tag, json_t *body, str
         job.kept = c->kept;
         done = requests_people_take(old, &job.password, e);
         if (done == 0)
-                done = requests_people_admit(r, c, e);
+                done = requests_people_admit(r, c, &wait_s, e);
         if (done == 0) {
                 done = requests_people_hash(r, c, fresh, &job, e);
                 if (done < 0) /* the old one was not looked at */
@@ -313,7 +313,10 @@ int requests_people_password(struct requests *r, uint64_t tag, json_t *body, str
                 secret_done(&job.password);
                 free(c);
         }
-        return done;
+        if (wait_s == 0)
+                return done;
+        desk_fail_later(r->desk, tag, e, wait_s);
+        return 0;
 }
 
 struct requests_people_rows {

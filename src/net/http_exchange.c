@@ -15,7 +15,7 @@ struct http_exchange *http_exchange_new(struct http_server_conn *c)
         struct http_exchange *x = xcalloc(1, sizeof *x);
 
         x->conn = c;
-        x->since_ms = x->moved_ms = http_server_now(c->server);
+        x->since_ms = http_server_now(c->server);
         x->left = -1;
         buf_init(&x->text, TEXT_MAX);
         buf_init(&x->cookie, HTTP_SERVER_HEAD_MAX);
@@ -126,7 +126,9 @@ int http_exchange_admit(struct http_exchange *x, uint64_t body_n)
                 return 503;
         x->body.max = x->body_max;
         x->body_need = (size_t)body_n;
-        return 0;
+        /* All of its room now: growing would leave copies, which http_exchange_wipe does not find.
+         */
+        return body_n > 0 && !buf_reserve(&x->body, (size_t)body_n) ? 503 : 0;
 }
 
 uint64_t http_exchange_body_deadline(const struct http_exchange *x)
@@ -251,6 +253,7 @@ static void say_head(
         struct http_exchange *x, int status, const char *const *headers, int64_t length)
 {
         x->begun = true;
+        x->moved_ms = http_server_now(x->conn->server);
         x->no_body = strcmp(x->method, "HEAD") == 0 || status == 204 || status == 304;
         x->left = length;
         if (x->conn->h2)
@@ -328,6 +331,8 @@ int http_exchange_write(struct http_exchange *x, struct bytes part, struct err *
         }
         if (x->left >= 0)
                 x->left -= (int64_t)part.n;
+        if (waits == 0)
+                x->moved_ms = http_server_now(x->conn->server);
         add_part(x, part);
         http_exchange_account(x);
         if (x->conn->h2)

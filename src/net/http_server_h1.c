@@ -226,7 +226,10 @@ static bool begin(
                         stream_write(c->stream, bytes_str("HTTP/1.1 100 Continue\r\n\r\n"), NULL) <
                                 0)
                         http_server_over(c);
-                buf_consume(&c->in, c->in.n - take_body(x, buf_bytes(&c->in)).n);
+                size_t taken = c->in.n - take_body(x, buf_bytes(&c->in)).n;
+                if (taken > 0)
+                        explicit_bzero(c->in.p, taken); /* it may hold a password */
+                buf_consume(&c->in, taken);
         }
         return c->phase == HTTP_SERVER_H1;
 }

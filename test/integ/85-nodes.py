@@ -23,7 +23,7 @@ def test_enrolment(folder):
         porter, site = desk.porter, desk.site
         wait_for(lambda: porter.of("porter.listen") and porter.of("porter.crls"), 10, "a porter learns what is in force")
         check(porter.of("porter.listen") == [{"network": False}] and porter.of("porter.crls") == [{"crls": ""}], "loopback, nothing revoked")
-        check({k: v["state"] for k, v in desk.nodes().items()} == {("manager", "main"): "connected", ("recorder", "main"): "expected"},
+        check({k: v["state"] for k, v in desk.nodes().items()} == {("manager", "main"): "connected", ("recorder", "main"): "expected", ("gateway", "main"): "expected"},
               f"who is there from the start: {desk.nodes()}")
         # The code: for people, and for programs.
         said = desk.cli("node", "add", "recorder", "lab").stdout

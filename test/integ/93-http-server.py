@@ -743,17 +743,17 @@ def h2_attacks(folder):
             for n in range(5000):
                 c.send(c.request(2 * n + 1, path="/never"), frame(RST, 0, 2 * n + 1, b"\0\0\0\x08"))
 
-        def made_to_reset(c):  # frames that are none, for which the server ends the streams
+        def made_to_reset(c):  # windows that are too large, for which the server ends the streams
             for n in range(5000):
-                c.send(c.request(2 * n + 1, path="/never"), frame(WINDOW, 0, 2 * n + 1, b"\0\0\0\0"))
+                c.send(c.request(2 * n + 1, path="/never"), frame(WINDOW, 0, 2 * n + 1, b"\x7f\xff\xff\xff"))
 
         def continuations(c):
             c.send(frame(HEADERS, END_STREAM, 1, c.pack(HEAD)))
             for _ in range(10000):
-                c.send(frame(CONTINUATION, 0, 1, c.pack([("x", "y")])))
+                c.send(frame(CONTINUATION, 0, 1))
 
         def bomb(c):  # one entry of 4 KB, and then a byte for each time that it is meant
-            c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, c.pack(HEAD) + b"\x40" + literal("x") + literal("y" * 3900) + b"\xbe" * 16000))
+            c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, c.pack(HEAD) + b"\x40" + literal("x") + literal("y" * 3900) + b"\xbe" * 12000))
 
         def too_large(c):
             c.send(frame(HEADERS, END_HEADERS, 1, bytes(20000)))

@@ -8,10 +8,8 @@
 """
 import json
 import select
-import time
 
-from channels import Gone
-from custos_site import CUSTOS, Failure, check, custos, run, wait_for
+from custos_site import CUSTOS, Failure, check, run, wait_for
 from porters import JSON, Porter
 
 PASSWORD = "hafen lampe ziegel moos"
@@ -107,4 +105,4 @@ class Front:
         self.porter.end()
 
 
-__all__ = ["Front", "Gone", "HERE", "PASSWORD", "Refused", "add_person", "custos", "joined", "time"]
+__all__ = ["HERE", "PASSWORD", "Front", "Refused", "add_person", "joined"]
