@@ -61,9 +61,9 @@ int tls_client_config_new(
         struct bytes roots_pem, struct tls_client_config **ret, struct err *e) MUST_USE;
 struct tls_client_config *tls_client_config_free(struct tls_client_config *c);
 void tls_client_config_freep(struct tls_client_config **c);
-/* From now on, of what hangs from this certificate's own root, only leaves issued directly by it are
- * taken, though there are other issuers: a node's certificate is none for a camera. What hangs from
- * another of the roots (a camera vendor's) is taken by its chain. Pinned sessions are not
+/* From now on, of what hangs from this certificate's own root, only leaves issued directly by it
+ * are taken, though there are other issuers: a node's certificate is none for a camera. What hangs
+ * from another of the roots (a camera vendor's) is taken by its chain. Pinned sessions are not
  * concerned. */
 int tls_client_config_only_issuer(
         struct tls_client_config *c, struct bytes issuer_der, struct err *e) MUST_USE;
@@ -81,6 +81,10 @@ int tls_client_config_crls(
         struct tls_client_config *c, struct bytes crls_pem, struct err *e) MUST_USE;
 /* chain_pem: leaf first. key: borrowed during the call. */
 int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
+        struct tls_server_config **ret, struct err *e) MUST_USE;
+/* The same with a key of any kind that server_key.h takes. */
+struct server_key;
+int tls_server_config_new_with(struct bytes chain_pem, const struct server_key *key,
         struct tls_server_config **ret, struct err *e) MUST_USE;
 struct tls_server_config *tls_server_config_free(struct tls_server_config *c);
 void tls_server_config_freep(struct tls_server_config **c);

@@ -81,6 +81,15 @@ static const char *const inventory_schema[] = {
         "  until_us INTEGER NOT NULL,"
         "  warnings INTEGER NOT NULL,"
         "  PRIMARY KEY (what, subject)) STRICT;",
+        /* By what a gateway's page is opened (node_names.h). */
+        "CREATE TABLE node_name ("
+        "  role TEXT NOT NULL,"
+        "  node TEXT NOT NULL,"
+        "  place INTEGER NOT NULL,"
+        "  name TEXT NOT NULL,"
+        "  PRIMARY KEY (role, node, name),"
+        "  FOREIGN KEY (role, node) REFERENCES node(role, name) ON DELETE CASCADE"
+        ") STRICT, WITHOUT ROWID;",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

@@ -28,8 +28,7 @@ static int manager_run(const struct role_options *o, struct err *e)
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
-        int r = requests_open(loop, o->state,
-                (unsigned)settings_get(&o->settings, SETTINGS_NODE_DAYS), &requests, e);
+        int r = requests_open(loop, o->state, &o->settings, &requests, e);
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {

@@ -54,7 +54,7 @@ void peers_ask(struct peers *p, const char *role, const char *name, const char *
         uint64_t tag, unsigned patience_ms);
 /* An event for every peer that came by a porter; borrows body. */
 void peers_tell_remote(struct peers *p, const char *type, json_t *body);
-/* An event for this one. */
+/* An event for this one; takes body. */
 void peers_tell(
         struct peers *p, const char *role, const char *name, const char *type, json_t *body);
 bool peers_find(const struct peers *p, const char *role, const char *name, struct peers_state *ret);

@@ -242,6 +242,7 @@ static void requests_on_control(void *owner, uint64_t tag, const struct link_mes
                 { "node.show", requests_node_show, NULL },
                 { "node.revoke", requests_node_revoke, NULL },
                 { "node.remove", requests_node_remove, NULL },
+                { "node.names", requests_web_node_names, NULL },
                 { "certificate.watch", requests_watch_list, NULL },
                 { "security.links", requests_security_links, NULL },
 
@@ -294,6 +295,8 @@ static void requests_on_event(
 {
         if (strcmp(role, "recorder") == 0)
                 requests_route_on_event(owner, name, type, body);
+        else if (strcmp(role, "gateway") == 0)
+                requests_web_on_event(owner, name, type, body);
         else
                 log_warn(NULL, "role.unknown_event", "role=%s name=%s", role, name);
 }
@@ -319,8 +322,8 @@ static void requests_new_links(struct requests *r)
         r->porter = porter_link_new(r->loop, r->site, &porter, r);
 }
 
-int requests_open(
-        struct loop *l, const char *state, unsigned node_days, struct requests **ret, struct err *e)
+int requests_open(struct loop *l, const char *state, const struct settings *settings,
+        struct requests **ret, struct err *e)
 {
         static const struct listener_events recorders = { requests_on_recorder, NULL };
         struct requests *r = xcalloc(1, sizeof *r);
@@ -332,7 +335,9 @@ int requests_open(
         buf_init(&r->root_pem, 16u << 10);
         buf_init(&r->node_issuer_pem, 16u << 10);
         buf_init(&r->vendors_pem, REQUESTS_VENDORS_MAX);
-        r->node_days = node_days;
+        r->node_days = (unsigned)settings_get(settings, SETTINGS_NODE_DAYS);
+        r->web_days = (unsigned)settings_get(settings, SETTINGS_WEB_DAYS);
+        r->pages = json_object();
         int done = requests_load_site(r, e);
         requests_new_links(r);
         snprintf(path, sizeof path, "%s/site.sqlite", state);
@@ -390,6 +395,7 @@ struct requests *requests_free(struct requests *r)
         audit_free(r->audit);
         grant_maker_free(r->grants);
         site_ca_free(r->ca);
+        json_decref(r->pages);
         key_alarm_done(&r->alarm);
         buf_done(&r->camera_issuer_pem);
         buf_done(&r->root_pem);

@@ -8,14 +8,15 @@
 #define CUSTOS_MANAGER_REQUESTS_H
 
 #include "base/err.h"
+#include "base/settings.h"
 #include "os/loop.h"
 
 struct requests;
 
 /* Opens <state>/site (the CA), site.sqlite, tls-memory.json, and listens on control.sock (people)
- * and recorder.sock. node_days: how long a node's certificate lasts. */
-int requests_open(struct loop *l, const char *state, unsigned node_days, struct requests **ret,
-        struct err *e) MUST_USE;
+ * and recorder.sock. settings: how long certificates last. */
+int requests_open(struct loop *l, const char *state, const struct settings *settings,
+        struct requests **ret, struct err *e) MUST_USE;
 /* Takes porters from the supervisor on descriptor 3 (porter_link.h). */
 void requests_supervise(struct requests *r, void (*on_end)(void *owner), void *owner);
 struct requests *requests_free(struct requests *r);

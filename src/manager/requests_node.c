@@ -505,6 +505,9 @@ void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int
         log_info(NULL, "peer.connected", "role=%s name=%s address=%s", peer->role, peer->name,
                 peer->sight.address);
         requests_node_note(r, peer->role, peer->name, &peer->sight);
+        /* Behind that: its names may be where it comes from. */
+        if (strcmp(peer->role, "gateway") == 0)
+                requests_web_tell(r, peer->name);
 }
 
 void requests_node_on_local(struct requests *r, int fd)

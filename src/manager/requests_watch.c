@@ -48,8 +48,8 @@ static void requests_watch_add_issued(struct requests *r, struct certificate_wat
                                                     : "web",
                         c->subject, c->from_us, c->until_us,
                         grants                      ? CERTIFICATE_WATCH_USE
-                        : c->issuer == ISSUED_NODES ? CERTIFICATE_WATCH_NODE
-                                                    : CERTIFICATE_WATCH_PEOPLE);
+                        : c->issuer == ISSUED_SEALS ? CERTIFICATE_WATCH_PEOPLE
+                                                    : CERTIFICATE_WATCH_NODE);
         }
 }
 
@@ -100,6 +100,7 @@ static void requests_watch_end(struct requests *r, uint64_t tag, const json_t *c
                         site_ca_issuer_cert(r->ca, (enum site_ca_issuer)i));
         requests_watch_add_issued(r, l);
         requests_watch_add_cameras(l, cameras);
+        requests_web_watch(r, l);
         if (certificate_watch_end(r->watch, l, clock_wall_us(), requests_watch_tell, r, &e) < 0)
                 log_error(NULL, "certificate.not_told", "err=\"%s\"", e.text);
         if (tag)

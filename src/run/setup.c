@@ -8,6 +8,7 @@
 #include "crypto/x509.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "run/setup_web.h"
 #include "trust/recorder_keys.h"
 #include "trust/node_identity.h"
 #include "vault/recovery_kit.h"
@@ -227,6 +228,8 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
                 r = setup_recovery(o, e);
         if (r == 0)
                 r = setup_recovery_certificate(o, ca, e);
+        if (r == 0)
+                r = setup_web(o->state, ca, SETUP_NODE, o->web_days, e);
         if (r < 0)
                 return err_wrap(e, r, "first start in %s", o->state);
         *ret_ca = TAKE(ca);

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
     "other-site": "integ/83-enroll.py", "code-refused": "integ/83-enroll.py", "bad-enrolment": "integ/83-enroll.py",
     "already-enrolled": "integ/83-enroll.py",
+    "web-certificate": "unit/trust/test_web_identity.c", "web-name": "integ/96-web-certificate.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }

@@ -283,7 +283,7 @@ static void test_help(void **state)
                         "--camera --stream --at --key --recovery-kit --check --vault --state --json" },
                 { cli_lock,
                         "--camera --stream --from --to --reason --recorder --yes --state --json" },
-                { cli_node, "--again --reason --yes --state --json" },
+                { cli_node, "--again --default --new-root --reason --yes --state --json" },
                 { cli_storage, "--weight --stale --yes --recorder --state --json" },
                 { cli_backup, "--config --state --json" },
                 { cli_restore, "--recovery-kit --state --json" },
