@@ -95,6 +95,8 @@ static void requests_watch_end(struct requests *r, uint64_t tag, const json_t *c
         struct err e;
 
         requests_watch_add_der(l, "root", r->site, site_ca_root(r->ca));
+        if (site_ca_web_root(r->ca).n)
+                requests_watch_add_der(l, "root", "web", site_ca_web_root(r->ca));
         for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
                 requests_watch_add_der(l, "issuer", issued_issuer_name((enum issued_issuer)i),
                         site_ca_issuer_cert(r->ca, (enum site_ca_issuer)i));

@@ -224,7 +224,7 @@ def test_a_gateway_gets_its_own(folder):
         page = wait_for(lambda: named(site, "g")["page"], 5, "the manager knows what is shown")
         check(page["missing"] == ["127.0.0.1"] and page["own"], f"{page}")
         rows = {(r["what"], r["subject"]) for r in json.loads(site.cli("certificate", "watch", "--json").stdout)}
-        check({("web-own", "g"), ("web", "g"), ("web", "main")} <= rows, f"in the certificate watch: {rows}")
+        check({("web-own", "g"), ("web", "g"), ("web", "main"), ("root", "web"), ("issuer", "web")} <= rows, f"in the certificate watch: {rows}")
         gate.say("web.certificate", own=True, names="x")
         audit = [x["event"] for x in map(json.loads, (site.state / "audit.log").read_text().splitlines()) if x["event"] in ("page.certified", "node.names")]
         check(audit == ["page.certified", "node.names", "page.certified", "node.names", "page.certified", "page.certified"], f"in the audit log: {audit}")
