@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of subcommands. Roles are started by the supervisor, or by hand on a host of their own.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_person.h"
 #include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
@@ -26,6 +28,7 @@
 #include "cli/cli_trust.h"
 #include "cli/cli_version.h"
 #include "edge/cli_edge.h"
+#include "gateway/gateway.h"
 #include "manager/manager.h"
 #include "porter/porter.h"
 #include "recorder/connector.h"
@@ -37,14 +40,35 @@
 #include "recorder/worker.h"
 #include "run/run.h"
 
+/* The role where a supervisor starts it; else a supervisor with that role alone. */
+static bool main_is_supervised(int argc, char **argv)
+{
+        for (int i = 1; i < argc; i++) {
+                if (strcmp(argv[i], "--supervised") == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int main_manager(int argc, char **argv)
+{
+        return main_is_supervised(argc, argv) ? manager_main(argc, argv) : run_manager(argc, argv);
+}
+
+static int main_gateway(int argc, char **argv)
+{
+        return main_is_supervised(argc, argv) ? gateway_main(argc, argv) : run_gateway(argc, argv);
+}
+
 static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
         const char *text; /* NULL: started by the supervisor, not by people */
 } main_commands[] = {
         { "run", run_main, "start Custos here: everything in one, with --demo two cameras too" },
-        { "manager", manager_main, "the manager alone: inventory and control socket" },
+        { "manager", main_manager, "the manager alone, with recorders that run apart" },
         { "recorder", run_recorder, "the recorder alone, with a manager that runs apart" },
+        { "gateway", main_gateway, "the gateway alone: the page and the API for people" },
         { "enroll", cli_enroll, "make this host a node of a site, with a code of its manager" },
         { "status", cli_status, "what is recorded, and how it is protected" },
         { "camera", cli_camera, "add, set, list, show, remove cameras; their certificates" },
@@ -56,6 +80,8 @@ static const struct {
         { "lock", cli_lock, "add, list, remove: footage that nothing removes" },
         { "event", cli_event, "start, stop: what cameras in the mode event are recorded for" },
         { "node", cli_node, "add, list, show, revoke, remove: recorders and gateways elsewhere" },
+        { "person", cli_person, "add, list, set, remove, setup: who may sign in" },
+        { "session", cli_person_session, "list, revoke: who is signed in" },
         { "doctor", cli_doctor, "every control of this host, as pass or fail with the remedy" },
         { "security", cli_security, "links, path: every connection, and who could read it" },
         { "audit", cli_audit, "show, verify: who was let in how, and when" },

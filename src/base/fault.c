@@ -2,6 +2,7 @@
 #include "base/fault.h"
 
 #include <assert.h>
+#include <string.h>
 
 struct fault_words {
         const char *name, *text, *remedy;
@@ -319,6 +320,36 @@ static const struct fault_words fault_words[FAULTS] = {
                 "Make room on the disk of the state directory and see that the recorder's user "
                 "may write recorder/grants.log; then start the recorder again. Recording goes "
                 "on meanwhile." },
+
+        /* people */
+        [FAULT_NOT_SIGNED_IN] = { "not-signed-in", "Nobody is signed in, or not any more.",
+                "Sign in again." },
+        [FAULT_WRONG_SIGN_IN] = { "wrong-sign-in", "Name and password do not go together.",
+                "Type both again. An administrator can give another password: custos person set." },
+        [FAULT_TOO_MANY_TRIES] = { "too-many-tries",
+                "Too many wrong passwords came for this name, or from this address.",
+                "Wait the time that is named, then try again. Where the person signed in before, "
+                "tries from elsewhere do not count." },
+        [FAULT_SIGN_IN_BUSY] = { "sign-in-busy", "Too many people sign in at this moment.",
+                "Try again in a few seconds." },
+        [FAULT_NOT_ALLOWED] = { "not-allowed", "The person's role does not allow this.",
+                "Ask an administrator of the site." },
+        [FAULT_WEAK_PASSWORD] = { "weak-password", "The password is too easy to guess.",
+                "Choose a longer one, such as four words that have nothing to do with each other; "
+                "without the own name and the site's." },
+        [FAULT_LAST_ADMINISTRATOR] = { "last-administrator",
+                "It is the last administrator of the site that can sign in.",
+                "Make another administrator first." },
+        [FAULT_SETUP_DONE] = { "setup-done", "The site has people already.",
+                "Sign in. A forgotten password: custos person set NAME, on the manager's host." },
+        [FAULT_SETUP_CODE] = { "setup-code",
+                "The setup code is wrong, late, or was closed by wrong tries.",
+                "Type it as it was shown; custos person setup, on the manager's host, shows "
+                "another." },
+        [FAULT_SETUP_NOT_HERE] = { "setup-not-here",
+                "The first administrator is made on the host of the gateway itself.",
+                "Open the page on that host; or let it be done from elsewhere: custos person "
+                "setup --remote, on the manager's host." },
 };
 
 const char *fault_name(enum fault f)
@@ -337,6 +368,15 @@ const char *fault_remedy(enum fault f)
 {
         assert(f < FAULTS);
         return fault_words[f].remedy;
+}
+
+enum fault fault_find(const char *name)
+{
+        for (int f = FAULT_NONE + 1; f < FAULTS; f++) {
+                if (strcmp(fault_words[f].name, name) == 0)
+                        return (enum fault)f;
+        }
+        return FAULT_NONE;
 }
 
 bool fault_is_tls(enum fault f)

@@ -111,13 +111,25 @@ enum fault {
         FAULT_GRANT_EXPIRED,
         FAULT_NOT_GRANTED,
         FAULT_GRANT_NOT_LOGGED,
+        /* people */
+        FAULT_NOT_SIGNED_IN,
+        FAULT_WRONG_SIGN_IN,
+        FAULT_TOO_MANY_TRIES,
+        FAULT_SIGN_IN_BUSY,
+        FAULT_NOT_ALLOWED,
+        FAULT_WEAK_PASSWORD,
+        FAULT_LAST_ADMINISTRATOR,
+        FAULT_SETUP_DONE,
+        FAULT_SETUP_CODE,
+        FAULT_SETUP_NOT_HERE,
         FAULTS, /* how many there are; no fault */
 };
 
 /* All static strings; for FAULT_NONE empty ones. */
-const char *fault_name(enum fault f);   /* "self-signed", "name-not-found", ... stable */
-const char *fault_text(enum fault f);   /* one sentence: what was found */
-const char *fault_remedy(enum fault f); /* what to do about it */
-bool fault_is_tls(enum fault f);        /* the peer was refused by TLS (crypto/tls.h) */
+const char *fault_name(enum fault f);    /* "self-signed", "name-not-found", ... stable */
+const char *fault_text(enum fault f);    /* one sentence: what was found */
+const char *fault_remedy(enum fault f);  /* what to do about it */
+enum fault fault_find(const char *name); /* FAULT_NONE: none of that name */
+bool fault_is_tls(enum fault f);         /* the peer was refused by TLS (crypto/tls.h) */
 
 #endif

@@ -114,6 +114,10 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_NODE_DAYS] = { "link", "node_days", SETTINGS_NUMBER, "days", 1, 90, 14,
                 .about = "Life of the certificates of recorders, gateways and the manager; they "
                          "are renewed by themselves when two thirds of it are over." },
+        [SETTINGS_HTTPS_PORT] = { "gateway", "https_port", SETTINGS_NUMBER, NULL, 0, 65535, 8443,
+                .about = "TCP port of the page and the API, for people; 0 is any that is free." },
+        [SETTINGS_HTTPS_ADDRESS] = { "gateway", "https_address", SETTINGS_ADDRESS, .text = "",
+                .about = "The address at which people reach them; empty is every address." },
         [SETTINGS_WEB_DAYS] = { "gateway", "web_days", SETTINGS_NUMBER, "days", 1, 397, 90,
                 .about =
                         "Life of the web page's certificate where the site makes it; it is renewed "
@@ -125,6 +129,11 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_WEB_KEY] = { "gateway", "web_key", SETTINGS_FILE, .text = "",
                 .about = "The file with its private key (PEM, not encrypted, readable by its owner "
                          "alone): RSA of 2048 to 4096 bits, P-256 or P-384." },
+        [SETTINGS_SESSION_HOURS] = { "people", "session_hours", SETTINGS_NUMBER, "hours", 1, 168,
+                12, .about = "Who signed in is signed out after this time, whatever is done." },
+        [SETTINGS_SESSION_IDLE_MINUTES] = { "people", "session_idle_minutes", SETTINGS_NUMBER,
+                "minutes", 5, 1440, 30,
+                .about = "Who asked for nothing in this time is signed out; watching is asking." },
         [SETTINGS_LOG_LEVEL] = { "log", "level", SETTINGS_CHOICE, .number = 1, .text = "info",
                 .choices = { "debug", "info", "warn", "error" },
                 .about = "The least important lines that are logged." },

@@ -37,6 +37,10 @@ enum settings_key {
         SETTINGS_RECORDER_PORT,
         SETTINGS_REKEY_SECONDS,
         SETTINGS_NODE_DAYS,
+        SETTINGS_HTTPS_PORT,    /* 0: any */
+        SETTINGS_HTTPS_ADDRESS, /* an address of base/network.h; empty: all */
+        SETTINGS_SESSION_HOURS,
+        SETTINGS_SESSION_IDLE_MINUTES,
         SETTINGS_WEB_DAYS,
         SETTINGS_WEB_CERTIFICATE, /* a file's path, or empty; with SETTINGS_WEB_KEY */
         SETTINGS_WEB_KEY,

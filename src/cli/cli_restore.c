@@ -195,7 +195,7 @@ static int cli_restore_volumes(struct cli_restore *r, struct err *e)
 /* Who had the old machine's keys is not this site any more. */
 static int cli_restore_revoke(struct cli_restore *r, struct err *e)
 {
-        static const char *const roles[] = { "manager", "recorder" };
+        static const char *const roles[] = { "manager", "recorder", "gateway" };
         CLEANUP(own_freep) char *dir = xasprintf("%s/site", r->args->state);
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
         uint8_t fingerprint[32];

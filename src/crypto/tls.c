@@ -344,6 +344,15 @@ const char *tls_cipher(const struct tls *t)
         return t->established ? SSL_get_cipher_name(t->ssl) : "";
 }
 
+struct bytes tls_protocol(const struct tls *t)
+{
+        const unsigned char *name = NULL;
+        unsigned n = 0;
+
+        SSL_get0_alpn_selected(t->ssl, &name, &n);
+        return BYTES(name, n);
+}
+
 bool tls_peer_key(const struct tls *t, uint8_t ret[static 32])
 {
         if (t->have_key)

@@ -7,7 +7,8 @@
  * A client session verifies before a byte of the application goes out: chain to the given roots,
  * dates, name (DNS or IP SAN; the common name is never looked at), purpose, key strength; or, where
  * a pin is set, the key (SHA-256 of the SubjectPublicKeyInfo) instead of chain and name. TLS 1.2 or
- * better, AEAD suites with ECDHE only, no renegotiation, no session tickets or cache, no ALPN.
+ * better, AEAD suites with ECDHE only, no renegotiation, no session tickets or cache; ALPN on the
+ * people's port alone (tls_server_config_web).
  *
  * Nothing here opens a file: OpenSSL's configuration is never read and the machine's roots are
  * never asked, so sessions can be made behind a sandbox. One thread for a config and all its
@@ -88,6 +89,15 @@ int tls_server_config_new_with(struct bytes chain_pem, const struct server_key *
         struct tls_server_config **ret, struct err *e) MUST_USE;
 struct tls_server_config *tls_server_config_free(struct tls_server_config *c);
 void tls_server_config_freep(struct tls_server_config **c);
+/* Another one that is the same and lives as long as it is kept. */
+struct tls_server_config *tls_server_config_ref(struct tls_server_config *c);
+/*
+ * For browsers, before its first session: ALPN (RFC 7301) h2 and http/1.1, of which the first
+ * counts more, and a client that offers others alone is refused (no_application_protocol); key
+ * exchange by X25519 or P-256. Tickets stay off: a whole handshake costs less than a millisecond,
+ * and a key of tickets would be one more secret, which opens what was recorded of TLS 1.2.
+ */
+void tls_server_config_web(struct tls_server_config *c);
 
 /* host: the name or address that the certificate must carry. pin: 32 bytes or NULL. now_us: wall
  * clock for the validity check (so that tests and an offset clock work). Config is referenced, not
@@ -133,6 +143,8 @@ bool tls_established(const struct tls *t);
 /* 0x0303, 0x0304; 0 before the handshake. */
 uint16_t tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t); /* "" before the handshake */
+/* What ALPN has agreed upon; "" without. */
+struct bytes tls_protocol(const struct tls *t);
 /* SHA-256 of the peer's SubjectPublicKeyInfo, once a certificate was seen (also on refusal); false
  * when none was. */
 bool tls_peer_key(const struct tls *t, uint8_t ret[static 32]);

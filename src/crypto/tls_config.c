@@ -26,6 +26,7 @@ static const char tls_config_suites_12[] =
 static const char tls_config_suites_13[] =
         "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char tls_config_groups[] = "P-256:X25519:P-384";
+static const char tls_config_web_groups[] = "X25519:P-256";
 
 struct tls_config *tls_config_new(const SSL_METHOD *method)
 {
@@ -220,6 +221,40 @@ int tls_server_config_new_with(struct bytes chain_pem, const struct server_key *
         struct tls_server_config **ret, struct err *e)
 {
         return tls_server_config_make(chain_pem, server_key_evp(key), ret, e);
+}
+
+struct tls_server_config *tls_server_config_ref(struct tls_server_config *c)
+{
+        struct tls_server_config *other = xcalloc(1, sizeof *other);
+
+        other->shared = tls_config_ref(c->shared);
+        return other;
+}
+
+/* RFC 7301 section 3.2. A client that offers nothing does not come here. */
+static int tls_config_choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *ret_n,
+        const unsigned char *offered, unsigned offered_n, void *unused)
+{
+        static const unsigned char ours[] = "\x02h2\x08http/1.1";
+        unsigned char *found = NULL;
+
+        (void)ssl;
+        (void)unused;
+        if (SSL_select_next_proto(&found, ret_n, ours, sizeof ours - 1, offered, offered_n) !=
+                OPENSSL_NPN_NEGOTIATED)
+                return SSL_TLSEXT_ERR_ALERT_FATAL;
+        *ret = found;
+        return SSL_TLSEXT_ERR_OK;
+}
+
+void tls_server_config_web(struct tls_server_config *c)
+{
+        SSL_CTX *ctx = c->shared->ctx;
+
+        ossl_must(SSL_CTX_set1_groups_list(ctx, tls_config_web_groups) == 1, "a TLS context");
+        SSL_CTX_set_alpn_select_cb(ctx, tls_config_choose_protocol, NULL);
+        SSL_CTX_set_options(ctx, SSL_OP_PRIORITIZE_CHACHA); /* where a client has no AES */
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);    /* most connections wait */
 }
 
 struct tls_server_config *tls_server_config_free(struct tls_server_config *c)

@@ -11,13 +11,11 @@
 #include "os/listener.h"
 
 #define CONTROL_CLIENTS_MAX 32
-#define CONTROL_ASKED_MAX 256
 #define CONTROL_NAME_ROOM 64
 
 struct control_client {
         struct control *control;
         struct chan *chan; /* NULL: free */
-        uint64_t number;   /* never used twice, so that a late answer finds nobody else */
         bool root;         /* who it is: root, or our own user */
 };
 
@@ -25,91 +23,21 @@ struct control {
         struct loop *loop;
         struct listener *listener;
         struct control_client clients[CONTROL_CLIENTS_MAX];
-        struct control_asked {
-                uint64_t tag; /* 0: free */
-                uint64_t client;
-                int64_t id;
-        } asked[CONTROL_ASKED_MAX];
-        uint64_t last_number, last_tag;
+        struct desk *desk;
         char own_name[CONTROL_NAME_ROOM], root_name[CONTROL_NAME_ROOM];
         control_on_request on_request;
         void *owner;
 };
 
-static struct chan *control_chan(struct control *c, uint64_t number)
+static uint64_t control_ask(struct control_client *client, const struct link_message *request)
 {
-        for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-                if (c->clients[i].chan && c->clients[i].number == number)
-                        return c->clients[i].chan;
-        }
-        return NULL;
-}
+        const struct control *c = client->control;
+        struct desk_who who = { .role = PEOPLE_HOST };
 
-/* Whoever asked under this tag; forgets it. */
-static struct chan *control_take(struct control *c, uint64_t tag, int64_t *ret_id)
-{
-        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
-                struct control_asked *a = &c->asked[i];
-                if (a->tag != tag)
-                        continue;
-                a->tag = 0;
-                *ret_id = a->id;
-                return control_chan(c, a->client);
-        }
-        return NULL;
-}
-
-const char *control_person(struct control *c, uint64_t tag)
-{
-        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
-                if (c->asked[i].tag != tag)
-                        continue;
-                for (unsigned j = 0; j < CONTROL_CLIENTS_MAX; j++) {
-                        const struct control_client *client = &c->clients[j];
-                        if (client->chan && client->number == c->asked[i].client)
-                                return client->root ? c->root_name : c->own_name;
-                }
-        }
-        return "";
-}
-
-void control_answer(struct control *c, uint64_t tag, json_t *body)
-{
-        int64_t id;
-        struct chan *chan = control_take(c, tag, &id);
-        struct err e;
-
-        if (!chan) {
-                json_decref(body);
-                return;
-        }
-        int r = link_send_answer(chan, id, body, &e);
-        if (r == ERR_EXHAUSTED)
-                r = link_send_failure(chan, id, &e, "Ask with a smaller limit.", &e);
-        if (r < 0)
-                log_warn(NULL, "control.client_gone", "err=\"%s\"", e.text);
-}
-
-void control_fail(struct control *c, uint64_t tag, const struct err *why, const char *remedy)
-{
-        int64_t id;
-        struct chan *chan = control_take(c, tag, &id);
-        struct err e;
-
-        if (chan && link_send_failure(chan, id, why, remedy, &e) < 0)
-                log_warn(NULL, "control.client_gone", "err=\"%s\"", e.text);
-}
-
-static struct control_asked *control_ask(struct control *c, uint64_t client, int64_t id)
-{
-        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
-                struct control_asked *a = &c->asked[i];
-                if (a->tag)
-                        continue;
-                *a = (struct control_asked){ .tag = ++c->last_tag, .client = client, .id = id };
-                return a;
-        }
-        return NULL;
+        if (request->id == 0 || request->failure.code < 0 || request->session[0])
+                return 0;
+        snprintf(who.person, sizeof who.person, "%s", client->root ? c->root_name : c->own_name);
+        return desk_ask(c->desk, client->chan, request->id, &who);
 }
 
 static int control_on_message(void *owner, struct chan *chan, struct chan_message *m, struct err *e)
@@ -123,11 +51,9 @@ static int control_on_message(void *owner, struct chan *chan, struct chan_messag
         int r = link_parse(m->body, &request, e);
         if (r < 0)
                 return r;
-        struct control_asked *a = request.id > 0 && request.failure.code == 0
-                                          ? control_ask(client->control, client->number, request.id)
-                                          : NULL;
-        if (a)
-                client->control->on_request(client->control->owner, a->tag, &request);
+        uint64_t tag = control_ask(client, &request);
+        if (tag)
+                client->control->on_request(client->control->owner, tag, &request);
         else
                 r = err_set(e, ERR_PROTOCOL, "not a request, or too many open ones");
         link_message_done(&request);
@@ -141,11 +67,8 @@ static void control_on_end(void *owner, struct chan *chan, const struct err *e)
 
         if (e->code == ERR_PROTOCOL)
                 log_warn(NULL, "control.refused", "err=\"%s\"", e->text);
+        desk_forget(c->desk, chan);
         client->chan = chan_free(chan);
-        for (unsigned i = 0; i < CONTROL_ASKED_MAX; i++) {
-                if (c->asked[i].client == client->number)
-                        c->asked[i].tag = 0;
-        }
 }
 
 static struct control_client *control_free_client(struct control *c)
@@ -169,7 +92,6 @@ static void control_on_connection(void *owner, int fd, unsigned uid)
                 return;
         }
         client->control = c;
-        client->number = ++c->last_number;
         client->root = uid == 0;
         client->chan = chan_new(c->loop, fd, &chan_events, client);
 }
@@ -192,13 +114,13 @@ static void control_name(char to[static CONTROL_NAME_ROOM], uid_t uid)
                 snprintf(to, CONTROL_NAME_ROOM, "uid %u", (unsigned)uid);
 }
 
-int control_open(struct loop *l, const char *path, control_on_request on_request, void *owner,
-        struct control **ret, struct err *e)
+int control_open(struct loop *l, const char *path, struct desk *desk, control_on_request on_request,
+        void *owner, struct control **ret, struct err *e)
 {
         static const struct listener_events events = { control_on_connection, control_on_refused };
         struct control *c = xcalloc(1, sizeof *c);
 
-        *c = (struct control){ .loop = l, .on_request = on_request, .owner = owner };
+        *c = (struct control){ .loop = l, .desk = desk, .on_request = on_request, .owner = owner };
         control_name(c->own_name, geteuid());
         control_name(c->root_name, 0);
         int r = listener_open(l, path, &events, c, &c->listener, e);

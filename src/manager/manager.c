@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "manager/manager.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "manager/requests.h"
 #include "os/role.h"
@@ -25,15 +23,20 @@ static int manager_confine(const char *state, struct err *e)
 
 static int manager_run(const struct role_options *o, struct err *e)
 {
+        const struct settings *s = &o->settings;
+        const struct requests_options asked = { .state = o->state,
+                .node_days = (unsigned)settings_get(s, SETTINGS_NODE_DAYS),
+                .web_days = (unsigned)settings_get(s, SETTINGS_WEB_DAYS),
+                .session_hours = (unsigned)settings_get(s, SETTINGS_SESSION_HOURS),
+                .session_idle_minutes = (unsigned)settings_get(s, SETTINGS_SESSION_IDLE_MINUTES) };
         struct loop *loop = loop_new();
         struct requests *requests = NULL;
 
-        int r = requests_open(loop, o->state, &o->settings, &requests, e);
+        int r = requests_open(loop, &asked, &requests, e);
         if (r == 0)
                 r = manager_confine(o->state, e);
         if (r == 0) {
-                if (o->supervised)
-                        requests_supervise(requests, manager_on_stop, loop);
+                requests_supervise(requests, manager_on_stop, loop);
                 loop_catch_signals(loop, manager_on_stop, loop);
                 loop_run(loop);
         }
@@ -42,31 +45,12 @@ static int manager_run(const struct role_options *o, struct err *e)
         return r;
 }
 
-static const char manager_help[] =
-        "custos manager --state DIR [--config FILE]\n"
-        "\n"
-        "The manager alone: the inventory of cameras and the control socket, of a site that custos run --init made. It tells\n"
-        "the recorder (custos recorder) what to record. custos run starts both.\n"
-        "\n"
-        "  --state DIR    everything that is kept\n"
-        "  --config FILE  settings; custos settings --example prints one\n"
-        "\n"
-        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
-
 int manager_main(int argc, char **argv)
 {
         struct role_options o;
         struct err e;
 
-        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-                fputs(manager_help, stdout);
-                return 0;
-        }
         int r = role_start("manager", argc, argv, &o, &e);
-        if (r == ERR_INVALID) {
-                fprintf(stderr, "custos manager: %s\nTry: custos manager --help\n", e.text);
-                return 64;
-        }
         if (r == 0)
                 r = manager_run(&o, &e);
         if (r < 0)

@@ -73,7 +73,7 @@ int nodes_renew(struct db *d, const char *role, const char *name,
 /* It was heard of. */
 struct nodes_sight {
         int64_t at_us;
-        const char *address; /* where from; "" on this host */
+        const char *address; /* where from */
         bool has_key;
         uint8_t key[NODES_KEY_BYTES]; /* that it showed, */
         int64_t until_us;             /* and the end of its certificate; 0 without a key */

@@ -10,8 +10,7 @@
 
 struct peer {
         struct peers *peers;
-        struct role_link *link;  /* by its porter; NULL: free */
-        struct role_link *local; /* by a socket of this host */
+        struct role_link *link; /* NULL: free */
         struct peers_state state;
 };
 
@@ -34,31 +33,24 @@ static struct peer *peers_of(const struct peers *p, const char *role, const char
         return NULL;
 }
 
-/* By which it is asked. */
-static struct role_link *peers_asked(const struct peer *one)
-{
-        return one->state.here ? one->local : one->link;
-}
-
-/* One of its links came or went. */
+/* Its link came or went. */
 static void peers_note(struct peer *one)
 {
         bool was = one->state.up;
 
-        one->state.up = role_link_is_up(peers_asked(one));
-        one->state.remote = role_link_is_up(one->link);
+        one->state.up = role_link_is_up(one->link);
         if (one->state.up != was)
                 one->state.since_us = clock_wall_us();
 }
 
-static void peers_on_gone(void *owner, const char *why)
+static void peers_on_gone(void *owner, const struct chan *was, const char *why)
 {
         struct peer *one = owner;
         struct peers *p = one->peers;
 
         (void)why;
         peers_note(one);
-        p->events.on_gone(p->owner, one->state.role, one->state.name);
+        p->events.on_gone(p->owner, one->state.role, one->state.name, was);
 }
 
 static void peers_on_event(void *owner, const char *type, json_t *body)
@@ -69,13 +61,11 @@ static void peers_on_event(void *owner, const char *type, json_t *body)
                 one->peers->owner, one->state.role, one->state.name, type, body);
 }
 
-static int peers_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
-        const char **ret_remedy, struct err *e)
+static void peers_on_request(void *owner, struct chan *from, const struct link_message *m)
 {
         struct peer *one = owner;
 
-        return one->peers->events.on_request(one->peers->owner, one->state.role, one->state.name,
-                type, body, ret_body, ret_remedy, e);
+        one->peers->events.on_request(one->peers->owner, one->state.role, one->state.name, from, m);
 }
 
 static void peers_on_answer(
@@ -113,7 +103,6 @@ void peers_add(struct peers *p, const char *role, const char *name, int64_t sinc
                 snprintf(one->state.role, sizeof one->state.role, "%s", role);
                 snprintf(one->state.name, sizeof one->state.name, "%s", name);
                 one->link = role_link_new(p->loop, what, &events, one);
-                one->local = role_link_new(p->loop, what, &events, one);
                 return;
         }
         log_error(NULL, "peer.no_room", "which=\"%s\"", what); /* the table of nodes has no more */
@@ -127,18 +116,6 @@ void peers_remove(struct peers *p, const char *role, const char *name)
                 return;
         peers_drop(p, role, name, "it was removed");
         one->link = role_link_free(one->link);
-        one->local = role_link_free(one->local);
-}
-
-void peers_set_here(struct peers *p, const char *role, const char *name, bool here)
-{
-        struct peer *one = peers_of(p, role, name);
-
-        if (!one || one->state.here == here)
-                return;
-        role_link_drop(one->local, "it lives elsewhere");
-        one->state.here = here;
-        peers_note(one);
 }
 
 int peers_attach(struct peers *p, const char *role, const char *name, const char *address, int fd,
@@ -150,14 +127,10 @@ int peers_attach(struct peers *p, const char *role, const char *name, const char
                 close(fd);
                 return err_set(e, ERR_NOT_FOUND, "the site has no %s of that name", role);
         }
-        struct role_link *link = address ? one->link : one->local;
-        role_link_attach(link, fd);
+        role_link_attach(one->link, fd);
         peers_note(one);
-        if (link == peers_asked(one))
-                snprintf(one->state.address, sizeof one->state.address, "%s",
-                        address ? address : "");
-        p->events.on_up(p->owner, one->state.role, one->state.name, address != NULL,
-                link == peers_asked(one));
+        snprintf(one->state.address, sizeof one->state.address, "%s", address);
+        p->events.on_up(p->owner, one->state.role, one->state.name);
         return 0;
 }
 
@@ -165,10 +138,8 @@ void peers_drop(struct peers *p, const char *role, const char *name, const char 
 {
         struct peer *one = peers_of(p, role, name);
 
-        if (!one)
-                return;
-        role_link_drop(one->link, why);
-        role_link_drop(one->local, why);
+        if (one)
+                role_link_drop(one->link, why);
 }
 
 void peers_ask(struct peers *p, const char *role, const char *name, const char *type, json_t *body,
@@ -176,7 +147,7 @@ void peers_ask(struct peers *p, const char *role, const char *name, const char *
 {
         struct peer *one = peers_of(p, role, name);
 
-        role_link_ask(one ? peers_asked(one) : p->nobody, type, body, tag, patience_ms);
+        role_link_ask(one ? one->link : p->nobody, type, body, tag, patience_ms);
 }
 
 void peers_tell(struct peers *p, const char *role, const char *name, const char *type, json_t *body)
@@ -189,7 +160,7 @@ void peers_tell(struct peers *p, const char *role, const char *name, const char 
                 json_decref(body);
 }
 
-void peers_tell_remote(struct peers *p, const char *type, json_t *body)
+void peers_tell_all(struct peers *p, const char *type, json_t *body)
 {
         for (unsigned i = 0; i < NODES_MAX; i++) {
                 if (p->all[i].link)
@@ -248,10 +219,8 @@ struct peers *peers_free(struct peers *p)
 {
         if (!p)
                 return NULL;
-        for (unsigned i = 0; i < NODES_MAX; i++) {
+        for (unsigned i = 0; i < NODES_MAX; i++)
                 role_link_free(p->all[i].link);
-                role_link_free(p->all[i].local);
-        }
         role_link_free(p->nobody);
         free(p);
         return NULL;

@@ -34,7 +34,7 @@ static uint64_t requests_wait(struct requests *r, uint64_t tag, requests_then th
         json_decref(context);
         err_set(&e, ERR_EXHAUSTED, "too many requests are waiting for recorders");
         if (tag)
-                control_fail(r->control, tag, &e, "Try again in a moment.");
+                desk_fail(r->desk, tag, &e, "Try again in a moment.");
         else
                 log_error(NULL, "recorder.not_asked", "err=\"%s\"", e.text);
         return 0;
@@ -112,20 +112,20 @@ json_t *requests_text(const char *text)
 
 void requests_refuse(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
-        control_fail(r->control, tag, a->why, a->remedy);
+        desk_fail(r->desk, tag, a->why, a->remedy);
 }
 
 void requests_pass(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
         if (a->body)
-                control_answer(r->control, tag, json_incref(a->body));
+                desk_answer(r->desk, tag, json_incref(a->body));
         else
                 requests_refuse(r, tag, a);
 }
 
 static void requests_on_status(struct requests *r, uint64_t tag, const struct requests_answer *a)
 {
-        control_answer(r->control, tag,
+        desk_answer(r->desk, tag,
                 json_pack("{s:s, s:s, s:s, s:o, s:o, s:I}", "site", r->site, "fingerprint",
                         r->fingerprint, "manager", "running", "recorder", requests_status_of(r, a),
                         "recorders", requests_node_recorders(r), "certificates_due",
@@ -203,64 +203,105 @@ static int requests_site_root(struct requests *r, uint64_t tag, json_t *body, st
                         r->vendors_pem.n ? (const char *)r->vendors_pem.p : "", r->vendors_pem.n));
         json_object_set_new(
                 answer, "crls", json_stringn(crls.n ? (const char *)crls.p : "", crls.n));
-        control_answer(r->control, tag, answer);
+        desk_answer(r->desk, tag, answer);
         return 0;
 }
 
-static void requests_on_control(void *owner, uint64_t tag, const struct link_message *m)
+static int requests_may(enum people_role role, enum people_role least, struct err *e)
+{
+        if (least == PEOPLE_NOBODY && role != PEOPLE_NOBODY)
+                return err_set(e, ERR_INVALID,
+                        "a gateway asks this for itself, over its link, and in nobody's name");
+        if (least != PEOPLE_NOBODY && role == PEOPLE_NOBODY)
+                return err_fault(e, ERR_AUTH, FAULT_NOT_SIGNED_IN,
+                        "this is asked in a person's name: session is missing");
+        if (role >= least)
+                return 0;
+        return least == PEOPLE_HOST ? err_fault(e, ERR_DENIED, FAULT_NOT_ALLOWED,
+                                              "this is done on the manager's host alone")
+                                    : err_fault(e, ERR_DENIED, FAULT_NOT_ALLOWED,
+                                              "a %s may not do this", people_role_name(role));
+}
+
+void requests_run_asked(struct requests *r, uint64_t tag, const struct link_message *m)
 {
         static const struct {
                 const char *type;
+                enum people_role least; /* PEOPLE_NOBODY: a gateway asks it for itself */
                 requests_run run;
                 const char *forward; /* without run: the recorder answers, and checks the body */
-        } known[] = { { "camera.add", requests_camera_add, NULL },
-                { "camera.set", requests_camera_set, NULL },
-                { "camera.list", requests_camera_list, NULL },
-                { "camera.show", requests_camera_show, NULL },
-                { "camera.remove", requests_camera_remove, NULL },
-                { "camera.clear_tls_memory", requests_trust_clear, NULL },
-                { "camera.certificate", requests_trust_certify, NULL },
-                { "camera.revoke", requests_trust_revoke, NULL },
-                { "trust.add", requests_root_add, NULL },
-                { "trust.list", requests_root_list, NULL },
-                { "trust.remove", requests_root_remove, NULL },
-                { "certificate.sign", requests_certificate_sign, NULL },
-                { "certificate.list", requests_certificate_list, NULL },
-                { "certificate.revoke", requests_certificate_revoke, NULL },
-                { "status", requests_status, NULL }, { "site.root", requests_site_root, NULL },
-                { "site.backup", requests_backup_begin, NULL },
-                { "storage.list", NULL, "storage.get" },
-                { "storage.add", requests_storage_add, NULL },
-                { "storage.set", NULL, "storage.set" },
-                { "storage.retire", requests_storage_retire, NULL },
-                { "storage.damage", NULL, "storage.damage" },
-                { "lock.add", requests_lock_add, NULL }, { "lock.list", NULL, "lock.list" },
-                { "lock.remove", requests_lock_remove, NULL },
-                { "event.start", requests_event_start, NULL },
-                { "event.stop", requests_event_stop, NULL },
-                { "node.add", requests_node_add, NULL }, { "node.list", requests_node_list, NULL },
-                { "node.show", requests_node_show, NULL },
-                { "node.revoke", requests_node_revoke, NULL },
-                { "node.remove", requests_node_remove, NULL },
-                { "node.names", requests_web_node_names, NULL },
-                { "certificate.watch", requests_watch_list, NULL },
-                { "security.links", requests_security_links, NULL },
-
-                { "grant.make", requests_grant_make, NULL } };
-        struct requests *r = owner;
+        } known[] = { { "camera.add", PEOPLE_ADMINISTRATOR, requests_camera_add, NULL },
+                { "camera.set", PEOPLE_ADMINISTRATOR, requests_camera_set, NULL },
+                { "camera.list", PEOPLE_VIEWER, requests_camera_list, NULL },
+                { "camera.show", PEOPLE_VIEWER, requests_camera_show, NULL },
+                { "camera.remove", PEOPLE_ADMINISTRATOR, requests_camera_remove, NULL },
+                { "camera.clear_tls_memory", PEOPLE_ADMINISTRATOR, requests_trust_clear, NULL },
+                { "camera.certificate", PEOPLE_ADMINISTRATOR, requests_trust_certify, NULL },
+                { "camera.revoke", PEOPLE_ADMINISTRATOR, requests_trust_revoke, NULL },
+                { "trust.add", PEOPLE_ADMINISTRATOR, requests_root_add, NULL },
+                { "trust.list", PEOPLE_VIEWER, requests_root_list, NULL },
+                { "trust.remove", PEOPLE_ADMINISTRATOR, requests_root_remove, NULL },
+                { "certificate.sign", PEOPLE_ADMINISTRATOR, requests_certificate_sign, NULL },
+                { "certificate.list", PEOPLE_VIEWER, requests_certificate_list, NULL },
+                { "certificate.revoke", PEOPLE_ADMINISTRATOR, requests_certificate_revoke, NULL },
+                { "status", PEOPLE_VIEWER, requests_status, NULL },
+                { "site.root", PEOPLE_VIEWER, requests_site_root, NULL },
+                { "site.backup", PEOPLE_HOST, requests_backup_begin, NULL },
+                { "storage.list", PEOPLE_VIEWER, NULL, "storage.get" },
+                { "storage.add", PEOPLE_ADMINISTRATOR, requests_storage_add, NULL },
+                { "storage.set", PEOPLE_ADMINISTRATOR, NULL, "storage.set" },
+                { "storage.retire", PEOPLE_ADMINISTRATOR, requests_storage_retire, NULL },
+                { "storage.damage", PEOPLE_VIEWER, NULL, "storage.damage" },
+                { "lock.add", PEOPLE_ADMINISTRATOR, requests_lock_add, NULL },
+                { "lock.list", PEOPLE_VIEWER, NULL, "lock.list" },
+                { "lock.remove", PEOPLE_ADMINISTRATOR, requests_lock_remove, NULL },
+                { "event.start", PEOPLE_ADMINISTRATOR, requests_event_start, NULL },
+                { "event.stop", PEOPLE_ADMINISTRATOR, requests_event_stop, NULL },
+                { "node.add", PEOPLE_ADMINISTRATOR, requests_node_add, NULL },
+                { "node.list", PEOPLE_VIEWER, requests_node_list, NULL },
+                { "node.show", PEOPLE_VIEWER, requests_node_show, NULL },
+                { "node.revoke", PEOPLE_ADMINISTRATOR, requests_node_revoke, NULL },
+                { "node.remove", PEOPLE_ADMINISTRATOR, requests_node_remove, NULL },
+                { "node.names", PEOPLE_ADMINISTRATOR, requests_web_node_names, NULL },
+                { "certificate.watch", PEOPLE_VIEWER, requests_watch_list, NULL },
+                { "security.links", PEOPLE_VIEWER, requests_security_links, NULL },
+                { "grant.make", PEOPLE_VIEWER, requests_grant_make, NULL },
+                { "person.add", PEOPLE_ADMINISTRATOR, requests_people_add, NULL },
+                { "person.list", PEOPLE_ADMINISTRATOR, requests_people_list, NULL },
+                { "person.set", PEOPLE_ADMINISTRATOR, requests_people_set, NULL },
+                { "person.remove", PEOPLE_ADMINISTRATOR, requests_people_remove, NULL },
+                { "person.password", PEOPLE_VIEWER, requests_people_password, NULL },
+                { "session.list", PEOPLE_ADMINISTRATOR, requests_session_list, NULL },
+                { "session.revoke", PEOPLE_ADMINISTRATOR, requests_session_revoke, NULL },
+                { "setup.code", PEOPLE_HOST, requests_setup_code, NULL },
+                { "setup.state", PEOPLE_NOBODY, requests_setup_state, NULL },
+                { "setup.finish", PEOPLE_NOBODY, requests_setup_finish, NULL },
+                { "session.open", PEOPLE_NOBODY, requests_session_open, NULL },
+                { "session.check", PEOPLE_NOBODY, requests_session_check, NULL },
+                { "session.seen", PEOPLE_NOBODY, requests_session_seen, NULL },
+                { "session.close", PEOPLE_NOBODY, requests_session_close, NULL } };
+        enum people_role role = desk_who(r->desk, tag)->role;
         struct err e = { 0 };
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++) {
                 if (strcmp(m->type, known[i].type) != 0)
                         continue;
-                int done = known[i].run ? known[i].run(r, tag, m->body, &e)
-                                        : requests_forward(r, tag, known[i].forward, m->body, &e);
+                int done = requests_may(role, known[i].least, &e);
+                if (done == 0)
+                        done = known[i].run
+                                       ? known[i].run(r, tag, m->body, &e)
+                                       : requests_forward(r, tag, known[i].forward, m->body, &e);
                 if (done < 0)
-                        control_fail(r->control, tag, &e, fault_remedy(e.fault));
+                        desk_fail(r->desk, tag, &e, fault_remedy(e.fault));
                 return;
         }
         err_set(&e, ERR_INVALID, "there is no request of that type");
-        control_fail(r->control, tag, &e, "docs/spec/link.md lists them.");
+        desk_fail(r->desk, tag, &e, "docs/spec/link.md lists them.");
+}
+
+static void requests_on_control(void *owner, uint64_t tag, const struct link_message *m)
+{
+        requests_run_asked(owner, tag, m);
 }
 
 static int requests_load_site(struct requests *r, struct err *e)
@@ -284,12 +325,6 @@ static int requests_load_site(struct requests *r, struct err *e)
                                   &r->node_issuer_pem, e);
 }
 
-static void requests_on_recorder(void *owner, int fd, unsigned uid)
-{
-        (void)uid;
-        requests_node_on_local(owner, fd);
-}
-
 static void requests_on_event(
         void *owner, const char *role, const char *name, const char *type, json_t *body)
 {
@@ -301,14 +336,20 @@ static void requests_on_event(
                 log_warn(NULL, "role.unknown_event", "role=%s name=%s", role, name);
 }
 
-/* What a peer may ask: nothing yet. */
-static int requests_on_peer_request(void *owner, const char *role, const char *name,
-        const char *type, json_t *body, json_t **ret_body, const char **ret_remedy, struct err *e)
+/* What a peer may ask: a gateway, for people. */
+static void requests_on_peer_request(void *owner, const char *role, const char *name,
+        struct chan *from, const struct link_message *m)
 {
-        if (strcmp(role, "gateway") == 0 && strcmp(type, "grant.make") == 0)
-                return requests_grant_of_gateway(owner, name, body, ret_body, e);
-        *ret_remedy = "docs/spec/link.md lists what a role may ask.";
-        return err_set(e, ERR_INVALID, "there is no request of that type");
+        struct err why, e;
+
+        if (strcmp(role, "gateway") == 0) {
+                requests_session_on_gateway(owner, name, from, m);
+                return;
+        }
+        err_set(&why, ERR_INVALID, "there is no request of that type");
+        if (link_send_failure(
+                    from, m->id, &why, "docs/spec/link.md lists what a role may ask.", &e) < 0)
+                log_warn(NULL, "asker.gone", "err=\"%s\"", e.text);
 }
 
 static void requests_new_links(struct requests *r)
@@ -319,24 +360,25 @@ static void requests_new_links(struct requests *r)
                 requests_node_on_peer, requests_enrol_on_request, requests_on_answer };
 
         r->peers = peers_new(r->loop, &peers, r);
-        r->porter = porter_link_new(r->loop, r->site, &porter, r);
+        r->porter = porter_link_new(r->loop, "manager", r->site, &porter, r);
 }
 
-int requests_open(struct loop *l, const char *state, const struct settings *settings,
-        struct requests **ret, struct err *e)
+int requests_open(
+        struct loop *l, const struct requests_options *o, struct requests **ret, struct err *e)
 {
-        static const struct listener_events recorders = { requests_on_recorder, NULL };
         struct requests *r = xcalloc(1, sizeof *r);
+        const char *state = o->state;
         char path[4200];
 
         r->loop = l;
+        r->desk = desk_new();
         snprintf(r->state, sizeof r->state, "%s", state);
         buf_init(&r->camera_issuer_pem, 16u << 10);
         buf_init(&r->root_pem, 16u << 10);
         buf_init(&r->node_issuer_pem, 16u << 10);
         buf_init(&r->vendors_pem, REQUESTS_VENDORS_MAX);
-        r->node_days = (unsigned)settings_get(settings, SETTINGS_NODE_DAYS);
-        r->web_days = (unsigned)settings_get(settings, SETTINGS_WEB_DAYS);
+        r->node_days = o->node_days;
+        r->web_days = o->web_days;
         r->pages = json_object();
         int done = requests_load_site(r, e);
         requests_new_links(r);
@@ -345,6 +387,8 @@ int requests_open(struct loop *l, const char *state, const struct settings *sett
                 done = inventory_open(path, &r->inventory, e);
         if (done == 0)
                 done = requests_root_load(r, e);
+        if (done == 0)
+                done = requests_session_load(r, o, e);
         snprintf(path, sizeof path, "%s/tls-memory.json", state);
         if (done == 0)
                 done = tls_memory_store_load(path, &r->memory, e);
@@ -359,10 +403,7 @@ int requests_open(struct loop *l, const char *state, const struct settings *sett
                         path, r->ca, REQUESTS_MANAGER, clock_wall_us(), &r->grants, e);
         snprintf(path, sizeof path, "%s/control.sock", state);
         if (done == 0)
-                done = control_open(l, path, requests_on_control, r, &r->control, e);
-        snprintf(path, sizeof path, "%s/recorder.sock", state);
-        if (done == 0)
-                done = listener_open(l, path, &recorders, r, &r->recorders, e);
+                done = control_open(l, path, r->desk, requests_on_control, r, &r->control, e);
         if (done < 0) {
                 requests_free(r);
                 return done;
@@ -381,13 +422,14 @@ struct requests *requests_free(struct requests *r)
 {
         if (!r)
                 return NULL;
-        listener_free(r->recorders);
         control_free(r->control);
+        requests_session_close_all(r);
         timer_done(&r->codes);
         timer_done(&r->watching);
         certificate_watch_free(r->watch);
         porter_link_free(r->porter);
         peers_free(r->peers);
+        desk_free(r->desk);
         for (unsigned i = 0; i < REQUESTS_WAITING_MAX; i++)
                 json_decref(r->waiting[i].context);
         inventory_free(r->inventory);

@@ -74,8 +74,7 @@ int requests_camera_list(struct requests *r, uint64_t tag, json_t *body, struct 
                 json_decref(c.list);
                 return done;
         }
-        control_answer(
-                r->control, tag, json_pack("{s:o, s:b}", "cameras", c.list, "more", (int)c.more));
+        desk_answer(r->desk, tag, json_pack("{s:o, s:b}", "cameras", c.list, "more", (int)c.more));
         return 0;
 }
 
@@ -109,7 +108,7 @@ static void requests_camera_on_status(
 
         requests_camera_add_states(camera, status);
         json_decref(status);
-        control_answer(r->control, tag, json_pack("{s:O}", "camera", camera));
+        desk_answer(r->desk, tag, json_pack("{s:O}", "camera", camera));
 }
 
 static int requests_camera_tell(struct requests *r, uint64_t tag, const char *name, struct err *e)
@@ -314,7 +313,7 @@ static int requests_camera_audit_record(struct requests *r, uint64_t tag,
         if (!record_change_reduces(before, &s->record))
                 return 0;
         return requests_route_audit(r, "camera.record", s->camera, s->stream,
-                json_pack("{s:s, s:o, s:o}", "by", control_person(r->control, tag), "record",
+                json_pack("{s:s, s:o, s:o}", "by", desk_by(r->desk, tag), "record",
                         record_link_format(&s->record), "before", record_link_format(before)),
                 e);
 }
@@ -391,6 +390,6 @@ int requests_camera_remove(struct requests *r, uint64_t tag, json_t *body, struc
         log_info(NULL, "camera.removed", "cam=%s", name);
         done = requests_route_audit(r, "camera.removed", name, NULL, NULL, e);
         if (done == 0)
-                control_answer(r->control, tag, json_object());
+                desk_answer(r->desk, tag, json_object());
         return done;
 }

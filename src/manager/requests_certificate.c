@@ -130,12 +130,12 @@ static int requests_certificate_tell(struct requests *r, uint64_t tag,
                 log_info(NULL, "certificate.issued", "device=%s serial=%s", q->name, number);
                 done = requests_route_audit(r, "certificate.issued", q->name, NULL,
                         json_pack("{s:s, s:s, s:s}", "serial", number, "key", key, "by",
-                                control_person(r->control, tag)),
+                                desk_by(r->desk, tag)),
                         e);
         }
         if (done == 0) {
                 device_csr_left_out(&q->csr, &q->names, left_out, sizeof left_out);
-                control_answer(r->control, tag,
+                desk_answer(r->desk, tag,
                         json_pack("{s:o, s:s, s:s, s:s}", "certificate",
                                 json_stringn((const char *)pem.p, pem.n), "serial", number, "key",
                                 key, "left_out", left_out));
@@ -213,7 +213,7 @@ int requests_certificate_list(struct requests *r, uint64_t tag, json_t *body, st
         json_t *list = json_array();
         for (; at < issued->n && shown < (size_t)limit; at++, shown++)
                 json_array_append_new(list, requests_certificate_object(all[at]));
-        control_answer(r->control, tag,
+        desk_answer(r->desk, tag,
                 json_pack("{s:o, s:b}", "certificates", list, "more", at < issued->n));
         free(all);
         return 0;
@@ -245,7 +245,7 @@ int requests_certificate_revoke(struct requests *r, uint64_t tag, json_t *body, 
                         "revoke");
         done = requests_trust_revoked(r, c->issuer, c->subject, n, e);
         if (done == 0)
-                control_answer(r->control, tag,
+                desk_answer(r->desk, tag,
                         json_pack("{s:i, s:s}", "revoked", (int)n, "subject", c->subject));
         return done;
 }

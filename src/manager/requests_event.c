@@ -79,12 +79,12 @@ static void requests_event_end(struct requests *r, uint64_t tag, const json_t *c
                 int code = (int)json_integer_value(json_object_get(failed, "code"));
                 err_set(&e, code, "%s", json_string_value(json_object_get(failed, "text")));
                 if (code != ERR_NOT_FOUND || !json_object_get(context, "done")) {
-                        control_fail(r->control, tag, &e,
+                        desk_fail(r->desk, tag, &e,
                                 json_string_value(json_object_get(failed, "remedy")));
                         return;
                 }
         }
-        control_answer(r->control, tag, json_object());
+        desk_answer(r->desk, tag, json_object());
 }
 
 static void requests_event_on_answer(

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Grants (docs/design/grants.md, docs/spec/link.md section 9): made for a gateway that asks for a
- * person, in the audit log first. Which person may see what is decided here later; now it is the
- * gateway's word. */
+/* Grants (docs/design/grants.md, docs/spec/link.md section 9): made in the audit log first. In a
+ * session they are for its person and its gateway, and end with it at the latest; on this host
+ * whoever asks says for whom. Which person may see what is decided here later; now everybody who
+ * may watch may watch all. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -87,36 +88,70 @@ static int requests_grant_times(
         return 0;
 }
 
-/* gateway: who it is for, where that is not for the asker to say (NULL: it is). */
-static int requests_grant_read(
-        const char *site, json_t *body, const char *gateway, struct capability *c, struct err *e)
+/* Whom it is for: in a session that is not for the asker to say. */
+static int requests_grant_whose(const struct requests *r, const struct desk_who *who,
+        const struct requests_grant_asked *q, struct capability *c, struct err *e)
+{
+        char uri[SITE_CA_URI_ROOM];
+        bool session = who->session[0];
+
+        if (session && q->person)
+                return err_set(e, ERR_INVALID,
+                        "grant.make: whom it is for is said by the session, not by person");
+        if (!session && !q->person)
+                return err_set(e, ERR_INVALID, "grant.make: person is missing");
+        int done = session ? site_ca_uri(r->site, "gateway", who->gateway, uri, e) : 0;
+        if (done < 0)
+                return done;
+        if (session && q->gateway && strcmp(uri, q->gateway) != 0)
+                return err_set(e, ERR_DENIED, "grant.make: a gateway asks for itself alone");
+        const char *person = session ? who->person : q->person;
+        if (strlen(person) >= sizeof c->person)
+                return err_set(e, ERR_INVALID, "grant.make: a person is named in at most %zu bytes",
+                        sizeof c->person - 1);
+        snprintf(c->person, sizeof c->person, "%s", person);
+        snprintf(c->gateway, sizeof c->gateway, "%s", session ? uri : q->gateway ? q->gateway : "");
+        return 0;
+}
+
+/* A session's grants end with it; what a viewer sees stays where it is seen. */
+static int requests_grant_bound(const struct desk_who *who, struct capability *c, struct err *e)
+{
+        if (who->role < PEOPLE_ADMINISTRATOR && (c->use & CAPABILITY_EXPORT))
+                return err_fault(e, ERR_DENIED, FAULT_NOT_ALLOWED, "a %s may not export",
+                        people_role_name(who->role));
+        int64_t end_us = who->until_us / REQUESTS_GRANT_SECOND_US * REQUESTS_GRANT_SECOND_US;
+        if (who->session[0] && c->expires_us > end_us)
+                c->expires_us = end_us;
+        return c->expires_us > c->issued_us
+                       ? 0
+                       : err_fault(e, ERR_AUTH, FAULT_NOT_SIGNED_IN, "the session ends now");
+}
+
+static int requests_grant_read(const struct requests *r, json_t *body, const struct desk_who *who,
+        struct capability *c, struct err *e)
 {
         struct requests_grant_asked q = { .seconds = REQUESTS_GRANT_SECONDS };
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s?:s, s:o, s:o, s?:o, s?:o, s:s, s?:I}",
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s?:s, s?:s, s:o, s:o, s?:o, s?:o, s:s, s?:I}",
                     "person", &q.person, "gateway", &q.gateway, "use", &q.use, "streams",
                     &q.streams, "from", &q.from, "until", &q.until, "session", &q.session,
                     "seconds", &q.seconds) < 0)
                 return err_set(e, ERR_INVALID, "grant.make: %s", why.text);
-        if (gateway && q.gateway && strcmp(gateway, q.gateway) != 0)
-                return err_set(e, ERR_DENIED, "grant.make: a gateway asks for itself alone");
-        if (strlen(q.person) >= sizeof c->person)
-                return err_set(e, ERR_INVALID, "grant.make: a person is named in at most %zu bytes",
-                        sizeof c->person - 1);
-        snprintf(c->site, sizeof c->site, "%s", site);
-        snprintf(c->person, sizeof c->person, "%s", q.person);
-        snprintf(c->gateway, sizeof c->gateway, "%s",
-                gateway     ? gateway
-                : q.gateway ? q.gateway
-                            : "");
+        snprintf(c->site, sizeof c->site, "%s", r->site);
         random_bytes(c->id, sizeof c->id);
-        int r = requests_grant_use(q.use, &c->use, e);
-        if (r == 0)
-                r = requests_grant_streams(q.streams, c, e);
-        if (r == 0 && str_unhex(c->session, sizeof c->session, q.session, NULL) < 0)
-                r = err_set(e, ERR_INVALID, "grant.make: session is a public key, 130 hex digits");
-        return r < 0 ? r : requests_grant_times(&q, c, e);
+        int done = requests_grant_whose(r, who, &q, c, e);
+        if (done == 0)
+                done = requests_grant_use(q.use, &c->use, e);
+        if (done == 0)
+                done = requests_grant_streams(q.streams, c, e);
+        if (done == 0 && str_unhex(c->session, sizeof c->session, q.session, NULL) < 0)
+                done = err_set(
+                        e, ERR_INVALID, "grant.make: session is a public key, 130 hex digits");
+        if (done == 0)
+                done = requests_grant_times(&q, c, e);
+        return done < 0 ? done : requests_grant_bound(who, c, e);
 }
 
 static json_t *requests_grant_fields(const struct capability *c, json_t *body, const char *by)
@@ -134,42 +169,22 @@ static json_t *requests_grant_fields(const struct capability *c, json_t *body, c
         return fields;
 }
 
-static int requests_grant_run(struct requests *r, json_t *body, const char *gateway, const char *by,
-        json_t **ret_body, struct err *e)
+int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         CLEANUP(own_freep) struct capability *c = xcalloc(1, sizeof *c);
         struct buf token;
 
-        int done = requests_grant_read(r->site, body, gateway, c, e);
+        int done = requests_grant_read(r, body, desk_who(r->desk, tag), c, e);
         if (done < 0)
                 return done;
         buf_init(&token, CAPABILITY_TOKEN_MAX);
         done = grant_maker_make(r->grants, c, clock_wall_us(), &token, e);
         if (done == 0)
-                done = requests_route_announce(
-                        r, "grant.made", NULL, NULL, requests_grant_fields(c, body, by), e);
+                done = requests_route_announce(r, "grant.made", NULL, NULL,
+                        requests_grant_fields(c, body, desk_by(r->desk, tag)), e);
         if (done == 0)
-                *ret_body =
-                        json_pack("{s:o}", "grant", json_stringn((const char *)token.p, token.n));
+                desk_answer(r->desk, tag,
+                        json_pack("{s:o}", "grant", json_stringn((const char *)token.p, token.n)));
         buf_done(&token);
         return done;
-}
-
-int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct err *e)
-{
-        json_t *answer = NULL;
-
-        int done = requests_grant_run(r, body, NULL, control_person(r->control, tag), &answer, e);
-        if (done == 0)
-                control_answer(r->control, tag, answer);
-        return done;
-}
-
-int requests_grant_of_gateway(
-        struct requests *r, const char *name, json_t *body, json_t **ret_body, struct err *e)
-{
-        char uri[SITE_CA_URI_ROOM];
-
-        int done = site_ca_uri(r->site, "gateway", name, uri, e);
-        return done < 0 ? done : requests_grant_run(r, body, uri, uri, ret_body, e);
 }

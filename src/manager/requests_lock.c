@@ -73,9 +73,9 @@ static void requests_lock_on_added(
         log_info(NULL, "lock.added", "lock=%s", id);
         fields = json_deep_copy(a->context);
         if (requests_route_audit(r, "lock.added", NULL, NULL, fields, &e) < 0)
-                control_fail(r->control, tag, &e, "");
+                desk_fail(r->desk, tag, &e, "");
         else
-                control_answer(r->control, tag,
+                desk_answer(r->desk, tag,
                         json_pack("{s:s, s:O, s:o}", "id", id, "recorder",
                                 json_object_get(a->context, "recorder"), "warnings",
                                 requests_lock_warnings(r, a->context)));
@@ -100,7 +100,7 @@ int requests_lock_add(struct requests *r, uint64_t tag, json_t *body, struct err
         struct requests_lock_asked q = { .stream = "main" };
         char recorder[INVENTORY_RECORDER_ROOM];
         char id[REQUESTS_LOCK_ID_ROOM], path[REQUESTS_PATH_ROOM];
-        const char *by = control_person(r->control, tag);
+        const char *by = desk_by(r->desk, tag);
         uint8_t random[REQUESTS_LOCK_ID_BYTES];
         json_error_t why;
 
@@ -136,7 +136,7 @@ static void requests_lock_on_removed(
 
         if (a->body) {
                 log_warn(NULL, "lock.removed", "lock=%s", id);
-                control_answer(r->control, tag, json_object());
+                desk_answer(r->desk, tag, json_object());
                 return;
         }
         /* The log says that it is gone, and it may not be. */
@@ -193,9 +193,9 @@ static void requests_lock_on_found(
         json_object_del(a->context, "seek");
         if (!found) {
                 err_set(&e, ERR_NOT_FOUND, "there is no lock of that id");
-                control_fail(r->control, tag, &e, "custos lock list shows them.");
+                desk_fail(r->desk, tag, &e, "custos lock list shows them.");
         } else if (requests_lock_announce(r, a->context, found, &e) < 0) {
-                control_fail(r->control, tag, &e, "");
+                desk_fail(r->desk, tag, &e, "");
         } else {
                 requests_ask(r, tag, requests_lock_text(a->context, "recorder"), "lock.remove",
                         json_pack("{s:s}", "id", id), requests_lock_on_removed,
@@ -267,9 +267,8 @@ int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct 
                 done = requests_recorder(r, asked, recorder, e);
         if (done < 0)
                 return done;
-        json_t *context =
-                json_pack("{s:s, s:s, s:s, s:o}", "lock", id, "by", control_person(r->control, tag),
-                        "reason", reason, "seek", requests_lock_recorders(r, asked));
+        json_t *context = json_pack("{s:s, s:s, s:s, s:o}", "lock", id, "by", desk_by(r->desk, tag),
+                "reason", reason, "seek", requests_lock_recorders(r, asked));
         (void)requests_lock_seek(r, tag, context); /* there is one always */
         json_decref(context);
         return 0;

@@ -93,7 +93,7 @@ int requests_node_list(struct requests *r, uint64_t tag, json_t *body, struct er
         if (done < 0)
                 json_decref(w.list);
         else
-                control_answer(r->control, tag, json_pack("{s:o}", "nodes", w.list));
+                desk_answer(r->desk, tag, json_pack("{s:o}", "nodes", w.list));
         return done;
 }
 
@@ -185,7 +185,7 @@ int requests_node_show(struct requests *r, uint64_t tag, json_t *body, struct er
         json_object_set_new(o, "reason", requests_text(n.reason));
         json_object_set_new(o, "code_tries", json_integer(n.code_tries));
         json_object_set_new(o, "cameras", json_integer(cameras.n));
-        control_answer(r->control, tag, json_pack("{s:o}", "node", o));
+        desk_answer(r->desk, tag, json_pack("{s:o}", "node", o));
         return 0;
 }
 
@@ -211,7 +211,7 @@ static void requests_node_on_listening(
                 return;
         json_t *answer = json_copy(a->context);
         json_object_set(answer, "port", json_is_integer(port) ? port : json_null());
-        control_answer(r->control, tag, answer);
+        desk_answer(r->desk, tag, answer);
 }
 
 void requests_node_listen(struct requests *r, uint64_t tag, json_t *context)
@@ -257,7 +257,7 @@ static void requests_node_push(struct requests *r)
 {
         json_t *crls = requests_node_crls(r);
 
-        peers_tell_remote(r->peers, "link.revoked", crls);
+        peers_tell_all(r->peers, "link.revoked", crls);
         requests_ask_porter(r, 0, "porter.crls", crls, requests_node_on_crls, NULL);
 }
 
@@ -269,6 +269,10 @@ static int requests_node_take_back(struct requests *r, const char *role, const c
 
         if (done < 0)
                 return done;
+        if (strcmp(role, "gateway") == 0)
+                done = sessions_end_all(r->sessions, NULL, name, NULL, SESSIONS_REVOKED, NULL, e);
+        if (done < 0)
+                log_error(NULL, "sessions.not_written", "gateway=%s", name);
         peers_drop(r->peers, role, name, "it was revoked");
         requests_node_push(r);
         log_warn(NULL, "node.revoked", "role=%s name=%s certificates=%u", role, name, *ret_n);
@@ -290,12 +294,14 @@ static int requests_node_may_revoke(
 int requests_node_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         const char *role, *name, *reason;
+        char by[DESK_BY_ROOM]; /* who asked may be gone with the node */
         json_error_t why;
         unsigned n = 0;
 
         if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s:s}", "role", &role, "name", &name,
                     "reason", &reason) < 0)
                 return err_set(e, ERR_INVALID, "node.revoke: %s", why.text);
+        snprintf(by, sizeof by, "%s", desk_by(r->desk, tag));
         int done = nodes_check(role, name, e);
         if (done == 0)
                 done = requests_reason(reason, e);
@@ -307,11 +313,10 @@ int requests_node_revoke(struct requests *r, uint64_t tag, json_t *body, struct 
                 return done;
         requests_node_listen(r, 0, NULL);
         done = requests_node_audit(r, "node.revoked", role, name,
-                json_pack("{s:s, s:i, s:s}", "by", control_person(r->control, tag), "certificates",
-                        (int)n, "reason", reason),
+                json_pack("{s:s, s:i, s:s}", "by", by, "certificates", (int)n, "reason", reason),
                 e);
         if (done == 0)
-                control_answer(r->control, tag, json_pack("{s:i}", "revoked", (int)n));
+                desk_answer(r->desk, tag, json_pack("{s:i}", "revoked", (int)n));
         return done;
 }
 
@@ -319,8 +324,10 @@ int requests_node_remove(struct requests *r, uint64_t tag, json_t *body, struct 
 {
         struct requests_node_cameras cameras;
         const char *role, *name;
+        char by[DESK_BY_ROOM];
         unsigned n = 0;
 
+        snprintf(by, sizeof by, "%s", desk_by(r->desk, tag));
         int done = requests_node_unpack(body, "node.remove", &role, &name, e);
         if (done == 0)
                 done = requests_node_cameras(r, role, name, &cameras, e);
@@ -340,11 +347,9 @@ int requests_node_remove(struct requests *r, uint64_t tag, json_t *body, struct 
         peers_remove(r->peers, role, name);
         requests_node_listen(r, 0, NULL);
         done = requests_node_audit(r, "node.removed", role, name,
-                json_pack("{s:s, s:i}", "by", control_person(r->control, tag), "certificates",
-                        (int)n),
-                e);
+                json_pack("{s:s, s:i}", "by", by, "certificates", (int)n), e);
         if (done == 0)
-                control_answer(r->control, tag, json_object());
+                desk_answer(r->desk, tag, json_object());
         return done;
 }
 
@@ -370,17 +375,22 @@ static int requests_node_make_code(struct requests *r, const char *role, const c
         return done;
 }
 
-/* A recorder of this host comes by a socket, and would go on doing so beside the one that enrols.
- */
+/* The first start made it, beside the manager, and no other host has come in its place. While it
+ * runs, none is to. */
 static int requests_node_check_here(
         struct requests *r, const char *role, const char *name, struct err *e)
 {
         struct peers_state p;
+        struct nodes_node n;
 
-        if (peers_find(r->peers, role, name, &p) && p.up && p.here)
-                return err_set(e, ERR_STATE,
-                        "%s %s runs on this host. Give the new host another name", role, name);
-        return 0;
+        if (strcmp(role, "recorder") != 0 || strcmp(name, INVENTORY_RECORDER_FIRST) != 0 ||
+                !peers_find(r->peers, role, name, &p) || !p.up)
+                return 0;
+        int done = nodes_get(requests_node_db(r), role, name, &n, e);
+        if (done < 0 || n.enrolled_us)
+                return done;
+        return err_set(e, ERR_STATE, "%s %s runs on this host. Give the new host another name",
+                role, name);
 }
 
 static int requests_node_replace(
@@ -424,8 +434,8 @@ int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err
                 return done;
         str_time(until, n.code_until_us);
         done = requests_node_audit(r, "node.added", role, name,
-                json_pack("{s:s, s:s, s:b}", "by", control_person(r->control, tag), "until", until,
-                        "again", again),
+                json_pack("{s:s, s:s, s:b}", "by", desk_by(r->desk, tag), "until", until, "again",
+                        again),
                 e);
         if (done == 0) {
                 log_info(NULL, "node.added", "role=%s name=%s", role, name);
@@ -440,13 +450,6 @@ int requests_node_add(struct requests *r, uint64_t tag, json_t *body, struct err
 
 /* Links */
 
-/* The first start made it, beside the manager, and no other host has come in its place. */
-static bool requests_node_is_here(const struct nodes_node *n)
-{
-        return strcmp(n->role, "recorder") == 0 && strcmp(n->name, INVENTORY_RECORDER_FIRST) == 0 &&
-               n->enrolled_us == 0;
-}
-
 static int requests_node_link(void *owner, const struct nodes_node *n, struct err *e)
 {
         struct requests *r = owner;
@@ -455,7 +458,6 @@ static int requests_node_link(void *owner, const struct nodes_node *n, struct er
         if (strcmp(n->role, "manager") == 0)
                 return 0;
         peers_add(r->peers, n->role, n->name, n->seen_us);
-        peers_set_here(r->peers, n->role, n->name, requests_node_is_here(n));
         return 0;
 }
 
@@ -478,75 +480,58 @@ static int requests_node_admit(
 {
         struct nodes_node n;
 
-        int done = nodes_get(requests_node_db(r), peer->role, peer->name, &n, e);
+        int done = nodes_get(requests_node_db(r), peer->node.role, peer->node.name, &n, e);
         if (done < 0)
                 return done;
-        peers_set_here(r->peers, peer->role, peer->name, requests_node_is_here(&n));
         /* There is one, and it is this process: who else shows its certificate has its key. */
-        if (strcmp(peer->role, "manager") == 0)
+        if (strcmp(n.role, "manager") == 0)
                 return err_set(e, ERR_DENIED, "another manager");
-        return requests_enrol_check_key(r, &n, peer->sight.key, e);
+        return requests_enrol_check_key(r, &n, peer->node.key, e);
 }
 
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd)
 {
+        struct nodes_sight sight = { .at_us = clock_wall_us(),
+                .address = peer->address,
+                .has_key = true,
+                .until_us = peer->node.not_after_us };
+        const char *role = peer->node.role, *name = peer->node.name;
         struct requests *r = owner;
         struct err e;
 
+        memcpy(sight.key, peer->node.key, sizeof sight.key);
         int done = requests_node_admit(r, peer, &e);
         if (done < 0)
                 close(fd);
         else
-                done = peers_attach(r->peers, peer->role, peer->name, peer->sight.address, fd, &e);
+                done = peers_attach(r->peers, role, name, peer->address, fd, &e);
         if (done < 0) {
-                requests_enrol_note(r, "peer.refused", peer->role, peer->name, &e);
+                requests_enrol_note(r, "peer.refused", role, name, &e);
                 return;
         }
-        log_info(NULL, "peer.connected", "role=%s name=%s address=%s", peer->role, peer->name,
-                peer->sight.address);
-        requests_node_note(r, peer->role, peer->name, &peer->sight);
+        log_info(NULL, "peer.connected", "role=%s name=%s address=%s", role, name, peer->address);
+        requests_node_note(r, role, name, &sight);
         /* Behind that: its names may be where it comes from. */
-        if (strcmp(peer->role, "gateway") == 0)
-                requests_web_tell(r, peer->name);
+        if (strcmp(role, "gateway") == 0)
+                requests_web_tell(r, name);
 }
 
-void requests_node_on_local(struct requests *r, int fd)
-{
-        const char *name = INVENTORY_RECORDER_FIRST;
-        struct nodes_node n;
-        struct err e;
-
-        int done = nodes_get(requests_node_db(r), "recorder", name, &n, &e);
-        if (done == 0 && n.revoked_us)
-                done = err_fault(&e, ERR_DENIED, FAULT_REVOKED, "it was revoked");
-        else if (done == 0 && !requests_node_is_here(&n))
-                done = err_set(&e, ERR_DENIED, "another host has taken its place");
-        if (done < 0)
-                close(fd);
-        else
-                done = peers_attach(r->peers, "recorder", name, NULL, fd, &e);
-        if (done < 0)
-                log_warn(NULL, "peer.refused", "role=recorder name=%s err=\"%s\"", name, e.text);
-}
-
-void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked)
+void requests_node_on_up(void *owner, const char *role, const char *name)
 {
         struct requests *r = owner;
 
-        if (remote)
-                peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
-        else
-                requests_node_note(r, role, name,
-                        &(struct nodes_sight){ .at_us = clock_wall_us(), .address = "" });
-        if (asked && strcmp(role, "recorder") == 0)
+        peers_tell(r->peers, role, name, "link.revoked", requests_node_crls(r));
+        if (strcmp(role, "recorder") == 0)
                 requests_route_on_up(r, name);
+        requests_gateway_on_up(r, role, name);
 }
 
-void requests_node_on_gone(void *owner, const char *role, const char *name)
+void requests_node_on_gone(void *owner, const char *role, const char *name, const struct chan *was)
 {
         struct requests *r = owner;
         struct peers_state p = { 0 };
 
+        desk_forget(r->desk, was);
         (void)peers_find(r->peers, role, name, &p);
         requests_node_note(r, role, name,
                 &(struct nodes_sight){ .at_us = clock_wall_us(), .address = p.address });

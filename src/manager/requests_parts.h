@@ -3,7 +3,8 @@
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust, _root,
  * _certificate, _storage, _lock, _event, _node, _grant, _security, _watch, _web: what is asked
  * about what; requests_route.c: what recorders are told, and what they tell; requests_enrol.c: what
- * the porter asks) share. For these alone.
+ * the porter asks; requests_people.c, _session, _setup: people, and what gateways ask) share. For
+ * these alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
@@ -11,14 +12,17 @@
 #include "manager/audit.h"
 #include "manager/certificate_watch.h"
 #include "manager/control.h"
+#include "manager/desk.h"
 #include "manager/grant_maker.h"
+#include "manager/hash_queue.h"
 #include "manager/inventory.h"
 #include "manager/key_alarm.h"
 #include "manager/nodes.h"
 #include "manager/peers.h"
-#include "manager/porter_link.h"
+#include "net/porter_link.h"
 #include "manager/requests.h"
-#include "os/listener.h"
+#include "manager/sessions.h"
+#include "manager/sign_in.h"
 #include "trust/site_ca.h"
 #include "trust/tls_memory_store.h"
 #include "trust/web_names.h"
@@ -54,10 +58,14 @@ struct requests {
         struct tls_memory *memory;
         struct audit *audit;
         struct grant_maker *grants;
+        struct desk *desk;
         struct control *control;
+        struct sessions *sessions;
+        struct sign_in *sign_in;
+        struct hash_queue *hashes;
+        struct timer sweep; /* of sessions */
         struct peers *peers;
         struct porter_link *porter;
-        struct listener *recorders;
         struct certificate_watch *watch;
         struct timer watching;
         json_t *pages; /* what gateways said of the certificates that they show, by their names */
@@ -65,8 +73,14 @@ struct requests {
         struct requests_attempts {
                 int64_t from_us; /* boot */
                 unsigned n, left_out;
-        } attempts; /* to enrol, of this minute: refused ones that are in the audit log, or not */
+        } attempts, /* to enrol, of this minute: refused ones that are in the audit log, or not */
+                sign_ins; /* to sign in, likewise */
         struct key_alarm alarm;
+        /* Where recorders can be reached: as they said last. */
+        struct requests_recorder_port {
+                char recorder[NODES_NAME_ROOM], host[NODES_ADDRESS_ROOM];
+                int port; /* 0: not known */
+        } recorder_ports[NODES_MAX];
         /* Those whose answer needs the recorder's first. */
         struct requests_waiting {
                 requests_then then; /* NULL: free */
@@ -92,6 +106,8 @@ void requests_pass(struct requests *r, uint64_t tag, const struct requests_answe
 void requests_refuse(struct requests *r, uint64_t tag, const struct requests_answer *a);
 /* A reason that somebody gives: one line, not empty. */
 int requests_reason(const char *reason, struct err *e) MUST_USE;
+/* Runs what was asked under tag, where whoever asked may. For gateways too. */
+void requests_run_asked(struct requests *r, uint64_t tag, const struct link_message *m);
 /* As JSON; a text that was cut within a character is no UTF-8, and is not repeated. */
 json_t *requests_text(const char *text);
 /* The caller's: the answer to status.get with what the manager knows of it; null where the recorder
@@ -149,9 +165,9 @@ int requests_event_stop(struct requests *r, uint64_t tag, json_t *body, struct e
 
 /* requests_grant.c: what a gateway may pass on. */
 int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
-/* The same asked by gateway `name` on its own link, for itself alone. */
-int requests_grant_of_gateway(struct requests *r, const char *name, json_t *body, json_t **ret_body,
-        struct err *e) MUST_USE;
+
+/* requests_gateway.c: a recorder or a gateway is there (again). */
+void requests_gateway_on_up(struct requests *r, const char *role, const char *name);
 
 /* requests_watch.c: certificates that run out. */
 void requests_watch_start(struct requests *r);
@@ -216,15 +232,58 @@ json_t *requests_node_recorders(struct requests *r);
 int requests_node_open(struct requests *r, struct err *e) MUST_USE;
 /* A peer that the porter lets in, fd taken. */
 void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int fd);
-/* The recorder of this host, by its socket: the site's first. Takes fd. */
-void requests_node_on_local(struct requests *r, int fd);
-void requests_node_on_up(void *owner, const char *role, const char *name, bool remote, bool asked);
-void requests_node_on_gone(void *owner, const char *role, const char *name);
+void requests_node_on_up(void *owner, const char *role, const char *name);
+void requests_node_on_gone(void *owner, const char *role, const char *name, const struct chan *was);
 /* A porter is there: it learns who may come from where, and what is revoked. */
 void requests_node_on_porter(void *owner);
 /* Has the porter open its port to other hosts, or not, by what codes and nodes there are now. tag
  * not 0: context, which is taken, is the answer, once the port is known and in it. */
 void requests_node_listen(struct requests *r, uint64_t tag, json_t *context);
+
+/* requests_people.c */
+/* Out of a message, which has it no more; the caller's, to be wiped. ERR_INVALID: no text, or too
+ * long. */
+int requests_people_take(json_t *value, struct secret *ret, struct err *e) MUST_USE;
+int requests_people_add(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_people_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_people_set(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_people_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_people_password(
+        struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_session.c: signing in and out, and in whose name a gateway asks. */
+/* Somebody at a browser, as the gateway says. */
+struct requests_session_from {
+        char text[NODES_ADDRESS_ROOM];
+        uint8_t place[NETWORK_ADDRESS_BYTES]; /* sign_in.h */
+        char agent[SESSIONS_AGENT_MAX + 1];
+};
+int requests_session_load(
+        struct requests *r, const struct requests_options *o, struct err *e) MUST_USE;
+void requests_session_close_all(struct requests *r);
+/* A gateway asks. */
+void requests_session_on_gateway(
+        struct requests *r, const char *gateway, struct chan *from, const struct link_message *m);
+int requests_session_read_from(const char *address, const char *agent,
+        struct requests_session_from *ret, struct err *e) MUST_USE;
+/* Opens one for a person whose password was right, and answers; in the audit log first. */
+int requests_session_start(struct requests *r, uint64_t tag, const char *person,
+        enum people_role role, const struct requests_session_from *from, struct err *e) MUST_USE;
+/* A refused attempt: into the log, and not more of them in a minute into the audit log than it can
+ * take. person: "" where there is none of that name. */
+void requests_session_note(struct requests *r, const char *event, const char *person,
+        const char *gateway, const char *address, const struct err *why);
+int requests_session_open(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_session_check(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_session_seen(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_session_close(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_session_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_session_revoke(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_setup.c: the first person. */
+int requests_setup_code(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_setup_state(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_setup_finish(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_enrol.c */
 /* Whether who shows this key is the node, and not an older copy of it. ERR_DENIED. */

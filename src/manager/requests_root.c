@@ -127,7 +127,7 @@ static int requests_root_put(struct requests *r, uint64_t tag, const char *class
         done = trusted_roots_add(d, class_name, root, clock_wall_us(), ret_id, e);
         if (done == 0) {
                 json_t *fields = requests_root_object(*ret_id, class_name, root);
-                json_object_set_new(fields, "by", requests_text(control_person(r->control, tag)));
+                json_object_set_new(fields, "by", requests_text(desk_by(r->desk, tag)));
                 done = requests_route_announce(r, "trust.added", NULL, NULL, fields, e);
         }
         if (done == 0)
@@ -153,7 +153,7 @@ int requests_root_add(struct requests *r, uint64_t tag, json_t *body, struct err
         if (done == 0) {
                 log_warn(NULL, "trust.added", "class=%s id=%lld subject=\"%s\"", class_name,
                         (long long)id, root->subject);
-                control_answer(r->control, tag,
+                desk_answer(r->desk, tag,
                         json_pack("{s:o}", "root", requests_root_object(id, class_name, root)));
                 if (strcmp(class_name, "camera") == 0)
                         requests_route_camera(r, NULL, false);
@@ -197,7 +197,7 @@ int requests_root_list(struct requests *r, uint64_t tag, json_t *body, struct er
                 json_decref(list);
                 return done;
         }
-        control_answer(r->control, tag, json_pack("{s:o}", "roots", list));
+        desk_answer(r->desk, tag, json_pack("{s:o}", "roots", list));
         return 0;
 }
 
@@ -218,7 +218,7 @@ static int requests_root_take(
 {
         struct db *d = inventory_db(r->inventory);
 
-        json_object_set_new(fields, "by", requests_text(control_person(r->control, tag)));
+        json_object_set_new(fields, "by", requests_text(desk_by(r->desk, tag)));
         int done = db_begin(d, e);
         if (done < 0)
                 return done;
@@ -256,7 +256,7 @@ int requests_root_remove(struct requests *r, uint64_t tag, json_t *body, struct 
                 bool camera =
                         strcmp(json_string_value(json_object_get(root, "class")), "camera") == 0;
                 log_warn(NULL, "trust.removed", "id=%lld", (long long)id);
-                control_answer(r->control, tag, json_pack("{s:O}", "root", root));
+                desk_answer(r->desk, tag, json_pack("{s:O}", "root", root));
                 if (camera) {
                         requests_route_camera(r, NULL, false);
                         done = inventory_each(r->inventory, NULL, "", requests_root_cut, r, e);

@@ -20,7 +20,7 @@ static const char *requests_security_self(const struct requests_answer *a)
 static void requests_security_answer(
         struct requests *r, uint64_t tag, const json_t *context, const char *after)
 {
-        control_answer(r->control, tag,
+        desk_answer(r->desk, tag,
                 json_pack("{s:O, s:s, s:b, s:b}", "links", json_object_get(context, "links"),
                         "after", after, "more", after[0] != '\0', "told",
                         json_is_true(json_object_get(context, "told"))));

@@ -62,7 +62,7 @@ static void requests_storage_on_listed(
         json_t *answer = json_object();
         json_object_set(answer, "volume", added ? added : json_null());
         json_object_set_new(answer, "warnings", requests_storage_warnings(volumes, added));
-        control_answer(r->control, tag, answer);
+        desk_answer(r->desk, tag, answer);
 }
 
 static void requests_storage_on_added(
@@ -73,7 +73,7 @@ static void requests_storage_on_added(
         if (!a->body)
                 requests_refuse(r, tag, a);
         else if (requests_storage_audit(r, "storage.added", a->context, &e) < 0)
-                control_fail(r->control, tag, &e, "");
+                desk_fail(r->desk, tag, &e, "");
         else
                 requests_ask(r, tag, requests_storage_text(a->context, "recorder"), "storage.get",
                         json_object(), requests_storage_on_listed, json_incref(a->context));
@@ -99,7 +99,7 @@ int requests_storage_add(struct requests *r, uint64_t tag, json_t *body, struct 
                 requests_storage_on_added,
                 json_pack("{s:s, s:s, s:s, s:I, s:b, s:s}", "recorder", recorder, "volume", name,
                         "path", path, "weight", weight, "stale", stale, "by",
-                        control_person(r->control, tag)));
+                        desk_by(r->desk, tag)));
         return 0;
 }
 
@@ -111,9 +111,9 @@ static void requests_storage_on_retired(
         if (!a->body)
                 requests_refuse(r, tag, a);
         else if (requests_storage_audit(r, "storage.retired", a->context, &e) < 0)
-                control_fail(r->control, tag, &e, "");
+                desk_fail(r->desk, tag, &e, "");
         else
-                control_answer(r->control, tag, json_object());
+                desk_answer(r->desk, tag, json_object());
 }
 
 int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, struct err *e)
@@ -130,6 +130,6 @@ int requests_storage_retire(struct requests *r, uint64_t tag, json_t *body, stru
                 requests_ask(r, tag, recorder, "storage.retire", json_pack("{s:s}", "name", name),
                         requests_storage_on_retired,
                         json_pack("{s:s, s:s, s:s}", "recorder", recorder, "volume", name, "by",
-                                control_person(r->control, tag)));
+                                desk_by(r->desk, tag)));
         return done;
 }

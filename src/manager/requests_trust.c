@@ -54,7 +54,7 @@ int requests_trust_clear(struct requests *r, uint64_t tag, json_t *body, struct 
         if (done < 0)
                 return done;
         requests_route_camera(r, NULL, true);
-        control_answer(r->control, tag, json_object());
+        desk_answer(r->desk, tag, json_object());
         return 0;
 }
 
@@ -126,7 +126,7 @@ int requests_trust_certify(struct requests *r, uint64_t tag, json_t *body, struc
         if (done == 0)
                 done = requests_route_audit(r, "certificate.issued", name, NULL, NULL, e);
         if (done == 0)
-                control_answer(r->control, tag,
+                desk_answer(r->desk, tag,
                         json_pack(
                                 "{s:o}", "certificate", json_stringn((const char *)pem.p, pem.n)));
         buf_done(&pem);
@@ -167,6 +167,6 @@ int requests_trust_revoke(struct requests *r, uint64_t tag, json_t *body, struct
                         name);
         done = requests_trust_revoked(r, ISSUED_CAMERAS, name, n, e);
         if (done == 0)
-                control_answer(r->control, tag, json_pack("{s:i}", "revoked", (int)n));
+                desk_answer(r->desk, tag, json_pack("{s:i}", "revoked", (int)n));
         return done;
 }

@@ -85,8 +85,7 @@ static void requests_watch_answer(struct requests *r, uint64_t tag, size_t after
         json_t *list = certificate_watch_list(
                 r->watch, after, REQUESTS_WATCH_PAGE, clock_wall_us(), &more);
 
-        control_answer(
-                r->control, tag, json_pack("{s:o, s:b}", "certificates", list, "more", more));
+        desk_answer(r->desk, tag, json_pack("{s:o, s:b}", "certificates", list, "more", more));
 }
 
 static void requests_watch_end(struct requests *r, uint64_t tag, const json_t *cameras)

@@ -233,7 +233,7 @@ static int requests_web_set(struct requests *r, uint64_t tag, const struct nodes
         int noted = requests_route_audit(r, "node.names", NULL, NULL,
                 json_pack("{s:s, s:s, s:o, s:b, s:s}", "role", n->role, "node", n->name, "names",
                         requests_web_list(&names), "new_root", new_root, "by",
-                        control_person(r->control, tag)),
+                        desk_by(r->desk, tag)),
                 e);
         return done < 0 ? done : noted;
 }
@@ -307,7 +307,7 @@ int requests_web_node_names(struct requests *r, uint64_t tag, json_t *body, stru
         if (done == 0)
                 done = requests_web_names(r, &n, &names, &given, e);
         if (done == 0)
-                control_answer(r->control, tag,
+                desk_answer(r->desk, tag,
                         json_pack("{s:o, s:b, s:o, s:o}", "names", requests_web_list(&names),
                                 "given", given, "root", requests_web_root_of(r), "page",
                                 requests_web_page(r, n.name, &names)));

@@ -34,12 +34,18 @@ struct http_server_events {
         /* How large the body of this request may be, bytes; asked once its head is whole. 0: none.
          * NULL: HTTP_SERVER_BODY_MAX of each. */
         size_t (*body_max)(void *owner, const struct http_exchange *x);
+        /* Go with the answers that are made here, as http_exchange_answer's; may be NULL. */
+        const char *const *headers;
 };
 
 #define HTTP_SERVER_HEAD_MAX 16384u
 #define HTTP_SERVER_BODY_MAX (1u << 20)
-#define HTTP_SERVER_QUEUE_MAX (1u << 20) /* bytes of one answer or socket that wait for its peer   \
-                                          */
+/* Bytes of one answer or socket that wait for its peer. */
+#define HTTP_SERVER_QUEUE_MAX (1u << 20)
+/* Bytes of bodies and answers in memory: of one address, of all. Beyond: 503, and a writer has to
+ * wait; no route may allow a larger body. */
+#define HTTP_SERVER_HELD_OF_ADDRESS_MAX (64u << 20)
+#define HTTP_SERVER_HELD_MAX (256u << 20)
 
 struct http_server_limits { /* 0: as docs/design/web.md */
         unsigned connections, of_one_address, handshake_ms, head_ms, idle_ms, streams;

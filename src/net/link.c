@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 
+#define LINK_RETRY_MAX_S 86400
+
 static int link_code(const char *name)
 {
         for (int code = ERR_INVALID; code >= ERR_INTERNAL; code--) {
@@ -19,29 +21,46 @@ static int link_code(const char *name)
         return ERR_INTERNAL;
 }
 
+struct link_envelope {
+        const char *type, *code, *text, *remedy, *fault, *session;
+        json_int_t version, id, retry_after_s;
+};
+
+static void link_read_failure(const struct link_envelope *v, struct link_message *m)
+{
+        err_fault(&m->failure, link_code(v->code), fault_find(v->fault ? v->fault : ""), "%s",
+                v->text ? v->text : "no reason given");
+        snprintf(m->remedy, sizeof m->remedy, "%s", v->remedy ? v->remedy : "");
+        m->retry_after_s = (unsigned)v->retry_after_s;
+}
+
 static int link_unpack(json_t *root, struct link_message *m, struct err *e)
 {
-        const char *type = NULL, *code = NULL, *text = NULL, *remedy = NULL;
-        json_int_t version = 0, id = 0;
+        struct link_envelope v = { 0 };
         json_error_t why;
 
-        if (json_unpack_ex(root, &why, JSON_STRICT, "{s:I, s?:I, s:s, s?:o, s?:s, s?:s, s?:s}", "v",
-                    &version, "id", &id, "type", &type, "body", &m->body, "code", &code, "text",
-                    &text, "remedy", &remedy) < 0)
+        if (json_unpack_ex(root, &why, JSON_STRICT,
+                    "{s:I, s?:I, s:s, s?:o, s?:s, s?:s, s?:s, s?:s, s?:I, s?:s}", "v", &v.version,
+                    "id", &v.id, "type", &v.type, "body", &m->body, "code", &v.code, "text",
+                    &v.text, "remedy", &v.remedy, "fault", &v.fault, "retry_after_s",
+                    &v.retry_after_s, "session", &v.session) < 0)
                 return err_set(e, ERR_PROTOCOL, "link message: %s", why.text);
-        if (version != 1)
+        if (v.version != 1)
                 return err_set(e, ERR_PROTOCOL, "link message: version %lld, this is version 1",
-                        (long long)version);
-        bool failure = strcmp(type, "failure") == 0;
-        if (id < 0 || id > INT32_MAX || strlen(type) >= LINK_TYPE_MAX ||
-                failure != (code != NULL) || (!failure && !json_is_object(m->body)))
+                        (long long)v.version);
+        bool failure = strcmp(v.type, "failure") == 0;
+        bool session = v.session != NULL;
+        if (v.id < 0 || v.id > INT32_MAX || strlen(v.type) >= LINK_TYPE_MAX ||
+                failure != (v.code != NULL) || (!failure && !json_is_object(m->body)) ||
+                v.retry_after_s < 0 || v.retry_after_s > LINK_RETRY_MAX_S ||
+                (session && (strlen(v.session) != LINK_SESSION_ROOM - 1 || failure || v.id == 0 ||
+                                    strcmp(v.type, "answer") == 0)))
                 return err_set(e, ERR_PROTOCOL, "link message: the envelope is malformed");
-        m->id = id;
-        snprintf(m->type, sizeof m->type, "%s", type);
-        if (failure) {
-                err_set(&m->failure, link_code(code), "%s", text ? text : "no reason given");
-                snprintf(m->remedy, sizeof m->remedy, "%s", remedy ? remedy : "");
-        }
+        m->id = v.id;
+        snprintf(m->type, sizeof m->type, "%s", v.type);
+        snprintf(m->session, sizeof m->session, "%s", session ? v.session : "");
+        if (failure)
+                link_read_failure(&v, m);
         return 0;
 }
 
@@ -120,6 +139,16 @@ int link_send_request(struct chan *c, int64_t id, const char *type, json_t *body
         return link_send(c, id, type, link_with_body(body), e);
 }
 
+int link_send_request_in(struct chan *c, int64_t id, const char *session, const char *type,
+        json_t *body, struct err *e)
+{
+        json_t *rest = link_with_body(body);
+
+        if (session)
+                json_object_set_new(rest, "session", json_string(session));
+        return link_send(c, id, type, rest, e);
+}
+
 int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e)
 {
         return link_send(c, id, "answer", link_with_body(body), e);
@@ -138,12 +167,22 @@ int link_send_peer(struct chan *c, json_t *body, int fd, struct err *e)
 int link_send_failure(
         struct chan *c, int64_t id, const struct err *why, const char *remedy, struct err *e)
 {
+        return link_send_later(c, id, why, remedy, 0, e);
+}
+
+int link_send_later(struct chan *c, int64_t id, const struct err *why, const char *remedy,
+        unsigned retry_after_s, struct err *e)
+{
         json_t *rest = json_pack("{s:s, s:s, s:s}", "code", err_name(why->code), "text", why->text,
                 "remedy", remedy);
 
         if (!rest) /* the text was not UTF-8 */
                 rest = json_pack("{s:s, s:s, s:s}", "code", err_name(why->code), "text",
                         "(unprintable)", "remedy", "");
+        if (why->fault != FAULT_NONE)
+                json_object_set_new(rest, "fault", json_string(fault_name(why->fault)));
+        if (retry_after_s)
+                json_object_set_new(rest, "retry_after_s", json_integer(retry_after_s));
         return link_send(c, id, "failure", rest, e);
 }
 

@@ -16,6 +16,7 @@
 #define LINK_PEER 102    /* JSON text of an event "peer", with one descriptor: the peer's channel */
 #define LINK_TYPE_MAX 40
 #define LINK_REMEDY_MAX 400
+#define LINK_SESSION_ROOM 33 /* of a session's handle: 32 hex */
 /* A page of a list ends behind the entry that reaches this, whatever its limit: a message holds at
  * most CHAN_BODY_MAX bytes, and entries carry texts of unforeseen length. */
 #define LINK_PAGE_BYTES (96u << 10)
@@ -25,8 +26,10 @@ struct link_message {
         json_t *body; /* borrowed from root; an object */
         int64_t id;   /* 0: an event */
         char type[LINK_TYPE_MAX];
-        struct err failure; /* code < 0 when the message is a failure */
+        char session[LINK_SESSION_ROOM]; /* of a request: in whose name; "" where it says nothing */
+        struct err failure;              /* code < 0 when the message is a failure */
         char remedy[LINK_REMEDY_MAX];
+        unsigned retry_after_s; /* of a failure: when it is worth another try; 0: not said */
 };
 
 /* Strict: duplicate keys, unknown keys of the envelope, wrong types and a version other than 1 are
@@ -37,12 +40,18 @@ void link_message_done(struct link_message *m);
 /* Each takes body (never NULL). */
 int link_send_request(
         struct chan *c, int64_t id, const char *type, json_t *body, struct err *e) MUST_USE;
+/* In the name of a session (its handle; NULL: of none), as a gateway asks its manager. */
+int link_send_request_in(struct chan *c, int64_t id, const char *session, const char *type,
+        json_t *body, struct err *e) MUST_USE;
 int link_send_answer(struct chan *c, int64_t id, json_t *body, struct err *e) MUST_USE;
 int link_send_event(struct chan *c, const char *type, json_t *body, struct err *e) MUST_USE;
 /* As LINK_PEER, with the channel to the peer (borrowed, as by chan_send). */
 int link_send_peer(struct chan *c, json_t *body, int fd, struct err *e) MUST_USE;
 int link_send_failure(struct chan *c, int64_t id, const struct err *why, const char *remedy,
         struct err *e) MUST_USE;
+/* The same, with the seconds after which it is worth another try. */
+int link_send_later(struct chan *c, int64_t id, const struct err *why, const char *remedy,
+        unsigned retry_after_s, struct err *e) MUST_USE;
 
 /* As it stands in a message. */
 size_t link_json_bytes(const json_t *value);

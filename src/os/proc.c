@@ -279,6 +279,7 @@ void proc_harden(const char *name)
         (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         umask(077);
         (void)sigaction(SIGPIPE, &ignore, NULL);
+        (void)sigaction(SIGXFSZ, &ignore, NULL);
         if (name)
                 (void)prctl(PR_SET_NAME, name);
 }

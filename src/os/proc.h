@@ -37,9 +37,9 @@ void proc_signal(struct proc *p, int signal); /* by its id; nothing once it was 
 struct proc *proc_free(struct proc *p);
 
 /* For the start of every role: not dumpable, no core, no new privileges, umask 077, SIGPIPE
- * ignored, as many open files as the hard limit allows (a worker has four for each stream, and the
- * usual soft limit is 1024); and, where name is given, the kernel's thread name (cut to 15
- * characters). */
+ * and SIGXFSZ ignored (a write that fails says so), as many open files as the hard limit allows (a
+ * worker has four for each stream, and the usual soft limit is 1024); and, where name is given, the
+ * kernel's thread name (cut to 15 characters). */
 void proc_harden(const char *name);
 /* Descriptors 0 to 2 become /dev/null, for a child that was forked without exec and is not to write
  * to its user's terminal. (A sanitizer's build keeps 2, for its reports.) */

@@ -40,9 +40,7 @@ static int role_options(int argc, char **argv, struct role_options *o, struct er
                         o->claim = true;
                 else if (c == 'r')
                         snprintf(o->role, sizeof o->role, "%s", optarg);
-                else if (c == 'v')
-                        o->supervised = true;
-                else if (c != 'i' || str_uint(optarg, 0, UINT32_MAX, &index, e) < 0)
+                else if (c != 'v' && (c != 'i' || str_uint(optarg, 0, UINT32_MAX, &index, e) < 0))
                         return err_set(e, ERR_INVALID, "an option that this role does not have");
         }
         if (!o->state[0])

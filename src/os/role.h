@@ -16,7 +16,6 @@ struct role_options {
         char path[1024], name[40]; /* of a volume */
         bool claim;
         char role[16];            /* of a porter: whose it is */
-        bool supervised;          /* of the manager: descriptor 3 is a channel to the supervisor */
         struct settings settings; /* of the configuration file, or defaults */
 };
 
@@ -25,9 +24,8 @@ struct role_options {
 const char *role_default_state(void);
 
 /* Parses --state DIR, --config FILE, --index N, --path DIR, --name NAME, --claim, --role ROLE,
- * --supervised; hardens the
- * process and opens the log under name.
- */
+ * --supervised (which tells the manager's process from what a person starts, and is all that it
+ * does); hardens the process and opens the log under name. */
 int role_start(
         const char *name, int argc, char **argv, struct role_options *ret, struct err *e) MUST_USE;
 /* Warm-up, Landlock, capabilities, seccomp. 0, or 1 where the kernel has no Landlock: for the

@@ -64,6 +64,9 @@ enum sandbox_role {
          * connector does, makes channels for its role, keeps the files of its node; no Unix socket
          * but such a channel, exec, ptrace, kill */
         SANDBOX_PORTER,
+        /* accepts on a given socket, takes channels, reads files (Landlock: of one directory); no
+         * socket, connect, bind, write to files, exec, ptrace, kill */
+        SANDBOX_GATEWAY,
 };
 /* seccomp with an allow list; a forbidden call fails with EPERM, for all threads. No new threads or
  * processes, no executable memory; a signal only to itself (abort). Kills the process on a foreign

@@ -63,6 +63,9 @@ static const char *const sandbox_change[] = { "mkdir", "mkdirat", "rename", "ren
 /* Peers on a listening socket that was given, and pairs for processes that are given one end. */
 static const char *const sandbox_accept[] = { "accept", "accept4", "socketpair" };
 
+/* The first alone. */
+static const char *const sandbox_take[] = { "accept", "accept4" };
+
 /* bind is for getaddrinfo's netlink socket; without listen nobody can reach a bound one by TCP. */
 static const char *const sandbox_connect[] = { "connect", "bind" };
 
@@ -192,15 +195,18 @@ static void sandbox_allow_role(struct sandbox_filter *f, enum sandbox_role role)
         bool keeps_index = role == SANDBOX_PARENT || role == SANDBOX_MANAGER;
         bool changes = keeps_index || role == SANDBOX_VOLUME || role == SANDBOX_PORTER;
         bool serves = keeps_index || role == SANDBOX_EDGE;
+        bool reads = role == SANDBOX_EDGE || role == SANDBOX_CONNECTOR || role == SANDBOX_GATEWAY;
         bool connects = role == SANDBOX_CONNECTOR || role == SANDBOX_PORTER;
 
         sandbox_allow_names(f, sandbox_basic, ARRAY_LEN(sandbox_basic));
         sandbox_allow_limited(f);
-        if (serves || changes || connects)
+        if (serves || changes || reads)
                 sandbox_allow_names(f, sandbox_look, ARRAY_LEN(sandbox_look));
         if (serves)
                 sandbox_allow_names(f, sandbox_accept, ARRAY_LEN(sandbox_accept));
-        if (role == SANDBOX_EDGE || role == SANDBOX_CONNECTOR)
+        if (role == SANDBOX_GATEWAY)
+                sandbox_allow_names(f, sandbox_take, ARRAY_LEN(sandbox_take));
+        if (reads)
                 sandbox_allow_open_to_read(f);
         /* Whether something keeps the clock right. To set it takes a capability that no role has.
          */

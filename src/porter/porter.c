@@ -89,8 +89,9 @@ static int porter_on_dial(struct porter *p, int64_t id, json_t *body, struct err
                 "porter.dial", &why, e);
         if (r == 0 && (port < 0 || port > 65535))
                 r = err_set(e, ERR_INVALID, "porter.dial: that is no port");
-        if (r == 0)
-                r = porter_dial_set(p, role, name, host, (uint16_t)port, e);
+        if (r == 0) /* host "": the manager's, as this node reaches it */
+                r = porter_dial_set(
+                        p, role, name, host[0] ? host : porter_dial_host(p), (uint16_t)port, e);
         if (r == 0)
                 porter_answer(p, id, json_object());
         return r;

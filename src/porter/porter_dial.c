@@ -13,6 +13,10 @@
 #define PORTER_DIAL_CONNECT_MS 10000
 #define PORTER_DIAL_AGAIN_MS 1000u
 #define PORTER_DIAL_AGAIN_MAX_MS 30000u
+/* The manager of this host: it may be just starting, as we are, and that is not worth a line. */
+#define PORTER_DIAL_HERE_MS 50u
+#define PORTER_DIAL_HERE_MAX_MS 500u
+#define PORTER_DIAL_HERE_QUIET 4u /* tries */
 
 static void porter_dial_start(struct porter_target *t);
 
@@ -51,12 +55,13 @@ static void porter_dial_on_again(void *owner)
 /* Doubling, within a quarter, so that many nodes do not come in step. */
 static void porter_dial_again(struct porter_target *t)
 {
-        unsigned ms = PORTER_DIAL_AGAIN_MS;
+        unsigned ms = t->port ? PORTER_DIAL_AGAIN_MS : PORTER_DIAL_HERE_MS;
+        unsigned max_ms = t->port ? PORTER_DIAL_AGAIN_MAX_MS : PORTER_DIAL_HERE_MAX_MS;
 
-        for (unsigned i = 0; i < t->tries && ms < PORTER_DIAL_AGAIN_MAX_MS; i++)
+        for (unsigned i = 0; i < t->tries && ms < max_ms; i++)
                 ms *= 2;
-        if (ms > PORTER_DIAL_AGAIN_MAX_MS)
-                ms = PORTER_DIAL_AGAIN_MAX_MS;
+        if (ms > max_ms)
+                ms = max_ms;
         t->tries++;
         ms = ms - ms / 4 + (unsigned)(random_u64() % (ms / 2));
         timer_start(&t->again, t->porter->loop, ms, 0, porter_dial_on_again, t);
@@ -71,8 +76,12 @@ static bool porter_dial_is_refusal(const struct err *why)
 void porter_dial_failed(struct porter_target *t, const struct err *why)
 {
         if (strcmp(t->last.text, why->text) != 0)
+                t->said = false;
+        if (!t->said && (t->port || t->tries >= PORTER_DIAL_HERE_QUIET)) {
+                t->said = true;
                 log_warn(NULL, "link.not_made", "peer=%s/%s host=%s err=\"%s\"", t->role, t->name,
                         t->host, why->text);
+        }
         t->last = *why;
         t->refused = porter_dial_is_refusal(why);
         if (t->peer)
@@ -100,7 +109,6 @@ static void porter_dial_start(struct porter_target *t)
         struct err e;
 
         if (porter_dial_port(p, t->port, &port, &e) < 0) {
-                t->tries = 0; /* it comes as soon as that is known */
                 porter_dial_failed(t, &e);
                 return;
         }
@@ -119,7 +127,7 @@ void porter_dial_opened(struct porter_target *t, struct porter_peer *peer)
         t->link = NULL;
         t->peer = peer;
         t->tries = 0;
-        t->refused = false;
+        t->refused = t->said = false;
         t->last = (struct err){ 0 };
         if (t->porter->web && strcmp(t->role, "manager") == 0)
                 porter_renew_want(t->porter->web, false);

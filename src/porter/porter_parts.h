@@ -165,6 +165,7 @@ struct porter_target {
         struct timer again;
         unsigned tries;
         bool refused; /* by TLS, on either side */
+        bool said;    /* the last failure, in the log */
         struct err last;
 };
 int porter_dial_set(struct porter *p, const char *role, const char *name, const char *host,

@@ -7,10 +7,12 @@
 
 #define BASIC_MAX 512
 
-/* Those that count: two of one would be read as the first by some and as the last by others. */
-static const char *const single[] = { "Authorization", "Connection", "Content-Length",
-        "Content-Type", "Content-Transfer-Encoding", "Expect", "Host", "Sec-WebSocket-Key",
+static const char *const single[] = { "Authorization", "Connection", "Content-Encoding",
+        "Content-Length", "Content-Type", "Content-Transfer-Encoding", "Cookie", "Expect", "Host",
+        "Origin", "Range", "Referer", "Sec-Fetch-Site", "Sec-WebSocket-Key",
         "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "Transfer-Encoding", "Upgrade" };
+
+static const struct http_request_limits whole_limits = { HTTP_REQUEST_HEAD_MAX, 40 };
 
 static int refuse(int *ret_status, int status, const char *text, struct err *e)
 {
@@ -27,12 +29,25 @@ static bool is_token(struct bytes s)
         return s.n > 0;
 }
 
+static bool is_text(uint8_t c)
+{
+        return (c >= ' ' && c < 0x7f) || c == '\t';
+}
+
+bool http_request_is_text(struct bytes value)
+{
+        for (size_t i = 0; i < value.n; i++)
+                if (!is_text(value.p[i]))
+                        return false;
+        return true;
+}
+
 /* One line without its CRLF: 1; 0 where its end has not come. */
 static int next_line(struct bytes *rest, struct bytes *ret, int *ret_status, struct err *e)
 {
         size_t n = 0;
 
-        while (n < rest->n && ((rest->p[n] >= ' ' && rest->p[n] < 0x7f) || rest->p[n] == '\t'))
+        while (n < rest->n && is_text(rest->p[n]))
                 n++;
         if (n == rest->n || (n + 1 == rest->n && rest->p[n] == '\r'))
                 return 0;
@@ -67,46 +82,65 @@ static struct bytes cut_word(struct bytes *rest)
         return word;
 }
 
-/* RFC 9112 section 3: "GET /link/1 HTTP/1.1". Of the forms of a target the one with a path alone:
- * nobody is a proxy here. */
+int http_request_target(struct bytes method, struct bytes target, struct http_request *r,
+        int *ret_status, struct err *e)
+{
+        const uint8_t *query = target.n ? memchr(target.p, '?', target.n) : NULL;
+        const size_t path_n = query ? (size_t)(query - target.p) : target.n;
+
+        if (!is_token(method))
+                return refuse(ret_status, 400, "no method", e);
+        if (method.n >= sizeof r->method)
+                return refuse(ret_status, 501, "an unknown method", e);
+        if (target.n == 0 || target.p[0] != '/')
+                return refuse(ret_status, 400, "the target is not a path", e);
+        for (size_t i = 0; i < target.n; i++)
+                if (target.p[i] <= ' ' || target.p[i] >= 0x7f || target.p[i] == '#')
+                        return refuse(ret_status, 400, "the target is not a path", e);
+        if (path_n >= sizeof r->path)
+                return refuse(ret_status, 414, "a path of more than 255 bytes", e);
+        memcpy(r->method, method.p, method.n);
+        r->method[method.n] = '\0';
+        memcpy(r->path, target.p, path_n);
+        r->path[path_n] = '\0';
+        r->has_query = query != NULL;
+        r->query = bytes_sub(target, path_n + 1, target.n);
+        return 0;
+}
+
+/* RFC 9112 section 3: "GET /link/1 HTTP/1.1". */
 static int parse_request_line(
         struct bytes line, struct http_request *r, int *ret_status, struct err *e)
 {
         const struct bytes method = cut_word(&line), target = cut_word(&line);
-        const uint8_t *query = target.n ? memchr(target.p, '?', target.n) : NULL;
-        const size_t path_n = query ? (size_t)(query - target.p) : target.n;
         int x = is_token(method) ? parse_version(line, ret_status, e)
                                  : refuse(ret_status, 400, "no request line of HTTP/1.1", e);
 
-        if (x < 0)
-                return x;
-        if (method.n >= sizeof r->method)
-                return refuse(ret_status, 501, "an unknown method", e);
-        if (target.n == 0 || target.p[0] != '/' || memchr(target.p, '#', target.n) ||
-                memchr(target.p, '\t', target.n))
-                return refuse(ret_status, 400, "the target is not a path", e);
-        if (path_n >= sizeof r->path)
-                return refuse(ret_status, 414, "a path of more than 255 bytes", e);
-        memcpy(r->method, method.p, method.n);
-        memcpy(r->path, target.p, path_n);
-        r->has_query = query != NULL;
-        return 0;
+        return x < 0 ? x : http_request_target(method, target, r, ret_status, e);
 }
 
-static bool same_name(struct bytes a, struct bytes b)
+static const char *find_single(struct bytes name)
 {
-        return a.n == b.n && strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0;
+        for (size_t i = 0; i < ARRAY_LEN(single); i++)
+                if (str_is(name, single[i]))
+                        return single[i];
+        return NULL;
+}
+
+bool http_request_is_single(struct bytes name)
+{
+        return find_single(name) != NULL;
 }
 
 static bool is_second(const struct http_request *r, struct bytes name)
 {
-        for (size_t i = 0; i < ARRAY_LEN(single); i++)
-                if (same_name(name, bytes_str(single[i])))
-                        return http_request_header(r, single[i]).p != NULL;
-        return false;
+        const char *found = find_single(name);
+
+        return found && http_request_header(r, found).p;
 }
 
-static int add_header(struct bytes line, struct http_request *r, int *ret_status, struct err *e)
+static int add_header(
+        struct bytes line, unsigned max, struct http_request *r, int *ret_status, struct err *e)
 {
         const uint8_t *colon = memchr(line.p, ':', line.n);
         const struct bytes name = bytes_sub(line, 0, colon ? (size_t)(colon - line.p) : 0);
@@ -117,8 +151,10 @@ static int add_header(struct bytes line, struct http_request *r, int *ret_status
                 return refuse(ret_status, 400, "a header without a name", e);
         if (is_second(r, name))
                 return refuse(ret_status, 400, "a header that may come once comes twice", e);
-        if (r->headers_n == HTTP_REQUEST_HEADERS_MAX)
-                return refuse(ret_status, 431, "more than 40 headers", e);
+        if (r->headers_n == max || r->headers_n == HTTP_REQUEST_HEADERS_MAX) {
+                *ret_status = 431;
+                return err_set(e, ERR_PROTOCOL, "HTTP request: more than %u headers", max);
+        }
         r->headers[r->headers_n++] = (struct http_request_header){ name,
                 str_trim_blanks(bytes_sub(line, name.n + 1, line.n)) };
         return 0;
@@ -126,25 +162,22 @@ static int add_header(struct bytes line, struct http_request *r, int *ret_status
 
 /* RFC 9112 section 3.2; what is in it is not used, but who sends something else is no HTTP client.
  */
-static int check_host(const struct http_request *r, int *ret_status, struct err *e)
+int http_request_host(struct bytes host, int *ret_status, struct err *e)
 {
-        const struct bytes host = http_request_header(r, "Host");
-
         if (!host.p || host.n == 0)
                 return refuse(ret_status, 400, "without a Host", e);
         for (size_t i = 0; i < host.n; i++)
-                if (host.p[i] <= ' ' || strchr("/?#@\\\"<>,", host.p[i]))
+                if (host.p[i] <= ' ' || host.p[i] >= 0x7f || strchr("/?#@\\\"<>,", host.p[i]))
                         return refuse(ret_status, 400, "Host is not a name or address", e);
         return 0;
 }
 
 /* RFC 9112 section 6 */
-static int find_body(const struct http_request *r, size_t *ret_n, int *ret_status, struct err *e)
+static int find_body(const struct http_request *r, uint64_t *ret_n, int *ret_status, struct err *e)
 {
         const struct bytes length = http_request_header(r, "Content-Length"),
                            coding = http_request_header(r, "Transfer-Encoding");
         char digits[20];
-        uint64_t n;
 
         if (coding.p && length.p)
                 return refuse(ret_status, 400, "Content-Length beside Transfer-Encoding", e);
@@ -159,33 +192,35 @@ static int find_body(const struct http_request *r, size_t *ret_n, int *ret_statu
                 return refuse(ret_status, 400, "Content-Length is not a number", e);
         memcpy(digits, length.p, length.n);
         digits[length.n] = '\0';
-        if (str_uint(digits, 0, UINT64_MAX, &n, NULL) < 0)
+        if (str_uint(digits, 0, UINT64_MAX, ret_n, NULL) < 0)
                 return refuse(ret_status, 400, "Content-Length is not a number", e);
-        if (n > HTTP_REQUEST_BODY_MAX)
-                return refuse(ret_status, 413, "a body of more than 64 KiB", e);
-        *ret_n = (size_t)n;
         return 0;
 }
 
-/* 1 where the head is whole: it has *ret_head_n bytes, and *ret_body_n follow. */
-static int parse_head(struct bytes in, struct http_request *r, size_t *ret_head_n,
-        size_t *ret_body_n, int *ret_status, struct err *e)
+static int refuse_long(int *ret_status, int status, const char *what, size_t max, struct err *e)
 {
-        const bool full = in.n >= HTTP_REQUEST_HEAD_MAX;
-        struct bytes rest = bytes_sub(in, 0, HTTP_REQUEST_HEAD_MAX), line = { 0 };
+        *ret_status = status;
+        return err_set(e, ERR_PROTOCOL, "HTTP request: %s of more than %zu KiB", what, max >> 10);
+}
+
+static int parse_head(struct bytes in, const struct http_request_limits *l, struct http_request *r,
+        size_t *ret_head_n, uint64_t *ret_body_n, int *ret_status, struct err *e)
+{
+        const bool full = in.n >= l->head;
+        struct bytes rest = bytes_sub(in, 0, l->head), line = { 0 };
         int x = next_line(&rest, &line, ret_status, e);
 
         if (x == 0)
-                return full ? refuse(ret_status, 414, "a request line of more than 8 KiB", e) : 0;
+                return full ? refuse_long(ret_status, 414, "a request line", l->head, e) : 0;
         if (x > 0)
                 x = parse_request_line(line, r, ret_status, e);
         while (x >= 0 && (x = next_line(&rest, &line, ret_status, e)) > 0 && line.n > 0)
-                x = add_header(line, r, ret_status, e);
+                x = add_header(line, l->headers, r, ret_status, e);
         if (x < 0)
                 return x;
         if (x == 0)
-                return full ? refuse(ret_status, 431, "a head of more than 8 KiB", e) : 0;
-        x = check_host(r, ret_status, e);
+                return full ? refuse_long(ret_status, 431, "a head", l->head, e) : 0;
+        x = http_request_host(http_request_header(r, "Host"), ret_status, e);
         if (x == 0)
                 x = find_body(r, ret_body_n, ret_status, e);
         if (x == 0 && http_request_header(r, "Expect").p &&
@@ -196,29 +231,51 @@ static int parse_head(struct bytes in, struct http_request *r, size_t *ret_head_
         return x < 0 ? x : 1;
 }
 
+int http_request_head(struct bytes in, const struct http_request_limits *l,
+        struct http_request *ret, size_t *ret_head_n, uint64_t *ret_body_n, int *ret_status,
+        struct err *e)
+{
+        struct http_request r = { 0 };
+        uint64_t body_n = 0;
+        size_t head_n = 0;
+        int x = parse_head(in, l, &r, &head_n, &body_n, ret_status, e);
+
+        if (x <= 0)
+                return x;
+        *ret = r;
+        *ret_head_n = head_n;
+        *ret_body_n = body_n;
+        return 1;
+}
+
 int http_request_parse(
         struct bytes in, struct http_request *ret, size_t *ret_n, int *ret_status, struct err *e)
 {
-        struct http_request r = { 0 };
-        size_t head_n = 0, body_n = 0;
-        int x = parse_head(in, &r, &head_n, &body_n, ret_status, e);
+        struct http_request r;
+        uint64_t body_n = 0;
+        size_t head_n = 0;
+        int x = http_request_head(in, &whole_limits, &r, &head_n, &body_n, ret_status, e);
 
+        if (x > 0 && body_n > HTTP_REQUEST_BODY_MAX)
+                return refuse_long(ret_status, 413, "a body", HTTP_REQUEST_BODY_MAX, e);
         if (x <= 0 || in.n - head_n < body_n)
                 return x < 0 ? x : 0;
-        r.body = bytes_sub(in, head_n, body_n);
+        r.body = bytes_sub(in, head_n, (size_t)body_n);
         *ret = r;
-        *ret_n = head_n + body_n;
+        *ret_n = head_n + (size_t)body_n;
         return 1;
 }
 
 bool http_request_wants_continue(struct bytes in)
 {
-        struct http_request r = { 0 };
-        size_t head_n = 0, body_n = 0;
+        struct http_request r;
+        uint64_t body_n = 0;
+        size_t head_n = 0;
         int status;
 
-        return parse_head(in, &r, &head_n, &body_n, &status, NULL) > 0 && in.n == head_n &&
-               body_n > 0 && http_request_header(&r, "Expect").p;
+        return http_request_head(in, &whole_limits, &r, &head_n, &body_n, &status, NULL) > 0 &&
+               in.n == head_n && body_n > 0 && body_n <= HTTP_REQUEST_BODY_MAX &&
+               http_request_header(&r, "Expect").p;
 }
 
 struct bytes http_request_header(const struct http_request *r, const char *name)
@@ -286,14 +343,19 @@ const char *http_status_text(int status)
                 int status;
                 const char *text;
         } rows[] = { { 100, "Continue" }, { 101, "Switching Protocols" }, { 200, "OK" },
-                { 202, "Accepted" }, { 204, "No Content" }, { 400, "Bad Request" },
-                { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-                { 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" },
-                { 411, "Length Required" }, { 413, "Content Too Large" }, { 414, "URI Too Long" },
-                { 415, "Unsupported Media Type" }, { 417, "Expectation Failed" },
-                { 426, "Upgrade Required" }, { 429, "Too Many Requests" },
-                { 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" },
-                { 501, "Not Implemented" }, { 503, "Service Unavailable" },
+                { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" },
+                { 206, "Partial Content" }, { 303, "See Other" }, { 304, "Not Modified" },
+                { 308, "Permanent Redirect" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
+                { 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
+                { 406, "Not Acceptable" }, { 408, "Request Timeout" }, { 409, "Conflict" },
+                { 410, "Gone" }, { 411, "Length Required" }, { 412, "Precondition Failed" },
+                { 413, "Content Too Large" }, { 414, "URI Too Long" },
+                { 415, "Unsupported Media Type" }, { 416, "Range Not Satisfiable" },
+                { 417, "Expectation Failed" }, { 421, "Misdirected Request" },
+                { 422, "Unprocessable Content" }, { 426, "Upgrade Required" },
+                { 429, "Too Many Requests" }, { 431, "Request Header Fields Too Large" },
+                { 500, "Internal Server Error" }, { 501, "Not Implemented" },
+                { 502, "Bad Gateway" }, { 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
                 { 505, "HTTP Version Not Supported" } };
 
         for (size_t i = 0; i < ARRAY_LEN(rows); i++)

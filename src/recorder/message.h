@@ -26,13 +26,11 @@ enum message_type {
         /* supervisor -> parent, all but the last with one descriptor */
         MESSAGE_WORKER = 1, /* u32 index; the channel to a new worker */
         MESSAGE_SEALER,     /* the channel to a new sealer */
-        MESSAGE_MANAGER,    /* the link to a manager */
         MESSAGE_STOP, /* empty: an operator ends the recorder. A signal would not do: the kernel
                        * sends the same one when the supervisor dies, and then the gap has another
                        * cause */
 
         /* parent -> supervisor */
-        MESSAGE_MANAGER_GONE,  /* empty: the link ended; another is wanted */
         MESSAGE_VOLUME_WANTED, /* message_volume_start: a process for this volume */
         MESSAGE_VOLUME_ENDED,  /* u32 number: its process is not wanted any more */
 
@@ -149,8 +147,6 @@ enum message_type {
         /* worker -> parent */
         MESSAGE_MEDIA, /* stream, u32 group, a binary message of docs/spec/link.md section 8 whose
                         * subscription is 0 */
-        /* supervisor -> parent, with one descriptor */
-        MESSAGE_GATEWAY, /* uri: the link to a gateway, whose certificate says so */
 
         /* Playback (message_play.h). parent -> sealer */
         MESSAGE_KEY_CHANNEL = 170, /* message_key_channel; with the channel to a player, on which

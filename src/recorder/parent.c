@@ -79,15 +79,6 @@ static int parent_on_manager(void *owner, struct chan *c, struct chan_message *m
         return parent_status_on_manager(owner, m, e);
 }
 
-static void parent_seek_manager(struct parent *p)
-{
-        struct err e;
-
-        if (p->supervisor &&
-                chan_send(p->supervisor, MESSAGE_MANAGER_GONE, BYTES(NULL, 0), NULL, 0, &e) < 0)
-                log_warn(NULL, "supervisor.unreachable", "err=\"%s\"", e.text);
-}
-
 /* The recorder goes on with what it knows. */
 static void parent_on_manager_end(void *owner, struct chan *c, const struct err *e)
 {
@@ -96,8 +87,6 @@ static void parent_on_manager_end(void *owner, struct chan *c, const struct err 
         if (!p->stopping)
                 log_warn(NULL, "manager.gone", "err=\"%s\" effect=\"recording goes on\"", e->text);
         p->manager = chan_free(c);
-        if (!p->stopping)
-                parent_seek_manager(p);
 }
 
 void parent_manager_attach(struct parent *p, int fd)
@@ -133,20 +122,6 @@ static int parent_add_volume(struct parent *p, struct bytes body, int fd, struct
                 return err_set(e, ERR_PROTOCOL, "volume: malformed message");
         }
         parent_storage_attach(p->storage, number, fd);
-        return 0;
-}
-
-static int parent_add_gateway(struct parent *p, struct bytes body, int fd, struct err *e)
-{
-        struct unpack u = unpack_of(body);
-        char uri[HEAD_TEXT_MAX];
-
-        unpack_string(&u, uri, sizeof uri);
-        if (!unpack_complete(&u)) {
-                close(fd);
-                return err_set(e, ERR_PROTOCOL, "gateway: malformed message");
-        }
-        parent_media_attach(p->media, fd, uri);
         return 0;
 }
 
@@ -213,8 +188,6 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_VOLUME:
                 return parent_add_volume(p, m->body, fd, e);
-        case MESSAGE_GATEWAY:
-                return parent_add_gateway(p, m->body, fd, e);
         case MESSAGE_PLAYER:
                 return parent_add_player(p, m->body, fd, e);
         case MESSAGE_SCRUBBER:
@@ -222,9 +195,6 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return 0;
         case MESSAGE_PORTER:
                 parent_porter_attach(p->porter, fd);
-                return 0;
-        case MESSAGE_MANAGER:
-                parent_manager_attach(p, fd);
                 return 0;
         default:
                 close(fd);
@@ -286,7 +256,6 @@ int parent_main(int argc, char **argv)
                 return confine_failed(&e);
         p->settings = options.settings;
         snprintf(p->state, sizeof p->state, "%s", options.state);
-        p->porter = parent_porter_new(p);
         buf_init(&p->out, CHAN_BODY_MAX);
         buf_init(&p->hello, CHAN_BODY_MAX);
         p->loop = loop_new();
@@ -311,6 +280,7 @@ int parent_main(int argc, char **argv)
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 p->events = parent_events_new(p);
                 p->media = parent_media_new(p);
+                p->porter = parent_porter_new(p);
                 parent_clock_start(&p->clock, p->loop);
                 parent_storage_start(p->storage);
                 loop_run(p->loop);

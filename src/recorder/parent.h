@@ -5,7 +5,7 @@
  * parses no byte of a camera, makes no connection and touches no volume.
  *
  * Descriptor 3 is the channel to the supervisor, which sends it the channels to workers, sealer,
- * connector, volumes and manager.
+ * connector, volumes and porter, by which its manager comes.
  */
 #ifndef CUSTOS_RECORDER_PARENT_H
 #define CUSTOS_RECORDER_PARENT_H

@@ -3,182 +3,132 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/link.h"
+#include "net/porter_link.h"
 #include "recorder/parent_grants.h"
+#include "recorder/parent_links.h"
 #include "recorder/parent_media.h"
+
+#define PARENT_PORTER_PATIENCE_MS 4000 /* less than the manager's */
+
+_Static_assert(
+        (int)MESSAGE_PORTER == PORTER_LINK_NEW, "the supervisor gives every role its porter alike");
 
 struct parent_porter {
         struct parent *parent;
-        struct chan *control;
-        struct chan *manager; /* the link of a manager that asks by another way */
-        int64_t last_id;
+        struct porter_link *link;
+        bool network; /* other hosts are to reach it */
 };
 
-/* --- a manager's link --- */
-
-static int parent_porter_on_manager(
-        void *owner, struct chan *c, struct chan_message *m, struct err *e)
-{
-        struct parent_porter *o = owner;
-        struct link_message event;
-
-        (void)c;
-        if (m->type != LINK_MESSAGE || m->fds_n)
-                return err_set(e, ERR_PROTOCOL, "message %u from the manager", m->type);
-        int r = link_parse(m->body, &event, e);
-        if (r < 0)
-                return r;
-        if (event.id > 0)
-                r = err_set(e, ERR_PROTOCOL, "a request of the manager by its second link");
-        else if (strcmp(event.type, "link.revoked") == 0)
-                parent_porter_on_revoked(o, event.body);
-        link_message_done(&event);
-        return r;
-}
-
-static void parent_porter_on_manager_end(void *owner, struct chan *c, const struct err *e)
+static void parent_porter_on_peer(void *owner, const struct porter_link_peer *peer, int fd)
 {
         struct parent_porter *o = owner;
 
-        (void)e;
-        if (o->manager == c)
-                o->manager = NULL;
-        chan_free(c);
-}
-
-static void parent_porter_take_manager(struct parent_porter *o, int fd)
-{
-        static const struct chan_events events = { .on_message = parent_porter_on_manager,
-                .on_end = parent_porter_on_manager_end };
-
-        if (!o->parent->manager) {
+        if (strcmp(peer->node.role, "gateway") == 0) {
+                parent_media_attach(o->parent->media, fd, peer->node.uri);
+        } else if (strcmp(peer->node.role, "manager") == 0) {
                 parent_manager_attach(o->parent, fd);
-                return;
-        }
-        chan_free(o->manager);
-        o->manager = chan_new(o->parent->loop, fd, &events, o);
-}
-
-/* --- the porter --- */
-
-static int parent_porter_check_peer(const struct parent_porter *o, json_t *body,
-        const char **ret_uri, const char **ret_role, struct err *e)
-{
-        const char *uri = json_string_value(json_object_get(body, "uri"));
-        const char *role = json_string_value(json_object_get(body, "role"));
-        const char *name = json_string_value(json_object_get(body, "name"));
-        const char *ours = o->parent->recorder;
-        const char *end = strstr(ours, "/recorder/");
-        char wanted[HEAD_TEXT_MAX];
-
-        if (!uri || !role || !name || !end)
-                return err_set(e, ERR_PROTOCOL, "peer: malformed event");
-        snprintf(wanted, sizeof wanted, "%.*s/%.15s/%.47s", (int)(end - ours), ours, role, name);
-        if (strcmp(uri, wanted) != 0)
-                return err_set(e, ERR_PROTOCOL, "peer: its uri is not that of its role and name");
-        *ret_uri = uri;
-        *ret_role = role;
-        return 0;
-}
-
-static int parent_porter_on_peer(struct parent_porter *o, json_t *body, int fd, struct err *e)
-{
-        const char *uri = NULL, *role = NULL;
-
-        int r = parent_porter_check_peer(o, body, &uri, &role, e);
-        if (r < 0) {
-                close(fd);
-                return r;
-        }
-        if (strcmp(role, "gateway") == 0) {
-                parent_media_attach(o->parent->media, fd, uri);
-        } else if (strcmp(role, "manager") == 0) {
-                parent_porter_take_manager(o, fd);
         } else {
-                log_warn(NULL, "porter.peer_unknown", "role=%.15s", role);
+                log_warn(NULL, "porter.peer_unknown", "role=%s", peer->node.role);
                 close(fd);
         }
+}
+
+/* In a tag, above the request's number: it is link.listen that is answered, and not links.get. */
+#define PARENT_PORTER_LISTENING (UINT64_C(1) << 31)
+
+static int parent_porter_port(const json_t *porter, json_t **ret, struct err *e)
+{
+        json_int_t port = json_integer_value(json_object_get(porter, "port"));
+
+        if (port < 1 || port > 65535)
+                return err_set(e, ERR_PROTOCOL, "porter.listen: no port");
+        *ret = json_pack("{s:I}", "port", port);
         return 0;
 }
 
-static void parent_porter_on_event(const char *type, json_t *body)
+/* To links.get and link.listen: nothing else of what the porter is asked has a tag. */
+static void parent_porter_on_answer(
+        void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy)
 {
-        const char *error = json_string_value(json_object_get(body, "error"));
-        const char *text = json_string_value(json_object_get(body, "text"));
+        const struct parent_status_ticket ticket = { .link = tag >> 32, .id = tag & INT32_MAX };
+        struct parent_porter *o = owner;
+        json_t *links = NULL;
+        struct err e;
 
-        if (strcmp(type, "porter.refused") == 0)
-                log_warn(NULL, "porter.refused", "why=\"%s\"", text ? text : "");
-        else if (strcmp(type, "porter.certificate") == 0 && error && error[0])
-                log_warn(NULL, "porter.not_renewed", "err=\"%s\"", error);
+        (void)remedy;
+        if (body)
+                why = (tag & PARENT_PORTER_LISTENING ? parent_porter_port(body, &links, &e)
+                                                     : parent_links_answer(body, &links, &e)) < 0
+                              ? &e
+                              : NULL;
+        parent_status_answer(o->parent, &ticket, links, why);
 }
 
-static int parent_porter_on_message(
-        void *owner, struct chan *c, struct chan_message *m, struct err *e)
+int parent_porter_links(struct parent *p, json_t *body, json_t **ret, struct err *e)
 {
-        struct parent_porter *o = owner;
-        struct link_message message;
+        const struct parent_status_ticket ticket = parent_status_ticket(p);
 
-        (void)c;
-        bool peer = m->type == LINK_PEER && m->fds_n == 1;
-        if (!peer && (m->type != LINK_MESSAGE || m->fds_n))
-                return err_set(e, ERR_PROTOCOL, "message %u from the porter", m->type);
-        int r = link_parse(m->body, &message, e);
-        if (r < 0)
-                return r;
-        if (peer && message.id == 0 && strcmp(message.type, "peer") == 0) {
-                int fd = m->fds[0];
-                m->fds[0] = -1;
-                r = parent_porter_on_peer(o, message.body, fd, e);
-        } else if (peer) {
-                r = err_set(e, ERR_PROTOCOL, "a descriptor with another event than peer");
-        } else if (message.id == 0) {
-                parent_porter_on_event(message.type, message.body);
-        } else if (message.failure.code < 0) {
-                log_warn(NULL, "porter.not_told", "err=\"%s\"", message.failure.text);
-        }
-        link_message_done(&message);
-        return r;
+        (void)ret;
+        if (json_object_size(body))
+                return err_set(e, ERR_INVALID, "links.get: its body is empty");
+        porter_link_ask(p->porter->link, "porter.links", json_object(),
+                ticket.link << 32 | (uint64_t)ticket.id, PARENT_PORTER_PATIENCE_MS);
+        return PARENT_STATUS_LATER;
 }
 
-static void parent_porter_on_end(void *owner, struct chan *c, const struct err *e)
+static void parent_porter_ask_port(struct parent_porter *o, uint64_t tag)
 {
-        struct parent_porter *o = owner;
+        porter_link_ask(o->link, "porter.listen", json_pack("{s:b}", "network", o->network), tag,
+                PARENT_PORTER_PATIENCE_MS);
+}
 
-        log_warn(NULL, "porter.gone", "err=\"%s\"", e->text);
-        o->control = chan_free(c);
+int parent_porter_listen(struct parent *p, json_t *body, json_t **ret, struct err *e)
+{
+        const struct parent_status_ticket ticket = parent_status_ticket(p);
+        struct parent_porter *o = p->porter;
+        int network = 0;
+        json_error_t why;
+
+        (void)ret;
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:b}", "network", &network) < 0)
+                return err_set(e, ERR_INVALID, "link.listen: %s", why.text);
+        o->network = network;
+        parent_porter_ask_port(
+                o, ticket.link << 32 | PARENT_PORTER_LISTENING | (uint64_t)ticket.id);
+        return PARENT_STATUS_LATER;
 }
 
 void parent_porter_attach(struct parent_porter *o, int fd)
 {
-        static const struct chan_events events = { .on_message = parent_porter_on_message,
-                .on_end = parent_porter_on_end };
-
-        chan_free(o->control);
-        o->control = chan_new(o->parent->loop, fd, &events, o);
+        porter_link_attach(o->link, fd);
+        if (o->network) /* an older one was told; the port is the same again */
+                parent_porter_ask_port(o, 0);
 }
 
 void parent_porter_on_revoked(struct parent_porter *o, json_t *body)
 {
         const char *crls = json_string_value(json_object_get(body, "crls"));
-        struct err e;
 
         parent_grants_on_revoked(o->parent, body);
-        if (!crls || !o->control)
-                return;
-        o->last_id = o->last_id % INT32_MAX + 1;
-        if (link_send_request(o->control, o->last_id, "porter.crls",
-                    json_pack("{s:s}", "crls", crls), &e) < 0)
-                log_warn(NULL, "porter.not_told", "err=\"%s\"", e.text);
+        if (crls)
+                porter_link_ask(o->link, "porter.crls", json_pack("{s:s}", "crls", crls), 0, 0);
 }
 
 struct parent_porter *parent_porter_new(struct parent *p)
 {
+        static const struct porter_link_events events = { .on_peer = parent_porter_on_peer,
+                .on_answer = parent_porter_on_answer };
         struct parent_porter *o = xcalloc(1, sizeof *o);
+        const char *site = p->recorder + strlen("custos://");
+        char name[HEAD_TEXT_MAX];
 
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(site, "/"), site);
         o->parent = p;
+        o->link = porter_link_new(p->loop, "recorder", name, &events, o);
         return o;
 }
 
@@ -186,8 +136,7 @@ struct parent_porter *parent_porter_free(struct parent_porter *o)
 {
         if (!o)
                 return NULL;
-        chan_free(o->control);
-        chan_free(o->manager);
+        porter_link_free(o->link);
         free(o);
         return NULL;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The recorder's porter (docs/spec/link.md section 7), and the peers that it hands over: a manager
- * on another host is the recorder's manager; gateways are links to whoever watches
- * (parent_media.h). The manager of this host asks by recorder.sock; what its porter's link brings
- * is the list of revoked nodes, which goes to this porter, the sealer and the workers.
+ * The recorder's porter (docs/spec/link.md section 7), and the peers that it hands over: its
+ * manager, and gateways, links to whoever watches (parent_media.h). The list of revoked nodes,
+ * which the manager sends, goes to the porter, the sealer and the workers.
  *
- * A porter faces the network, and may have been captured: what it says of a peer is held to the
- * form and the site, and a gateway gets nothing without a grant that worker and sealer check.
+ * A gateway gets nothing without a grant that worker and sealer check (porter_link.h says what a
+ * captured porter may claim).
  */
 #ifndef CUSTOS_RECORDER_PARENT_PORTER_H
 #define CUSTOS_RECORDER_PARENT_PORTER_H
@@ -21,5 +20,10 @@ struct parent_porter *parent_porter_free(struct parent_porter *o);
 void parent_porter_attach(struct parent_porter *o, int fd);
 /* link.revoked: to the porter too. body is borrowed. */
 void parent_porter_on_revoked(struct parent_porter *o, json_t *body);
+
+/* links.get (parent_status.c). */
+int parent_porter_links(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
+/* link.listen: whether the porter's port is for other hosts; answers the port. */
+int parent_porter_listen(struct parent *p, json_t *body, json_t **ret, struct err *e) MUST_USE;
 
 #endif

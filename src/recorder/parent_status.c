@@ -13,7 +13,6 @@
 #include "recorder/parent_porter.h"
 #include "recorder/parent_locks.h"
 #include "recorder/parent_retention.h"
-#include "recorder/parent_scrub.h"
 #include "recorder/parent_storage_status.h"
 #include "recorder/parent_scrub.h"
 
@@ -298,6 +297,8 @@ static const struct parent_status_request {
         { "lock.list", parent_locks_list },
         { "lock.remove", parent_locks_remove },
         { "storage.damage", parent_status_damage },
+        { "links.get", parent_porter_links },
+        { "link.listen", parent_porter_listen },
 };
 
 static int parent_status_run(

@@ -26,8 +26,8 @@
 static const char run_help[] =
         "custos run [--demo] [--init] [--state DIR] [--config FILE] [--recovery-kit FILE] [--quiet]\n"
         "\n"
-        "Starts Custos on this host: manager, recorder (parent, workers, sealer, connector), each a process of its\n"
-        "own. The first start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
+        "Starts Custos on this host: manager, recorder (parent, workers, sealer, connector), gateway, each a process of\n"
+        "its own. The first start makes the site: its certificate authority, the keys, the vault, and the recovery kit.\n"
         "\n"
         "  --demo               two cameras that play real footage over RTSPS on loopback\n"
         "  --init               make the site, print its fingerprint, and end\n"
@@ -39,22 +39,59 @@ static const char run_help[] =
         "\n"
         "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
 
-static const char run_recorder_help[] =
-        "custos recorder [--state DIR] [--config FILE] [--manager SOCKET] [--quiet]\n"
+static const char run_manager_help[] =
+        "custos manager [--state DIR] [--config FILE] [--quiet]\n"
         "\n"
-        "Starts the recorder alone: parent, workers, sealer and connector, of a site that custos run --init made. It records what the\n"
-        "manager tells it, and goes on recording when the manager is away. custos manager --state DIR is the other half.\n"
+        "Starts the manager alone, with the porter that holds its links: the inventory of cameras and the control\n"
+        "socket, of a site that custos run --init made. It tells recorders what to record: the one of the same state\n"
+        "directory (custos recorder --state DIR), and those that enrolled. custos run starts both.\n"
         "\n"
-        "  --state DIR       everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
-        "  --config FILE     settings; custos settings --example prints one\n"
-        "  --manager SOCKET  where the manager takes recorders (default: DIR/recorder.sock)\n"
-        "  --quiet           warnings and errors only\n"
+        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
+        "  --config FILE  settings; custos settings --example prints one\n"
+        "  --quiet        warnings and errors only\n"
         "\n"
         "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
 
+static const char run_recorder_help[] =
+        "custos recorder [--state DIR] [--config FILE] [--quiet]\n"
+        "\n"
+        "Starts the recorder alone: parent, workers, sealer, connector, and the porter that holds its links; of a site\n"
+        "that custos run --init made here, or that custos enroll made this host a part of. It records what the manager\n"
+        "tells it, and goes on recording when the manager is away.\n"
+        "\n"
+        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
+        "  --config FILE  settings; custos settings --example prints one\n"
+        "  --quiet        warnings and errors only\n"
+        "\n"
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+
+static const char run_gateway_help[] =
+        "custos gateway [--state DIR] [--config FILE] [--quiet]\n"
+        "\n"
+        "Starts the gateway alone: the page and the API for people (https), and the porter that holds its links; of a\n"
+        "site that custos run --init made here, or that custos enroll made this host a part of.\n"
+        "\n"
+        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
+        "  --config FILE  settings; custos settings --example prints one\n"
+        "  --quiet        warnings and errors only\n"
+        "\n"
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+
+/* What is started. */
+struct run_mode {
+        const char *name, *help;
+        bool manager, recorder, gateway;
+};
+
+static const struct run_mode run_mode_all = { "run", run_help, true, true, true };
+static const struct run_mode run_mode_manager = { "manager", run_manager_help, true, false, false };
+static const struct run_mode run_mode_recorder = { "recorder", run_recorder_help, false, true,
+        false };
+static const struct run_mode run_mode_gateway = { "gateway", run_gateway_help, false, false, true };
+
 struct run {
-        bool recorder_only;
-        char state[4096], manager[4200];
+        const struct run_mode *mode;
+        char state[4096];
         const char *config, *recovery_kit;
         bool demo_wanted, init, quiet;
         struct settings settings;
@@ -62,35 +99,28 @@ struct run {
         struct supervisor *supervisor;
         struct announce *announce;
         struct demo *demo;
-        int lock_fd;
+        int manager_lock_fd, recorder_lock_fd, gateway_lock_fd;
 };
-
-static const char *run_name(const struct run *r)
-{
-        return r->recorder_only ? "recorder" : "run";
-}
 
 static int run_misused(const struct run *r)
 {
-        fprintf(stderr, "Try: custos %s --help\n", run_name(r));
+        fprintf(stderr, "Try: custos %s --help\n", r->mode->name);
         return 64 + 1;
 }
 
 /* 0 to go on, else the exit status + 1. */
 static int run_options(int argc, char **argv, struct run *r)
 {
-        enum { STATE = 256, CONFIG, QUIET, HELP, DEMO, INIT, KIT, MANAGER };
+        enum { STATE = 256, CONFIG, QUIET, HELP, DEMO, INIT, KIT };
         static const struct option run_names[] = { { "state", required_argument, NULL, STATE },
                 { "config", required_argument, NULL, CONFIG },
                 { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP },
                 { "demo", no_argument, NULL, DEMO }, { "init", no_argument, NULL, INIT },
                 { "recovery-kit", required_argument, NULL, KIT }, { 0 } };
-        static const struct option recorder_names[] = { { "state", required_argument, NULL, STATE },
+        static const struct option role_names[] = { { "state", required_argument, NULL, STATE },
                 { "config", required_argument, NULL, CONFIG },
-                { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP },
-                { "manager", required_argument, NULL, MANAGER }, { 0 } };
-        const struct option *names = r->recorder_only ? recorder_names : run_names;
-        const char *manager = NULL;
+                { "quiet", no_argument, NULL, QUIET }, { "help", no_argument, NULL, HELP }, { 0 } };
+        const struct option *names = r->mode == &run_mode_all ? run_names : role_names;
         const char *state = role_default_state();
         int c;
 
@@ -114,11 +144,8 @@ static int run_options(int argc, char **argv, struct run *r)
                 case QUIET:
                         r->quiet = true;
                         break;
-                case MANAGER:
-                        manager = optarg;
-                        break;
                 case HELP:
-                        fputs(r->recorder_only ? run_recorder_help : run_help, stdout);
+                        fputs(r->mode->help, stdout);
                         return 1;
                 default:
                         return run_misused(r);
@@ -127,24 +154,18 @@ static int run_options(int argc, char **argv, struct run *r)
         if (optind < argc)
                 return run_misused(r);
         snprintf(r->state, sizeof r->state, "%s", state);
-        if (manager)
-                snprintf(r->manager, sizeof r->manager, "%s", manager);
-        else
-                snprintf(r->manager, sizeof r->manager, "%.4000s/recorder.sock", state);
         return 0;
 }
 
 /* Waits for the processes of a supervisor that was killed: they hold the lock until the last of
  * them has ended. */
-static int run_lock(struct run *r, struct err *e)
+static int run_lock(const struct run *r, const char *path, int *ret_fd, struct err *e)
 {
-        char path[4200];
+        CLEANUP(own_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-        snprintf(path, sizeof path, "%s/lock", r->state);
-        r->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (r->lock_fd < 0)
+        if (fd < 0)
                 return err_os(e, ERR_IO, errno, "cannot open %s", path);
-        for (int waited = 0; flock(r->lock_fd, LOCK_EX | LOCK_NB) < 0; waited += 50) {
+        for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += 50) {
                 if (errno != EWOULDBLOCK || waited >= RUN_LOCK_WAIT_MS)
                         return err_set(e, ERR_STATE,
                                 "another Custos runs in %s. End it first, or choose another "
@@ -153,7 +174,43 @@ static int run_lock(struct run *r, struct err *e)
                 struct timespec pause = { .tv_nsec = 50 * 1000000 };
                 nanosleep(&pause, NULL);
         }
+        *ret_fd = fd;
+        fd = -1;
         return 0;
+}
+
+static int run_lock_role(struct run *r, const char *role, int *ret_fd, struct err *e)
+{
+        char path[4200];
+
+        snprintf(path, sizeof path, "%s/%s", r->state, role);
+        int done = file_make_dirs(path, 0700, e);
+        snprintf(path, sizeof path, "%s/%s/lock", r->state, role);
+        return done < 0 ? done : run_lock(r, path, ret_fd, e);
+}
+
+/* A lock for each role that is run: a manager and a recorder of one state directory may be started
+ * apart. */
+static int run_lock_roles(struct run *r, struct err *e)
+{
+        char path[4200];
+        int done = 0;
+
+        snprintf(path, sizeof path, "%s/lock", r->state);
+        if (r->mode->recorder)
+                done = run_lock(r, path, &r->recorder_lock_fd, e);
+        if (done == 0 && r->mode->manager)
+                done = run_lock_role(r, "manager", &r->manager_lock_fd, e);
+        if (done == 0 && r->mode->gateway)
+                done = run_lock_role(r, "gateway", &r->gateway_lock_fd, e);
+        return done;
+}
+
+static void run_unlock(struct run *r)
+{
+        own_closep(&r->recorder_lock_fd);
+        own_closep(&r->manager_lock_fd);
+        own_closep(&r->gateway_lock_fd);
 }
 
 static void run_print_site(const struct site_ca *ca)
@@ -173,23 +230,46 @@ static int run_claim(struct run *r, struct err *e)
         int done = r->config ? config_read(r->config, &r->settings, e) : 0;
         if (done == 0)
                 done = file_make_dirs(r->state, 0700, e);
-        return done < 0 ? done : run_lock(r, e);
+        return done < 0 ? done : run_lock_roles(r, e);
+}
+
+static int run_need_site(const struct run *r, const char *file, struct err *e)
+{
+        char path[4200];
+
+        snprintf(path, sizeof path, "%s/%s", r->state, file);
+        return file_exists(path) ? 0
+                                 : err_set(e, ERR_NOT_FOUND,
+                                           "there is no %s in %s. Make the site first: custos run "
+                                           "--init --state %.200s",
+                                           file, r->state, r->state);
 }
 
 static int run_prepare_recorder(struct run *r, struct err *e)
 {
-        char key[4200];
-
         int done = run_claim(r, e);
-        if (done < 0)
-                return done;
-        snprintf(key, sizeof key, "%s/recorder/seal.key", r->state);
-        return file_exists(key)
-                       ? 0
-                       : err_set(e, ERR_NOT_FOUND,
-                                 "there is no recorder's key in %s. Make the site first: custos run "
-                                 "--init --state %.200s",
-                                 r->state, r->state);
+
+        if (done == 0)
+                done = run_need_site(r, "recorder/seal.key", e);
+        return done < 0 ? done : run_need_site(r, "node/recorder/peers.json", e);
+}
+
+static int run_prepare_gateway(struct run *r, struct err *e)
+{
+        int done = run_claim(r, e);
+
+        return done < 0 ? done : run_need_site(r, "node/gateway/peers.json", e);
+}
+
+static int run_prepare_manager(struct run *r, struct err *e)
+{
+        struct setup_options setup = { .state = r->state };
+        int done = run_claim(r, e);
+
+        setup.node_days = (unsigned)settings_get(&r->settings, SETTINGS_NODE_DAYS);
+        if (done == 0)
+                done = run_need_site(r, "site/root.crt", e);
+        return done < 0 ? done : setup_nodes(&setup, e);
 }
 
 static int run_prepare(struct run *r, struct err *e)
@@ -221,7 +301,8 @@ static void run_on_stop(void *owner)
 {
         struct run *r = owner;
 
-        printf("\nstopping: what is open is sealed and written\n");
+        printf(r->mode->recorder ? "\nstopping: what is open is sealed and written\n"
+                                 : "\nstopping\n");
         fflush(stdout);
         r->announce = announce_free(r->announce);
         r->demo = demo_free(r->demo);
@@ -242,9 +323,12 @@ static void run_supervise(struct run *r)
         struct supervisor_options o = { .state = r->state,
                 .config = r->config,
                 .workers = (unsigned)settings_get(&r->settings, SETTINGS_WORKERS),
-                .run_manager = !r->recorder_only,
-                .manager = r->manager,
-                .lock_fd = r->lock_fd,
+                .run_manager = r->mode->manager,
+                .run_recorder = r->mode->recorder,
+                .run_gateway = r->mode->gateway,
+                .manager_lock_fd = r->manager_lock_fd,
+                .recorder_lock_fd = r->recorder_lock_fd,
+                .gateway_lock_fd = r->gateway_lock_fd,
                 .scrub = settings_get(&r->settings, SETTINGS_SCRUB_MB_S) > 0 };
 
         r->loop = loop_new();
@@ -253,7 +337,7 @@ static void run_supervise(struct run *r)
         supervisor_start(r->supervisor);
         if (r->demo)
                 demo_start(r->demo, r->loop, r->supervisor);
-        if (!r->recorder_only)
+        if (r->mode == &run_mode_all)
                 run_announce(r);
         loop_run(r->loop);
         announce_free(r->announce);
@@ -262,7 +346,16 @@ static void run_supervise(struct run *r)
         loop_free(r->loop);
 }
 
-static int run_all(int argc, char **argv, struct run *r)
+static int run_prepare_mode(struct run *r, struct err *e)
+{
+        if (r->mode == &run_mode_all)
+                return run_prepare(r, e);
+        if (r->mode == &run_mode_gateway)
+                return run_prepare_gateway(r, e);
+        return r->mode->manager ? run_prepare_manager(r, e) : run_prepare_recorder(r, e);
+}
+
+static int run_as(int argc, char **argv, struct run *r)
 {
         struct err e;
 
@@ -271,29 +364,44 @@ static int run_all(int argc, char **argv, struct run *r)
                 return status - 1;
         proc_harden("supervisor");
         log_open("supervisor", r->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, clock_log_us);
-        int done = r->recorder_only ? run_prepare_recorder(r, &e) : run_prepare(r, &e);
+        int done = run_prepare_mode(r, &e);
         if (done < 0) {
-                fprintf(stderr, "custos %s: %s\n", run_name(r), e.text);
+                fprintf(stderr, "custos %s: %s\n", r->mode->name, e.text);
                 demo_free(r->demo);
-                own_closep(&r->lock_fd);
+                run_unlock(r);
                 return e.code == ERR_INVALID ? 64 : 1;
         }
         if (!r->init)
                 run_supervise(r);
-        own_closep(&r->lock_fd);
+        run_unlock(r);
         return 0;
+}
+
+static int run_start(int argc, char **argv, const struct run_mode *mode)
+{
+        struct run r = {
+                .mode = mode, .manager_lock_fd = -1, .recorder_lock_fd = -1, .gateway_lock_fd = -1
+        };
+
+        return run_as(argc, argv, &r);
 }
 
 int run_main(int argc, char **argv)
 {
-        struct run r = { .lock_fd = -1 };
+        return run_start(argc, argv, &run_mode_all);
+}
 
-        return run_all(argc, argv, &r);
+int run_manager(int argc, char **argv)
+{
+        return run_start(argc, argv, &run_mode_manager);
 }
 
 int run_recorder(int argc, char **argv)
 {
-        struct run r = { .lock_fd = -1, .recorder_only = true };
+        return run_start(argc, argv, &run_mode_recorder);
+}
 
-        return run_all(argc, argv, &r);
+int run_gateway(int argc, char **argv)
+{
+        return run_start(argc, argv, &run_mode_gateway);
 }

@@ -5,7 +5,10 @@
 #define CUSTOS_RUN_RUN_H
 
 int run_main(int argc, char **argv);
-/* custos recorder: the recorder alone, with a manager that runs apart. */
+/* custos manager, custos recorder: that role alone with its porter; the others run apart, and may
+ * do so in the same state directory. */
+int run_manager(int argc, char **argv);
 int run_recorder(int argc, char **argv);
+int run_gateway(int argc, char **argv);
 
 #endif

@@ -2,6 +2,7 @@
 #include "run/setup.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -15,7 +16,7 @@
 
 #define SETUP_SEAL_DAYS 3650
 #define SETUP_PATH_MAX 4200
-#define SETUP_NODE "main" /* manager and recorder of the host where the site was made */
+#define SETUP_NODE "main" /* of the host where the site was made: manager, recorder, gateway */
 
 static void setup_path(char to[static SETUP_PATH_MAX], const char *state, const char *name)
 {
@@ -207,6 +208,25 @@ static int setup_node(
         return expired && ours ? setup_node_renew(o, ca, role, dir, e) : 0;
 }
 
+static int setup_all_nodes(const struct setup_options *o, struct site_ca *ca, struct err *e)
+{
+        int r = setup_node(o, ca, "manager", e);
+
+        if (r == 0)
+                r = setup_node(o, ca, "recorder", e);
+        return r < 0 ? r : setup_node(o, ca, "gateway", e);
+}
+
+int setup_nodes(const struct setup_options *o, struct err *e)
+{
+        CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
+        char dir[SETUP_PATH_MAX];
+
+        setup_path(dir, o->state, "site");
+        int r = site_ca_load(dir, &ca, e);
+        return r < 0 ? r : setup_all_nodes(o, ca, e);
+}
+
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)
 {
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
@@ -221,9 +241,7 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
         if (r == 0)
                 r = setup_wrap_key(o, e);
         if (r == 0)
-                r = setup_node(o, ca, "manager", e);
-        if (r == 0)
-                r = setup_node(o, ca, "recorder", e);
+                r = setup_all_nodes(o, ca, e);
         if (r == 0)
                 r = setup_recovery(o, e);
         if (r == 0)

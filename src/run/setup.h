@@ -23,5 +23,7 @@ struct setup_options {
 
 /* *ret_ca is the caller's. Prints the kit, or where it lies, when it was made. */
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e) MUST_USE;
+/* This host's nodes alone, of a site that there is: o->state and node_days count. */
+int setup_nodes(const struct setup_options *o, struct err *e) MUST_USE;
 
 #endif

@@ -8,12 +8,10 @@
 
 #include "base/log.h"
 #include "base/pack.h"
-#include "net/link.h"
 #include "os/chan.h"
 #include "os/clock.h"
 #include "os/proc.h"
 #include "recorder/message_volume.h"
-#include "trust/node_identity.h"
 
 #define SUPERVISOR_EXTRA_MAX 4
 /* More than a recorder has: one of a disk that hangs may outlive the want of it. */
@@ -21,10 +19,9 @@
 /* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_PLAYERS_MAX 16
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
-        (7 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
+        (9 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
                 SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
-#define SUPERVISOR_SEEK_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
 #define SUPERVISOR_STEADY_US                                                                       \
         INT64_C(2000000)          /* lived that long: the next restart is quick again              \
@@ -42,6 +39,7 @@ enum supervisor_kind {
         SUPERVISOR_SCRUBBER,
         SUPERVISOR_PORTER,
         SUPERVISOR_PLAYER,
+        SUPERVISOR_GATEWAY,
         SUPERVISOR_EXTRA
 };
 
@@ -64,8 +62,7 @@ struct supervisor_child {
 struct supervisor {
         struct loop *loop;
         struct supervisor_options options;
-        struct chan *to_parent, *to_manager;
-        struct timer seek; /* runs while the parent has no manager */
+        struct chan *to_parent, *to_manager, *to_gateway;
         struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
         unsigned children_n;
         bool regrouping; /* the parent died: waiting for workers and sealer to end */
@@ -119,31 +116,6 @@ static int supervisor_pair_numbered(
         int r = supervisor_pair(s, type, buf_bytes(&body), ret_fd, e);
         buf_done(&body);
         return r;
-}
-
-/* The parent gets its link as soon as a manager listens: now, or when one of the next tries finds
- * it. */
-static void supervisor_seek_manager(void *owner)
-{
-        struct supervisor *s = owner;
-        CLEANUP(own_closep) int fd = link_connect(s->options.manager, NULL);
-        struct err e;
-
-        if (!s->to_parent || s->stopping) {
-                timer_done(&s->seek);
-                return;
-        }
-        if (fd < 0)
-                return;
-        timer_done(&s->seek);
-        if (chan_send(s->to_parent, MESSAGE_MANAGER, BYTES(NULL, 0), &fd, 1, &e) < 0)
-                log_error(NULL, "supervisor.link_failed", "err=\"%s\"", e.text);
-}
-
-static void supervisor_want_manager(struct supervisor *s)
-{
-        timer_start(&s->seek, s->loop, SUPERVISOR_SEEK_MS, SUPERVISOR_SEEK_MS,
-                supervisor_seek_manager, s);
 }
 
 /* The child of a volume; else, with one that is free, NULL unless there is none. */
@@ -254,11 +226,6 @@ static int supervisor_on_message(void *owner, struct chan *c, struct chan_messag
         if (m->fds_n)
                 return err_set(e, ERR_PROTOCOL, "a descriptor for the supervisor");
         switch (m->type) {
-        case MESSAGE_MANAGER_GONE:
-                if (m->body.n)
-                        return err_set(e, ERR_PROTOCOL, "manager gone: malformed message");
-                supervisor_want_manager(s);
-                return 0;
         case MESSAGE_VOLUME_WANTED:
                 return supervisor_want_volume(s, m->body, e);
         case MESSAGE_VOLUME_ENDED:
@@ -322,6 +289,41 @@ static int supervisor_pair_manager(struct supervisor *s, int *ret_fd, struct err
         return 0;
 }
 
+static int supervisor_on_gateway(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+{
+        (void)owner;
+        (void)c;
+        return err_set(e, ERR_PROTOCOL, "message %u from the gateway", m->type);
+}
+
+static void supervisor_on_gateway_end(void *owner, struct chan *c, const struct err *e)
+{
+        struct supervisor *s = owner;
+
+        (void)e;
+        s->to_gateway = chan_free(c);
+}
+
+static int supervisor_pair_gateway(struct supervisor *s, int *ret_fd, struct err *e)
+{
+        static const struct chan_events events = { supervisor_on_gateway,
+                supervisor_on_gateway_end };
+        int pair[2];
+
+        int r = chan_pair(pair, e);
+        if (r < 0)
+                return r;
+        chan_free(s->to_gateway);
+        s->to_gateway = chan_new(s->loop, pair[0], &events, s);
+        *ret_fd = pair[1];
+        return 0;
+}
+
+static bool supervisor_is_gateways(const struct supervisor_child *c)
+{
+        return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "gateway") == 0;
+}
+
 static bool supervisor_is_managers(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "manager") == 0;
@@ -347,10 +349,14 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_SCRUBBER:
                 return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
-                return supervisor_pair_by(supervisor_is_managers(c) ? s->to_manager : s->to_parent,
+                return supervisor_pair_by(supervisor_is_managers(c)   ? s->to_manager
+                                          : supervisor_is_gateways(c) ? s->to_gateway
+                                                                      : s->to_parent,
                         MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
                 return supervisor_pair_manager(s, ret_fd, e);
+        case SUPERVISOR_GATEWAY:
+                return supervisor_pair_gateway(s, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -374,7 +380,8 @@ static bool supervisor_of_recorder(const struct supervisor_child *c)
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
                c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
                c->kind == SUPERVISOR_SCRUBBER || c->kind == SUPERVISOR_PLAYER ||
-               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c));
+               (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c) &&
+                       !supervisor_is_gateways(c));
 }
 
 /* Those whose end the next parent waits for. Not a volume's process, nor what reads from one: a
@@ -446,11 +453,13 @@ static void supervisor_begin_recorder(struct supervisor *s)
         }
 }
 
-static void supervisor_begin_managers(struct supervisor *s)
+/* The porter of a manager, or a gateway, that has just begun. */
+static void supervisor_begin_porter(
+        struct supervisor *s, bool (*is)(const struct supervisor_child *c))
 {
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
-                if (supervisor_is_managers(c) && !c->proc && !c->restart.handle)
+                if (is(c) && !c->proc && !c->restart.handle)
                         supervisor_begin(c);
         }
 }
@@ -475,6 +484,8 @@ static bool supervisor_may_run(const struct supervisor_child *c)
 
         if (supervisor_is_managers(c))
                 return s->to_manager != NULL;
+        if (supervisor_is_gateways(c))
+                return s->to_gateway != NULL;
         if (!supervisor_of_recorder(c))
                 return true;
 
@@ -490,6 +501,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         c->proc = proc_free(p);
         if (c->kind == SUPERVISOR_MANAGER)
                 s->to_manager = chan_free(s->to_manager);
+        if (c->kind == SUPERVISOR_GATEWAY)
+                s->to_gateway = chan_free(s->to_gateway);
         if (s->stopping) {
                 if (supervisor_running(s) == 0)
                         s->on_stopped(s->owner);
@@ -515,6 +528,16 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         supervisor_regroup(s);
 }
 
+static int supervisor_lock(const struct supervisor_child *c)
+{
+        const struct supervisor_options *o = &c->supervisor->options;
+
+        if (c->kind == SUPERVISOR_MANAGER || supervisor_is_managers(c))
+                return o->manager_lock_fd;
+        return c->kind == SUPERVISOR_GATEWAY || supervisor_is_gateways(c) ? o->gateway_lock_fd
+                                                                          : o->recorder_lock_fd;
+}
+
 static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
 {
         struct supervisor *s = c->supervisor;
@@ -523,7 +546,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter", "player" };
+                "volume", "scrubber", "porter", "player", "gateway" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -533,7 +556,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
                         args[n++] = s->options.config;
                 }
         }
-        if (c->kind == SUPERVISOR_MANAGER)
+        if (c->kind == SUPERVISOR_MANAGER || c->kind == SUPERVISOR_GATEWAY)
                 args[n++] = "--supervised";
         if (c->kind == SUPERVISOR_PORTER) {
                 args[n++] = "--role";
@@ -557,7 +580,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, struct err *e)
          * hang with a disk: the next supervisor could not begin. */
         bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
                           c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER;
-        const int fds[] = { fd, s->options.lock_fd };
+        const int fds[] = { fd, supervisor_lock(c) };
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
                 .fds = fd < 0 ? fds + 1 : fds,
                 .fds_n = (unsigned)(fd >= 0) + holds_lock,
@@ -585,12 +608,12 @@ static void supervisor_begin(struct supervisor_child *c)
         }
         log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
         c->start.claim = false; /* asked for once: later its path may be the mount point alone */
-        if (c->kind == SUPERVISOR_PARENT) {
-                supervisor_want_manager(s);
+        if (c->kind == SUPERVISOR_PARENT)
                 supervisor_begin_recorder(s);
-        }
         if (c->kind == SUPERVISOR_MANAGER)
-                supervisor_begin_managers(s);
+                supervisor_begin_porter(s, supervisor_is_managers);
+        if (c->kind == SUPERVISOR_GATEWAY)
+                supervisor_begin_porter(s, supervisor_is_gateways);
 }
 
 static struct supervisor_child *supervisor_child(
@@ -606,33 +629,30 @@ static struct supervisor_child *supervisor_child(
         return c;
 }
 
-/* For a role that is a node of its site. */
 static void supervisor_add_porter(struct supervisor *s, const char *role)
 {
-        char dir[NODE_IDENTITY_DIR_ROOM], name[32];
+        char name[32];
 
-        if (!node_identity_exists(node_identity_dir(dir, s->options.state, role)))
-                return;
         snprintf(name, sizeof name, "porter.%s", role);
         supervisor_child(s, SUPERVISOR_PORTER, name)->role = role;
 }
 
-struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o)
+static void supervisor_add_manager(struct supervisor *s)
 {
-        struct supervisor *s = xcalloc(1, sizeof *s);
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        supervisor_child(s, SUPERVISOR_MANAGER, "manager");
+        supervisor_add_porter(s, "manager");
+}
+
+static void supervisor_add_gateway(struct supervisor *s)
+{
+        supervisor_child(s, SUPERVISOR_GATEWAY, "gateway");
+        supervisor_add_porter(s, "gateway");
+}
+
+static void supervisor_add_recorder(struct supervisor *s)
+{
         char name[32];
 
-        s->loop = l;
-        s->options = *o;
-        if (s->options.workers == 0)
-                s->options.workers = cores < 1 ? 1 : (unsigned)cores;
-        if (s->options.workers > SUPERVISOR_WORKERS_MAX)
-                s->options.workers = SUPERVISOR_WORKERS_MAX;
-        if (o->run_manager) {
-                supervisor_child(s, SUPERVISOR_MANAGER, "manager");
-                supervisor_add_porter(s, "manager");
-        }
         supervisor_child(s, SUPERVISOR_PARENT, "parent");
         supervisor_child(s, SUPERVISOR_SEALER, "sealer");
         supervisor_child(s, SUPERVISOR_CONNECTOR, "connector");
@@ -641,8 +661,27 @@ struct supervisor *supervisor_new(struct loop *l, const struct supervisor_option
                 snprintf(name, sizeof name, "worker.%u", i);
                 supervisor_child(s, SUPERVISOR_WORKER, name)->index = i;
         }
-        if (o->scrub)
+        if (s->options.scrub)
                 supervisor_child(s, SUPERVISOR_SCRUBBER, "scrubber");
+}
+
+struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o)
+{
+        struct supervisor *s = xcalloc(1, sizeof *s);
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+        s->loop = l;
+        s->options = *o;
+        if (s->options.workers == 0)
+                s->options.workers = cores < 1 ? 1 : (unsigned)cores;
+        if (s->options.workers > SUPERVISOR_WORKERS_MAX)
+                s->options.workers = SUPERVISOR_WORKERS_MAX;
+        if (o->run_manager)
+                supervisor_add_manager(s);
+        if (o->run_recorder)
+                supervisor_add_recorder(s);
+        if (o->run_gateway)
+                supervisor_add_gateway(s);
         return s;
 }
 
@@ -711,9 +750,9 @@ struct supervisor *supervisor_free(struct supervisor *s)
                 c->proc = proc_free(c->proc);
         }
         timer_done(&s->deadline);
-        timer_done(&s->seek);
         chan_free(s->to_parent);
         chan_free(s->to_manager);
+        chan_free(s->to_gateway);
         free(s);
         return NULL;
 }

@@ -9,17 +9,17 @@
  *     parent - worker (each), parent - sealer, parent - connector, parent - scrubber
  *     parent - volume (each that the parent wants)
  *     supervisor - manager                             its porter's channel travels over this one
- *     parent - porter, manager - porter                where the role is a node of its site
- * The parent's link to the manager is a connection to the manager's socket, made here, since the
- * parent may not open one; whenever it ends another is sought. Seal channels (worker - sealer) are
- * made by the parent, one for each stream.
+ *     supervisor - gateway                             likewise
+ *     parent - porter, manager - porter, gateway - porter
+ * Manager and recorder talk by their porters, on one host as on several. Seal channels (worker -
+ * sealer) are made by the parent, one for each stream.
  *
  * When the parent dies, the others of the recorder finish and end by themselves, and all begin
- * again; so do manager and porter when the manager dies; any other process is replaced alone. The
- * lock of the state directory is held by every process, so that a new supervisor waits for the
- * orphans of one that was killed; but not by those of volumes and the scrubber, for which a disk
- * that hangs is no end: a volume has a lock of its own. One that ends with 0 is begun again at
- * once; it makes its directory a volume in its first start alone.
+ * again; so do manager or gateway and porter when that one dies; any other process is replaced
+ * alone. The role's lock in the state directory is held by every process of it, so that a new
+ * supervisor waits for the orphans of one that was killed; but not by those of volumes and the
+ * scrubber, for which a disk that hangs is no end: a volume has a lock of its own. One that ends
+ * with 0 is begun again at once; it makes its directory a volume in its first start alone.
  */
 #ifndef CUSTOS_RUN_SUPERVISOR_H
 #define CUSTOS_RUN_SUPERVISOR_H
@@ -34,13 +34,13 @@
 struct supervisor;
 
 struct supervisor_options {
-        const char *state;   /* directory */
-        const char *config;  /* file, or NULL */
-        unsigned workers;    /* 0: one for each core */
-        bool run_manager;    /* else it runs somewhere else on this host */
-        const char *manager; /* the socket where the manager takes recorders */
-        int lock_fd;         /* borrowed */
-        bool scrub;          /* a scrubber too */
+        const char *state;  /* directory */
+        const char *config; /* file, or NULL */
+        unsigned workers;   /* 0: one for each core */
+        bool run_manager, run_recorder, run_gateway;
+        /* Borrowed; of a role that is run. */
+        int manager_lock_fd, recorder_lock_fd, gateway_lock_fd;
+        bool scrub; /* a scrubber too */
 };
 
 struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o);

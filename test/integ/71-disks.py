@@ -10,15 +10,14 @@ import datetime
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from channels import Channel
 from custos_site import CARS, DESK, Edge, Program, Site, check, kill, wait_for
 from disks import Ext4, FailingDisk, main_at_once, own_mounts
+from porters import Porter
 
 LINK = 100
 FRAGMENT_S, PATIENCE_S = 2, 2
@@ -43,17 +42,14 @@ class Recorder:
         self.site = Site(folder, config=CONFIG)
         self.trust = self.site.init().stdout.split("fingerprint ")[1].split()[0]
         self.root = (self.site.state / "site/root.crt").read_text()
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.listener.bind(str(self.site.state / "m.sock"))
-        self.listener.listen(1)
-        self.listener.settimeout(20)
+        self.porter = Porter(folder, self.site.state, "manager", self.site.options[-1])
         self.edge = Edge(folder, CAMERAS, self.site.camera_certificate("cameras"), "--burst", "--stamp")
         self.start()
 
     def start(self):
-        self.program = Program(self.folder / "recorder.log", [self.site.program, "recorder", "--state", self.site.state, "--manager",
-                                                              self.site.state / "m.sock", *self.site.options])
-        self.chan = Channel(self.listener.accept()[0])
+        self.program = Program(self.folder / "recorder.log", [self.site.program, "recorder", "--state", self.site.state,
+                                                              *self.site.options])
+        self.chan = self.porter.peer(20)
         for name in CAMERAS:
             self.ask("stream.set", stream=f"{name}-main", url=self.edge.url(name), transport="tls", carrier="interleaved", roots=self.root,
                      user=self.edge.user, password=Path(self.edge.password_file).read_text().rstrip("\n"))
@@ -117,7 +113,7 @@ class Recorder:
             self.edge.stop()
         finally:
             self.program.kill()
-            self.listener.close()
+            kill(self.porter.pid)
             self.site.clean()
 
     def lock_all(self):

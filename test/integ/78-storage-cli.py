@@ -8,6 +8,7 @@ import os
 import pty
 import pwd
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -16,8 +17,9 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from channels import Channel, Gone
+from channels import Gone
 from custos_site import CUSTOS, ENV, SANITIZER, Program, Site, check, main, run, wait_for
+from porters import Porter, settings
 
 LINK = 100
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -38,7 +40,7 @@ def volume(number, name, path, state="healthy", **more):
 class Recorder:
     """The recorder's end of the link; do[type](body) answers, or raises Refusal. asked: all that came, in order."""
 
-    def __init__(self, state):
+    def __init__(self, folder, state, own=None):
         self.volumes = [volume(0, "main", state / "vault")]
         self.streams, self.locks, self.damaged, self.asked, self.set = [], [], [], [], {}
         self.page = 200
@@ -49,10 +51,9 @@ class Recorder:
                    "status.get": self.on_status, "storage.get": self.on_storage, "storage.add": self.on_add, "storage.set": lambda b: {},
                    "storage.retire": lambda b: {}, "storage.damage": self.on_damage, "lock.add": self.on_lock, "lock.list": self.on_locks,
                    "lock.remove": lambda b: {}, "event.start": lambda b: {}, "event.stop": lambda b: {}}
-        end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        wait_for(lambda: end.connect_ex(str(state / "recorder.sock")) == 0, 20, "the manager listens for recorders")
-        self.channel = Channel(end)
-        end.settimeout(None)
+        self.porter = Porter(folder, own or state, "recorder", settings(folder))
+        self.channel = self.porter.peer()
+        self.channel.end.settimeout(None)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -61,6 +62,8 @@ class Recorder:
             try:
                 kind, body = self.channel.receive()
                 m = json.loads(body)
+                if "id" not in m:
+                    continue
                 self.asked.append((m["type"], m["body"]))
                 answer = {"v": 1, "id": m["id"], "type": "answer"}
                 try:
@@ -75,6 +78,7 @@ class Recorder:
         self.channel.end.shutdown(socket.SHUT_RDWR)
         self.thread.join(10)
         self.channel.end.close()
+        self.porter.end()
 
     def requests(self, kind):
         return [body for k, body in self.asked if k == kind]
@@ -117,16 +121,18 @@ class Desk:
 
     def __init__(self, folder, prepare=None, before=()):
         """prepare(state directory) before the manager runs; before: what stands before its command line."""
-        self.site = Site(folder)
+        self.folder, self.site = folder, Site(folder)
         self.site.init()
+        config = shutil.copy(self.site.options[-1], self.site.state / "custos.ini")
         if prepare:
             prepare(self.site.state)
-        self.manager = Program(folder / "manager.log", [*before, CUSTOS, "manager", "--state", self.site.state])
+        self.manager = Program(folder / "manager.log", [*before, CUSTOS, "manager", "--state", self.site.state, "--config", config])
         wait_for(lambda: self.site.status(), 20, lambda: f"the manager answers: {self.manager.log()}")
         self.recorder = None
 
-    def attach(self):
-        self.recorder = Recorder(self.site.state)
+    def attach(self, state=None):
+        """state: of the recorder's porter, where that is another directory."""
+        self.recorder = Recorder(self.folder, self.site.state, state)
         wait_for(lambda: (self.site.status() or {}).get("recorder"), 10, "the recorder is heard of")
         self.recorder.asked.clear()
         return self.recorder
@@ -323,7 +329,13 @@ def test_who_asks_is_who_the_socket_says(folder):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
     with Desk(folder, prepare=give, before=become) as desk:
-        recorder = desk.attach()
+        mine = folder / "mine"  # of this recorder's porter, which runs as we do
+        shutil.copytree(desk.site.state / "node/recorder", mine / "node/recorder")
+        peers = mine / "node/recorder/peers.json"
+        at = json.loads(peers.read_text())
+        at["manager"].update(host="127.0.0.1", port=int((desk.site.state / "manager/port").read_text()))
+        peers.write_text(json.dumps(at))
+        recorder = desk.attach(mine)
         lock(desk)
         run(*become, CUSTOS, "lock", "add", "--camera", "lobby", "--from", "2026-11-20T08:00:00Z", "--to", "2026-11-20T09:00:00Z",
             "--reason", "case 12", "--state", desk.site.state)

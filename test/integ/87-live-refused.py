@@ -140,7 +140,7 @@ class Plain(Gateway):
 
     def __init__(self, played, name):
         played.parent.site, played.parent.signer = played.site, played.signer
-        shell = type("Shell", (), {"parent": played.parent, "site": played.site, "signer": played.signer})
+        shell = type("Shell", (), {"porter": played.parent.porter, "site": played.site, "signer": played.signer})
         super().__init__(shell, name)
 
     def wants(self, stream, number, credit=1 << 20):

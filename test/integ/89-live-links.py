@@ -13,10 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import grants
 from channels import Gone
-from custos_site import CARS, CUSTOS, Edge, Site, check, custos, main, run, wait_for
+from custos_site import CARS, Edge, Site, check, custos, main, wait_for
 from frames import stream_kinds
 from gateway import HEADER, Gateway
-from porters import Porter
+from people import Front, add_person
 
 CUT_S = 10
 
@@ -30,45 +30,29 @@ class Linked(Gateway):
         self.private, self.session = grants.new_session()
 
 
-def grant(manager, gateway, *streams):
-    manager.say(v=1, id=1, type="grant.make", body={"person": "Erika", "gateway": gateway.uri, "use": ["live"], "streams": list(streams),
-                                                    "session": gateway.session})
-    while True:
-        answer = json.loads(manager.receive()[1])
-        if answer.get("id") == 1:
-            check(answer["type"] == "answer", f"a grant for {streams}: {answer}")
-            return answer["body"]["grant"].encode()
+def grant(front, session, gateway, *streams):
+    return front.ask("grant.make", session, use=["live"], streams=list(streams), session=gateway.session)["grant"].encode()
 
 
-def joined(folder, site):
-    """The state directory of a gateway that came by a code."""
-    made = json.loads(site.cli("node", "add", "gateway", "front", "--json").stdout)
-    state = folder / "front"
-    run(CUSTOS, "enroll", f"127.0.0.1:{made['port']}", "-", "--state", state, stdin=made["code"] + "\n")
-    return state
-
-
-def links(porter, site):
-    """To the manager, which its peers.json names, and to the recorder."""
-    manager = porter.peer()
-    check(manager.who["role"] == "manager", f"its manager first: {manager.who}")
+def recorder_link(porter, site):
     port = int((site.state / "recorder/port").read_text())
     porter.ask("porter.dial", role="recorder", name="main", host="127.0.0.1", port=port)
     recorder = porter.peer()
-    check(recorder.who["uri"].endswith("/recorder/main"), f"then the recorder: {recorder.who}")
-    return manager, recorder
+    check(recorder.who["uri"].endswith("/recorder/main"), f"the recorder: {recorder.who}")
+    return recorder
 
 
 def test_a_gateway_watches_until_it_is_revoked(folder):
     with Site(folder) as site, Edge(folder, {"cars": CARS}, site.camera_certificate("cameras"), "--stamp") as edge:
-        wait_for(lambda: "porter.connected" in site.log(), 20, lambda: f"the manager has its porter: {site.log()}")
         site.add("cars", edge.url("cars"), edge.user, edge.password_file)
         site.wait_recording("cars-main")
-        porter = Porter(folder, joined(folder, site), "gateway", config=site.options[site.options.index("--config") + 1])
-        manager, recorder = links(porter, site)
-        front = Linked("custos://site/gateway/front", recorder)
-        front.refused("denied", "cars-main", grant(manager, front, "desk-main"))
-        token = grant(manager, front, "cars-main")
+        asks = Front(folder, site)
+        porter = asks.porter
+        front = Linked(asks.uri, recorder_link(porter, site))
+        add_person(site, "Erika")
+        session = asks.sign_in("Erika")
+        front.refused("denied", "cars-main", grant(asks, session, front, "desk-main"))
+        token = grant(asks, session, front, "cars-main")
         watching = front.open("cars-main", token)
         front.read(5)
         check(len(watching.of(HEADER)) >= 1 and not watching.holes, f"all of it came: {len(watching.things)} {watching.holes}")

@@ -38,6 +38,7 @@ USER, PASSWORD = "operator", "correct horse: battery/staple"
 SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 # Sites of a test run beside each other: ports that are free.
 PORTS = "\n[link]\nmanager_port = 0\nrecorder_port = 0\n"
+PEOPLE = "\n[gateway]\nhttps_port = 0\n"
 # The default umask and locale of whoever runs the tests must not matter.
 ENV = dict(os.environ, LC_ALL="C.UTF-8")
 
@@ -293,7 +294,7 @@ class Site:
         self.main = None
         if "--config" not in self.options:
             path = self.folder / f"custos-{time.monotonic_ns()}.ini"
-            path.write_text((config or "") + ("" if config and "[link]" in config else PORTS))
+            path.write_text((config or "") + ("" if config and "[link]" in config else PORTS) + ("" if config and "[gateway]" in config else PEOPLE))
             self.options += ["--config", str(path)]
 
     # life
@@ -359,11 +360,11 @@ class Site:
         found = {}
         for pid, argv in self.processes().items():
             role = argv[1] if len(argv) > 1 else ""
-            if role == "run":
+            if role == "run" or (role == "manager" and "--supervised" not in argv):
                 found["supervisor"] = pid
             elif role == "porter":
                 found[f"porter.{argv[argv.index('--role') + 1]}"] = pid
-            elif role in ("manager", "parent", "sealer", "connector", "worker", "volume", "scrubber"):
+            elif role in ("manager", "parent", "sealer", "connector", "worker", "volume", "scrubber", "gateway"):
                 found[f"{role}.{argv[argv.index('--index') + 1]}" if "--index" in argv else role] = pid
         return found
 

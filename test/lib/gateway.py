@@ -17,7 +17,7 @@ import struct
 import time
 
 import grants
-from channels import NUMBERS, Channel, Process, text
+from channels import NUMBERS, ParentsPorter, Process, text
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -102,10 +102,8 @@ class Gateway:
 
     def __init__(self, recorder, name):
         self.uri = f"custos://{grants.site_name(recorder.site)}/gateway/{name}"
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        recorder.parent.first.send(NUMBERS["GATEWAY"], text(self.uri), [theirs.fileno()])
-        theirs.close()
-        self.channel, self.requests, self.subscriptions, self.events, self.wire = Channel(ours), 0, {}, [], []
+        self.channel = recorder.porter.hand("gateway", name)
+        self.requests, self.subscriptions, self.events, self.wire = 0, {}, [], []
         self.site, self.signer = recorder.site, recorder.signer
         self.private, self.session = grants.new_session()
 
@@ -195,10 +193,8 @@ class Roles:
         self.attach("sealer", "SEALER")
         self.attach("connector", "CONNECTOR")
         self.workers = [self.attach("worker", "WORKER", i) for i in range(workers)]
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.parent.first.send(NUMBERS["MANAGER"], b"", [theirs.fileno()])
-        theirs.close()
-        self.manager = Channel(ours)
+        self.porter = ParentsPorter(self.parent, site.state)
+        self.manager = self.porter.hand("manager", "main")
 
     def _process(self, role, *arguments):
         self.processes.append(Process(self.folder, self.site.state, role, arguments=[*arguments, *self.site.options]))

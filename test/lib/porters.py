@@ -201,7 +201,7 @@ class Pair:
 
 def settings(folder, text="", name="link"):
     path = Path(folder) / f"{name}-{time.monotonic_ns()}.ini"
-    path.write_text(f"[link]\nmanager_port = 0\nrecorder_port = 0\n{text}")
+    path.write_text(f"[link]\nmanager_port = 0\nrecorder_port = 0\n{text}\n[gateway]\nhttps_port = 0\n")
     return path
 
 

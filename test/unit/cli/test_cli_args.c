@@ -17,6 +17,7 @@
 #include "cli/cli_keys.h"
 #include "cli/cli_lock.h"
 #include "cli/cli_node.h"
+#include "cli/cli_person.h"
 #include "cli/cli_security.h"
 #include "cli/cli_settings.h"
 #include "cli/cli_status.h"
@@ -284,6 +285,9 @@ static void test_help(void **state)
                 { cli_lock,
                         "--camera --stream --from --to --reason --recorder --yes --state --json" },
                 { cli_node, "--again --default --new-root --reason --yes --state --json" },
+                { cli_person,
+                        "--role --disable --enable --new-password --password-file --remote --yes --state --json" },
+                { cli_person_session, "--person --state --json" },
                 { cli_storage, "--weight --stale --yes --recorder --state --json" },
                 { cli_backup, "--config --state --json" },
                 { cli_restore, "--recovery-kit --state --json" },

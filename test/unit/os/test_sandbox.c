@@ -316,7 +316,8 @@ enum {
         E = 1 << SANDBOX_EDGE,
         V = 1 << SANDBOX_VOLUME,
         T = 1 << SANDBOX_PORTER,
-        ALL = W | S | P | C | M | E | V | T
+        G = 1 << SANDBOX_GATEWAY,
+        ALL = W | S | P | C | M | E | V | T | G
 };
 
 static const struct {
@@ -326,20 +327,20 @@ static const struct {
 } tries[] = {
         { "open", try_open, W | S },
         { "open in the pool", try_open_in_pool, W | S },
-        { "create", try_create, W | S | C | E },
-        { "unlink", try_unlink, W | S | C | E },
-        { "socket inet", try_socket_ip, W | S | P | M | E | V },
-        { "socket inet6", try_socket_ip6, W | S | P | M | E | V },
+        { "create", try_create, W | S | C | E | G },
+        { "unlink", try_unlink, W | S | C | E | G },
+        { "socket inet", try_socket_ip, W | S | P | M | E | V | G },
+        { "socket inet6", try_socket_ip6, W | S | P | M | E | V | G },
         { "socket unix", try_socket_unix, ALL },
         { "socket netlink", try_socket_packet, ALL },
-        { "connect", try_connect, W | S | P | M | E | V },
-        { "sendto an address", try_sendto, W | S | P | M | V },
-        { "sendmmsg", try_sendmmsg, W | S | P | M | V },
+        { "connect", try_connect, W | S | P | M | E | V | G },
+        { "sendto an address", try_sendto, W | S | P | M | V | G },
+        { "sendmmsg", try_sendmmsg, W | S | P | M | V | G },
         { "listen", try_listen, ALL & ~T },
         { "accept", try_accept, W | S | C | V },
-        { "channel pair", try_channel_pair, W | S | C | V },
-        { "datagram pair", try_datagram_pair, W | S | C | V | T },
-        { "stream pair", try_stream_pair, W | S | C | V | T },
+        { "channel pair", try_channel_pair, W | S | C | V | G },
+        { "datagram pair", try_datagram_pair, W | S | C | V | T | G },
+        { "stream pair", try_stream_pair, W | S | C | V | T | G },
         { "kill", try_kill, ALL },
         { "tgkill", try_tgkill, ALL },
         { "pidfd_open", try_pidfd, ALL },
@@ -369,7 +370,7 @@ static void test_syscalls_by_role(void **state)
                         wrong++;
                         continue;
                 }
-                for (int role = SANDBOX_WORKER; role <= SANDBOX_PORTER; role++) {
+                for (int role = SANDBOX_WORKER; role <= SANDBOX_GATEWAY; role++) {
                         bool denied = tries[i].denied_to & 1 << role;
                         r = try_apart(tries[i].fn, role);
                         if (r != (denied ? EPERM : 0)) {
@@ -540,6 +541,37 @@ static void test_a_porter_serves_from_its_directory(void **state)
                 skip();
         }
         assert_int_equal(try_apart(serve_in_landlock, -1), 0);
+}
+
+/* What it has of the machine: its own directory, to read. */
+static int gateway_in_landlock(void)
+{
+        const struct sandbox_path own = { "node", false };
+        char byte;
+
+        sandbox_warm_up();
+        int abi = sandbox_files(&own, 1, NULL);
+        if (abi < 0 || sandbox_syscalls(SANDBOX_GATEWAY, NULL) < 0)
+                return EXIT_BROKEN;
+        int fd = open("node/web.pem", O_RDONLY);
+        if (fd < 0 || read(fd, &byte, 1) != 1)
+                return 1;
+        if (open("node/web.pem", O_WRONLY) >= 0 || open("node/new", O_CREAT | O_RDWR, 0600) >= 0 ||
+                rename("node/web.pem", "node/other") == 0 || unlink("node/web.pem") == 0)
+                return 2;
+        if (abi > 0 && (open("file", O_RDONLY) >= 0 || open("/etc/passwd", O_RDONLY) >= 0))
+                return 3;
+        return 0;
+}
+
+static void test_a_gateway_reads_its_directory_alone(void **state)
+{
+        struct err e;
+
+        (void)state;
+        assert_int_equal(file_make_dirs("node", 0700, &e), 0);
+        assert_int_equal(file_write_atomic("node/web.pem", bytes_str("x"), 0600, &e), 0);
+        assert_int_equal(try_apart(gateway_in_landlock, -1), 0);
 }
 
 static void test_a_connector_can_look_up(void **state)
@@ -869,6 +901,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_syscalls_by_role),
                 cmocka_unit_test(test_a_worker_can_work),
+                cmocka_unit_test(test_a_gateway_reads_its_directory_alone),
                 cmocka_unit_test(test_a_connector_can_look_up),
                 cmocka_unit_test(test_a_porter_serves_from_its_directory),
                 cmocka_unit_test(test_a_foreign_architecture_kills),

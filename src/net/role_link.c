@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "manager/role_link.h"
+#include "net/role_link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct role_link {
         struct timer failing;  /* tells those who asked while it was away */
         uint64_t failed[ROLE_LINK_OPEN_MAX];
         unsigned failed_n;
+        unsigned retry_after_s; /* of the answer that is being told */
         struct role_link_events events;
         void *owner;
 };
@@ -86,30 +87,14 @@ static void role_link_answered(struct role_link *r, const struct link_message *m
                         continue;
                 uint64_t tag = o->tag;
                 role_link_close(r, o);
+                r->retry_after_s = m->retry_after_s;
                 r->events.on_answer(r->owner, tag, m->failure.code < 0 ? NULL : m->body,
                         &m->failure, m->remedy);
+                r->retry_after_s = 0;
                 return;
         }
         if (m->failure.code < 0) /* nobody waited for it */
                 log_warn(NULL, "role.refused", "by=\"%s\" err=\"%s\"", r->what, m->failure.text);
-}
-
-static int role_link_asked(struct role_link *r, const struct link_message *m, struct err *e)
-{
-        const char *remedy = "";
-        json_t *body = NULL;
-        struct err why = { 0 };
-
-        if (!r->events.on_request)
-                return err_set(e, ERR_PROTOCOL, "%s asks the manager", r->what);
-        struct chan *chan = r->chan;
-        int done = r->events.on_request(r->owner, m->type, m->body, &body, &remedy, &why);
-        if (r->chan != chan) { /* it was dropped for what it asked */
-                json_decref(body);
-                return 0;
-        }
-        return done < 0 ? link_send_failure(chan, m->id, &why, remedy, e)
-                        : link_send_answer(chan, m->id, body ? body : json_object(), e);
 }
 
 static int role_link_on_peer(struct role_link *r, struct chan_message *m, struct err *e)
@@ -130,6 +115,8 @@ static int role_link_on_message(void *owner, struct chan *c, struct chan_message
         (void)c;
         if (m->type == LINK_PEER)
                 return role_link_on_peer(r, m, e);
+        if (m->type == LINK_MEDIA && m->fds_n == 0 && r->events.on_media)
+                return r->events.on_media(r->owner, m->body, e);
         if (m->type != LINK_MESSAGE || m->fds_n)
                 return err_set(e, ERR_PROTOCOL, "message %u from %s", m->type, r->what);
         int done = link_parse(m->body, &message, e);
@@ -139,17 +126,21 @@ static int role_link_on_message(void *owner, struct chan *c, struct chan_message
                 r->events.on_event(r->owner, message.type, message.body);
         else if (message.failure.code < 0 || strcmp(message.type, "answer") == 0)
                 role_link_answered(r, &message);
+        else if (r->events.on_request)
+                r->events.on_request(r->owner, r->chan, &message);
         else
-                done = role_link_asked(r, &message, e);
+                done = err_set(e, ERR_PROTOCOL, "%s asks, and may not", r->what);
         link_message_done(&message);
         return done;
 }
 
 static void role_link_forget(struct role_link *r, const char *why)
 {
-        if (!r->chan)
+        struct chan *was = r->chan;
+
+        if (!was)
                 return;
-        r->chan = chan_free(r->chan);
+        r->chan = NULL;
         timer_done(&r->patience);
         r->open_n = 0;
         for (unsigned i = 0; i < ROLE_LINK_OPEN_MAX; i++) {
@@ -158,7 +149,8 @@ static void role_link_forget(struct role_link *r, const char *why)
                 r->open[i].id = 0;
         }
         if (r->events.on_gone)
-                r->events.on_gone(r->owner, why);
+                r->events.on_gone(r->owner, was, why);
+        chan_free(was);
 }
 
 static void role_link_on_end(void *owner, struct chan *c, const struct err *e)
@@ -183,6 +175,11 @@ void role_link_drop(struct role_link *r, const char *why)
         role_link_forget(r, why);
 }
 
+unsigned role_link_retry_after(const struct role_link *r)
+{
+        return r->retry_after_s;
+}
+
 bool role_link_is_up(const struct role_link *r)
 {
         return r->chan != NULL;
@@ -197,8 +194,8 @@ static struct role_link_open *role_link_slot(struct role_link *r)
         return NULL;
 }
 
-void role_link_ask(
-        struct role_link *r, const char *type, json_t *body, uint64_t tag, unsigned patience_ms)
+void role_link_ask_in(struct role_link *r, const char *session, const char *type, json_t *body,
+        uint64_t tag, unsigned patience_ms)
 {
         struct role_link_open *slot = tag ? role_link_slot(r) : NULL;
         struct err e;
@@ -209,7 +206,7 @@ void role_link_ask(
                 return;
         }
         r->last_id = r->last_id % INT32_MAX + 1;
-        if (link_send_request(r->chan, r->last_id, type, body, &e) < 0) {
+        if (link_send_request_in(r->chan, r->last_id, session, type, body, &e) < 0) {
                 log_error(NULL, "role.unreachable", "which=\"%s\" err=\"%s\"", r->what, e.text);
                 role_link_fail(r, tag);
                 return;
@@ -222,6 +219,12 @@ void role_link_ask(
         if (r->open_n++ == 0)
                 timer_start(&r->patience, r->loop, ROLE_LINK_LOOK_MS, ROLE_LINK_LOOK_MS,
                         role_link_look, r);
+}
+
+void role_link_ask(
+        struct role_link *r, const char *type, json_t *body, uint64_t tag, unsigned patience_ms)
+{
+        role_link_ask_in(r, NULL, type, body, tag, patience_ms);
 }
 
 void role_link_tell(struct role_link *r, const char *type, json_t *body)

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "manager/porter_link.h"
+#include "net/porter_link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
-#include "os/clock.h"
-
-#define PORTER_LINK_URI_ROOM 160
 
 struct porter_link {
         struct loop *loop;
@@ -22,32 +20,42 @@ struct porter_link {
         void *end_owner;
 };
 
-/* What a porter says of a peer has been checked against its certificate; that it is well formed is
- * checked here: a porter faces the network, and may have been captured. */
+static int porter_link_read_node(const struct porter_link *p, struct tls_role_peer *node,
+        const char *uri, const char *role, const char *name, struct err *e)
+{
+        int r = tls_role_parse_uri(uri, p->site, node->role, node->name, e);
+
+        if (r < 0)
+                return err_wrap(e, ERR_PROTOCOL, "peer");
+        if (strcmp(node->role, role) != 0 || strcmp(node->name, name) != 0)
+                return err_set(e, ERR_PROTOCOL, "peer: its uri is not that of its role and name");
+        snprintf(node->uri, sizeof node->uri, "%s", uri);
+        return 0;
+}
+
 static int porter_link_read_peer(
         const struct porter_link *p, json_t *body, struct porter_link_peer *peer, struct err *e)
 {
-        const char *uri, *key, *not_after;
-        char wanted[PORTER_LINK_URI_ROOM];
+        const char *uri, *role, *name, *key, *address, *not_after;
         json_error_t why;
         int accepted;
 
         if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "uri",
-                    &uri, "role", &peer->role, "name", &peer->name, "key", &key, "address",
-                    &peer->sight.address, "not_after", &not_after, "accepted", &accepted) < 0)
+                    &uri, "role", &role, "name", &name, "key", &key, "address", &address,
+                    "not_after", &not_after, "accepted", &accepted) < 0)
                 return err_set(e, ERR_PROTOCOL, "peer: %s", why.text);
-        int r = nodes_check(peer->role, peer->name, e);
+        int r = porter_link_read_node(p, &peer->node, uri, role, name, e);
+        if (r == 0 && strlen(address) >= sizeof peer->address)
+                r = err_set(e, ERR_PROTOCOL, "peer: its address is too long");
+        if (r == 0)
+                r = str_unhex(peer->node.key, sizeof peer->node.key, key, e);
+        if (r == 0)
+                r = str_parse_time(not_after, &peer->node.not_after_us, e);
         if (r < 0)
                 return r;
-        snprintf(wanted, sizeof wanted, "custos://%s/%s/%s", p->site, peer->role, peer->name);
-        if (strcmp(uri, wanted) != 0 || strlen(peer->sight.address) >= NODES_ADDRESS_ROOM)
-                return err_set(e, ERR_PROTOCOL, "peer: its uri is not that of its role and name");
-        r = str_unhex(peer->sight.key, sizeof peer->sight.key, key, e);
-        if (r == 0)
-                r = str_parse_time(not_after, &peer->sight.until_us, e);
-        peer->sight.has_key = true;
-        peer->sight.at_us = clock_wall_us();
-        return r;
+        snprintf(peer->address, sizeof peer->address, "%s", address);
+        peer->accepted = accepted;
+        return 0;
 }
 
 static int porter_link_on_peer(void *owner, struct bytes text, int fd, struct err *e)
@@ -87,12 +95,18 @@ static void porter_link_on_event(void *owner, const char *type, json_t *body)
                 log_warn(NULL, "porter.unknown_event", "why=\"another version?\"");
 }
 
-static int porter_link_on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
-        const char **ret_remedy, struct err *e)
+static void porter_link_on_request(void *owner, struct chan *from, const struct link_message *m)
 {
         struct porter_link *p = owner;
+        const char *remedy = "";
+        json_t *body = NULL;
+        struct err why, e;
 
-        return p->events.on_request(p->owner, type, body, ret_body, ret_remedy, e);
+        int r = p->events.on_request(p->owner, m->type, m->body, &body, &remedy, &why);
+        r = r < 0 ? link_send_failure(from, m->id, &why, remedy, &e)
+                  : link_send_answer(from, m->id, body ? body : json_object(), &e);
+        if (r < 0)
+                log_warn(NULL, "porter.unanswered", "err=\"%s\"", e.text);
 }
 
 static void porter_link_on_answer(
@@ -101,6 +115,13 @@ static void porter_link_on_answer(
         struct porter_link *p = owner;
 
         p->events.on_answer(p->owner, tag, body, why, remedy);
+}
+
+void porter_link_attach(struct porter_link *p, int fd)
+{
+        role_link_attach(p->link, fd);
+        if (p->events.on_up)
+                p->events.on_up(p->owner);
 }
 
 static int porter_link_on_supervisor(
@@ -113,8 +134,7 @@ static int porter_link_on_supervisor(
                 return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
         int fd = m->fds[0];
         m->fds[0] = -1;
-        role_link_attach(p->link, fd);
-        p->events.on_up(p->owner);
+        porter_link_attach(p, fd);
         return 0;
 }
 
@@ -122,7 +142,7 @@ static void porter_link_on_supervisor_end(void *owner, struct chan *c, const str
 {
         struct porter_link *p = owner;
 
-        log_info(NULL, "manager.supervisor_gone", "err=\"%s\"", e->text);
+        log_info(NULL, "role.supervisor_gone", "err=\"%s\"", e->text);
         p->supervisor = chan_free(c);
         p->on_end(p->end_owner);
 }
@@ -143,20 +163,22 @@ void porter_link_ask(
         role_link_ask(p->link, type, body, tag, patience_ms);
 }
 
-struct porter_link *porter_link_new(
-        struct loop *l, const char *site, const struct porter_link_events *events, void *owner)
+struct porter_link *porter_link_new(struct loop *l, const char *role, const char *site,
+        const struct porter_link_events *events, void *owner)
 {
-        static const struct role_link_events link_events = { .on_event = porter_link_on_event,
-                .on_request = porter_link_on_request,
+        const struct role_link_events link_events = { .on_event = porter_link_on_event,
+                .on_request = events->on_request ? porter_link_on_request : NULL,
                 .on_peer = porter_link_on_peer,
                 .on_answer = porter_link_on_answer };
         struct porter_link *p = xcalloc(1, sizeof *p);
+        char what[ROLE_LINK_WHAT_ROOM];
 
         p->loop = l;
         snprintf(p->site, sizeof p->site, "%s", site);
         p->events = *events;
         p->owner = owner;
-        p->link = role_link_new(l, "the manager's porter", &link_events, p);
+        snprintf(what, sizeof what, "the %s's porter", role);
+        p->link = role_link_new(l, what, &link_events, p);
         return p;
 }
 

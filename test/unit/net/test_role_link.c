@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "manager/role_link.h"
+#include "net/role_link.h"
 
 struct desk {
         struct loop *loop;
@@ -24,10 +24,11 @@ struct desk {
         struct timer limit;
 };
 
-static void on_gone(void *owner, const char *why)
+static void on_gone(void *owner, const struct chan *was, const char *why)
 {
         struct desk *d = owner;
 
+        (void)was;
         (void)why;
         d->gone_n++;
 }
@@ -54,17 +55,18 @@ static void on_answer(
                 loop_stop(d->loop);
 }
 
-static int on_request(void *owner, const char *type, json_t *body, json_t **ret_body,
-        const char **ret_remedy, struct err *e)
+static void on_request(void *owner, struct chan *from, const struct link_message *m)
 {
+        struct err why;
+
         (void)owner;
-        (void)body;
-        if (strcmp(type, "good") == 0) {
-                *ret_body = json_pack("{s:i}", "n", 7);
-                return 0;
+        if (strcmp(m->type, "good") == 0) {
+                assert_int_equal(
+                        link_send_answer(from, m->id, json_pack("{s:i}", "n", 7), NULL), 0);
+                return;
         }
-        *ret_remedy = "ask something else";
-        return err_set(e, ERR_DENIED, "no");
+        err_set(&why, ERR_DENIED, "no");
+        assert_int_equal(link_send_failure(from, m->id, &why, "ask something else", NULL), 0);
 }
 
 static void on_limit(void *owner)
