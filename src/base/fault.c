@@ -290,6 +290,19 @@ static const struct fault_words fault_words[FAULTS] = {
                 "Stop the manager that is not to count. If it is this one that is to count from now on: "
                 "custos restore --here on its host, and start it again." },
 
+        /* the web page's certificate */
+        [FAULT_WEB_CERTIFICATE] = { "web-certificate",
+                "The certificate of your own for the web page cannot be used; the one before it "
+                "stays in force.",
+                "Mend what the text names: web_certificate holds the server's certificate and then "
+                "each one's issuer, web_key the private key that belongs to it, readable by its "
+                "owner alone. Nothing needs to be restarted." },
+        [FAULT_WEB_NAME] = { "web-name",
+                "The root that people installed for the web page does not vouch for that name.",
+                "Open the page by a private name or address; or use a certificate of a public CA "
+                "(web_certificate, web_key); or have custos node names --new-root make another "
+                "root, which everybody then has to install." },
+
         /* time */
         [FAULT_CLOCK_NOT_SYNCHRONIZED] = { "clock-not-synchronized",
                 "Nothing keeps this machine's clock right; times in seals are its own word alone.",

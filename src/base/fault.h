@@ -102,6 +102,9 @@ enum fault {
         FAULT_BAD_ENROLMENT,
         FAULT_ALREADY_ENROLLED,
         FAULT_OTHER_MANAGER,
+        /* the web page's certificate */
+        FAULT_WEB_CERTIFICATE,
+        FAULT_WEB_NAME,
         /* time */
         FAULT_CLOCK_NOT_SYNCHRONIZED, /* an alarm */
         /* grants: why nothing is shown; recording goes on */

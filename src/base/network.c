@@ -31,6 +31,16 @@ int network_address_parse(
         return 0;
 }
 
+char *network_address_format(
+        const uint8_t address[static NETWORK_ADDRESS_BYTES], char to[static NETWORK_ADDRESS_ROOM])
+{
+        bool four = memcmp(address, network_mapped, sizeof network_mapped) == 0;
+
+        inet_ntop(four ? AF_INET : AF_INET6, four ? address + sizeof network_mapped : address, to,
+                NETWORK_ADDRESS_ROOM);
+        return to;
+}
+
 /* Bit i of the address, from the left. */
 static bool network_bit(const uint8_t *address, unsigned i)
 {

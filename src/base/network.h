@@ -26,6 +26,10 @@ struct network_list {
 /* An address of its own, IPv4 or IPv6, without zone or brackets. */
 int network_address_parse(
         const char *text, uint8_t ret[static NETWORK_ADDRESS_BYTES], struct err *e) MUST_USE;
+#define NETWORK_ADDRESS_ROOM 46
+/* Its one text (RFC 5952). Returns to. */
+char *network_address_format(
+        const uint8_t address[static NETWORK_ADDRESS_BYTES], char to[static NETWORK_ADDRESS_ROOM]);
 /* Separated by commas or spaces; empty: none. Bits behind the prefix are refused: they are a typing
  * error. */
 int network_list_parse(const char *text, struct network_list *ret, struct err *e) MUST_USE;

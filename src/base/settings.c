@@ -12,7 +12,8 @@ enum settings_type {
         SETTINGS_TEXT,
         SETTINGS_CHOICE,
         SETTINGS_NETWORKS,
-        SETTINGS_ADDRESS
+        SETTINGS_ADDRESS,
+        SETTINGS_FILE
 };
 
 #define SETTINGS_CHOICES_MAX 5
@@ -117,6 +118,17 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
                 .about = "TCP port of the page and the API, for people; 0 is any that is free." },
         [SETTINGS_HTTPS_ADDRESS] = { "gateway", "https_address", SETTINGS_ADDRESS, .text = "",
                 .about = "The address at which people reach them; empty is every address." },
+        [SETTINGS_WEB_DAYS] = { "gateway", "web_days", SETTINGS_NUMBER, "days", 1, 397, 90,
+                .about =
+                        "Life of the web page's certificate where the site makes it; it is renewed "
+                        "by itself when two thirds of it are over." },
+        [SETTINGS_WEB_CERTIFICATE] = { "gateway", "web_certificate", SETTINGS_FILE, .text = "",
+                .about = "A file with the web page's certificate of your own (PEM: the server's, "
+                         "then each one's issuer), as an ACME client writes it; read again when it "
+                         "changes. Empty: the site makes one." },
+        [SETTINGS_WEB_KEY] = { "gateway", "web_key", SETTINGS_FILE, .text = "",
+                .about = "The file with its private key (PEM, not encrypted, readable by its owner "
+                         "alone): RSA of 2048 to 4096 bits, P-256 or P-384." },
         [SETTINGS_SESSION_HOURS] = { "people", "session_hours", SETTINGS_NUMBER, "hours", 1, 168,
                 12, .about = "Who signed in is signed out after this time, whatever is done." },
         [SETTINGS_SESSION_IDLE_MINUTES] = { "people", "session_idle_minutes", SETTINGS_NUMBER,
@@ -290,6 +302,20 @@ static int settings_address(const struct settings_row *row, const char *text, st
         return settings_refuse(row, text, "is no IPv4 or IPv6 address", e);
 }
 
+static int settings_file(const struct settings_row *row, const char *text, struct err *e)
+{
+        if (strlen(text) >= SETTINGS_TEXT_ROOM)
+                return settings_refuse(row, text, "is too long for the path of a file", e);
+        for (const char *at = text; *at; at++) {
+                if ((unsigned char)*at < ' ' || *at == 0x7f)
+                        return settings_refuse(row, text, "has control characters in it", e);
+        }
+        return !text[0] || text[0] == '/'
+                       ? 0
+                       : settings_refuse(
+                                 row, text, "is no path from the root: it begins with /", e);
+}
+
 int settings_set(struct settings *s, enum settings_key key, const char *text, struct err *e)
 {
         const struct settings_row *row = &settings_table[key];
@@ -314,6 +340,9 @@ int settings_set(struct settings *s, enum settings_key key, const char *text, st
                 break;
         case SETTINGS_ADDRESS:
                 r = settings_address(row, text, e);
+                break;
+        case SETTINGS_FILE:
+                r = settings_file(row, text, e);
                 break;
         }
         if (r < 0)
@@ -354,6 +383,9 @@ static const char *settings_range(const struct settings_row *row, char *to, size
                 break;
         case SETTINGS_ADDRESS:
                 snprintf(to, room, "an address");
+                break;
+        case SETTINGS_FILE:
+                snprintf(to, room, "a file");
                 break;
         }
         return to;

@@ -4,8 +4,8 @@
  * (os/config), --help, the commented example file and the documentation come. A setting is added by
  * one line of the enum and one of the table.
  *
- * Pure: text in, values out. Reading files is os/config's. No paths and no secrets are settings: a
- * path is an argument, a secret a file.
+ * Pure: text in, values out. Reading files is os/config's. No secrets are settings, a secret is a
+ * file; and no paths but those of files that somebody else writes: a path is an argument.
  */
 #ifndef CUSTOS_BASE_SETTINGS_H
 #define CUSTOS_BASE_SETTINGS_H
@@ -41,6 +41,9 @@ enum settings_key {
         SETTINGS_HTTPS_ADDRESS, /* an address of base/network.h; empty: all */
         SETTINGS_SESSION_HOURS,
         SETTINGS_SESSION_IDLE_MINUTES,
+        SETTINGS_WEB_DAYS,
+        SETTINGS_WEB_CERTIFICATE, /* a file's path, or empty; with SETTINGS_WEB_KEY */
+        SETTINGS_WEB_KEY,
         SETTINGS_LOG_LEVEL, /* an enum log_level */
         SETTINGS_COUNT
 };

@@ -73,6 +73,8 @@ static const struct {
         [CLI_ARGS_NEW_PASSWORD] = { "new-password", NULL },
         [CLI_ARGS_REMOTE] = { "remote", NULL },
         [CLI_ARGS_PERSON] = { "person", "NAME" },
+        [CLI_ARGS_DEFAULT] = { "default", NULL },
+        [CLI_ARGS_NEW_ROOT] = { "new-root", NULL },
         [CLI_ARGS_JSON] = { "json", NULL },
         [CLI_ARGS_HELP] = { "help", NULL },
 };
@@ -316,6 +318,10 @@ static int take_word(struct cli_args *a, const char *word, bool *verb_known)
 
         if (*verb_known) {
                 const struct cli_args_verb *v = verb_of(a);
+                if (a->second && v->more && a->more_n < CLI_ARGS_NAMES_MAX) {
+                        a->more[a->more_n++] = word;
+                        return 0;
+                }
                 if (!v->operand || (a->operand && (a->second || !v->second)))
                         return cli_args_misused(a, "\"%s\" is a word too many", shown(typed, word));
                 *(a->operand ? &a->second : &a->operand) = word;

@@ -69,6 +69,8 @@ enum cli_args_option {
         CLI_ARGS_NEW_PASSWORD,
         CLI_ARGS_REMOTE,
         CLI_ARGS_PERSON,
+        CLI_ARGS_DEFAULT,
+        CLI_ARGS_NEW_ROOT,
         CLI_ARGS_JSON,
         CLI_ARGS_HELP,
         CLI_ARGS_N,
@@ -104,6 +106,7 @@ struct cli_args_verb {
         const char *word;    /* NULL: the command has one form alone */
         const char *operand; /* what it is called in messages; NULL: none is taken */
         const char *second;  /* likewise, of one behind it; both are needed then */
+        const char *more;    /* likewise, of any number behind that, none too */
         bool operand_optional;
         uint64_t takes, needs; /* CLI_ARGS_BIT; what is needed is taken too */
         uint64_t instead;      /* CAMERA, where it may stand in the place of the operand */
@@ -119,6 +122,8 @@ struct cli_args {
         const struct cli_args_command *command;
         unsigned verb; /* index into command->verbs */
         const char *operand, *second;
+        unsigned more_n;
+        const char *more[CLI_ARGS_NAMES_MAX];
         uint64_t given;
         const char
                 *values[CLI_ARGS_N]; /* as they were typed; NULL: not given, or without a value */

@@ -13,7 +13,7 @@
 #define CLI_NODE_REASON_ROOM 1600
 #define CLI_NODE_PORT 8320
 
-enum { NODE_ADD, NODE_LIST, NODE_SHOW, NODE_REVOKE, NODE_REMOVE };
+enum { NODE_ADD, NODE_LIST, NODE_SHOW, NODE_NAMES, NODE_REVOKE, NODE_REMOVE };
 
 #define CLI_NODE_PLAIN_ARGS (CLI_ARGS_BIT(STATE) | CLI_ARGS_BIT(JSON))
 
@@ -22,6 +22,8 @@ static const struct cli_args_command cli_node_command = {
         .help = "custos node add ROLE NAME [--again]\n"
                 "custos node list\n"
                 "custos node show ROLE NAME\n"
+                "custos node names gateway NAME [DNS|IP...] [--new-root]\n"
+                "custos node names gateway NAME --default\n"
                 "custos node revoke ROLE NAME --reason TEXT [--yes]\n"
                 "custos node remove ROLE NAME [--yes]\n"
                 "\n"
@@ -34,6 +36,9 @@ static const struct cli_args_command cli_node_command = {
                 "  list                 all of them: here, away, expected or revoked, and since\n"
                 "                       when\n"
                 "  show                 one of them, with its key and its certificate's end\n"
+                "  names                by which names and addresses the page of a gateway is\n"
+                "                       opened: what its certificate has to have. Without any it\n"
+                "                       shows them; at most 32, no wildcards\n"
                 "  revoke               its certificates are no longer taken by anybody: it is\n"
                 "                       cut off within seconds. A recorder goes on recording,\n"
                 "                       and is told nothing more. Asks back\n"
@@ -42,14 +47,20 @@ static const struct cli_args_command cli_node_command = {
                 "\n"
                 "  --again              a code for a node that has a good certificate, whose\n"
                 "                       place another host takes: that certificate is revoked\n"
+                "  --default            of names: those that its host's first start found, or\n"
+                "                       the address that it comes from\n"
+                "  --new-root           of names: also such as the root that people installed\n"
+                "                       does not vouch for: makes another root, which everybody\n"
+                "                       has to install\n"
                 "  --reason TEXT        why, one line\n"
                 "  --yes                without being asked back\n" CLI_ARGS_HELP_STATE
                 "  --json               add: {code, until, port}; list: an array of nodes; show:\n"
-                "                       {node}; revoke: {revoked}; remove: {}; keys as in\n"
+                "                       {node}; names: {names, given, root, page};\n"
+                "                       revoke: {revoked}; remove: {}; keys as in\n"
                 "                       docs/spec/link.md; or {error: {code, text, remedy}}\n"
                 "\n"
                 "Exit: 0 done, 1 refused or Custos does not run, 64 wrong use.\n",
-        .verbs_n = 5,
+        .verbs_n = 6,
         .verbs = { [NODE_ADD] = { .word = "add",
                            .operand = "ROLE",
                            .second = "NAME",
@@ -59,6 +70,12 @@ static const struct cli_args_command cli_node_command = {
                         .operand = "ROLE",
                         .second = "NAME",
                         .takes = CLI_NODE_PLAIN_ARGS },
+                [NODE_NAMES] = { .word = "names",
+                        .operand = "ROLE",
+                        .second = "NAME",
+                        .more = "DNS|IP",
+                        .takes = CLI_NODE_PLAIN_ARGS | CLI_ARGS_BIT(DEFAULT) |
+                                 CLI_ARGS_BIT(NEW_ROOT) },
                 [NODE_REVOKE] = { .word = "revoke",
                         .operand = "ROLE",
                         .second = "NAME",
@@ -195,6 +212,58 @@ static int cli_node_show(const struct cli_args *a)
         return status;
 }
 
+static void cli_node_print_names(const struct cli_args *a, const json_t *answer)
+{
+        const json_t *page = json_object_get(answer, "page");
+        const char *error = cli_text(page, "error");
+        char shown[1024];
+        json_t *name;
+        size_t i;
+
+        json_array_foreach(json_object_get(answer, "names"), i, name)
+                printf("%s\n", json_string_value(name));
+        if (!json_is_true(json_object_get(answer, "given")))
+                printf("(nobody gave any: these are what is known of its host)\n");
+        if (cli_text(answer, "root")[0])
+                printf("root to install: SHA-256 %s\n", cli_text(answer, "root"));
+        if (json_is_object(page))
+                printf("%s shows a certificate of %s until %s\n", a->second,
+                        json_is_true(json_object_get(page, "own")) ? "your own" : "the site",
+                        cli_text(page, "until"));
+        json_array_foreach(json_object_get(page, "missing"), i, name)
+                printf("WARNING: that certificate is not for %s\n", json_string_value(name));
+        if (error[0])
+                printf("WARNING: another one cannot be used: %s\n",
+                        str_escape(shown, sizeof shown, bytes_str(error)));
+}
+
+static int cli_node_names(const struct cli_args *a)
+{
+        json_t *answer = NULL, *body = cli_node_named(a), *names = json_array();
+
+        if (cli_args_has(a, CLI_ARGS_DEFAULT) && a->more_n) {
+                json_decref(body);
+                json_decref(names);
+                return cli_args_misused(a, "names takes names, or --default");
+        }
+        for (unsigned i = 0; i < a->more_n; i++) {
+                json_t *name = json_string(a->more[i]);
+                json_array_append_new(names, name ? name : json_string("(unprintable)"));
+        }
+        if (a->more_n || cli_args_has(a, CLI_ARGS_DEFAULT))
+                json_object_set(body, "names", names);
+        json_decref(names);
+        if (cli_args_has(a, CLI_ARGS_NEW_ROOT))
+                json_object_set_new(body, "new_root", json_true());
+        int status = cli_node_call(a, "node.names", body, &answer);
+        if (status == CLI_OK && a->json)
+                cli_print_json(answer);
+        else if (status == CLI_OK)
+                cli_node_print_names(a, answer);
+        json_decref(answer);
+        return status;
+}
+
 static int cli_node_end(const struct cli_args *a)
 {
         bool revoke = a->verb == NODE_REVOKE;
@@ -238,6 +307,8 @@ int cli_node(int argc, char **argv)
                 return cli_node_list(&a);
         case NODE_SHOW:
                 return cli_node_show(&a);
+        case NODE_NAMES:
+                return cli_node_names(&a);
         default:
                 return cli_node_end(&a);
         }

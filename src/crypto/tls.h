@@ -83,6 +83,10 @@ int tls_client_config_crls(
 /* chain_pem: leaf first. key: borrowed during the call. */
 int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
         struct tls_server_config **ret, struct err *e) MUST_USE;
+/* The same with a key of any kind that server_key.h takes. */
+struct server_key;
+int tls_server_config_new_with(struct bytes chain_pem, const struct server_key *key,
+        struct tls_server_config **ret, struct err *e) MUST_USE;
 struct tls_server_config *tls_server_config_free(struct tls_server_config *c);
 void tls_server_config_freep(struct tls_server_config **c);
 /* Another one that is the same and lives as long as it is kept. */

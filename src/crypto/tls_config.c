@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "crypto/server_key.h"
 #include "crypto/tls_session.h"
 #include "crypto/x509.h"
 
@@ -183,18 +184,18 @@ static int tls_config_add_chain(
 }
 
 int tls_config_present(struct tls_config *c, const char *what, struct bytes chain_pem,
-        const struct sign_key *key, struct err *e)
+        EVP_PKEY *key, struct err *e)
 {
         int r = tls_config_add_chain(c, what, chain_pem, e);
 
-        if (r == 0 && SSL_CTX_use_PrivateKey(c->ctx, sign_key_evp(key)) != 1)
+        if (r == 0 && SSL_CTX_use_PrivateKey(c->ctx, key) != 1)
                 r = ossl_err(
                         e, ERR_INVALID, "%s: the private key belongs to another certificate", what);
         return r;
 }
 
-int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
-        struct tls_server_config **ret, struct err *e)
+static int tls_server_config_make(
+        struct bytes chain_pem, EVP_PKEY *key, struct tls_server_config **ret, struct err *e)
 {
         struct tls_config *shared = tls_config_new(TLS_server_method());
 
@@ -208,6 +209,18 @@ int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
         c->shared = shared;
         *ret = c;
         return 0;
+}
+
+int tls_server_config_new(struct bytes chain_pem, const struct sign_key *key,
+        struct tls_server_config **ret, struct err *e)
+{
+        return tls_server_config_make(chain_pem, sign_key_evp(key), ret, e);
+}
+
+int tls_server_config_new_with(struct bytes chain_pem, const struct server_key *key,
+        struct tls_server_config **ret, struct err *e)
+{
+        return tls_server_config_make(chain_pem, server_key_evp(key), ret, e);
 }
 
 struct tls_server_config *tls_server_config_ref(struct tls_server_config *c)

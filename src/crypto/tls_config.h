@@ -22,7 +22,7 @@ struct tls_config {
 struct tls_config *tls_config_new(const SSL_METHOD *method); /* TLS 1.2 or better, no resumption */
 /* What the end presents: chain (leaf first) and key. `what` is for the error's text. */
 int tls_config_present(struct tls_config *c, const char *what, struct bytes chain_pem,
-        const struct sign_key *key, struct err *e) MUST_USE;
+        EVP_PKEY *key, struct err *e) MUST_USE;
 struct tls_config *tls_config_ref(struct tls_config *c);
 struct tls_config *tls_config_unref(struct tls_config *c);
 struct tls_config *tls_config_of_client(struct tls_client_config *c); /* borrowed */

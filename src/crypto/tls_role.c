@@ -212,7 +212,9 @@ static int tls_role_fill(struct tls_config *c, const struct tls_role_identity *i
         c->site = strdup(id->site);
         ossl_must(c->site && X509_STORE_add_cert(SSL_CTX_get_cert_store(c->ctx), root) == 1,
                 "adding a root");
-        return id->key ? tls_config_present(c, "node certificate", id->chain_pem, id->key, e) : 0;
+        return id->key ? tls_config_present(
+                                 c, "node certificate", id->chain_pem, sign_key_evp(id->key), e)
+                       : 0;
 }
 
 int tls_role_config_new(

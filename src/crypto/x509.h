@@ -17,10 +17,12 @@
 #define X509_URI_ROOM 256
 
 enum x509_purpose {
-        X509_ROOT,   /* CA, path length 1 */
-        X509_ISSUER, /* CA, path length 0 */
-        X509_CAMERA, /* serverAuth; a web page's too: the issuer tells them apart */
-        X509_NODE,   /* serverAuth + clientAuth */
+        X509_ROOT,       /* CA, path length 1 */
+        X509_ISSUER,     /* CA, path length 0 */
+        X509_CAMERA,     /* serverAuth; a web page's too: the issuer tells them apart */
+        X509_WEB_ROOT,   /* CA, path length 1, name constraints: what people's devices trust */
+        X509_WEB_ISSUER, /* CA, path length 0, serverAuth, name constraints */
+        X509_NODE,       /* serverAuth + clientAuth */
         X509_SEAL,  /* digitalSignature, extended key usage 1.3.6.1.5.5.7.3.36 (document signing) */
         X509_GRANT, /* the same; its URI, a manager's, tells them apart */
         X509_RECIPIENT, /* keyAgreement (x509_recipient.h) */
@@ -29,8 +31,10 @@ enum x509_purpose {
 struct x509_request {
         enum x509_purpose purpose;
         const char *common_name;
-        const char *const *dns;              /* NULL-terminated, or NULL */
-        const char *const *ip;               /* textual addresses, NULL-terminated, or NULL */
+        /* NULL-terminated, or NULL; ip as text. Of a CA for web pages, what it may vouch for beside
+         * what x509_web.h says that any may. */
+        const char *const *dns;
+        const char *const *ip;
         const char *uri;                     /* one URI SAN, or NULL */
         int64_t not_before_us, not_after_us; /* wall clock */
 };

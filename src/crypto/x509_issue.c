@@ -5,6 +5,7 @@
 #include "crypto/ossl.h"
 #include "crypto/random.h"
 #include "crypto/x509.h"
+#include "crypto/x509_web.h"
 
 #define X509_ISSUE_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A */
 #define X509_ISSUE_TEXT_MAX 255
@@ -18,6 +19,9 @@ struct x509_profile {
 static const struct x509_profile x509_profiles[] = {
         [X509_ROOT] = { "critical,CA:TRUE,pathlen:1", "critical,keyCertSign,cRLSign", NULL },
         [X509_ISSUER] = { "critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign", NULL },
+        [X509_WEB_ROOT] = { "critical,CA:TRUE,pathlen:1", "critical,keyCertSign,cRLSign", NULL },
+        [X509_WEB_ISSUER] = { "critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign",
+                "serverAuth" },
         [X509_CAMERA] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth" },
         [X509_NODE] = { "critical,CA:FALSE", "critical,digitalSignature", "serverAuth,clientAuth" },
         [X509_SEAL] = { "critical,CA:FALSE", "critical,digitalSignature", "1.3.6.1.5.5.7.3.36" },
@@ -123,6 +127,41 @@ static void x509_add_text_extension(X509 *cert, int nid, const char *value)
         X509_EXTENSION_free(extension);
 }
 
+/* RFC 5280 section 4.2.1.10. */
+static int x509_add_constraints(X509 *cert, const struct x509_request *r, struct err *e)
+{
+        CLEANUP(buf_done) struct buf text;
+
+        buf_init(&text, X509_WEB_CONSTRAINTS_MAX);
+        int result = buf_append(&text, bytes_str("critical"), e);
+        for (unsigned i = 0; result == 0 && x509_web_private_dns[i]; i++)
+                result = buf_printf(&text, e, ",permitted;DNS:%s", x509_web_private_dns[i]);
+        for (unsigned i = 0; result == 0 && x509_web_private_ip[i]; i++)
+                result = buf_printf(&text, e, ",permitted;IP:%s", x509_web_private_ip[i]);
+        for (unsigned i = 0; result == 0 && r->dns && r->dns[i]; i++) {
+                if (i == X509_NAMES_MAX || !x509_issue_is_text(r->dns[i], ".-_") ||
+                        r->dns[i][0] == '.')
+                        return err_set(e, ERR_INVALID, "certificate \"%s\": DNS name %u is not one",
+                                r->common_name, i + 1);
+                result = buf_printf(&text, e, ",permitted;DNS:%s", r->dns[i]);
+        }
+        for (unsigned i = 0; result == 0 && r->ip && r->ip[i]; i++) {
+                ASN1_OCTET_STRING *ip = i < X509_NAMES_MAX ? a2i_IPADDRESS(r->ip[i]) : NULL;
+                if (!ip)
+                        return err_set(e, ERR_INVALID, "certificate \"%s\": address %u is not one",
+                                r->common_name, i + 1);
+                result = buf_printf(&text, e, ",permitted;IP:%s/%s", r->ip[i],
+                        ASN1_STRING_length(ip) == 4 ? "255.255.255.255"
+                                                    : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+                ASN1_OCTET_STRING_free(ip);
+        }
+        if (result == 0)
+                result = buf_append(&text, BYTES("", 1), e);
+        if (result == 0)
+                x509_add_text_extension(cert, NID_name_constraints, (const char *)text.p);
+        return result;
+}
+
 /* Key identifier: the leftmost 160 bits of SHA-256 over the key's bits (RFC 7093 section 2, method
  * 1). */
 static void x509_add_key_ids(X509 *cert, X509 *issuer)
@@ -226,7 +265,8 @@ static int x509_issue_with(const struct x509_request *r, EVP_PKEY *subject, X509
         if (profile->extended)
                 x509_add_text_extension(cert, NID_ext_key_usage, profile->extended);
         x509_add_key_ids(cert, issuer);
-        int result = x509_add_names(cert, r, e);
+        bool web_ca = r->purpose == X509_WEB_ROOT || r->purpose == X509_WEB_ISSUER;
+        int result = web_ca ? x509_add_constraints(cert, r, e) : x509_add_names(cert, r, e);
         return result < 0 ? result : x509_sign(cert, key, out, e);
 }
 
@@ -235,7 +275,7 @@ static int x509_issue_below(const struct x509_request *r, EVP_PKEY *subject,
 {
         CLEANUP(ossl_certp) X509 *issuer = NULL;
 
-        if (r->purpose == X509_ROOT)
+        if (r->purpose == X509_ROOT || r->purpose == X509_WEB_ROOT)
                 return err_set(e, ERR_INVALID, "a root has no issuer");
         issuer = ossl_cert(issuer_cert_der, e);
         if (!issuer)

@@ -18,7 +18,7 @@ struct api_options {
         struct loop *loop;
         struct gateway_links *links;
         struct live *live;
-        struct bytes root_der;     /* the site's root, borrowed; may be empty */
+        const struct buf *root_der; /* what people install, borrowed; may be empty, and change */
         const char *metrics_token; /* borrowed; NULL: there are no figures to be had */
 };
 

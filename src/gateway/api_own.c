@@ -35,11 +35,11 @@ void api_own_health(struct api_request *q)
 
 void api_own_root(struct api_request *q)
 {
-        if (q->api->o.root_der.n == 0) {
+        if (q->api->o.root_der->n == 0) {
                 api_problem(q, 404, "not_found", "", "This gateway has no root to give.", "");
                 return;
         }
-        api_answer_bytes(q, 200, "application/x-x509-ca-cert", NULL, q->api->o.root_der);
+        api_answer_bytes(q, 200, "application/x-x509-ca-cert", NULL, buf_bytes(q->api->o.root_der));
 }
 
 void api_own_openapi(struct api_request *q)

@@ -28,7 +28,7 @@ struct gateway {
         struct buf root_der, metrics_token;
         int listen_fd;
         uint16_t port;
-        struct tls_server_config *tls;
+        struct gateway_certificate *certificate;
         struct gateway_links *links;
         struct live *live;
         struct api *api;
@@ -42,6 +42,23 @@ static void gateway_on_manager(void *owner)
         struct gateway *g = owner;
 
         live_see(g->live);
+        gateway_links_tell_manager(
+                g->links, "web.certificate", gateway_certificate_shown(g->certificate));
+}
+
+static void gateway_on_config(void *owner, struct tls_server_config *config)
+{
+        struct gateway *g = owner;
+
+        http_server_config(g->http, config);
+}
+
+static void gateway_on_shown(void *owner)
+{
+        struct gateway *g = owner;
+
+        gateway_links_tell_manager(
+                g->links, "web.certificate", gateway_certificate_shown(g->certificate));
 }
 
 static void gateway_on_session_ended(void *owner, const char *session, const char *reason)
@@ -133,7 +150,7 @@ static int gateway_open(struct gateway *g, const struct role_options *o, struct 
                         (uint16_t)settings_get(&o->settings, SETTINGS_HTTPS_PORT), path,
                         &g->listen_fd, &g->port, e);
         if (r == 0)
-                r = gateway_certificate_load(g->dir, &g->tls, e);
+                r = gateway_certificate_open(o->state, &o->settings, &g->certificate, e);
         if (r == 0)
                 gateway_read_token(g);
         return r;
@@ -141,9 +158,13 @@ static int gateway_open(struct gateway *g, const struct role_options *o, struct 
 
 static int gateway_confine(const struct gateway *g, struct err *e)
 {
-        const struct sandbox_path paths[] = { { g->dir, false } };
+        char dirs[WEB_IDENTITY_PATHS_MAX][WEB_IDENTITY_PATH_ROOM];
+        struct sandbox_path paths[WEB_IDENTITY_PATHS_MAX];
+        unsigned n = gateway_certificate_paths(g->certificate, dirs);
 
-        int r = role_confine(SANDBOX_GATEWAY, paths, ARRAY_LEN(paths), e);
+        for (unsigned i = 0; i < n; i++)
+                paths[i] = (struct sandbox_path){ dirs[i], false };
+        int r = role_confine(SANDBOX_GATEWAY, paths, n, e);
         if (r == 1)
                 log_warn(NULL, "sandbox.no_landlock",
                         "effect=\"files are confined by seccomp and user alone\"");
@@ -155,6 +176,8 @@ static int gateway_serve(struct gateway *g, struct err *e)
         static const struct gateway_links_events links = { gateway_on_manager,
                 gateway_on_session_ended, gateway_on_media, gateway_on_recorder_event,
                 gateway_on_recorder_gone };
+        static const struct gateway_certificate_events certificate = { gateway_on_config,
+                gateway_on_shown };
         static struct http_server_events http = { .on_request = api_on_request,
                 .on_gone = api_on_gone,
                 .body_max = api_body_max,
@@ -165,13 +188,17 @@ static int gateway_serve(struct gateway *g, struct err *e)
         const struct api_options api = { .loop = g->loop,
                 .links = g->links,
                 .live = g->live,
-                .root_der = buf_bytes(&g->root_der),
+                .root_der = gateway_certificate_root(g->certificate),
                 .metrics_token = g->metrics_token.n ? (const char *)g->metrics_token.p : NULL };
         g->api = api_new(&api);
         gateway_links_supervise(g->links, gateway_on_stop, g->loop);
         int fd = g->listen_fd;
         g->listen_fd = -1;
-        return http_server_new(g->shared, fd, g->tls, NULL, &http, g->api, &g->http, e);
+        int r = http_server_new(g->shared, fd, gateway_certificate_config(g->certificate), NULL,
+                &http, g->api, &g->http, e);
+        if (r == 0)
+                gateway_certificate_watch(g->certificate, g->loop, &certificate, g);
+        return r;
 }
 
 static int gateway_run(struct gateway *g, const struct role_options *o, struct err *e)
@@ -191,11 +218,11 @@ static int gateway_run(struct gateway *g, const struct role_options *o, struct e
         }
         http_server_free(g->http);
         api_free(g->api);
+        gateway_certificate_free(g->certificate);
         live_free(g->live);
         gateway_links_free(g->links);
         stream_shared_free(g->shared);
         loop_free(g->loop);
-        tls_server_config_free(g->tls);
         own_closep(&g->listen_fd);
         if (g->metrics_token.p)
                 explicit_bzero(g->metrics_token.p, g->metrics_token.room);

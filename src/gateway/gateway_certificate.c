@@ -2,40 +2,149 @@
 #include "gateway/gateway_certificate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "crypto/x509.h"
-#include "os/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "os/clock.h"
 
-static int gateway_certificate_key(const char *dir, struct sign_key **ret, struct err *e)
+struct gateway_certificate {
+        struct web_identity_source *source;
+        struct web_identity shown;
+        struct tls_server_config *config;
+        char error[ERR_TEXT_BYTES]; /* why another one is not used; "" */
+        struct timer look;
+        const struct gateway_certificate_events *events;
+        void *owner;
+};
+
+static void gateway_certificate_refused(struct gateway_certificate *c, const struct err *why)
 {
-        char path[4300];
-        struct buf pem;
-
-        snprintf(path, sizeof path, "%.4200s/web.key", dir);
-        buf_init(&pem, SIGN_PEM_MAX);
-        int r = file_read_own_secret(path, SIGN_PEM_MAX, &pem, e);
-        if (r >= 0)
-                r = sign_key_parse(buf_bytes(&pem), ret, e);
-        if (pem.p)
-                explicit_bzero(pem.p, pem.room);
-        buf_done(&pem);
-        return r < 0 ? r : 0;
+        log_warn(NULL, "page.certificate_refused", "fault=%s err=\"%s\"", fault_name(why->fault),
+                why->text);
+        snprintf(c->error, sizeof c->error, "%s", why->text);
 }
 
-int gateway_certificate_load(const char *dir, struct tls_server_config **ret, struct err *e)
+/* Takes w, unless it fails. */
+static int gateway_certificate_use(
+        struct gateway_certificate *c, struct web_identity *w, struct err *e)
 {
-        CLEANUP(sign_key_freep) struct sign_key *key = NULL;
-        CLEANUP(buf_done) struct buf chain;
-        char path[4300];
+        struct tls_server_config *config = NULL;
+        char until[STR_TIME_ROOM];
 
-        snprintf(path, sizeof path, "%.4200s/web.pem", dir);
-        buf_init(&chain, 4 * X509_CERT_MAX);
-        int r = gateway_certificate_key(dir, &key, e);
+        int r = tls_server_config_new_with(buf_bytes(&w->chain_pem), w->key, &config, e);
+        if (r < 0)
+                return r;
+        tls_server_config_web(config);
+        struct tls_server_config *before = c->config;
+        web_identity_done(&c->shown);
+        c->shown = *w;
+        c->config = config;
+        if (c->events)
+                c->events->on_config(c->owner, config);
+        tls_server_config_free(before);
+        log_info(NULL, "page.certificate", "own=%d subject=\"%s\" until=%s", w->own,
+                w->cert.subject, str_time(until, w->cert.not_after_us));
+        return 0;
+}
+
+/* 1: another one is in force; 0; negative: none is, or the one before stays. */
+static int gateway_certificate_look(struct gateway_certificate *c, struct err *e)
+{
+        struct web_identity w;
+
+        int r = web_identity_look(c->source, clock_wall_us(), &w, e);
+        if (r <= 0)
+                return r;
+        struct err why = *e; /* the user's own cannot be used */
+        c->error[0] = '\0';
+        if (why.code < 0)
+                gateway_certificate_refused(c, &why);
+        r = gateway_certificate_use(c, &w, e);
+        if (r < 0)
+                web_identity_done(&w);
+        return r < 0 ? r : 1;
+}
+
+static void gateway_certificate_on_look(void *owner)
+{
+        struct gateway_certificate *c = owner;
+        struct err e;
+
+        int r = gateway_certificate_look(c, &e);
+        if (r < 0)
+                gateway_certificate_refused(c, &e);
+        if (r != 0)
+                c->events->on_shown(c->owner);
+}
+
+int gateway_certificate_open(const char *state, const struct settings *settings,
+        struct gateway_certificate **ret, struct err *e)
+{
+        struct gateway_certificate *c = xcalloc(1, sizeof *c);
+        struct err why = { 0 };
+
+        int r = web_identity_source_new(state, settings_text(settings, SETTINGS_WEB_CERTIFICATE),
+                settings_text(settings, SETTINGS_WEB_KEY), &c->source, &why);
         if (r == 0)
-                r = file_read(path, 4 * X509_CERT_MAX, &chain, e);
-        if (r >= 0)
-                r = tls_server_config_new(buf_bytes(&chain), key, ret, e);
-        if (r >= 0)
-                tls_server_config_web(*ret);
-        return r < 0 ? err_wrap(e, r, "the page's certificate") : 0;
+                r = gateway_certificate_look(c, &why);
+        if (r <= 0) {
+                gateway_certificate_free(c);
+                return err_set(
+                        e, r < 0 ? r : ERR_NOT_FOUND, "the page's certificate: %s", why.text);
+        }
+        *ret = c;
+        return 0;
+}
+
+struct gateway_certificate *gateway_certificate_free(struct gateway_certificate *c)
+{
+        if (!c)
+                return NULL;
+        timer_done(&c->look);
+        web_identity_source_free(c->source);
+        web_identity_done(&c->shown);
+        tls_server_config_free(c->config);
+        free(c);
+        return NULL;
+}
+
+unsigned gateway_certificate_paths(const struct gateway_certificate *c,
+        char to[static WEB_IDENTITY_PATHS_MAX][WEB_IDENTITY_PATH_ROOM])
+{
+        return web_identity_paths(c->source, to);
+}
+
+void gateway_certificate_watch(struct gateway_certificate *c, struct loop *l,
+        const struct gateway_certificate_events *events, void *owner)
+{
+        c->events = events;
+        c->owner = owner;
+        timer_start(&c->look, l, WEB_IDENTITY_LOOK_MS, WEB_IDENTITY_LOOK_MS,
+                gateway_certificate_on_look, c);
+}
+
+struct tls_server_config *gateway_certificate_config(const struct gateway_certificate *c)
+{
+        return c->config;
+}
+
+const struct buf *gateway_certificate_root(const struct gateway_certificate *c)
+{
+        return &c->shown.root_der;
+}
+
+json_t *gateway_certificate_shown(const struct gateway_certificate *c)
+{
+        const struct x509_web *w = &c->shown.cert;
+        char from[STR_TIME_ROOM], until[STR_TIME_ROOM];
+        json_t *names = json_array(), *error = json_string(c->error);
+
+        for (unsigned i = 0; i < w->dns_n; i++)
+                json_array_append_new(names, json_string(w->dns[i]));
+        for (unsigned i = 0; i < w->ip_n; i++)
+                json_array_append_new(names, json_string(w->ip[i]));
+        return json_pack("{s:b, s:s, s:s, s:o, s:o}", "own", c->shown.own, "from",
+                str_time(from, w->not_before_us), "until", str_time(until, w->not_after_us),
+                "names", names, "error", error ? error : json_string("(unprintable)"));
 }

@@ -272,6 +272,8 @@ static void gateway_links_on_event(void *owner, const char *type, json_t *body)
                 gateway_links_on_recorders(k, body);
         else if (strcmp(type, "link.revoked") == 0 && crls)
                 gateway_links_tell_porter(k, "porter.crls", json_pack("{s:s}", "crls", crls));
+        else if (strcmp(type, "web.names") == 0) /* the porter knows what it has */
+                gateway_links_tell_porter(k, "porter.web", json_incref(body));
         else if (strcmp(type, "session.ended") == 0 && session)
                 k->events.on_session_ended(k->owner, session, reason ? reason : "");
         else
@@ -315,6 +317,11 @@ static void gateway_links_on_peer(void *owner, const struct porter_link_peer *pe
 void gateway_links_supervise(struct gateway_links *k, void (*on_end)(void *owner), void *owner)
 {
         porter_link_supervise(k->porter, on_end, owner);
+}
+
+void gateway_links_tell_manager(struct gateway_links *k, const char *type, json_t *body)
+{
+        role_link_tell(k->manager, type, body);
 }
 
 bool gateway_links_manager_up(const struct gateway_links *k)

@@ -55,6 +55,9 @@ uint64_t gateway_links_ask_recorder(struct gateway_links *k, const char *recorde
 /* 0 is fine. */
 void gateway_links_forget(struct gateway_links *k, uint64_t ticket);
 
+/* An event for the manager, where it is there; takes body. */
+void gateway_links_tell_manager(struct gateway_links *k, const char *type, json_t *body);
+
 bool gateway_links_manager_up(const struct gateway_links *k);
 /* How many recorders the manager has named, and how many of them are connected. */
 unsigned gateway_links_recorders(const struct gateway_links *k, unsigned *ret_up);

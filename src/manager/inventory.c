@@ -121,6 +121,15 @@ static const char *const inventory_schema[] = {
         "INSERT OR IGNORE INTO node (role, name, added_us) VALUES"
         "  ('gateway', 'main', unixepoch() * 1000000);",
         MANAGER_HISTORY_SCHEMA,
+        /* By what a gateway's page is opened (node_names.h). */
+        "CREATE TABLE node_name ("
+        "  role TEXT NOT NULL,"
+        "  node TEXT NOT NULL,"
+        "  place INTEGER NOT NULL,"
+        "  name TEXT NOT NULL,"
+        "  PRIMARY KEY (role, node, name),"
+        "  FOREIGN KEY (role, node) REFERENCES node(role, name) ON DELETE CASCADE"
+        ") STRICT, WITHOUT ROWID;",
 };
 
 int inventory_open(const char *path, struct inventory **ret, struct err *e)

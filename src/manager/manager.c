@@ -26,6 +26,7 @@ static int manager_run(const struct role_options *o, struct err *e)
         const struct settings *s = &o->settings;
         const struct requests_options asked = { .state = o->state,
                 .node_days = (unsigned)settings_get(s, SETTINGS_NODE_DAYS),
+                .web_days = (unsigned)settings_get(s, SETTINGS_WEB_DAYS),
                 .session_hours = (unsigned)settings_get(s, SETTINGS_SESSION_HOURS),
                 .session_idle_minutes = (unsigned)settings_get(s, SETTINGS_SESSION_IDLE_MINUTES) };
         struct loop *loop = loop_new();

@@ -52,7 +52,7 @@ void peers_ask(struct peers *p, const char *role, const char *name, const char *
 void peers_tell_all(struct peers *p, const char *type, json_t *body);
 /* Until it comes again. */
 void peers_set_refuses(struct peers *p, const char *role, const char *name);
-/* An event for this one. */
+/* An event for this one; takes body. */
 void peers_tell(
         struct peers *p, const char *role, const char *name, const char *type, json_t *body);
 bool peers_find(const struct peers *p, const char *role, const char *name, struct peers_state *ret);

@@ -275,6 +275,7 @@ void requests_run_asked(struct requests *r, uint64_t tag, const struct link_mess
                 { "node.show", PEOPLE_VIEWER, requests_node_show, NULL },
                 { "node.revoke", PEOPLE_ADMINISTRATOR, requests_node_revoke, NULL },
                 { "node.remove", PEOPLE_ADMINISTRATOR, requests_node_remove, NULL },
+                { "node.names", PEOPLE_ADMINISTRATOR, requests_web_node_names, NULL },
                 { "certificate.watch", PEOPLE_VIEWER, requests_watch_list, NULL },
                 { "security.links", PEOPLE_VIEWER, requests_security_links, NULL },
                 { "grant.make", PEOPLE_VIEWER, requests_grant_make, NULL },
@@ -342,6 +343,8 @@ static void requests_on_event(
 {
         if (strcmp(role, "recorder") == 0)
                 requests_route_on_event(owner, name, type, body);
+        else if (strcmp(role, "gateway") == 0)
+                requests_web_on_event(owner, name, type, body);
         else
                 log_warn(NULL, "role.unknown_event", "role=%s name=%s", role, name);
 }
@@ -399,6 +402,8 @@ int requests_open(
         buf_init(&r->node_issuer_pem, 16u << 10);
         buf_init(&r->vendors_pem, REQUESTS_VENDORS_MAX);
         r->node_days = o->node_days;
+        r->web_days = o->web_days;
+        r->pages = json_object();
         int done = requests_load_site(r, e);
         requests_new_links(r);
         snprintf(path, sizeof path, "%s/site.sqlite", state);
@@ -459,6 +464,7 @@ struct requests *requests_free(struct requests *r)
         audit_free(r->audit);
         grant_maker_free(r->grants);
         site_ca_free(r->ca);
+        json_decref(r->pages);
         key_alarm_done(&r->alarm);
         buf_done(&r->camera_issuer_pem);
         buf_done(&r->root_pem);

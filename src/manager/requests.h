@@ -8,13 +8,14 @@
 #define CUSTOS_MANAGER_REQUESTS_H
 
 #include "base/err.h"
+#include "base/settings.h"
 #include "os/loop.h"
 
 struct requests;
 
 struct requests_options {
         const char *state;
-        unsigned node_days;                           /* how long a node's certificate lasts */
+        unsigned node_days, web_days;                 /* how long certificates last */
         unsigned session_hours, session_idle_minutes; /* how long somebody is signed in */
 };
 

@@ -129,6 +129,19 @@ static json_t *requests_enrol_certificates(const struct buf *pem)
         return json_pack("{s:o}", "certificates", json_stringn((const char *)pem->p, pem->n));
 }
 
+/* What is asked for by a certificate: the label of docs/spec/link.md section 7. */
+enum requests_enrol_kind { ENROL_NODE, ENROL_SEAL, ENROL_WEB };
+
+static const struct {
+        const char *label;
+        enum site_ca_issuer issuer;
+        const char *event; /* of the audit log */
+} requests_enrol_kinds[] = {
+        [ENROL_NODE] = { "", SITE_CA_NODES, "node.renewed" },
+        [ENROL_SEAL] = { "seals", SITE_CA_SEALS, "seal.certified" },
+        [ENROL_WEB] = { "web", SITE_CA_WEB, "page.certified" },
+};
+
 struct requests_enrol_subject {
         const char *role, *name;
         struct verify_key *key; /* owned */
@@ -156,20 +169,26 @@ static int requests_enrol_init(struct requests_enrol_subject *s, const char *rol
         return done;
 }
 
-static int requests_enrol_sign(
-        struct requests *r, struct requests_enrol_subject *s, bool seal, struct err *e)
+/* n: the node; for a page. */
+static int requests_enrol_sign(struct requests *r, struct requests_enrol_subject *s,
+        enum requests_enrol_kind kind, const struct nodes_node *n, struct err *e)
 {
         int64_t now_us = clock_wall_us();
+        int done;
 
-        int done = seal ? site_ca_issue_seal(r->ca, s->name, s->key, now_us,
-                                  REQUESTS_ENROL_SEAL_DAYS, &s->leaf, e)
-                        : site_ca_issue_node(r->ca, s->role, s->name, NULL, NULL, s->key, now_us,
-                                  r->node_days, &s->leaf, e);
+        if (kind == ENROL_SEAL)
+                done = site_ca_issue_seal(
+                        r->ca, s->name, s->key, now_us, REQUESTS_ENROL_SEAL_DAYS, &s->leaf, e);
+        else if (kind == ENROL_WEB)
+                done = requests_web_sign(r, n, s->key, &s->leaf, e);
+        else
+                done = site_ca_issue_node(r->ca, s->role, s->name, NULL, NULL, s->key, now_us,
+                        r->node_days, &s->leaf, e);
         if (done == 0)
                 done = x509_not_after(buf_bytes(&s->leaf), &s->until_us, e);
         if (done == 0)
-                done = site_ca_chain_pem(r->ca, seal ? SITE_CA_SEALS : SITE_CA_NODES,
-                        buf_bytes(&s->leaf), &s->pem, e);
+                done = site_ca_chain_pem(
+                        r->ca, requests_enrol_kinds[kind].issuer, buf_bytes(&s->leaf), &s->pem, e);
         return done;
 }
 
@@ -220,7 +239,7 @@ static int requests_enrol_check_code(
 
 static int requests_enrol_issue(struct requests *r, struct requests_enrol_subject *s, struct err *e)
 {
-        int done = requests_enrol_sign(r, s, false, e);
+        int done = requests_enrol_sign(r, s, ENROL_NODE, NULL, e);
 
         if (done == 0)
                 done = nodes_enrol(inventory_db(r->inventory), s->role, s->name, s->until_us,
@@ -289,29 +308,33 @@ static int requests_enrol_add_recovery(
 }
 
 static int requests_enrol_renew(struct requests *r, struct requests_enrol_subject *s,
-        const struct nodes_node *n, const uint8_t shown[static NODES_KEY_BYTES], bool seal,
-        struct err *e)
+        const struct nodes_node *n, const uint8_t shown[static NODES_KEY_BYTES],
+        enum requests_enrol_kind kind, struct err *e)
 {
-        int done = requests_enrol_sign(r, s, seal, e);
+        int done = requests_enrol_sign(r, s, kind, n, e);
 
-        if (done == 0 && seal)
+        if (done == 0 && kind == ENROL_SEAL)
                 done = requests_enrol_add_recovery(r, s, e);
         if (done == 0)
                 done = nodes_renew(inventory_db(r->inventory), s->role, s->name, shown,
-                        seal ? n->until_us : s->until_us, e);
-        return done < 0 ? done
-                        : requests_enrol_audit(r, seal ? "seal.certified" : "node.renewed", s, e);
+                        kind == ENROL_NODE ? s->until_us : n->until_us, e);
+        return done < 0 ? done : requests_enrol_audit(r, requests_enrol_kinds[kind].event, s, e);
 }
 
-static int requests_enrol_check_label(const char *label, const char *role, struct err *e)
+static int requests_enrol_find_kind(
+        const char *label, const char *role, enum requests_enrol_kind *ret, struct err *e)
 {
-        if (label[0] == '\0')
+        for (unsigned i = 0; i < ARRAY_LEN(requests_enrol_kinds); i++) {
+                if (strcmp(label, requests_enrol_kinds[i].label) != 0)
+                        continue;
+                *ret = (enum requests_enrol_kind)i;
+                if (i == ENROL_SEAL && strcmp(role, "recorder") != 0)
+                        return err_set(e, ERR_DENIED, "a %s seals nothing: a recorder does", role);
+                if (i == ENROL_WEB && strcmp(role, "gateway") != 0)
+                        return err_set(e, ERR_DENIED, "a %s shows no page: a gateway does", role);
                 return 0;
-        if (strcmp(label, "seals") != 0)
-                return err_set(e, ERR_NOT_FOUND, "there is no such kind of certificate");
-        return strcmp(role, "recorder") == 0
-                       ? 0
-                       : err_set(e, ERR_DENIED, "a %s seals nothing: a recorder does", role);
+        }
+        return err_set(e, ERR_NOT_FOUND, "there is no such kind of certificate");
 }
 
 static int requests_enrol_again(
@@ -319,6 +342,7 @@ static int requests_enrol_again(
 {
         char role[NODES_ROLE_ROOM] = "", name[NODES_NAME_ROOM] = "";
         const char *uri, *key, *label, *csr;
+        enum requests_enrol_kind kind = ENROL_NODE;
         struct requests_enrol_subject s = { 0 };
         struct nodes_node n;
         uint8_t shown[NODES_KEY_BYTES];
@@ -336,16 +360,18 @@ static int requests_enrol_again(
         if (done == 0)
                 done = requests_enrol_check_key(r, &n, shown, e);
         if (done == 0)
-                done = requests_enrol_check_label(label, role, e);
+                done = requests_enrol_find_kind(label, role, &kind, e);
         if (done == 0)
                 done = requests_enrol_init(&s, role, name, csr, e);
         if (done == 0)
-                done = requests_enrol_renew(r, &s, &n, shown, label[0] != '\0', e);
+                done = requests_enrol_renew(r, &s, &n, shown, kind, e);
         if (done == 0)
                 *ret_body = requests_enrol_certificates(&s.pem);
         else
                 requests_enrol_note(r, "node.renewal_refused", role, name, e);
-        if (done == ERR_DENIED)
+        if (done < 0 && e->fault == FAULT_WEB_NAME)
+                *ret_remedy = fault_remedy(e->fault);
+        else if (done == ERR_DENIED)
                 *ret_remedy = "On the manager: custos node show says what is known of it.";
         requests_enrol_done(&s);
         return done;

@@ -515,6 +515,9 @@ void requests_node_on_peer(void *owner, const struct porter_link_peer *peer, int
         }
         log_info(NULL, "peer.connected", "role=%s name=%s address=%s", role, name, peer->address);
         requests_node_note(r, role, name, &sight);
+        /* Behind that: its names may be where it comes from. */
+        if (strcmp(role, "gateway") == 0)
+                requests_web_tell(r, name);
 }
 
 void requests_node_on_up(void *owner, const char *role, const char *name)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of requests (requests.c: asking and answering; requests_camera.c, _trust, _root,
- * _certificate, _storage, _lock, _event, _node, _grant, _security, _watch: what is asked about
- * what; requests_route.c: what recorders are told, and what they tell; requests_enrol.c: what the
- * porter asks; requests_people.c, _session, _setup: people, and what gateways ask) share. For these
- * alone.
+ * _certificate, _storage, _lock, _event, _node, _grant, _security, _watch, _web: what is asked
+ * about what; requests_route.c: what recorders are told, and what they tell; requests_enrol.c: what
+ * the porter asks; requests_people.c, _session, _setup: people, and what gateways ask) share. For
+ * these alone.
  */
 #ifndef CUSTOS_MANAGER_REQUESTS_PARTS_H
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
@@ -25,11 +25,13 @@
 #include "manager/sign_in.h"
 #include "trust/site_ca.h"
 #include "trust/tls_memory_store.h"
+#include "trust/web_names.h"
 
 #define REQUESTS_PAGE_MAX 500
 #define REQUESTS_WAITING_MAX 256
 #define REQUESTS_PATH_ROOM 96   /* of CAMERA-STREAM */
-#define REQUESTS_MANAGER "main" /* name of this node */
+#define REQUESTS_MANAGER "main" /* name of this node, and of all that the first start made */
+#define REQUESTS_WEB_HOST_NAMES "site/host-names" /* run/setup.h */
 
 struct requests;
 
@@ -51,7 +53,7 @@ struct requests {
                                                    directly hang from */
         struct buf vendors_pem; /* roots of others that cameras' certificates may hang from */
         struct buf node_issuer_pem;
-        unsigned node_days;
+        unsigned node_days, web_days;
         struct inventory *inventory;
         json_t *history; /* what a recorder is told first (manager_history.h) */
         struct tls_memory *memory;
@@ -67,6 +69,7 @@ struct requests {
         struct porter_link *porter;
         struct certificate_watch *watch;
         struct timer watching;
+        json_t *pages; /* what gateways said of the certificates that they show, by their names */
         struct timer codes; /* the last open enrolment code ends */
         struct requests_attempts {
                 int64_t from_us; /* boot */
@@ -178,6 +181,23 @@ void requests_gateway_on_up(struct requests *r, const char *role, const char *na
 /* requests_watch.c: certificates that run out. */
 void requests_watch_start(struct requests *r);
 int requests_watch_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_web.c: the page's certificate. */
+int requests_web_node_names(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+/* The names that the certificate of this gateway's page has; *ret_given: an administrator gave
+ * them. */
+int requests_web_names(struct requests *r, const struct nodes_node *n, struct web_names *ret,
+        bool *ret_given, struct err *e) MUST_USE;
+/* Appends the leaf, DER. ERR_DENIED with FAULT_WEB_NAME, ERR_STATE. */
+int requests_web_sign(struct requests *r, const struct nodes_node *n, const struct verify_key *key,
+        struct buf *leaf, struct err *e) MUST_USE;
+/* The gateway, where it is there, hears what its page's certificate has to be, and has another one
+ * made where it is not. */
+void requests_web_tell(struct requests *r, const char *name);
+void requests_web_on_event(
+        struct requests *r, const char *gateway, const char *type, const json_t *body);
+/* Certificates of the user's own, as gateways said. */
+void requests_web_watch(struct requests *r, struct certificate_watch_look *l);
 
 /* requests_security.c: every connection. */
 int requests_security_links(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;

@@ -143,6 +143,8 @@ int requests_trust_revoked(struct requests *r, uint64_t tag, enum issued_issuer 
                 requests_route_camera(r, NULL, false);
                 requests_route_cut(r);
         }
+        if (issuer == ISSUED_WEB)
+                requests_web_tell(r, name);
         return requests_route_audit(r, "certificate.revoked", name, NULL,
                 json_pack("{s:i, s:I, s:o}", "certificates", (int)certificates, "list",
                         (json_int_t)site_ca_issued(r->ca)->lists[issuer].number, "by",

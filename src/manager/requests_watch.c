@@ -48,8 +48,8 @@ static void requests_watch_add_issued(struct requests *r, struct certificate_wat
                                                     : "web",
                         c->subject, c->from_us, c->until_us,
                         grants                      ? CERTIFICATE_WATCH_USE
-                        : c->issuer == ISSUED_NODES ? CERTIFICATE_WATCH_NODE
-                                                    : CERTIFICATE_WATCH_PEOPLE);
+                        : c->issuer == ISSUED_SEALS ? CERTIFICATE_WATCH_PEOPLE
+                                                    : CERTIFICATE_WATCH_NODE);
         }
 }
 
@@ -94,11 +94,14 @@ static void requests_watch_end(struct requests *r, uint64_t tag, const json_t *c
         struct err e;
 
         requests_watch_add_der(l, "root", r->site, site_ca_root(r->ca));
+        if (site_ca_web_root(r->ca).n)
+                requests_watch_add_der(l, "root", "web", site_ca_web_root(r->ca));
         for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
                 requests_watch_add_der(l, "issuer", issued_issuer_name((enum issued_issuer)i),
                         site_ca_issuer_cert(r->ca, (enum site_ca_issuer)i));
         requests_watch_add_issued(r, l);
         requests_watch_add_cameras(l, cameras);
+        requests_web_watch(r, l);
         if (certificate_watch_end(r->watch, l, clock_wall_us(), requests_watch_tell, r, &e) < 0)
                 log_error(NULL, "certificate.not_told", "err=\"%s\"", e.text);
         if (tag)

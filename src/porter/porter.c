@@ -23,9 +23,9 @@ static const char *const porter_of_recorder[] = { "gateway", NULL };
 static const char *const porter_of_nobody[] = { NULL };
 
 static const struct porter_kind porter_kinds[] = {
-        { "manager", true, SETTINGS_MANAGER_PORT, porter_of_manager, true },
-        { "recorder", true, SETTINGS_RECORDER_PORT, porter_of_recorder, false },
-        { "gateway", false, SETTINGS_COUNT, porter_of_nobody, false },
+        { "manager", true, SETTINGS_MANAGER_PORT, porter_of_manager, true, false },
+        { "recorder", true, SETTINGS_RECORDER_PORT, porter_of_recorder, false, false },
+        { "gateway", false, SETTINGS_COUNT, porter_of_nobody, false, true },
 };
 
 /* --- the role --- */
@@ -168,6 +168,16 @@ static int porter_on_rekey(struct porter *p, int64_t id, json_t *body, struct er
         return r;
 }
 
+static int porter_on_web(struct porter *p, int64_t id, json_t *body, struct err *e)
+{
+        int r = p->web ? porter_web_wanted(p, body, e)
+                       : err_set(e, ERR_INVALID, "a %s shows no page", p->kind->role);
+
+        if (r == 0)
+                porter_answer(p, id, json_object());
+        return r;
+}
+
 static void porter_on_request(struct porter *p, const struct link_message *m)
 {
         static const struct {
@@ -175,7 +185,8 @@ static void porter_on_request(struct porter *p, const struct link_message *m)
                 int (*run)(struct porter *p, int64_t id, json_t *body, struct err *e);
         } known[] = { { "porter.dial", porter_on_dial }, { "porter.hang_up", porter_on_hang_up },
                 { "porter.listen", porter_on_listen }, { "porter.crls", porter_on_crls },
-                { "porter.links", porter_on_links }, { "porter.rekey", porter_on_rekey } };
+                { "porter.links", porter_on_links }, { "porter.rekey", porter_on_rekey },
+                { "porter.web", porter_on_web } };
         struct err e = { 0 };
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -253,20 +264,24 @@ static int porter_open_port(
 
 static int porter_open(struct porter *p, struct err *e)
 {
+        char web[PORTER_DIR_ROOM];
         int r = porter_identity_open(p, e);
 
         if (r == 0 && p->kind->listens)
                 r = porter_open_port(p, p->kind->role, O_RDWR, &p->port_fd, e);
         if (r == 0 && strcmp(p->kind->role, "manager") != 0 && p->identity.manager.port == 0)
                 r = porter_open_port(p, "manager", O_RDONLY, &p->manager_port_fd, e);
-        return r < 0 ? r : porter_confine(p->dir, e);
+        if (r == 0 && p->kind->shows)
+                r = porter_web_open(p, web, e);
+        return r < 0 ? r : porter_confine(p->dir, p->kind->shows ? web : NULL, e);
 }
 
 static int porter_start(struct porter *p, struct err *e)
 {
         const struct node_identity *n = &p->identity;
 
-        p->renew = porter_renew_new(p);
+        p->renew = porter_renew_new(p, &porter_renew_node);
+        p->web = p->kind->shows ? porter_renew_new(p, &porter_renew_web) : NULL;
         p->rechecked_us = clock_boot_us();
         if (p->kind->listens)
                 p->listen = porter_listen_new(p);
@@ -283,6 +298,7 @@ static void porter_free(struct porter *p)
         timer_done(&p->tick);
         p->listen = porter_listen_free(p->listen);
         p->renew = porter_renew_free(p->renew);
+        p->web = porter_renew_free(p->web);
         porter_conn_free_all(p);
         porter_peer_free_all(p);
         porter_dial_free_all(p);

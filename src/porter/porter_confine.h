@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-/* dir: of the node's files. Before there are threads. Logs where the kernel has no Landlock. */
-int porter_confine(const char *dir, struct err *e) MUST_USE;
+/* dir: of the node's files; web: of the page's certificate, or NULL. Before there are threads. Logs
+ * where the kernel has no Landlock. */
+int porter_confine(const char *dir, const char *web, struct err *e) MUST_USE;
 
 #endif

@@ -129,6 +129,8 @@ void porter_dial_opened(struct porter_target *t, struct porter_peer *peer)
         t->tries = 0;
         t->refused = t->said = false;
         t->last = (struct err){ 0 };
+        if (t->porter->web && strcmp(t->role, "manager") == 0)
+                porter_renew_want(t->porter->web, false);
 }
 
 void porter_dial_lost(struct porter_target *t, const struct err *why)

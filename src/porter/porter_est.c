@@ -143,10 +143,24 @@ static void porter_est_late(struct porter_conn *l, const struct http_request *r,
                 l, "est.renew_late", json_pack("{s:s, s:s}", "authorization", text, "csr", csr));
 }
 
+/* Of certificates beside the node's own, which its own is shown for: to enrol and to enrol again is
+ * the same then. NULL: none. */
+static const char *porter_est_label(const char *what)
+{
+        static const char *const known[][2] = { { "seals/simpleenroll", "seals" },
+                { "web/simpleenroll", "web" }, { "web/simplereenroll", "web" } };
+
+        for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+                if (strcmp(what, known[i][0]) == 0)
+                        return known[i][1];
+        }
+        return NULL;
+}
+
 static void porter_est_post(struct porter_conn *l, const struct http_request *r, const char *what)
 {
         CLEANUP(own_freep) char *csr = NULL;
-        bool seals = strcmp(what, "seals/simpleenroll") == 0;
+        const char *label = porter_est_label(what);
         struct err e;
 
         if (strcmp(r->method, "POST") != 0) {
@@ -160,7 +174,7 @@ static void porter_est_post(struct porter_conn *l, const struct http_request *r,
         } else if (!role_conn_peer(l->conn)) {
                 porter_est_late(l, r, csr);
         } else {
-                porter_est_reenroll(l, seals ? "seals" : "", csr);
+                porter_est_reenroll(l, label ? label : "", csr);
         }
 }
 
@@ -184,7 +198,7 @@ void porter_est_requested(struct porter_conn *l, const struct http_request *r)
                 porter_est_post(l, r, what);
         else if (!known)
                 porter_est_refuse(l, 401, "a certificate of a node of this site is needed");
-        else if (strcmp(what, "simplereenroll") == 0 || strcmp(what, "seals/simpleenroll") == 0)
+        else if (strcmp(what, "simplereenroll") == 0 || porter_est_label(what))
                 porter_est_post(l, r, what);
         else
                 porter_est_refuse(l, 404, "there is nothing at this path");

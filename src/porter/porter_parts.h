@@ -9,6 +9,7 @@
  *     porter_est.c       certificates for others: HTTP to requests of the role
  *     porter_identity.c  this node's certificate, and what is revoked
  *     porter_renew.c     its renewal
+ *     porter_web.c       of a gateway: its page's certificate
  *     porter_status.c    what is told about all that
  * For these alone.
  */
@@ -20,6 +21,8 @@
 #include "net/connect_attempt.h"
 #include "net/link.h"
 #include "net/role_conn.h"
+#include "crypto/x509_pkcs7.h"
+#include "crypto/x509_web.h"
 #include "porter/porter.h"
 #include "trust/node_identity.h"
 
@@ -29,6 +32,7 @@
 #define PORTER_TARGETS_MAX 256
 /* What waits on one side stops the reading of the other. */
 #define PORTER_QUEUE_HIGH (1u << 20)
+#define PORTER_DIR_ROOM 4200
 #define PORTER_DAY_US INT64_C(86400000000)
 
 struct porter;
@@ -46,6 +50,7 @@ struct porter_kind {
         enum settings_key port;
         const char *const *takes; /* roles that may connect to it; NULL-terminated */
         bool issues;              /* EST */
+        bool shows;               /* a page, whose certificate it asks for */
 };
 
 /* One connection. */
@@ -82,6 +87,12 @@ struct porter {
         struct porter_peer *peers;
         struct porter_target *targets;
         struct porter_renew *renew;
+        struct porter_renew *web; /* NULL where the role shows no page */
+        struct porter_web {
+                bool known;
+                struct x509_web cert;
+                uint8_t root[32]; /* SHA-256; zeros: none is known */
+        } page;
         struct porter_crls *crls; /* being stored */
         bool ending;
         struct timer tick;
@@ -191,12 +202,49 @@ void porter_identity_revoked(struct porter *p, int64_t id, const char *pem);
 int porter_identity_replace(struct porter *p, struct node_identity *n, struct err *e) MUST_USE;
 
 /* porter_renew.c */
-struct porter_renew *porter_renew_new(struct porter *p);
+struct porter_renew_store;
+struct porter_renew_kind {
+        const char *name, *path; /* of logs; of EST */
+        /* Of the certificate there is; zeros: none. */
+        void (*life)(const struct porter *p, int64_t *ret_from_us, int64_t *ret_until_us);
+        void (*dir)(const struct porter *p, char to[static PORTER_DIR_ROOM]);
+        /* certs, DER, are an answer to the request of key. */
+        int (*check)(const struct porter *p, const struct sign_key *key, const struct bytes *certs,
+                unsigned n, struct err *e);
+        int (*write)(struct porter_renew_store *s, struct err *e); /* in the pool */
+        /* Back on the loop; p NULL: it was given up meanwhile. */
+        int (*written)(struct porter_renew_store *s, struct porter *p, struct err *e);
+};
+/* On its way to the disk. */
+struct porter_renew_store {
+        struct porter_renew *renew; /* NULL: given up */
+        const struct porter_renew_kind *kind;
+        uv_work_t work;
+        char dir[PORTER_DIR_ROOM];
+        struct sign_key *key;
+        unsigned certs_n;
+        struct buf certs[X509_PKCS7_CERTS_MAX];
+        struct buf issuer;          /* of this node's certificate */
+        struct node_identity fresh; /* of a node's own, read back */
+        struct porter_web page;     /* of a page's, likewise */
+        int result;
+        struct err why;
+};
+extern const struct porter_renew_kind porter_renew_node, porter_renew_web;
+struct porter_renew *porter_renew_new(struct porter *p, const struct porter_renew_kind *kind);
+/* Now, where it is due (after a failure it would wait), or at_any_rate. */
+void porter_renew_want(struct porter_renew *r, bool at_any_rate);
 struct porter_renew *porter_renew_free(struct porter_renew *r);
 bool porter_renew_answered(struct porter *p, const struct link_message *m);
 /* When it is tried next, and what went wrong the last time ("" where nothing did). */
 int64_t porter_renew_next_us(const struct porter_renew *r);
 const char *porter_renew_error(const struct porter_renew *r);
+
+/* porter_web.c */
+/* Before the sandbox: where the page's files lie. */
+int porter_web_open(struct porter *p, char ret_dir[static PORTER_DIR_ROOM], struct err *e) MUST_USE;
+/* What it has to be, as the manager said: names, root, again. */
+int porter_web_wanted(struct porter *p, const json_t *body, struct err *e) MUST_USE;
 
 /* porter_status.c */
 /* A connection that was not taken; told once a second at most. address: as text, with or without

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A new key and a new certificate for this node, at two thirds of the life of the old one. The
- * manager's porter asks its role; the others the manager, by a connection of its own with the
- * certificate that is still good, or, where it is not valid (any more), without one and by its key
- * (trust/late_renewal).
+ * A new key and a new certificate, at two thirds of the life of the old one: this node's own, and
+ * of a gateway its page's (porter_web.c). The manager's porter asks its role; the others the
+ * manager, by a connection of its own with the node's certificate that is still good, or, where it
+ * is not valid (any more), for the node's own without one and by its key (trust/late_renewal).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "crypto/random.h"
 #include "crypto/x509_csr.h"
-#include "crypto/x509_pkcs7.h"
 #include "net/stream.h"
 #include "os/clock.h"
 #include "porter/porter_parts.h"
@@ -30,9 +29,11 @@
 
 struct porter_renew {
         struct porter *porter;
+        const struct porter_renew_kind *kind;
         struct renewal when;
         struct timer look, deadline;
         bool busy, late;      /* late: this node's certificate is not valid */
+        bool again;           /* what this try brings will not do any more */
         struct sign_key *key; /* born for this try */
         struct buf csr;       /* DER */
         struct connect_attempt *attempt;
@@ -43,22 +44,12 @@ struct porter_renew {
         char error[ERR_TEXT_BYTES];
 };
 
-/* In the pool: written, and read back as the next start will. */
-struct porter_renew_store {
-        struct porter_renew *renew; /* NULL: given up */
-        uv_work_t work;
-        char dir[4200];
-        struct sign_key *key;
-        struct buf chain;
-        struct node_identity fresh;
-        int result;
-        struct err why;
-};
-
 static void porter_renew_plan(struct porter_renew *r)
 {
-        renewal_start(&r->when, r->porter->identity.not_before_us, r->porter->identity.not_after_us,
-                random_u64());
+        int64_t from_us = 0, until_us = 0;
+
+        r->kind->life(r->porter, &from_us, &until_us);
+        renewal_start(&r->when, from_us, until_us, random_u64());
 }
 
 int64_t porter_renew_next_us(const struct porter_renew *r)
@@ -84,24 +75,48 @@ static void porter_renew_clear(struct porter_renew *r)
         buf_clear(&r->answer);
 }
 
-static void porter_renew_failed(struct porter_renew *r, const struct err *why)
+static void porter_renew_tell(struct porter_renew *r)
 {
-        log_warn(NULL, "certificate.not_renewed", "err=\"%s\"", why->text);
-        porter_renew_clear(r);
-        renewal_failed(&r->when, clock_wall_us());
-        snprintf(r->error, sizeof r->error, "%s", why->text);
         porter_tell(r->porter, "porter.certificate", porter_status_certificate(r->porter));
 }
 
+static void porter_renew_failed(struct porter_renew *r, const struct err *why)
+{
+        log_warn(NULL, "certificate.not_renewed", "of=%s err=\"%s\"", r->kind->name, why->text);
+        porter_renew_clear(r);
+        renewal_failed(&r->when, clock_wall_us());
+        snprintf(r->error, sizeof r->error, "%s", why->text);
+        porter_renew_tell(r);
+}
+
 /* --- the certificate --- */
+
+static void porter_renew_store_free(struct porter_renew_store *s)
+{
+        sign_key_free(s->key);
+        buf_done(&s->issuer);
+        for (unsigned i = 0; i < s->certs_n; i++)
+                buf_done(&s->certs[i]);
+        free(s);
+}
 
 static void porter_renew_write(uv_work_t *work)
 {
         struct porter_renew_store *s = work->data;
 
-        s->result = node_identity_write(s->dir, s->key, buf_bytes(&s->chain), &s->why);
-        if (s->result == 0)
-                s->result = node_identity_read(s->dir, &s->fresh, &s->why);
+        s->result = s->kind->write(s, &s->why);
+}
+
+static void porter_renew_renewed(struct porter_renew *r)
+{
+        porter_renew_clear(r);
+        porter_renew_plan(r);
+        if (r->again)
+                renewal_start(&r->when, 0, 0, random_u64());
+        r->again = false;
+        r->error[0] = '\0';
+        log_info(NULL, "certificate.renewed", "of=%s uri=%s", r->kind->name, r->porter->uri);
+        porter_renew_tell(r);
 }
 
 static void porter_renew_written(uv_work_t *work, int status)
@@ -111,78 +126,115 @@ static void porter_renew_written(uv_work_t *work, int status)
         int result = s->result;
 
         (void)status;
-        if (result == 0 && r)
-                result = porter_identity_replace(r->porter, &s->fresh, &s->why);
-        if (s->result == 0 && (result < 0 || !r))
-                node_identity_done(&s->fresh);
+        if (result == 0)
+                result = s->kind->written(s, r ? r->porter : NULL, &s->why);
         if (r) {
                 r->store = NULL;
-                if (result < 0) {
+                if (result < 0)
                         porter_renew_failed(r, &s->why);
-                } else {
-                        porter_renew_clear(r);
-                        porter_renew_plan(r);
-                        r->error[0] = '\0';
-                        log_info(NULL, "certificate.renewed", "uri=%s", r->porter->uri);
-                        porter_tell(r->porter, "porter.certificate",
-                                porter_status_certificate(r->porter));
-                }
+                else
+                        porter_renew_renewed(r);
         }
-        sign_key_free(s->key);
-        buf_done(&s->chain);
-        free(s);
+        porter_renew_store_free(s);
 }
 
-/* Takes this try's key; chain is its. */
-static void porter_renew_keep(struct porter_renew *r, struct buf *chain)
+/* What was answered, where the kind takes it; takes this try's key. */
+static int porter_renew_take(
+        struct porter_renew *r, const struct bytes *certs, unsigned n, struct err *e)
 {
         struct porter_renew_store *s = xcalloc(1, sizeof *s);
 
+        s->kind = r->kind;
+        buf_init(&s->issuer, X509_CERT_MAX);
+        int done = buf_append(&s->issuer, buf_bytes(&r->porter->identity.issuer_der), e);
+        if (done == 0)
+                done = r->kind->check(r->porter, r->key, certs, n, e);
+        for (unsigned i = 0; done == 0 && i < n; i++) {
+                buf_init(&s->certs[i], X509_CERT_MAX);
+                done = buf_append(&s->certs[i], certs[i], e);
+                s->certs_n = i + 1;
+        }
+        if (done < 0) {
+                porter_renew_store_free(s);
+                return done;
+        }
         s->renew = r;
         s->key = TAKE(r->key);
-        s->chain = *chain;
-        *chain = (struct buf){ 0 };
-        snprintf(s->dir, sizeof s->dir, "%s", r->porter->dir);
+        r->kind->dir(r->porter, s->dir);
         s->work.data = s;
         r->store = s;
         timer_done(&r->deadline);
         uv_queue_work(loop_uv(r->porter->loop), &s->work, porter_renew_write, porter_renew_written);
+        return 0;
 }
 
-static bool porter_renew_is_ours(const struct porter_renew *r, struct bytes der)
+/* --- a node's own --- */
+
+static void porter_renew_node_life(
+        const struct porter *p, int64_t *ret_from_us, int64_t *ret_until_us)
+{
+        *ret_from_us = p->identity.not_before_us;
+        *ret_until_us = p->identity.not_after_us;
+}
+
+static void porter_renew_node_dir(const struct porter *p, char to[static PORTER_DIR_ROOM])
+{
+        snprintf(to, PORTER_DIR_ROOM, "%s", p->dir);
+}
+
+static bool porter_renew_is_of(const struct sign_key *key, struct bytes der)
 {
         CLEANUP(verify_key_freep) struct verify_key *seen = NULL;
         uint8_t ours[32], theirs[32];
 
         if (verify_key_of_cert(der, &seen, NULL) < 0)
                 return false;
-        sign_key_id(r->key, ours);
+        sign_key_id(key, ours);
         verify_key_id(seen, theirs);
         return memcmp(ours, theirs, sizeof ours) == 0;
 }
 
 /* The leaf is the one with the key that was born for it; its issuer is the one that is known. */
-static int porter_renew_take(
-        struct porter_renew *r, const struct bytes *certs, unsigned n, struct err *e)
+static int porter_renew_node_check(const struct porter *p, const struct sign_key *key,
+        const struct bytes *certs, unsigned n, struct err *e)
 {
-        struct bytes issuer = buf_bytes(&r->porter->identity.issuer_der);
+        for (unsigned i = 0; i < n; i++) {
+                if (porter_renew_is_of(key, certs[i]))
+                        return x509_check_issued_by(
+                                certs[i], buf_bytes(&p->identity.issuer_der), e);
+        }
+        return err_set(e, ERR_INVALID, "the answer holds no certificate for the new key");
+}
+
+/* Written, and read back as the next start will. */
+static int porter_renew_node_write(struct porter_renew_store *s, struct err *e)
+{
         CLEANUP(buf_done) struct buf chain;
         unsigned i = 0;
 
         buf_init(&chain, 4 * X509_CERT_MAX);
-        while (i < n && !porter_renew_is_ours(r, certs[i]))
+        while (i + 1 < s->certs_n && !porter_renew_is_of(s->key, buf_bytes(&s->certs[i])))
                 i++;
-        if (i == n)
-                return err_set(e, ERR_INVALID, "the answer holds no certificate for the new key");
-        int done = x509_check_issued_by(certs[i], issuer, e);
-        if (done == 0)
-                done = x509_pem_format(certs[i], &chain, e);
-        if (done == 0)
-                done = x509_pem_format(issuer, &chain, e);
-        if (done == 0)
-                porter_renew_keep(r, &chain);
-        return done;
+        int r = x509_pem_format(buf_bytes(&s->certs[i]), &chain, e);
+        if (r == 0)
+                r = x509_pem_format(buf_bytes(&s->issuer), &chain, e);
+        if (r == 0)
+                r = node_identity_write(s->dir, s->key, buf_bytes(&chain), e);
+        return r < 0 ? r : node_identity_read(s->dir, &s->fresh, e);
 }
+
+static int porter_renew_node_written(struct porter_renew_store *s, struct porter *p, struct err *e)
+{
+        int r = p ? porter_identity_replace(p, &s->fresh, e) : 0;
+
+        if (r < 0 || !p)
+                node_identity_done(&s->fresh);
+        return r;
+}
+
+const struct porter_renew_kind porter_renew_node = { "node", "simplereenroll",
+        porter_renew_node_life, porter_renew_node_dir, porter_renew_node_check,
+        porter_renew_node_write, porter_renew_node_written };
 
 /* --- from the role --- */
 
@@ -214,7 +266,7 @@ static int porter_renew_ask_role(struct porter_renew *r, struct err *e)
 
 bool porter_renew_answered(struct porter *p, const struct link_message *m)
 {
-        struct porter_renew *r = p->renew;
+        struct porter_renew *r = p->renew; /* a page's goes by the network always */
         const char *pem = NULL;
         json_error_t why;
         struct err e;
@@ -304,14 +356,15 @@ static void porter_renew_on_ready(void *owner, struct stream *s)
                         buf_bytes(&r->csr), authorization, &e);
         if (done == 0)
                 done = buf_printf(&out, &e,
-                        "POST /.well-known/est/simplereenroll HTTP/1.1\r\n"
+                        "POST /.well-known/est/%s HTTP/1.1\r\n"
                         "Host: %s\r\n"
                         "Content-Type: application/pkcs10\r\n"
                         "Content-Transfer-Encoding: base64\r\n"
                         "Content-Length: %zu\r\n%s%s%s"
                         "Connection: close\r\n\r\n%s",
-                        porter_dial_host(r->porter), strlen(csr), r->late ? "Authorization: " : "",
-                        authorization, r->late ? "\r\n" : "", csr);
+                        r->kind->path, porter_dial_host(r->porter), strlen(csr),
+                        r->late ? "Authorization: " : "", authorization, r->late ? "\r\n" : "",
+                        csr);
         if (done == 0)
                 done = stream_write(s, buf_bytes(&out), &e);
         if (done < 0)
@@ -349,6 +402,9 @@ static int porter_renew_session(struct porter_renew *r, struct tls **ret, struct
         int done = 0;
 
         r->late = now_us < n->not_before_us || now_us >= n->not_after_us;
+        if (r->late && r->kind != &porter_renew_node)
+                return err_set(
+                        e, ERR_STATE, "the node's own certificate is not valid at the moment");
         if (r->late)
                 done = porter_identity_stranger(r->porter, &stranger, e);
         return done < 0 ? done
@@ -427,11 +483,21 @@ static void porter_renew_on_look(void *owner)
                 porter_renew_start(r);
 }
 
-struct porter_renew *porter_renew_new(struct porter *p)
+void porter_renew_want(struct porter_renew *r, bool at_any_rate)
+{
+        if (at_any_rate) /* as if there were none */
+                renewal_start(&r->when, 0, 0, random_u64());
+        r->again = r->busy && at_any_rate;
+        r->when.failures = 0;
+        porter_renew_on_look(r);
+}
+
+struct porter_renew *porter_renew_new(struct porter *p, const struct porter_renew_kind *kind)
 {
         struct porter_renew *r = xcalloc(1, sizeof *r);
 
         r->porter = p;
+        r->kind = kind;
         buf_init(&r->csr, X509_CSR_MAX);
         buf_init(&r->answer, PORTER_RENEW_ANSWER_MAX);
         porter_renew_plan(r);

@@ -33,11 +33,19 @@ json_t *porter_status_certificate(struct porter *p)
 {
         char from[STR_TIME_ROOM], until[STR_TIME_ROOM], next[STR_TIME_ROOM];
 
-        return json_pack("{s:s, s:s, s:s, s:s, s:o}", "uri", p->uri, "not_before",
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:o}", "uri", p->uri, "not_before",
                 str_time(from, p->identity.not_before_us), "not_after",
                 str_time(until, p->identity.not_after_us), "renewal",
                 str_time(next, porter_renew_next_us(p->renew)), "error",
                 porter_status_string(porter_renew_error(p->renew)));
+        if (p->web)
+                json_object_set_new(o, "page",
+                        json_pack("{s:s, s:s, s:s, s:o}", "not_before",
+                                str_time(from, p->page.cert.not_before_us), "not_after",
+                                str_time(until, p->page.cert.not_after_us), "renewal",
+                                str_time(next, porter_renew_next_us(p->web)), "error",
+                                porter_status_string(porter_renew_error(p->web))));
+        return o;
 }
 
 /* One that is wanted and not there. */

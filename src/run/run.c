@@ -286,6 +286,7 @@ static int run_prepare(struct run *r, struct err *e)
         int done = run_claim(r, e);
         setup.site = settings_text(&r->settings, SETTINGS_SITE_NAME);
         setup.node_days = (unsigned)settings_get(&r->settings, SETTINGS_NODE_DAYS);
+        setup.web_days = (unsigned)settings_get(&r->settings, SETTINGS_WEB_DAYS);
         if (done == 0)
                 done = setup_site(&setup, &ca, e);
         if (done == 0 && r->init)

@@ -9,6 +9,7 @@
 #include "crypto/x509.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "run/setup_web.h"
 #include "trust/recorder_keys.h"
 #include "trust/node_identity.h"
 #include "vault/recovery_kit.h"
@@ -250,61 +251,6 @@ int setup_nodes(const struct setup_options *o, struct err *e)
         return r < 0 ? r : setup_all_nodes(o, ca, e);
 }
 
-/* --- the page --- */
-
-#define SETUP_WEB_DAYS 90
-
-/* This host's names, as far as it knows them without asking anybody. */
-static int setup_web_chain(
-        struct site_ca *ca, const struct sign_key *key, struct buf *pem, struct err *e)
-{
-        CLEANUP(verify_key_freep) struct verify_key *subject = sign_key_public(key);
-        static const char *const ip[] = { "127.0.0.1", "::1", NULL };
-        const char *dns[] = { "localhost", NULL, NULL };
-        char host[65] = "";
-        struct buf leaf;
-
-        if (gethostname(host, sizeof host - 1) == 0 && host[0] && strcmp(host, "localhost") != 0)
-                dns[1] = host;
-        buf_init(&leaf, X509_CERT_MAX);
-        int r = site_ca_issue_web(
-                ca, SETUP_NODE, dns, ip, subject, clock_wall_us(), SETUP_WEB_DAYS, &leaf, e);
-        if (r == 0)
-                r = site_ca_chain_pem(ca, SITE_CA_WEB, buf_bytes(&leaf), pem, e);
-        buf_done(&leaf);
-        return r;
-}
-
-/* The certificate last: where it is, the key is. */
-static int setup_web(const struct setup_options *o, struct site_ca *ca, struct err *e)
-{
-        char dir[SETUP_PATH_MAX], path[SETUP_PATH_MAX];
-        struct buf pem, secret;
-
-        setup_path(dir, o->state, "gateway");
-        setup_path(path, o->state, "gateway/web.pem");
-        if (file_exists(path))
-                return 0;
-        CLEANUP(sign_key_freep) struct sign_key *key = sign_key_generate();
-        buf_init(&pem, 4 * X509_CERT_MAX);
-        buf_init_full(&secret, SIGN_PEM_MAX);
-        int r = file_make_dirs(dir, 0700, e);
-        if (r == 0)
-                r = setup_web_chain(ca, key, &pem, e);
-        if (r == 0)
-                r = sign_key_format(key, &secret, e);
-        setup_path(path, o->state, "gateway/web.key");
-        if (r == 0)
-                r = file_write_atomic(path, buf_bytes(&secret), 0600, e);
-        setup_path(path, o->state, "gateway/web.pem");
-        if (r == 0)
-                r = file_write_atomic(path, buf_bytes(&pem), 0644, e);
-        explicit_bzero(secret.p, secret.room);
-        buf_done(&secret);
-        buf_done(&pem);
-        return r;
-}
-
 int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct err *e)
 {
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
@@ -321,11 +267,11 @@ int setup_site(const struct setup_options *o, struct site_ca **ret_ca, struct er
         if (r == 0)
                 r = setup_all_nodes(o, ca, e);
         if (r == 0)
-                r = setup_web(o, ca, e);
-        if (r == 0)
                 r = setup_recovery(o, e);
         if (r == 0)
                 r = setup_recovery_certificate(o, ca, e);
+        if (r == 0)
+                r = setup_web(o->state, ca, SETUP_NODE, o->web_days, e);
         if (r < 0)
                 return err_wrap(e, r, "first start in %s", o->state);
         *ret_ca = TAKE(ca);

@@ -19,6 +19,7 @@ struct setup_options {
         const char *recovery_kit; /* file for the kit; NULL: the terminal, or where there is none
                                      <state>/recovery-kit.txt */
         unsigned node_days;       /* life of this host's nodes' certificates */
+        unsigned web_days;        /* of its page's */
 };
 
 /* *ret_ca is the caller's. Prints the kit, or where it lies, when it was made. */

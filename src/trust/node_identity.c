@@ -1,13 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * Replacing key and certificate, each step durable before the next:
- *
- *     node.key.new and node.pem.new written; renamed to node.key; renamed to node.pem
- *
- * Wherever that is cut, one of node.key and node.key.new belongs to one of node.pem and
- * node.pem.new, also where it was cut between the renames and the next replacement has begun. So
- * nothing is mended at a start: the reader may be confined, and the writer goes on from each state.
- */
 #include "trust/node_identity.h"
 
 #include <stdio.h>
@@ -16,10 +7,11 @@
 #include "crypto/x509.h"
 #include "crypto/x509_node.h"
 #include "os/file.h"
+#include "trust/key_files.h"
 #include "trust/node_peers.h"
 #include "trust/site_chain.h"
 
-#define NODE_IDENTITY_CHAIN_MAX 32768
+#define NODE_IDENTITY_STEM "node"
 #define NODE_IDENTITY_ROOT_MAX 16384
 
 char *node_identity_dir(char to[static NODE_IDENTITY_DIR_ROOM], const char *state, const char *role)
@@ -38,7 +30,7 @@ bool node_identity_exists(const char *dir)
 static void node_identity_init(struct node_identity *n)
 {
         *n = (struct node_identity){ 0 };
-        buf_init(&n->chain_pem, NODE_IDENTITY_CHAIN_MAX);
+        buf_init(&n->chain_pem, KEY_FILES_CHAIN_MAX);
         buf_init(&n->root_der, X509_CERT_MAX);
         buf_init(&n->issuer_der, X509_CERT_MAX);
         buf_init(&n->crls_pem, X509_PEM_MAX);
@@ -51,13 +43,6 @@ void node_identity_done(struct node_identity *n)
         buf_done(&n->root_der);
         buf_done(&n->issuer_der);
         buf_done(&n->crls_pem);
-}
-
-static void wiped_buf_done(struct buf *b)
-{
-        if (b->p)
-                explicit_bzero(b->p, b->room);
-        buf_done(b);
 }
 
 /* --- what belongs together --- */
@@ -171,61 +156,30 @@ static int read_crls(const char *dir, struct node_identity *n, struct err *e)
         return r == ERR_NOT_FOUND ? 0 : r;
 }
 
-static int read_key(const char *path, struct sign_key **ret, struct err *e)
+/* Key and certificate, where they belong together and are this node's. */
+static int take_pair(void *owner, struct bytes key_pem, struct bytes chain_pem, struct err *e)
 {
-        CLEANUP(wiped_buf_done) struct buf pem;
-
-        buf_init(&pem, SIGN_PEM_MAX);
-        int r = file_read_own_secret(path, SIGN_PEM_MAX, &pem, e);
-        if (r < 0)
-                return r;
-        r = sign_key_parse(buf_bytes(&pem), ret, e);
-        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s", path) : 0;
-}
-
-/* Key and certificate of these files, where they belong together and are this node's. */
-static int read_pair(const char *dir, const char *key_name, const char *pem_name,
-        struct node_identity *n, struct err *e)
-{
-        CLEANUP(own_freep) char *key_path = xasprintf("%s/%s", dir, key_name);
-        CLEANUP(own_freep) char *pem_path = xasprintf("%s/%s", dir, pem_name);
         CLEANUP(sign_key_freep) struct sign_key *key = NULL;
+        struct node_identity *n = owner;
         struct x509_node cert = { 0 };
 
         buf_clear(&n->chain_pem);
         buf_clear(&n->issuer_der);
-        int r = read_key(key_path, &key, e);
+        int r = sign_key_parse(key_pem, &key, e);
         if (r == 0)
-                r = file_read(pem_path, NODE_IDENTITY_CHAIN_MAX, &n->chain_pem, e);
-        if (r < 0)
-                return r;
-        r = check_chain(
-                buf_bytes(&n->chain_pem), buf_bytes(&n->root_der), &n->issuer_der, &cert, e);
+                r = buf_append(&n->chain_pem, chain_pem, e);
+        if (r == 0)
+                r = check_chain(chain_pem, buf_bytes(&n->root_der), &n->issuer_der, &cert, e);
         if (r == 0)
                 r = check_key(key, &cert, e);
         if (r == 0)
                 r = check_uri(n, &cert, e);
         if (r < 0)
-                return err_wrap(e, ERR_CORRUPT, "%s and %s", key_path, pem_name);
+                return ERR_CORRUPT;
         n->key = TAKE(key);
         n->not_before_us = cert.not_before_us;
         n->not_after_us = cert.not_after_us;
         return 0;
-}
-
-/* The error that counts is the first one's: of what lies in its place. */
-static int read_any_pair(const char *dir, struct node_identity *n, struct err *e)
-{
-        static const struct {
-                const char *key, *pem;
-        } others[] = { { "node.key", "node.pem.new" }, { "node.key.new", "node.pem.new" } };
-        int r = read_pair(dir, "node.key", "node.pem", n, e);
-
-        for (unsigned i = 0; r < 0 && r != ERR_DENIED && i < ARRAY_LEN(others); i++) {
-                if (read_pair(dir, others[i].key, others[i].pem, n, NULL) == 0)
-                        r = 0;
-        }
-        return r;
 }
 
 int node_identity_read(const char *dir, struct node_identity *ret, struct err *e)
@@ -237,7 +191,7 @@ int node_identity_read(const char *dir, struct node_identity *ret, struct err *e
         if (r == 0)
                 r = read_root(dir, &n, e);
         if (r == 0)
-                r = read_any_pair(dir, &n, e);
+                r = key_files_read(dir, NODE_IDENTITY_STEM, take_pair, &n, e);
         if (r == 0)
                 r = read_crls(dir, &n, e);
         if (r < 0) {
@@ -256,25 +210,6 @@ static int write_file(
         CLEANUP(own_freep) char *path = xasprintf("%s/%s", dir, name);
 
         return file_write_atomic(path, content, mode, e);
-}
-
-static int write_key(const char *dir, const char *name, const struct sign_key *key, struct err *e)
-{
-        CLEANUP(wiped_buf_done) struct buf pem;
-
-        buf_init_full(&pem, SIGN_PEM_MAX); /* growing would leave a copy behind */
-        int r = sign_key_format(key, &pem, e);
-        return r < 0 ? r : write_file(dir, name, buf_bytes(&pem), 0600, e);
-}
-
-/* Into its place, durably. */
-static int settle(const char *dir, const char *from_name, const char *to_name, struct err *e)
-{
-        CLEANUP(own_freep) char *from = xasprintf("%s/%s", dir, from_name);
-        CLEANUP(own_freep) char *to = xasprintf("%s/%s", dir, to_name);
-        int r = file_rename(from, to, e);
-
-        return r < 0 ? r : file_sync_dir(dir, e);
 }
 
 /* What would be refused at the next start is never written. */
@@ -303,15 +238,8 @@ int node_identity_write(
         if (r == 0)
                 r = check_pair(&n, key, chain_pem, e);
         node_identity_done(&n);
-        if (r == 0)
-                r = write_key(dir, "node.key.new", key, e);
-        if (r == 0)
-                r = write_file(dir, "node.pem.new", chain_pem, 0644, e);
-        if (r == 0)
-                r = settle(dir, "node.key.new", "node.key", e);
-        if (r == 0)
-                r = settle(dir, "node.pem.new", "node.pem", e);
-        return r < 0 ? err_wrap(e, r, "the new certificate in %s", dir) : 0;
+        return r < 0 ? err_wrap(e, r, "the new certificate in %s", dir)
+                     : key_files_write(dir, NODE_IDENTITY_STEM, key, chain_pem, e);
 }
 
 int node_identity_write_crls(const char *dir, struct bytes crls_pem, struct err *e)
@@ -343,7 +271,7 @@ static int write_all(
         if (r == 0 && n->crls_pem.n)
                 r = node_identity_write_crls(dir, buf_bytes(&n->crls_pem), e);
         if (r == 0)
-                r = write_key(dir, "node.key", n->key, e);
+                r = key_files_write_key(dir, NODE_IDENTITY_STEM, n->key, e);
         if (r == 0)
                 r = write_file(dir, "node.pem", buf_bytes(&n->chain_pem), 0644, e);
         if (r == 0)

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "crypto/x509.h"
+#include "crypto/x509_web.h"
 #include "os/file.h"
 #include "trust/site_ca_parts.h"
 
@@ -20,6 +21,7 @@ static struct site_ca *site_ca_new(void)
         struct site_ca *ca = xcalloc(1, sizeof *ca);
 
         buf_init(&ca->root, X509_CERT_MAX);
+        buf_init(&ca->web_root, X509_CERT_MAX);
         for (unsigned i = 0; i < SITE_CA_ISSUERS; i++)
                 buf_init(&ca->certs[i], X509_CERT_MAX);
         issued_init(&ca->issued);
@@ -31,6 +33,7 @@ struct site_ca *site_ca_free(struct site_ca *ca)
         if (!ca)
                 return NULL;
         buf_done(&ca->root);
+        buf_done(&ca->web_root);
         for (unsigned i = 0; i < SITE_CA_ISSUERS; i++) {
                 buf_done(&ca->certs[i]);
                 sign_key_free(ca->keys[i]);
@@ -118,9 +121,108 @@ static int site_ca_make_issuer(struct site_ca *ca, enum site_ca_issuer which,
 
         snprintf(name, sizeof name, "%s %s", ca->site,
                 issued_issuer_name((enum issued_issuer)which));
-        ca->keys[which] = sign_key_generate();
         return x509_issue(
                 &request, ca->keys[which], buf_bytes(&ca->root), root_key, &ca->certs[which], e);
+}
+
+/* --- web pages --- */
+
+/* Its key is given up with the end of this function: what it will ever have signed is the issuer.
+ */
+static int site_ca_sign_web(struct site_ca *ca, const char *const *dns, const char *const *ip,
+        int64_t now_us, struct buf *root, struct buf *issuer, struct err *e)
+{
+        CLEANUP(sign_key_freep) struct sign_key *root_key = sign_key_generate();
+        char name[SITE_CA_NAME_MAX + 16];
+        struct x509_request request = { .purpose = X509_WEB_ROOT,
+                .common_name = name,
+                .dns = dns,
+                .ip = ip,
+                .not_before_us = now_us - SITE_CA_HOUR_US,
+                .not_after_us = now_us + SITE_CA_ISSUER_YEARS * SITE_CA_YEAR_US };
+
+        snprintf(name, sizeof name, "%s web root", ca->site);
+        int r = x509_issue(&request, root_key, BYTES(NULL, 0), root_key, root, e);
+        if (r < 0)
+                return r;
+        snprintf(name, sizeof name, "%s web", ca->site);
+        request.purpose = X509_WEB_ISSUER;
+        return x509_issue(&request, ca->keys[SITE_CA_WEB], buf_bytes(root), root_key, issuer, e);
+}
+
+/* Both in one file, so that no power cut parts them. */
+static int site_ca_write_web(const char *dir, struct bytes root, struct bytes issuer, struct err *e)
+{
+        CLEANUP(own_freep) char *path = xasprintf("%s/web.crt", dir);
+        CLEANUP(buf_done) struct buf pem;
+
+        buf_init(&pem, SITE_CA_CERT_FILE_MAX);
+        int r = x509_pem_format(issuer, &pem, e);
+        if (r == 0)
+                r = x509_pem_format(root, &pem, e);
+        return r < 0 ? r : file_write_atomic(path, buf_bytes(&pem), 0644, e);
+}
+
+static int site_ca_put_web(struct site_ca *ca, const char *dir, const char *const *dns,
+        const char *const *ip, int64_t now_us, struct err *e)
+{
+        struct buf root, issuer;
+
+        buf_init(&root, X509_CERT_MAX);
+        buf_init(&issuer, X509_CERT_MAX);
+        int r = site_ca_sign_web(ca, dns, ip, now_us, &root, &issuer, e);
+        if (r == 0)
+                r = site_ca_write_web(dir, buf_bytes(&root), buf_bytes(&issuer), e);
+        if (r < 0) {
+                buf_done(&root);
+                buf_done(&issuer);
+                return r;
+        }
+        buf_done(&ca->web_root);
+        buf_done(&ca->certs[SITE_CA_WEB]);
+        ca->web_root = root;
+        ca->certs[SITE_CA_WEB] = issuer;
+        return 0;
+}
+
+int site_ca_make_web(struct site_ca *ca, const char *const *dns, const char *const *ip,
+        int64_t now_us, struct err *e)
+{
+        int r = site_ca_put_web(ca, ca->dir, dns, ip, now_us, e);
+
+        return r < 0 ? err_wrap(e, r, "making the root for web pages of site %s", ca->site) : 0;
+}
+
+struct bytes site_ca_web_root(const struct site_ca *ca)
+{
+        return buf_bytes(&ca->web_root);
+}
+
+int site_ca_web_allows(
+        const struct site_ca *ca, const char *const *dns, const char *const *ip, struct err *e)
+{
+        if (!ca->web_root.n)
+                return err_set(e, ERR_STATE,
+                        "this site was made before pages had a root of their own: custos run makes "
+                        "it at its next start");
+        return x509_web_allows(buf_bytes(&ca->certs[SITE_CA_WEB]), dns, ip, e);
+}
+
+/* --- the directory --- */
+
+/* An issuer's key, and its certificate below the root, or below one of its own. */
+static int site_ca_fill_issuer(struct site_ca *ca, const char *dir, enum site_ca_issuer which,
+        struct sign_key *root_key, int64_t now_us, struct err *e)
+{
+        const char *name = issued_issuer_name((enum issued_issuer)which);
+
+        ca->keys[which] = sign_key_generate();
+        int r = site_ca_write_key(dir, name, ca->keys[which], e);
+        if (r == 0 && which == SITE_CA_WEB)
+                return site_ca_put_web(ca, dir, NULL, NULL, now_us, e);
+        if (r == 0)
+                r = site_ca_make_issuer(ca, which, root_key, now_us, e);
+        return r < 0 ? r : site_ca_write_cert(dir, name, buf_bytes(&ca->certs[which]), e);
 }
 
 /* Keys and certificates into dir, which nobody uses yet. */
@@ -133,15 +235,8 @@ static int site_ca_fill(struct site_ca *ca, const char *dir, int64_t now_us, str
                 r = site_ca_write_key(dir, "root", root_key, e);
         if (r == 0)
                 r = site_ca_write_cert(dir, "root", buf_bytes(&ca->root), e);
-        for (unsigned i = 0; r == 0 && i < SITE_CA_ISSUERS; i++) {
-                r = site_ca_make_issuer(ca, i, root_key, now_us, e);
-                if (r == 0)
-                        r = site_ca_write_key(
-                                dir, issued_issuer_name((enum issued_issuer)i), ca->keys[i], e);
-                if (r == 0)
-                        r = site_ca_write_cert(dir, issued_issuer_name((enum issued_issuer)i),
-                                buf_bytes(&ca->certs[i]), e);
-        }
+        for (unsigned i = 0; r == 0 && i < SITE_CA_ISSUERS; i++)
+                r = site_ca_fill_issuer(ca, dir, i, root_key, now_us, e);
         return r == 0 ? file_sync_dir(dir, e) : r;
 }
 
@@ -225,7 +320,9 @@ int site_ca_write_issued(struct site_ca *ca, struct err *e)
         return r;
 }
 
-static int site_ca_read_cert(const char *dir, const char *name, struct buf *der, struct err *e)
+/* The index-th of the file. */
+static int site_ca_read_cert(
+        const char *dir, const char *name, unsigned index, struct buf *der, struct err *e)
 {
         char *path = xasprintf("%s/%s.crt", dir, name);
         struct buf pem;
@@ -233,8 +330,8 @@ static int site_ca_read_cert(const char *dir, const char *name, struct buf *der,
         buf_init(&pem, SITE_CA_CERT_FILE_MAX);
         int r = file_read(path, SITE_CA_CERT_FILE_MAX, &pem, e);
         if (r >= 0) {
-                r = x509_pem_parse(buf_bytes(&pem), 0, der, e);
-                if (r < 0)
+                r = x509_pem_parse(buf_bytes(&pem), index, der, e);
+                if (r < 0 && (r != ERR_NOT_FOUND || index == 0))
                         r = err_wrap(e, ERR_CORRUPT, "%s", path);
         }
         buf_done(&pem);
@@ -289,13 +386,26 @@ static int site_ca_read_name(struct site_ca *ca, const char *dir, struct err *e)
         return r < 0 ? err_set(e, ERR_CORRUPT, "%s/root.crt is not the root of a site", dir) : 0;
 }
 
+/* Behind the issuer in its file; an older site has none. */
+static int site_ca_read_web_root(struct site_ca *ca, const char *dir, struct err *e)
+{
+        int r = site_ca_read_cert(dir, "web", 1, &ca->web_root, e);
+
+        if (r == ERR_NOT_FOUND)
+                return 0;
+        if (r == 0)
+                r = x509_web_check_root(
+                        buf_bytes(&ca->web_root), buf_bytes(&ca->certs[SITE_CA_WEB]), e);
+        return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/web.crt", dir) : 0;
+}
+
 static int site_ca_read_issuer(
         struct site_ca *ca, const char *dir, enum site_ca_issuer which, struct err *e)
 {
         const char *name = issued_issuer_name((enum issued_issuer)which);
         uint8_t key_id[32], cert_id[32];
 
-        int r = site_ca_read_cert(dir, name, &ca->certs[which], e);
+        int r = site_ca_read_cert(dir, name, 0, &ca->certs[which], e);
         if (r == 0)
                 r = site_ca_read_key(dir, name, &ca->keys[which], e);
         if (r == 0)
@@ -307,6 +417,12 @@ static int site_ca_read_issuer(
                 return err_set(e, ERR_CORRUPT,
                         "%s/%s.key is not the key of %s.crt; restore both from one backup", dir,
                         name, name);
+        if (which == SITE_CA_WEB)
+                r = site_ca_read_web_root(ca, dir, e);
+        if (r < 0)
+                return r;
+        if (which == SITE_CA_WEB && ca->web_root.n)
+                return 0;
         r = x509_check_issued_by(buf_bytes(&ca->certs[which]), buf_bytes(&ca->root), e);
         return r < 0 ? err_wrap(e, ERR_CORRUPT, "%s/%s.crt is not below root.crt", dir, name) : 0;
 }
@@ -317,7 +433,7 @@ int site_ca_load(const char *dir, struct site_ca **ret, struct err *e)
 
         if (!site_ca_exists(dir))
                 return err_set(e, ERR_NOT_FOUND, "%s holds no site's CA", dir);
-        int r = site_ca_read_cert(dir, "root", &ca->root, e);
+        int r = site_ca_read_cert(dir, "root", 0, &ca->root, e);
         if (r == 0)
                 r = x509_key_id(buf_bytes(&ca->root), ca->fingerprint, e);
         if (r == 0)
@@ -382,5 +498,8 @@ int site_ca_chain_pem(const struct site_ca *ca, enum site_ca_issuer which, struc
 {
         int r = x509_pem_format(leaf_der, out, e);
 
-        return r < 0 ? r : x509_pem_format(buf_bytes(&ca->certs[which]), out, e);
+        if (r == 0)
+                r = x509_pem_format(buf_bytes(&ca->certs[which]), out, e);
+        return r < 0 || which != SITE_CA_WEB ? r
+                                             : x509_pem_format(buf_bytes(&ca->web_root), out, e);
 }

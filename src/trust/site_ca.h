@@ -8,6 +8,11 @@
  *     root.key root.crt  nodes.key nodes.crt  cameras.key cameras.crt  web.key web.crt  seals.key
  * seals.crt
  *
+ * Web pages have a root of their own, which people install (docs/design/web.md, "The root that is
+ * installed"): web.crt holds the web issuer and, behind it, that root, whose key was given up when
+ * it had signed the issuer. A web.crt of one certificate is that of an older site, below root.crt:
+ * nothing is issued by it until site_ca_make_web.
+ *
  * Keys are P-256, PKCS#8 PEM, mode 0600. The root key is needed only to make issuers: it is never
  * loaded again, and may be moved to a safe. issued.json beside them is the register of all that the
  * issuers made (issued.h): each certificate is in it before it is handed out, and what is revoked
@@ -61,6 +66,21 @@ struct bytes site_ca_root(const struct site_ca *ca); /* DER, borrowed */
 struct bytes site_ca_issuer_cert(
         const struct site_ca *ca, enum site_ca_issuer which); /* DER, borrowed */
 
+/* What people install for the page, DER, borrowed; empty in an older site. */
+struct bytes site_ca_web_root(const struct site_ca *ca);
+/*
+ * Another root for web pages and, below it, the web issuer with the key that it has: both may vouch
+ * for what crypto/x509_web.h says that any may, and for these. Who installed the root before has to
+ * install this one; certificates of pages that were made before hang from both. Durable before it
+ * returns. dns, ip: NULL-terminated or NULL.
+ */
+int site_ca_make_web(struct site_ca *ca, const char *const *dns, const char *const *ip,
+        int64_t now_us, struct err *e) MUST_USE;
+/* The web issuer may vouch for these. ERR_DENIED names the first that it may not; ERR_STATE in an
+ * older site. */
+int site_ca_web_allows(const struct site_ca *ca, const char *const *dns, const char *const *ip,
+        struct err *e) MUST_USE;
+
 /* "custos://SITE/<role>/NAME" for roles manager, recorder, gateway, events, edge. */
 int site_ca_uri(const char *site, const char *role, const char *name,
         char to[static SITE_CA_URI_ROOM], struct err *e) MUST_USE;
@@ -85,7 +105,8 @@ int site_ca_issue_node(struct site_ca *ca, const char *role, const char *name,
 /* For what signs the grants of manager `name` (docs/design/grants.md): nodes issuer, its URI. */
 int site_ca_issue_grant(struct site_ca *ca, const char *name, const struct verify_key *subject,
         int64_t now_us, unsigned days, struct buf *out, struct err *e) MUST_USE;
-/* For a page that people open: server authentication, by these names alone. */
+/* For the page that gateway `name` shows: server authentication, by these names alone.
+ * ERR_DENIED, ERR_STATE as site_ca_web_allows. */
 int site_ca_issue_web(struct site_ca *ca, const char *name, const char *const *dns,
         const char *const *ip, const struct verify_key *subject, int64_t now_us, unsigned days,
         struct buf *out, struct err *e) MUST_USE;
@@ -110,8 +131,9 @@ int site_ca_revoke_camera(struct site_ca *ca, const char *name, int64_t now_us, 
  * key. */
 int site_ca_revoke_serial(struct site_ca *ca, struct bytes serial, int64_t now_us, unsigned *ret_n,
         struct err *e) MUST_USE;
-/* The same of a node; a manager's grants and a recorder's seals go with it (counted too), seals
- * without a list: what was sealed before stays good (docs/design/certificates.md). */
+/* The same of a node; a manager's grants, a gateway's page and a recorder's seals go with it
+ * (counted too), seals without a list: what was sealed before stays good
+ * (docs/design/certificates.md). */
 int site_ca_revoke_node(struct site_ca *ca, const char *role, const char *name, int64_t now_us,
         unsigned *ret_n, struct err *e) MUST_USE;
 /* The issuer's newest list, PEM, borrowed until the next change; empty where it never revoked
@@ -120,7 +142,7 @@ struct bytes site_ca_crl(const struct site_ca *ca, enum site_ca_issuer which);
 /* The register, borrowed. */
 const struct issued *site_ca_issued(const struct site_ca *ca);
 
-/* PEM of the leaf and its issuer, as a TLS server sends them. */
+/* PEM of the leaf and its issuer, as a TLS server sends them; of a page's its root too. */
 int site_ca_chain_pem(const struct site_ca *ca, enum site_ca_issuer which, struct bytes leaf_der,
         struct buf *out, struct err *e) MUST_USE;
 

@@ -139,6 +139,8 @@ int site_ca_issue_web(struct site_ca *ca, const char *name, const char *const *d
         struct site_ca_leaf l = { ISSUED_WEB, name, .now_us = now_us, .days = days };
         int r = site_ca_server(&l, "page", dns, ip, e);
 
+        if (r == 0)
+                r = site_ca_web_allows(ca, dns, ip, e);
         return r < 0 ? r : site_ca_issue(ca, &l, subject, out, e);
 }
 
@@ -311,8 +313,13 @@ int site_ca_revoke_node(struct site_ca *ca, const char *role, const char *name, 
         if (r < 0)
                 return r;
         site_ca_subject(role, name, "", who);
+        unsigned n = 0, pages = 0;
+        if (strcmp(role, "gateway") == 0)
+                r = site_ca_revoke(ca, ISSUED_WEB, name, now_us, &pages, e);
+        if (r < 0)
+                return r;
         /* Before the node's own, so that one writing makes both durable. */
-        unsigned seals = issued_revoke(&ca->issued, ISSUED_SEALS, who, now_us), n = 0;
+        unsigned seals = issued_revoke(&ca->issued, ISSUED_SEALS, who, now_us);
         r = site_ca_revoke(ca, ISSUED_NODES, who, now_us, &n, e);
         if (r == 0 && n == 0 && seals)
                 r = site_ca_write_issued(ca, e);
@@ -320,7 +327,7 @@ int site_ca_revoke_node(struct site_ca *ca, const char *role, const char *name, 
                 issued_revoke_undo(&ca->issued, ISSUED_SEALS, who, now_us);
                 return r;
         }
-        *ret_n = n + seals;
+        *ret_n = n + seals + pages;
         return 0;
 }
 

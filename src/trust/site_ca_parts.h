@@ -11,6 +11,7 @@
 struct site_ca {
         char site[SITE_CA_NAME_MAX + 1];
         struct buf root;
+        struct buf web_root; /* empty: the web issuer hangs from root, as in older sites */
         struct buf certs[SITE_CA_ISSUERS];
         struct sign_key *keys[SITE_CA_ISSUERS];
         uint8_t fingerprint[32];

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "last-administrator": "unit/manager/test_people.c", "setup-done": "integ/95-people.py", "setup-code": "integ/95-people.py",
     "setup-not-here": "integ/95-people.py",
     "other-manager": "integ/97-manager-history.py",
+    "web-certificate": "unit/trust/test_web_identity.c", "web-name": "integ/96-web-certificate.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }

@@ -56,7 +56,7 @@ class Page:
         self.site, self.cookie = site, None
         path = site.state / "gateway/port"
         wait_for(lambda: "gateway.serves" in site.log() and path.exists(), 20, lambda: f"the gateway serves: {site.log()[-3000:]}")
-        self.root = str(getattr(site, "page_root", site.state / "site/root.crt"))
+        self.root = str(getattr(site, "page_root", site.state / "gateway/root.crt"))
 
     @property
     def origin(self):

@@ -41,6 +41,21 @@ static void test_what_lies_in_a_network(void **state)
         assert_false(holds("", "192.0.2.1"));
 }
 
+static void test_one_text(void **state)
+{
+        static const char *const texts[][2] = { { "192.0.2.1", "192.0.2.1" },
+                { "::ffff:192.0.2.1", "192.0.2.1" }, { "2001:DB8:0:0::1", "2001:db8::1" },
+                { "::1", "::1" } };
+        uint8_t address[NETWORK_ADDRESS_BYTES];
+        char text[NETWORK_ADDRESS_ROOM];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                assert_int_equal(network_address_parse(texts[i][0], address, NULL), 0);
+                assert_string_equal(network_address_format(address, text), texts[i][1]);
+        }
+}
+
 static void test_what_is_refused(void **state)
 {
         static const char *const bad[] = {
@@ -67,7 +82,7 @@ static void test_what_is_refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_what_lies_in_a_network),
-                cmocka_unit_test(test_what_is_refused) };
+                cmocka_unit_test(test_one_text), cmocka_unit_test(test_what_is_refused) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,7 +284,7 @@ static void test_help(void **state)
                         "--camera --stream --at --key --recovery-kit --check --vault --state --json" },
                 { cli_lock,
                         "--camera --stream --from --to --reason --recorder --yes --state --json" },
-                { cli_node, "--again --reason --yes --state --json" },
+                { cli_node, "--again --default --new-root --reason --yes --state --json" },
                 { cli_person,
                         "--role --disable --enable --new-password --password-file --remote --yes --state --json" },
                 { cli_person_session, "--person --state --json" },

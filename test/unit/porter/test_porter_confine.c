@@ -176,7 +176,7 @@ static int apart(int (*try)(void), bool confined)
 
         if (pid == 0) {
                 struct err e;
-                if (confined && porter_confine(node, &e) < 0) {
+                if (confined && porter_confine(node, NULL, &e) < 0) {
                         fprintf(stderr, "%s\n", e.text);
                         _exit(254);
                 }

@@ -87,7 +87,14 @@ static void made_once_and_loaded(void **state)
         assert_int_equal(
                 sh("openssl x509 -in ca/root.crt -noout -subject | grep -q 'CN = berlin root' &&"
                    "openssl verify -attime 1795000000 -x509_strict -CAfile ca/root.crt "
-                   "ca/nodes.crt ca/cameras.crt ca/web.crt ca/seals.crt"),
+                   "ca/nodes.crt ca/cameras.crt ca/seals.crt"),
+                0);
+        /* Pages have a root of their own, behind their issuer in its file. */
+        assert_int_equal(sh("awk '/BEGIN/{n++} n==2' ca/web.crt > web-root.crt && openssl x509 -in "
+                            "web-root.crt -noout -subject | grep -q 'CN = berlin web root' &&"
+                            "openssl verify -attime 1795000000 -x509_strict -CAfile web-root.crt "
+                            "ca/web.crt && ! openssl verify -attime 1795000000 -CAfile ca/root.crt "
+                            "ca/web.crt"),
                 0);
         /* The fingerprint is what anybody computes with openssl. */
         char hex[65];
@@ -593,6 +600,116 @@ static void nodes_and_what_they_sign_with(void **state)
         site_ca_freep(&ca);
 }
 
+/* What a root that people install may vouch for, and what it may not whoever has the issuer's key.
+ */
+static void the_root_that_is_installed(void **state)
+{
+        const char *const
+                known[] = { "cctv.example", NULL },
+                *const known_ip[] = { "192.0.2.7", "2001:db8::7", NULL }, *const none[] = { NULL },
+                *const allowed[] = { "a.cctv.example", "localhost", "nas.lan", NULL },
+                *const others[] = { "localhost", "example", NULL },
+                *const bank[] = { "bank.example", NULL },
+                *const private_ip[] = { "10.1.2.3", "fd00::1", "::1", "100.100.1.1", NULL },
+                *const public_ip[] = { "192.0.2.8", NULL }, *const six[] = { "2001:db8::8", NULL };
+        struct node_leaf page = node_key();
+        struct site_ca *ca = create("pages", "berlin");
+        uint8_t before[32], behind[32];
+        struct err e;
+
+        (void)state;
+        assert_int_equal(site_ca_web_allows(ca, known, none, &e), ERR_DENIED);
+        assert_non_null(strstr(e.text, "does not vouch for cctv.example"));
+        assert_int_equal(x509_key_id(site_ca_web_root(ca), before, NULL), 0);
+        assert_int_equal(site_ca_make_web(ca, known, known_ip, NOW, &e), 0);
+        assert_int_equal(x509_key_id(site_ca_web_root(ca), behind, NULL), 0);
+        assert_memory_not_equal(before, behind, 32);
+        assert_int_equal(site_ca_web_allows(ca, known, known_ip, &e), 0);
+        assert_int_equal(site_ca_web_allows(ca, allowed, private_ip, &e), 0);
+        assert_int_equal(site_ca_web_allows(ca, others, NULL, &e), ERR_DENIED);
+        assert_int_equal(site_ca_web_allows(ca, bank, NULL, &e), ERR_DENIED);
+        assert_int_equal(site_ca_web_allows(ca, NULL, public_ip, &e), ERR_DENIED);
+        assert_int_equal(site_ca_web_allows(ca, NULL, six, &e), ERR_DENIED);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", bank, NULL, page.subject, NOW, 90, &page.der, &e),
+                ERR_DENIED);
+        assert_int_equal(page.der.n, 0);
+        assert_int_equal(site_ca_issued(ca)->n, 0);
+        /* With the issuer's key itself: no client takes it. */
+        assert_int_equal(
+                sh("awk '/BEGIN/{n++} n==2' pages/web.crt > pages-root.crt &&"
+                   "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p.key &&"
+                   "for n in DNS:bank.example DNS:cctv.example IP:192.0.2.8 IP:10.0.0.9; do"
+                   " printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' $n > p.ext;"
+                   " openssl req -new -key p.key -subj /CN=x | openssl x509 -req -days 9999"
+                   " -CA pages/web.crt -CAkey pages/web.key -set_serial 7 -extfile p.ext"
+                   " -out p-$n.crt || exit 1; done;"
+                   "v() { openssl verify -attime 1797000000 -purpose sslserver -CAfile pages-root.crt -untrusted"
+                   " pages/web.crt \"$1\"; };"
+                   "! v p-DNS:bank.example.crt && ! v p-IP:192.0.2.8.crt &&"
+                   "v p-DNS:cctv.example.crt && v p-IP:10.0.0.9.crt &&"
+                   /* Nor for anything but a page, nor by the site's root. */
+                   "printf 'subjectAltName=DNS:cctv.example\nextendedKeyUsage=clientAuth\n' > p.ext;"
+                   "openssl req -new -key p.key -subj /CN=x | openssl x509 -req -days 9999 -CA"
+                   " pages/web.crt -CAkey pages/web.key -set_serial 7 -extfile p.ext -out c.crt &&"
+                   "! openssl verify -attime 1797000000 -purpose sslclient -CAfile pages-root.crt"
+                   " -untrusted pages/web.crt c.crt && ! openssl verify -attime 1797000000 -CAfile"
+                   " pages/root.crt -untrusted pages/web.crt p-DNS:cctv.example.crt"),
+                0);
+        /* A page's certificate of before hangs from both roots, and both are loaded. */
+        site_ca_freep(&ca);
+        assert_int_equal(load("pages", &ca, &e), 0);
+        uint8_t loaded[32];
+        assert_int_equal(x509_key_id(site_ca_web_root(ca), loaded, NULL), 0);
+        assert_memory_equal(behind, loaded, 32);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", known, NULL, page.subject, NOW, 90, &page.der, &e),
+                0);
+        assert_int_equal(site_ca_make_web(ca, NULL, NULL, NOW, &e), 0);
+        assert_int_equal(x509_check_issued_by(
+                                 buf_bytes(&page.der), site_ca_issuer_cert(ca, SITE_CA_WEB), NULL),
+                0);
+        /* A root that is not above the issuer is not taken. */
+        assert_int_equal(sh("awk '/BEGIN/{n++} n==1' pages/web.crt > w && cat w pages-root.crt > "
+                            "pages/web.crt"),
+                0);
+        site_ca_freep(&ca);
+        assert_int_equal(load("pages", &ca, &e), ERR_CORRUPT);
+        assert_non_null(strstr(e.text, "web.crt"));
+        node_drop(&page);
+}
+
+/* A site that was made when pages hung from the site's root. */
+static void an_older_site(void **state)
+{
+        const char *const dns[] = { "localhost", NULL };
+        struct node_leaf page = node_key();
+        struct site_ca *ca = create("older-site", "berlin");
+        struct err e;
+
+        (void)state;
+        site_ca_freep(&ca);
+        assert_int_equal(
+                sh("printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,"
+                   "keyCertSign,cRLSign\n' > o.ext && openssl req -new -key older-site/web.key "
+                   "-subj '/CN=berlin web' | openssl x509 -req -days 9999 -CA older-site/root.crt "
+                   "-CAkey older-site/root.key -set_serial 8 -extfile o.ext -out "
+                   "older-site/web.crt"),
+                0);
+        assert_int_equal(load("older-site", &ca, &e), 0);
+        assert_int_equal(site_ca_web_root(ca).n, 0);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", dns, NULL, page.subject, NOW, 90, &page.der, &e),
+                ERR_STATE);
+        assert_int_equal(site_ca_make_web(ca, NULL, NULL, NOW, &e), 0);
+        site_ca_freep(&ca);
+        assert_int_equal(load("older-site", &ca, &e), 0);
+        assert_int_equal(
+                site_ca_issue_web(ca, "main", dns, NULL, page.subject, NOW, 90, &page.der, &e), 0);
+        node_drop(&page);
+        site_ca_freep(&ca);
+}
+
 static void pages_and_devices(void **state)
 {
         const char *const dns[] = { "watch.example", NULL }, *const ip[] = { "192.0.2.7", NULL },
@@ -605,6 +722,7 @@ static void pages_and_devices(void **state)
 
         (void)state;
         assert_int_equal(load("ca", &ca, NULL), 0);
+        assert_int_equal(site_ca_make_web(ca, dns, ip, NOW, &e), 0);
         assert_int_equal(
                 site_ca_issue_web(ca, "main", NULL, NULL, page.subject, NOW, 90, &page.der, &e),
                 ERR_INVALID);
@@ -652,6 +770,13 @@ static void pages_and_devices(void **state)
         assert_non_null(strstr(e.text, "node gateway/g"));
         node_drop(&node);
         assert_true(site_ca_crl(ca, SITE_CA_WEB).n > 0);
+        /* A gateway's page goes with it. */
+        struct node_leaf other = node_key();
+        assert_int_equal(
+                site_ca_issue_web(ca, "g", dns, NULL, other.subject, NOW, 90, &other.der, NULL), 0);
+        assert_int_equal(site_ca_revoke_node(ca, "gateway", "g", NOW, &n, &e), 0);
+        assert_int_equal(n, 2);
+        node_drop(&other);
         node_drop(&page);
         node_drop(&device);
         site_ca_freep(&ca);
@@ -722,7 +847,7 @@ static int tear_down(void **state)
 {
         (void)state;
         return sh(
-                "rm -rf ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 older longest node.der nodes.crl && rmdir $PWD");
+                "rm -rf pages* p-* p.key p.ext c.crt w o.ext older-site web-root.crt ca ca2 ca3 ca4 ca4.new bad other revoking revoking2 older longest node.der nodes.crl && rmdir $PWD");
 }
 
 int main(void)
@@ -736,6 +861,8 @@ int main(void)
                 cmocka_unit_test(cameras_of_a_vendor),
                 cmocka_unit_test(what_is_revoked),
                 cmocka_unit_test(nodes_and_what_they_sign_with),
+                cmocka_unit_test(the_root_that_is_installed),
+                cmocka_unit_test(an_older_site),
                 cmocka_unit_test(pages_and_devices),
                 cmocka_unit_test(an_older_register),
                 cmocka_unit_test(names_of_sites),
