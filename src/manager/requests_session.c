@@ -408,7 +408,7 @@ static int requests_session_named(struct requests *r, uint64_t tag, json_t *body
 
 int requests_session_seen(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
-        const struct session *s;
+        const struct session *s = NULL;
 
         int done = requests_session_named(r, tag, body, "session.seen", &s, e);
         if (done < 0)
@@ -421,7 +421,7 @@ int requests_session_seen(struct requests *r, uint64_t tag, json_t *body, struct
 int requests_session_close(struct requests *r, uint64_t tag, json_t *body, struct err *e)
 {
         char id[LINK_SESSION_ROOM];
-        const struct session *s;
+        const struct session *s = NULL;
 
         int done = requests_session_named(r, tag, body, "session.close", &s, e);
         if (done < 0)

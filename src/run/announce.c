@@ -149,7 +149,8 @@ static void announce_say_code(struct announce *a)
                        "  Another one: %s person setup --state %s\n\n",
                         where, a->code.until, a->code.text, a->program, a->state);
         fflush(stdout);
-        explicit_bzero(&a->code, sizeof a->code);
+        explicit_bzero(a->code.text, sizeof a->code.text);
+        a->code = (struct announce_code){ 0 };
 }
 
 static void announce_ask(uv_work_t *work)
