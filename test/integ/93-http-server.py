@@ -59,6 +59,9 @@ def curl_both(folder):
             said = json.loads(body)
             check(status == "200" and said == {"method": "GET", "query": "a=b%20&c", "address": "127.0.0.1", "version": name,
                                                "cookie": "d e", "agent": "tester"}, f"{version}: {status} {body}")
+            for cookies, expected in (("c=1; c=2", "-"), ("cc=1; xc=2", "-"), ("a=b;c=", ""), ("c=a=b", "a=b"), ("C=1", "-"), ("x; c=1 ;", "1")):
+                _, body = curl(at, "/hello", version, "-H", f"Cookie: {cookies}")
+                check(json.loads(body)["cookie"] == expected, f"{version} {cookies}: {body}")
             check(curl(at, "/echo", version, "-d", "gr\u00fc\u00df") == ("200", "gr\u00fc\u00df".encode()), f"{version}: a body")
             for path in ("/stream", "/length"):
                 status, body = curl(at, f"{path}?3000000", version)

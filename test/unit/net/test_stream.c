@@ -530,12 +530,15 @@ static void test_asks_and_does_not_read(void **state)
 {
         SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
         SSL *ssl = SSL_new(ctx);
+        const int small = 4096;
         unsigned asked = 0;
         struct pair p;
 
         (void)state;
         pair_init(&p, SCRIPTED_GOOD);
-        side_open(&p, &p.server, false, (struct stream_options){ .output_max_bytes = 65536 });
+        timer_start(&p.guard, p.loop, 30000, 0, on_guard, &p); /* thousands of seals */
+        side_open(&p, &p.server, false, (struct stream_options){ .output_max_bytes = 16384 });
+        assert_int_equal(setsockopt(p.fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
         SSL_set_fd(ssl, p.fd[1]);
         SSL_set_connect_state(ssl);
         while (SSL_do_handshake(ssl) != 1)
@@ -545,7 +548,7 @@ static void test_asks_and_does_not_read(void **state)
                 if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
                         asked++;
                 (void)SSL_do_handshake(ssl); /* says it, and reads nothing */
-                if (asked % 64 == 0)
+                if (asked % 128 == 0)
                         pair_settle(&p, 1);
         }
         assert_int_equal(p.server.fault, FAULT_DOES_NOT_READ);
