@@ -170,13 +170,12 @@ def while_recording(site, passwords, watching, playing):
     pids = all_processes(site)
     check(set(PROCESSES + ("player",)) <= set(pids), f"all processes are there: {sorted(pids)}")
     first = {role: pids.pop(role) for role in workers.values()}
-    for _ in range(8):
-        files = [site.segments(s) for s in STREAMS]
+    for _ in range(12):
         keys_of_footage(site, secrets, workers, wrap)
         wrong, held = judge(secrets, first)
-        if files == [site.segments(s) for s in STREAMS] == [[w.path for w in with_footage(site, s)] for s in STREAMS]:
-            break  # else an open segment became the one before
-        time.sleep(0.5)
+        if not wrong:
+            break  # else an open segment may have become the one before meanwhile
+        time.sleep(0.3)
     more, others = judge(secrets, pids)
     held.update(others)
     for role, (names, _) in held.items():

@@ -129,7 +129,7 @@ def flood(here, of):
                 break
             client.say("K\n")
             time.sleep(0.02)
-        client.process.wait(timeout=10)
+        wait_for(lambda: client.process.poll() is not None, 5, lambda: f"{of}: the flood is ended: {client.log().count('KEYUPDATE')} updates")
         updates = client.log().count("KEYUPDATE")
     check(32 < updates < 60, f"{of}: the flood ended after {updates} updates, behind 32")
     wait_for(lambda: re.search(rf"porter\.{of} .*KeyUpdates and nothing else", here.site.log()), 5, lambda: f"{of}: with the reason: {here.site.log()[-2000:]}")
