@@ -307,6 +307,10 @@ static const struct fault_words fault_words[FAULTS] = {
         [FAULT_CLOCK_NOT_SYNCHRONIZED] = { "clock-not-synchronized",
                 "Nothing keeps this machine's clock right; times in seals are its own word alone.",
                 "Run an NTP client with authentication (chrony with NTS)." },
+        [FAULT_CLOCK_STEPPED] = { "clock-stepped",
+                "The clock is ahead of where it was: footage ages by the earlier time for a day.",
+                "Look at the clock. Where its new time is right there is nothing to do; else set "
+                "it right before that day is over, or footage is removed for its age." },
 
         /* grants */
         [FAULT_GRANT_REFUSED] = { "grant-refused",

@@ -107,6 +107,7 @@ enum fault {
         FAULT_WEB_NAME,
         /* time */
         FAULT_CLOCK_NOT_SYNCHRONIZED, /* an alarm */
+        FAULT_CLOCK_STEPPED,          /* an alarm */
         /* grants: why nothing is shown; recording goes on */
         FAULT_GRANT_REFUSED,
         FAULT_GRANT_EXPIRED,

@@ -220,6 +220,13 @@ static bool cli_storage_clock_is_wrong(const json_t *clock)
         return json_is_false(json_object_get(clock, "synchronized"));
 }
 
+static bool cli_storage_clock_is_ahead(const json_t *clock)
+{
+        const char *state = json_string_value(json_object_get(clock, "state"));
+
+        return state && strcmp(state, fault_name(FAULT_CLOCK_STEPPED)) == 0;
+}
+
 static void cli_storage_print_clock(const json_t *clock)
 {
         const json_t *synchronized = json_object_get(clock, "synchronized");
@@ -243,6 +250,9 @@ static void cli_storage_print_clock(const json_t *clock)
                 printf(" (the last at %s by %+.3f s)", cli_text(last, "time"),
                         json_number_value(json_object_get(last, "step_us")) / 1e6);
         printf("\n");
+        if (cli_storage_clock_is_ahead(clock))
+                printf("       %s %s\n", fault_text(FAULT_CLOCK_STEPPED),
+                        fault_remedy(FAULT_CLOCK_STEPPED));
         if (cli_storage_clock_is_wrong(clock))
                 printf("       %s\n", fault_remedy(FAULT_CLOCK_NOT_SYNCHRONIZED));
 }
@@ -269,6 +279,9 @@ void cli_storage_print_troubles(const json_t *storage)
                 printf("STORAGE      %zu stream%s kept for less than the minimum days. %s\n", below,
                         below == 1 ? " is" : "s are", fault_remedy(FAULT_BELOW_MINIMUM));
         cli_storage_print_foreseen(storage, "STORAGE      ", CLI_STORAGE_NEAR_DAYS);
+        if (cli_storage_clock_is_ahead(clock))
+                printf("CLOCK        %s %s\n", fault_text(FAULT_CLOCK_STEPPED),
+                        fault_remedy(FAULT_CLOCK_STEPPED));
         if (cli_storage_clock_is_wrong(clock))
                 printf("CLOCK        not synchronized, %lld steps. %s\n",
                         cli_storage_number(clock, "steps"),

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "recorder/parent.h"
+#include "recorder/parent_retention.h"
 
 #define PARENT_CLOCK_TICK_MS 1000
 #define PARENT_CLOCK_DRIFT_AFTER_US INT64_C(60000000) /* less says nothing in parts per million */
@@ -109,7 +110,9 @@ static json_t *parent_clock_steps(const struct parent_clock *c)
 
 json_t *parent_clock_format(const struct parent_clock *c)
 {
-        enum fault f = c->alarm ? FAULT_CLOCK_NOT_SYNCHRONIZED : FAULT_NONE;
+        enum fault f = c->held    ? FAULT_CLOCK_STEPPED
+                       : c->alarm ? FAULT_CLOCK_NOT_SYNCHRONIZED
+                                  : FAULT_NONE;
         const struct clock_discipline *kept = &c->last.kept;
         int64_t slewed = c->last.slewed_us - c->first.slewed_us;
         int64_t for_us = c->last.boot_us - c->first.boot_us;
@@ -135,5 +138,6 @@ json_t *parent_clock_format(const struct parent_clock *c)
 
 json_t *parent_clock_json(struct parent *p)
 {
+        p->clock.held = p->retention && parent_retention_held(p->retention);
         return parent_clock_format(&p->clock);
 }

@@ -38,6 +38,7 @@ struct parent_clock {
         struct parent_clock_reading first, last;
         bool alarm;       /* not synchronized */
         int64_t since_us; /* wall clock of the last change of that */
+        bool held;        /* footage ages by an earlier time (parent_retention_held) */
         uint64_t steps_total;
         struct parent_clock_step steps[PARENT_CLOCK_STEPS_KEPT]; /* by number modulo */
 };

@@ -315,6 +315,11 @@ int64_t parent_retention_now(struct parent_retention *r)
         return now;
 }
 
+bool parent_retention_held(const struct parent_retention *r)
+{
+        return r->clock.apart && r->clock.expected_us < r->clock.wall_us;
+}
+
 /* What is there */
 
 static void parent_retention_view_done(struct parent_retention_view *w)

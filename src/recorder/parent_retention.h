@@ -37,5 +37,7 @@ unsigned parent_retention_min_days(const struct parent_retention *r, const char 
 bool parent_retention_below_minimum(const struct parent_stream *t, int64_t wall_us);
 /* The time by which footage ages (vault/retention_clock.h). */
 int64_t parent_retention_now(struct parent_retention *r);
+/* That is not the wall clock's, which is ahead of it: FAULT_CLOCK_STEPPED. */
+bool parent_retention_held(const struct parent_retention *r);
 
 #endif

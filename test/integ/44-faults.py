@@ -37,6 +37,7 @@ ELSEWHERE = {
     "grant-refused": "unit/trust/test_capability.c", "grant-expired": "unit/trust/test_capability.c",
     "not-granted": "unit/trust/test_capability.c", "grant-not-logged": "integ/86-grants.py",
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",
+    "clock-stepped": "integ/98-retention-clock.py",
     "other-site": "integ/83-enroll.py", "code-refused": "integ/83-enroll.py", "bad-enrolment": "integ/83-enroll.py",
     "already-enrolled": "integ/83-enroll.py",
     "not-signed-in": "integ/95-sessions.py", "wrong-sign-in": "integ/95-people.py", "too-many-tries": "integ/95-people.py",

@@ -3,6 +3,7 @@
 """A clock that jumps by 400 days has nothing removed for its age: not while the recorder runs, and not when it begins anew behind footage
 of the new time.
 """
+import json
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,9 @@ def test_a_jump_removes_nothing(folder):
             old = set(site.segments("cam-main"))
             clock.set(400 * DAY)
             wait_for(lambda: "retention.clock_held" in site.log(), 10, "the jump is noticed")
+            said = json.loads(site.cli("storage", "status", "--json").stdout)["clock"]
+            check(said["state"] == "clock-stepped" and "ages by" in said["text"] and said["remedy"], f"the alarm: {said}")
+            check("set it right" in site.cli("status").stdout, "for people")
             wait_for(lambda: len(set(site.segments("cam-main")) - old) > 1, 20, "footage of the new time is there, a segment of it whole", 0.5)
             kill(site.pids()["parent"])
             wait_for(lambda: "parent" in site.pids() and site.stream("cam-main").get("recording"), 25, "it records again", 0.5)
