@@ -259,101 +259,53 @@ static int supervisor_pair_parent(struct supervisor *s, int *ret_fd, struct err 
         return 0;
 }
 
-static int supervisor_on_manager(void *owner, struct chan *c, struct chan_message *m, struct err *e)
+/* Those by which nothing comes: the manager's, the gateway's, the sealer's. */
+static int supervisor_on_silent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
         (void)owner;
         (void)c;
-        return err_set(e, ERR_PROTOCOL, "message %u from the manager", m->type);
+        return err_set(e, ERR_PROTOCOL, "message %u from a role that has nothing to ask", m->type);
 }
 
-static void supervisor_on_manager_end(void *owner, struct chan *c, const struct err *e)
+static void supervisor_on_silent_end(void *owner, struct chan *c, const struct err *e)
 {
         struct supervisor *s = owner;
+        struct chan **all[] = { &s->to_manager, &s->to_gateway, &s->to_sealer };
 
         (void)e;
-        s->to_manager = chan_free(c);
+        for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+                if (*all[i] == c)
+                        *all[i] = NULL;
+        }
+        chan_free(c);
 }
 
-static int supervisor_pair_manager(struct supervisor *s, int *ret_fd, struct err *e)
+static int supervisor_pair_silent(
+        struct supervisor *s, struct chan **to, int *ret_fd, struct err *e)
 {
-        static const struct chan_events events = { supervisor_on_manager,
-                supervisor_on_manager_end };
+        static const struct chan_events events = { supervisor_on_silent, supervisor_on_silent_end };
         int pair[2];
 
         int r = chan_pair(pair, e);
         if (r < 0)
                 return r;
-        chan_free(s->to_manager);
-        s->to_manager = chan_new(s->loop, pair[0], &events, s);
+        chan_free(*to);
+        *to = chan_new(s->loop, pair[0], &events, s);
         *ret_fd = pair[1];
         return 0;
-}
-
-static int supervisor_on_gateway(void *owner, struct chan *c, struct chan_message *m, struct err *e)
-{
-        (void)owner;
-        (void)c;
-        return err_set(e, ERR_PROTOCOL, "message %u from the gateway", m->type);
-}
-
-static void supervisor_on_gateway_end(void *owner, struct chan *c, const struct err *e)
-{
-        struct supervisor *s = owner;
-
-        (void)e;
-        s->to_gateway = chan_free(c);
-}
-
-static int supervisor_pair_gateway(struct supervisor *s, int *ret_fd, struct err *e)
-{
-        static const struct chan_events events = { supervisor_on_gateway,
-                supervisor_on_gateway_end };
-        int pair[2];
-
-        int r = chan_pair(pair, e);
-        if (r < 0)
-                return r;
-        chan_free(s->to_gateway);
-        s->to_gateway = chan_new(s->loop, pair[0], &events, s);
-        *ret_fd = pair[1];
-        return 0;
-}
-
-static int supervisor_on_sealer(void *owner, struct chan *c, struct chan_message *m, struct err *e)
-{
-        (void)owner;
-        (void)c;
-        return err_set(e, ERR_PROTOCOL, "message %u from the sealer", m->type);
-}
-
-static void supervisor_on_sealer_end(void *owner, struct chan *c, const struct err *e)
-{
-        struct supervisor *s = owner;
-
-        (void)e;
-        s->to_sealer = chan_free(c);
 }
 
 /* The second channel of a sealer, and of a player: what carries keys of footage is made here, for
  * two processes that were begun here, so that no other is in the middle. */
 static int supervisor_key_channel(struct supervisor_child *c, int *ret_fd, struct err *e)
 {
-        static const struct chan_events events = { supervisor_on_sealer, supervisor_on_sealer_end };
         struct supervisor *s = c->supervisor;
-        int pair[2];
 
         if (c->kind == SUPERVISOR_PLAYER)
                 return supervisor_pair_by(
                         s->to_sealer, MESSAGE_KEY_CHANNEL, BYTES(NULL, 0), ret_fd, e);
-        if (c->kind != SUPERVISOR_SEALER)
-                return 0;
-        int r = chan_pair(pair, e);
-        if (r < 0)
-                return r;
-        chan_free(s->to_sealer);
-        s->to_sealer = chan_new(s->loop, pair[0], &events, s);
-        *ret_fd = pair[1];
-        return 0;
+        return c->kind == SUPERVISOR_SEALER ? supervisor_pair_silent(s, &s->to_sealer, ret_fd, e)
+                                            : 0;
 }
 
 static bool supervisor_is_gateways(const struct supervisor_child *c)
@@ -391,9 +343,9 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
                                                                       : s->to_parent,
                         MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
-                return supervisor_pair_manager(s, ret_fd, e);
+                return supervisor_pair_silent(s, &s->to_manager, ret_fd, e);
         case SUPERVISOR_GATEWAY:
-                return supervisor_pair_gateway(s, ret_fd, e);
+                return supervisor_pair_silent(s, &s->to_gateway, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }

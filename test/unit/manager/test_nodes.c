@@ -85,12 +85,13 @@ static void test_who_is_there_from_the_start(void **state)
 
         (void)state;
         assert_int_equal(nodes_each(d, count, &all, &e), 0);
-        assert_int_equal(all, 2);
+        assert_int_equal(all, 3);
         n = node(d, "recorder", "main");
         assert_true(n.added_us > INT64_C(1600000000) * 1000000);
         assert_false(nodes_is_certified(&n, NOW_US));
         (void)node(d, "manager", "main");
-        expect(nodes_get(d, "gateway", "main", &n, &e), ERR_NOT_FOUND, &e, "custos node list");
+        (void)node(d, "gateway", "main");
+        expect(nodes_get(d, "gateway", "front", &n, &e), ERR_NOT_FOUND, &e, "custos node list");
         expect(nodes_get(d, "worker", "main", &n, &e), ERR_INVALID, &e, "recorder, gateway");
         expect(nodes_get(d, "recorder", "No", &n, &e), ERR_INVALID, &e, "a-z");
         expect(nodes_get(
