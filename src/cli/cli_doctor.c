@@ -19,7 +19,7 @@ static const struct cli_args_command cli_doctor_command = {
         .name = "doctor",
         .help = "custos doctor [--json]\n"
                 "\n"
-                "Every control of this site that can be seen on this host: files and their modes,\n"
+                "Every control of this site that can be seen on this host: files and modes,\n"
                 "sandboxes, ports, clock, encryption, exceptions from it, disks, logs. Each is a\n"
                 "row: pass, fail with its remedy, unknown where it could not be seen (nothing\n"
                 "runs, or only root may look), or a note of what is as it is meant to be.\n"

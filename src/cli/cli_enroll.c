@@ -33,7 +33,7 @@ static const struct cli_args_command cli_enroll_command = {
                 "custos enroll HOST[:PORT] - [--state DIR]\n"
                 "\n"
                 "Makes this host a node of a site: a recorder or a gateway. HOST is where the\n"
-                "site's manager runs, and CODE what custos node add has printed there; it is good\n"
+                "site's manager runs, and CODE what custos node add printed there; it is good\n"
                 "for 20 minutes and once. With \"-\" the code is read from standard input, which\n"
                 "is better: others on this host can see a command's words while it runs.\n"
                 "\n"

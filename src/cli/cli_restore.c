@@ -34,8 +34,8 @@ static const struct cli_args_command cli_restore_command = {
                 "--recovery-kit), or by custos keys rewrap with the new keys too.\n"
                 "\n"
                 "A recorder does not follow an older copy of its manager, or a second one.\n"
-                "--here says that the state directory there is, brought back in another way (a disk\n"
-                "image, a snapshot), is the one that counts from its next start on.\n"
+                "--here says that the state directory there is, brought back in another way (a\n"
+                "disk image, a snapshot), is the one that counts from its next start on.\n"
                 "\n"
                 "  --recovery-kit FILE  the site's recovery kit; \"-\" is standard input\n"
                 "  --here               see above; nothing is written but that mark\n" CLI_ARGS_HELP_STATE
