@@ -190,7 +190,10 @@ static int tls_drain(struct tls *t, tls_on_data on_data, void *owner, struct err
         for (;;) {
                 int n = SSL_read(t->ssl, plain, sizeof plain);
                 if (n > 0) {
-                        if (on_data(owner, BYTES(plain, (size_t)n), e) < 0)
+                        int done = on_data(owner, BYTES(plain, (size_t)n), e);
+                        if (SSL_get_options(t->ssl) & SSL_OP_CLEANSE_PLAINTEXT)
+                                explicit_bzero(plain, (size_t)n);
+                        if (done < 0)
                                 return ERR_CANCELLED;
                         if (ERR_peek_error()) /* left by on_data; SSL_get_error would take it for
                                                  the session's */

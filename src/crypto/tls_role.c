@@ -190,6 +190,7 @@ static void tls_role_set_context(SSL_CTX *ctx)
                           SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
                           SSL_CTX_set_max_early_data(ctx, 0) == 1,
                 "a TLS context");
+        SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT); /* what was read is wiped behind it */
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_cert_verify_callback(ctx, tls_verify_peer, NULL);
         SSL_CTX_set_msg_callback(ctx, tls_role_on_message);

@@ -53,6 +53,8 @@ const struct api_route api_routes[] = {
                 NULL },
         { "DELETE", V1 "cameras/{camera}/event", "event.stop", 0, 204, "stream source", API_EMPTY,
                 "", "", NULL },
+        { "GET", V1 "cameras/{camera}/timeline", "timeline.get", 0, 200,
+                "stream recorder from to parts#", API_WHOLE, "", "", NULL },
         /* streams */
         { "GET", V1 "status", "status", 0, 200, "recorder after limit#", API_WHOLE, "", "", NULL },
         { "GET", V1 "streams", "status", 0, 200, "recorder after limit#", API_LIST,

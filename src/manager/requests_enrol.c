@@ -107,7 +107,8 @@ static int requests_enrol_check_late(struct requests *r, const struct nodes_node
                 return err_set(e, ERR_DENIED,
                         "that is not the key of its newest certificate. Enrol it again: custos "
                         "node add --again");
-        if (clock_wall_us() - n->until_us > ISSUED_LATE_US)
+        /* Of this host's nodes the next start would make it anew however late (run/setup). */
+        if (n->enrolled_us && clock_wall_us() - n->until_us > ISSUED_LATE_US)
                 return err_set(e, ERR_DENIED,
                         "its last certificate ran out more than 90 days ago. Enrol it again: "
                         "custos node add --again");

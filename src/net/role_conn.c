@@ -129,7 +129,11 @@ static int write_frame(
                 random_bytes(mask, sizeof mask);
         buf_clear(&c->out);
         r = websocket_format(kind, payload, c->accepted ? NULL : mask, &c->out, e);
-        return r < 0 ? r : stream_write(c->stream, buf_bytes(&c->out), e);
+        if (r == 0)
+                r = stream_write(c->stream, buf_bytes(&c->out), e);
+        if (kind == WEBSOCKET_TEXT && c->out.n) /* passwords and codes stand in some */
+                explicit_bzero(c->out.p, c->out.n);
+        return r;
 }
 
 /* Best effort: where the queue is full, or the connection broken, its end is near anyway. */

@@ -241,6 +241,8 @@ static int check_length(struct websocket_reader *r, struct err *e)
                                 "WebSocket: a message of more than %zu bytes", max);
                 }
         }
+        if (!is_control(r)) /* in one piece: what grows leaves copies in freed memory */
+                (void)!buf_reserve(&r->message, (size_t)n);
         r->left = (size_t)n;
         r->at = 0;
         if (r->from_client)
@@ -369,11 +371,14 @@ int websocket_reader_push(struct websocket_reader *r, struct bytes in,
         while (in.n > 0 && !r->over) {
                 struct websocket_message m;
                 int x = step(r, &in, &m, e);
+                bool text = x > 0 && m.kind == WEBSOCKET_TEXT && r->message.n;
 
                 if (x < 0)
                         *ret_status = r->status;
                 else if (x > 0)
                         x = on_message(owner, &m, e) < 0 ? ERR_CANCELLED : 0;
+                if (text) /* a password stands in some */
+                        explicit_bzero(r->message.p, r->message.n);
                 if (x < 0) {
                         r->over = r->failed = true;
                         return x;

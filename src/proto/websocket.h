@@ -47,7 +47,8 @@ struct websocket_reader *websocket_reader_new(bool from_client, size_t text_max,
 struct websocket_reader *websocket_reader_free(struct websocket_reader *r);
 struct websocket_message {
         enum websocket_kind kind;
-        struct bytes payload; /* borrowed until the next call; of CLOSE the reason */
+        struct bytes payload; /* borrowed for the call, and a text is wiped behind it; of CLOSE the
+                                 reason */
         uint16_t status;      /* of CLOSE; 1005 where none was said */
 };
 /*

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/str.h"
+#include "crypto/hash.h"
+#include "crypto/x509.h"
 #include "net/link.h"
 #include "os/file.h"
 
@@ -21,6 +24,7 @@ struct announce {
         uv_work_t work;
         bool asking, freed, hinted;
         bool remote;    /* the setup code is for other hosts too */
+        bool own_page;  /* its certificate is the user's own */
         bool code_made; /* by this process */
         unsigned skip;  /* rounds until the next question */
         char said[256];
@@ -31,7 +35,9 @@ struct announce {
         } code;
         struct announce_sum {
                 bool known;
-                bool setup; /* there is nobody yet who can sign in */
+                bool setup;          /* there is nobody yet who can sign in */
+                unsigned page_port;  /* 0: the gateway has none, or is not of this host */
+                char page_print[80]; /* SHA-256 of the page's certificate; "" where it is own */
                 unsigned streams, recording, verified, pinned, open;
                 char first_stream[128], fingerprint[80], problem[400];
         } sum;
@@ -87,6 +93,38 @@ static int announce_page(struct announce *a, char *after, size_t room)
         return more;
 }
 
+/* As the gateway has it now: its port file, and the first certificate of what it shows. */
+static void announce_find_page(struct announce *a)
+{
+        CLEANUP(buf_done) struct buf text, der;
+        uint8_t print[HASH_BYTES];
+        char path[4200];
+
+        buf_init(&text, 4 * X509_CERT_MAX);
+        buf_init(&der, X509_CERT_MAX);
+        snprintf(path, sizeof path, "%s/gateway/port", a->state);
+        if (file_read(path, 16, &text, NULL) == 0 && buf_append(&text, BYTES("", 1), NULL) == 0)
+                a->sum.page_port = (unsigned)strtoul((const char *)text.p, NULL, 10);
+        buf_clear(&text);
+        snprintf(path, sizeof path, "%s/gateway/web.pem", a->state);
+        if (a->own_page || file_read(path, 4 * X509_CERT_MAX, &text, NULL) < 0 ||
+                x509_pem_parse(buf_bytes(&text), 0, &der, NULL) < 0)
+                return;
+        hash_once(buf_bytes(&der), print);
+        str_hex(a->sum.page_print, BYTES(print, sizeof print));
+}
+
+/* "https://host:8443/" */
+static const char *announce_page_url(const struct announce *a, char *to, size_t room)
+{
+        char host[65] = "localhost";
+
+        if (a->remote && gethostname(host, sizeof host - 1) < 0)
+                snprintf(host, sizeof host, "localhost");
+        snprintf(to, room, "https://%s:%u/", host, a->sum.page_port);
+        return to;
+}
+
 /* Where there is no terminal a journal reads along: then it goes into a file. */
 static void announce_keep_code(struct announce *a, const char *code)
 {
@@ -137,17 +175,21 @@ static void announce_setup(struct announce *a)
 
 static void announce_say_code(struct announce *a)
 {
-        const char *where = a->remote ? "from any host" : "opened on the gateway's own host";
+        const char *where = a->remote ? "" : ", on this host";
+        char url[128];
 
+        announce_page_url(a, url, sizeof url);
         if (a->code.path[0])
-                printf("Nobody can sign in yet. The setup code is in %s, good until %s, on the site's "
-                       "page, %s.\n",
-                        a->code.path, a->code.until, where);
+                printf("Nobody can sign in yet. The setup code is in %s, good until %s, for %s%s.\n",
+                        a->code.path, a->code.until, url, where);
         else
-                printf("\n  Nobody can sign in yet. Who types this on the site's page, %s, becomes the\n"
-                       "  first administrator; until %s, once. Setup code:\n\n    %s\n\n"
+                printf("\n  Nobody can sign in yet. Open %s%s, and type this.\n  Setup code:\n\n    %s\n\n"
+                       "  It makes the first administrator, until %s, once.\n"
                        "  Another one: %s person setup --state %s\n\n",
-                        where, a->code.until, a->code.text, a->program, a->state);
+                        url, where, a->code.text, a->code.until, a->program, a->state);
+        if (a->remote && a->sum.page_print[0])
+                printf("  The page's certificate has the SHA-256 fingerprint\n    %s\n\n",
+                        a->sum.page_print);
         fflush(stdout);
         explicit_bzero(a->code.text, sizeof a->code.text);
         a->code = (struct announce_code){ 0 };
@@ -165,7 +207,10 @@ static void announce_ask(uv_work_t *work)
                 if (r != 1)
                         break;
         }
-        if (r >= 0)
+        if (r < 0)
+                return;
+        announce_find_page(a);
+        if (a->sum.page_port) /* the code is for that page */
                 announce_setup(a);
 }
 
@@ -175,9 +220,12 @@ static void announce_hint(struct announce *a)
         int n = dash ? (int)(dash - a->sum.first_stream) : 0;
         const char *stream = dash ? dash + 1 : "main";
         bool is_main = strcmp(stream, "main") == 0;
+        char url[128];
 
         printf("\n  The site's fingerprint, to keep apart from the footage:\n    %s\n",
                 a->sum.fingerprint);
+        if (a->sum.page_port)
+                printf("\n  To look at: %s\n", announce_page_url(a, url, sizeof url));
         printf("\n  In another terminal:\n");
         printf("    %s status --state %s\n", a->program, a->state);
         printf("    %s export --state %s --camera %.*s%s%s --last 60 --output clip.mp4\n",
@@ -251,12 +299,14 @@ static void announce_on_timer(void *owner)
         uv_queue_work(loop_uv(a->loop), &a->work, announce_ask, announce_done);
 }
 
-struct announce *announce_new(struct loop *l, const char *state, const char *program, bool remote)
+struct announce *announce_new(
+        struct loop *l, const char *state, const char *program, bool remote, bool own_page)
 {
         struct announce *a = xcalloc(1, sizeof *a);
 
         a->loop = l;
         a->remote = remote;
+        a->own_page = own_page;
         snprintf(a->state, sizeof a->state, "%s", state);
         snprintf(a->program, sizeof a->program, "%s", program);
         timer_start(&a->timer, l, ANNOUNCE_EVERY_MS, ANNOUNCE_EVERY_MS, announce_on_timer, a);

@@ -321,7 +321,8 @@ static void run_announce(struct run *r)
         ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
 
         program[n < 0 ? 0 : n] = '\0';
-        r->announce = announce_new(r->loop, r->state, n > 0 ? program : "custos", r->remote);
+        r->announce = announce_new(r->loop, r->state, n > 0 ? program : "custos", r->remote,
+                settings_text(&r->settings, SETTINGS_WEB_CERTIFICATE)[0] != '\0');
 }
 
 static void run_supervise(struct run *r)

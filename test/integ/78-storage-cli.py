@@ -26,6 +26,10 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 TERMS = {"mode": "always", "between": "nothing", "schedule": "", "pre_s": 5, "post_s": 5, "min_days": 0, "max_days": 0, "quota_mb": 0}
 
 
+# What a recorder is told whenever it comes.
+ALWAYS = {"manager.history": lambda body: {}, "link.listen": lambda body: {"port": 1}}
+
+
 class Refusal(Exception):
     """What the recorder does not do: code, text, remedy."""
 
@@ -67,7 +71,7 @@ class Recorder:
                 self.asked.append((m["type"], m["body"]))
                 answer = {"v": 1, "id": m["id"], "type": "answer"}
                 try:
-                    answer["body"] = self.do[m["type"]](m["body"])
+                    answer["body"] = {**ALWAYS, **self.do}[m["type"]](m["body"])
                 except Refusal as why:
                     answer.update(type="failure", code=why.args[0], text=why.args[1], remedy=why.args[2])
                 self.channel.send(kind, json.dumps(answer).encode())

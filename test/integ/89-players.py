@@ -105,7 +105,7 @@ def test_players_come_and_go(folder):
         front.end()
         for process in [p for p in roles.processes if p.role == "player"]:
             gone(roles, process)
-        until_us = recorded(live)[-3][1]["last_us"]
+        until_us = wait_for(lambda: max(0, recorded(live)[-3][1]["last_us"] - span_us[1] - 2000000), 15, "more is recorded") + span_us[1] + 2000000
         late = back.whole(roles, "cars-main", back.footage(span_us[1], until_us), span_us[1], until_us)
         check(not late.of(GAP) and late.of(FRAGMENT), f"recording noticed nothing: {late.of(GAP)}")
         check(until_us - span_us[1] > 2000000, "for some time")

@@ -192,7 +192,7 @@ def test_a_gateway_gets_its_own(folder):
             check(says in named(site, "g", "ok.lan", bad, ok=64), f"{bad} is refused")
         check("too many" in named(site, "g", *(f"h{i}.lan" for i in range(33)), ok=64), "at most 32")
         said = named(site, "g", "cctv.example", ok=1)
-        check("does not vouch for cctv.example" in said and "--new-root" in said, f"the remedy is told: {said}")
+        check("does not vouch for cctv.example" in said and "--new-root" in said, f"web-name, with the remedy: {said}")
         check("only a gateway" in site.cli("node", "names", "recorder", "main", "x.lan", ok=64).stderr, "nobody else has names")
         check(gate.serial() == first, "nothing of that changed anything")
         was = (gate.page / "web.key").read_text()

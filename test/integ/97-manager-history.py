@@ -5,22 +5,19 @@ this program plays. (Whole sites, a day apart and with two managers: check/97-sp
 """
 import json
 import os
-import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from channels import NUMBERS, Parent, Peer
+from channels import Parent
 from custos_site import Failure, Site, check, main, wait_for
-from manager_desk import Desk, Recorder
+from manager_desk import Desk, Recorder, key_hash
 
 
 def said(desk):
     """What a recorder of this host is told first."""
 
-    end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    end.connect(str(desk.site.state / "recorder.sock"))
-    recorder = Recorder(end)
+    recorder = desk.peer("recorder", "main", desk.site.state / "node/recorder/node.key")
     wait_for(lambda: recorder.of("manager.history"), 5, lambda: f"it says who it is: {recorder.asked}")
     check(recorder.asked[0][0] == "manager.history", f"first of all: {recorder.asked}")
     return recorder.of("manager.history")[0], recorder
@@ -55,9 +52,7 @@ def test_what_a_manager_says(folder):
                     message = {"id": message["id"], "type": "failure", "code": "denied", "text": "it followed another", "remedy": "this"}
                 super().send(message, kind, fds)
 
-        end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        end.connect(str(desk.site.state / "recorder.sock"))
-        other = Refuses(end)
+        other = desk.porter.peer(desk.name, "recorder", "main", key_hash(desk.site.state / "node/recorder/node.key"), make=Refuses)
         wait_for(lambda: desk.nodes()["recorder", "main"]["state"] == "refuses", 5, lambda: f"{desk.nodes()}")
         line = desk.audit("recorder.refuses")[0]
         check(line["recorder"] == "main" and "another" in line["text"], f"in the audit log: {line}")
@@ -79,9 +74,9 @@ class Refused(Exception):
 
 def ask(parent, kind, body):
     parent.requests += 1
-    parent.manager.say(100, json.dumps({"v": 1, "id": parent.requests, "type": kind, "body": body}).encode())
+    parent.manager.send(100, json.dumps({"v": 1, "id": parent.requests, "type": kind, "body": body}).encode())
     while True:
-        answer = json.loads(parent.manager.channel.receive()[1])
+        answer = json.loads(parent.manager.receive()[1])
         if answer.get("id") == parent.requests:
             if answer["type"] == "failure":
                 raise Refused(answer["code"], answer["text"], answer["remedy"])
@@ -98,7 +93,7 @@ def refused(parent, kind, body):
 
 
 def another_link(parent):
-    parent.manager = Peer(parent, NUMBERS["MANAGER"])
+    parent.manager = parent.porter.hand("manager", "main")
 
 
 def test_what_a_recorder_takes(folder):

@@ -40,7 +40,7 @@ def cut(what, begin, over):
 def recorder_is_out(site, far):
     begin = time.monotonic()
     site.cli("node", "revoke", "recorder", "north", "--reason", "stolen", "--yes")
-    cut("the recorder", begin, lambda: "link.closed peer=custos://site/manager/main" in far.log())
+    cut("the recorder", begin, lambda: "porter.manager link.closed peer=custos://site/recorder/north" in site.log())
     check(recorders(site) == {"main": "connected", "north": "revoked"}, f"{recorders(site)}")
     wait_for(lambda: "link.not_made" in far.log(), 10, lambda: f"it does not come again: {far.log()[-2000:]}")
 

@@ -242,7 +242,7 @@ class Worker(Peer):
     def written(self, stream, object_key, sequence=1, end=8192):
         """Of segment_writer_report."""
         self.say(self.WRITTEN, text(stream) + text(object_key) + struct.pack(">QQqq", 4096, end, 1, 2) + bytes(16) +
-                 struct.pack(">Q", sequence) + bytes(32) + struct.pack(">IIB", sequence, 25, 0))
+                 struct.pack(">Q", sequence) + bytes(32) + struct.pack(">IIB", sequence, 25, 0) + b"\0")  # no gaps
 
     def connect(self, stream, kind):
         self.say(self.CONNECT, text(stream) + bytes([kind]))

@@ -12,6 +12,7 @@ supervisor and manager, so that it can hand a link to a gateway to the parent. N
 import json
 import os
 import select
+import socket
 import struct
 import time
 
