@@ -21,7 +21,7 @@ from common import CAMERA_CORE, RECORDER_CORE, ROOT, BenchError, run, say  # noq
 from recorders import PEERS, bench_custos, bench_peer  # noqa: E402
 from vault_figures import check_figures, index_figures  # noqa: E402
 
-ROLES = ("worker", "parent", "sealer", "connector", "volume", "scrubber", "manager", "supervisor")
+ROLES = ("worker", "parent", "sealer", "connector", "volume", "scrubber", "porter", "gateway", "manager", "supervisor")
 CHECK_AT = 32  # cameras of the run whose recordings are checked and verified
 
 

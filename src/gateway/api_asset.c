@@ -9,6 +9,7 @@ static const struct {
         const char *path, *name, *type;
 } asset_paths[] = { { "/", "index.html", "text/html; charset=utf-8" },
         { "/custos.css", "custos.css", "text/css; charset=utf-8" },
+        { "/icon.svg", "icon.svg", "image/svg+xml" },
         { "/custos.js", "custos.js", "text/javascript; charset=utf-8" } };
 
 static const struct api_asset *asset_find(const char *name)
