@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from custos_site import ROOT, Site, check, main
+from custos_site import ROOT, Site, check, main, wait_for
 from page import Page
 
 SECONDS = 8
@@ -88,6 +88,7 @@ def test_no_way_to_break_it(folder):
     with Site(folder) as site:
         page = Page(site)
         page.set_up()
+        wait_for(lambda: page.get("/api/v1/streams").status == 200, 20, "the recorder is here")
         at = site.pids()
         asker, counts, end = Asker(page), {}, time.monotonic() + SECONDS
         while time.monotonic() < end:

@@ -53,28 +53,34 @@ class Whole:
         there.callback(self.porter.kill)
 
     def nodes(self):
-        return {"manager": self.site.state, "recorder": self.site.state, "north": self.north, "front": self.front}
+        return {"manager": self.site.state, "recorder": self.site.state, "north": self.north, "front": self.front, "gate": self.site.state}
 
     def keys(self):
         """The public key of each node's certificate."""
-        roles = {"north": "recorder", "front": "gateway"}
+        roles = {"north": "recorder", "front": "gateway", "gate": "gateway"}
         return {n: x509.load_pem_x509_certificate((s / f"node/{roles.get(n, n)}/node.pem").read_bytes()).public_key().public_numbers()
                 for n, s in self.nodes().items()}
 
+    def page(self):
+        """The public key of the page's certificate."""
+        return x509.load_pem_x509_certificate((self.site.state / "gateway/web.pem").read_bytes()).public_key().public_numbers()
+
     def go(self, days, renew):
         """The clock goes to that day; each node has a new key then, where it is time."""
-        before, self.times = self.keys(), [*self.times, self.clock.now()]
+        before, page, self.times = self.keys(), self.page(), [*self.times, self.clock.now()]
         self.clock.set(days * DAY)
         self.times.append(self.clock.now())
         if renew:
             self.renewed(before, 12)
+            if not LONG:
+                wait_for(lambda: self.page() != page, 12, "a new key for the page")
         else:
             check(self.keys() == before, f"day {days}: nobody renews before it is time")
 
     def renewed(self, before, seconds):
         def those():
             return {n for n, k in self.keys().items() if k != before[n]}
-        wait_for(lambda: len(those()) == 4, seconds, lambda: f"new keys for all, not {those()}: {self.site.log()[-5000:]}{self.far.log()[-2000:]}"
+        wait_for(lambda: len(those()) == len(before), seconds, lambda: f"new keys for all, not {those()}: {self.site.log()[-5000:]}{self.far.log()[-2000:]}"
                  f"{self.porter.log()[-2000:]}")
 
     def watch(self):
@@ -202,7 +208,7 @@ def issuers(whole):
 
 def test_four_hundred_days(folder):
     with Clock(folder) as clock, contextlib.ExitStack() as there:
-        site = Site(folder, config=f"{PORTS}node_days = {LIFE_DAYS}\n[recorder]\nfragment_ms = 1000\n")
+        site = Site(folder, config=f"{PORTS}node_days = {LIFE_DAYS}\n[gateway]\nhttps_port = 0\nweb_days = {90 if LONG else LIFE_DAYS}\n[recorder]\nfragment_ms = 1000\n")
         site.init()
         (folder / "old.pem").write_text(site.issuer().issue("old", days=OLD_DAYS, key=make_key(folder / "old.key"))[0].read_text())
         good = there.enter_context(Edge(folder, {"good": CARS}, site.issuer().issue("good", days=9000), "--stamp"))
