@@ -15,7 +15,6 @@ struct parent_timeline {
         const char *stream;
         int64_t from_us, to_us;
         int64_t part_us; /* what is shorter cannot be seen */
-        unsigned parts;
         json_t *list;
 };
 
@@ -119,7 +118,6 @@ static int parent_timeline_read(json_t *body, struct parent_timeline *t, struct 
         if (parts < 1 || parts > PARENT_TIMELINE_PARTS)
                 return err_set(
                         e, ERR_INVALID, "timeline.get: parts is 1 to %d", PARENT_TIMELINE_PARTS);
-        t->parts = (unsigned)parts;
         t->part_us = (t->to_us - t->from_us) / parts + 1;
         return 0;
 }

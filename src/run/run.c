@@ -41,43 +41,34 @@ static const char run_help[] =
         "\n"
         "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
 
+/* The end of the help of each role. */
+#define RUN_ROLE_HELP                                                                                     \
+        "\n"                                                                                              \
+        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n" \
+        "  --config FILE  settings; custos settings --example prints one\n"                               \
+        "  --quiet        warnings and errors only\n"                                                     \
+        "\n"                                                                                              \
+        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n"
+
 static const char run_manager_help[] =
         "custos manager [--state DIR] [--config FILE] [--quiet]\n"
         "\n"
         "Starts the manager alone, with the porter that holds its links: the inventory of cameras and the control\n"
         "socket, of a site that custos run --init made. It tells recorders what to record: the one of the same state\n"
-        "directory (custos recorder --state DIR), and those that enrolled. custos run starts both.\n"
-        "\n"
-        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
-        "  --config FILE  settings; custos settings --example prints one\n"
-        "  --quiet        warnings and errors only\n"
-        "\n"
-        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+        "directory (custos recorder --state DIR), and those that enrolled. custos run starts both.\n" RUN_ROLE_HELP;
 
 static const char run_recorder_help[] =
         "custos recorder [--state DIR] [--config FILE] [--quiet]\n"
         "\n"
         "Starts the recorder alone: parent, workers, sealer, connector, and the porter that holds its links; of a site\n"
         "that custos run --init made here, or that custos enroll made this host a part of. It records what the manager\n"
-        "tells it, and goes on recording when the manager is away.\n"
-        "\n"
-        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
-        "  --config FILE  settings; custos settings --example prints one\n"
-        "  --quiet        warnings and errors only\n"
-        "\n"
-        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+        "tells it, and goes on recording when the manager is away.\n" RUN_ROLE_HELP;
 
 static const char run_gateway_help[] =
         "custos gateway [--state DIR] [--config FILE] [--quiet]\n"
         "\n"
         "Starts the gateway alone: the page and the API for people (https), and the porter that holds its links; of a\n"
-        "site that custos run --init made here, or that custos enroll made this host a part of.\n"
-        "\n"
-        "  --state DIR    everything that is kept (default: ./var in a checkout, else /var/lib/custos)\n"
-        "  --config FILE  settings; custos settings --example prints one\n"
-        "  --quiet        warnings and errors only\n"
-        "\n"
-        "Exit: 0 ended as asked, 1 could not start, 64 wrong use.\n";
+        "site that custos run --init made here, or that custos enroll made this host a part of.\n" RUN_ROLE_HELP;
 
 /* What is started. */
 struct run_mode {
