@@ -31,7 +31,7 @@ def compiled(folder):
         made = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=WEB, capture_output=True, text=True, timeout=240)
         if made.returncode:
             skip(f"npm ci: {made.stderr.strip().splitlines()[-1] if made.stderr.strip() else made.returncode}")
-    run(WEB / "node_modules/.bin/tsc", "-p", WEB, "--outDir", folder / "js", timeout=120)
+    run(WEB / "node_modules/.bin/tsc", "-p", WEB / "tsconfig.pure.json", "--outDir", folder / "js", timeout=120)
     (folder / "js/package.json").write_text('{"type": "module"}')
     return folder / "js"
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The people's port of a running site: who may ask what, from where; what every answer has; people who sign in, and are sent away."""
+import gzip
+import re
 import sys
 from pathlib import Path
 
@@ -18,14 +20,23 @@ def has_all_headers(answer, cache="no-store"):
 def open_to_all(page):
     has_all_headers(page.get("/", cookie=False), "no-cache")
     html = page.get("/", cookie=False)
-    check(html.headers["content-type"].startswith("text/html") and b"<script src=" in html.body, "a page, its script in a file")
+    check(html.headers["content-type"].startswith("text/html") and re.search(rb'<script type="module"[^>]* src="/assets/', html.body), "a page, its script in a file")
     check(b"<style" not in html.body and b" style=" not in html.body and b"onclick" not in html.body, "nothing inline")
+    check(page.get("/cameras", cookie=False).body == html.body and page.get("/camera/cars", cookie=False).body == html.body, "each page's address gives the page")
+    for path in ("/camera/", "/camera/a/b", "/camerasx", "/assets/", "/index.htm"):
+        page.get(path).problem(404)
+    hashed = re.findall(rb'(?:src|href)="(/assets/[^"]+)"', html.body)
+    check(len(hashed) >= 2, f"script and style: {html.body}")
+    for path in (h.decode() for h in hashed):
+        plain, packed = page.get(path, cookie=False), page.get(path, cookie=False, headers=["Accept-Encoding: gzip"])
+        has_all_headers(plain, "public, max-age=31536000, immutable")
+        check(packed.headers.get("content-encoding") == "gzip" and gzip.decompress(packed.body) == plain.body, f"{path}: packed is the same")
     check(b"http://" not in html.body and b"https://" not in html.body, "nothing of third parties")
     check(page.get("/", headers=[f"If-None-Match: {html.headers['etag']}"]).status == 304, "unchanged: 304")
-    for path in ("/custos.js", "/custos.css", "/api/health", "/api/v1/setup", "/api/v1/openapi.json"):
+    for path in ("/icon.svg", "/api/health", "/api/v1/setup", "/api/v1/openapi.json"):
         answer = page.get(path, cookie=False)
         check(answer.status == 200, f"{path}: {answer.status} {answer.body[:300]}")
-        has_all_headers(answer, "no-cache" if path.startswith("/custos.") else "no-store")
+        has_all_headers(answer, "no-cache" if path == "/icon.svg" else "no-store")
     check(page.ask("HEAD", "/api/health", cookie=False).status == 200, "HEAD as GET")
     for version in ("--http1.1", "--http2"):
         has_all_headers(page.get("/api/health", more=[version]))

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every page behind the sign-in: a row here, a path in pages.json, a file in pages/. Each is a chunk of its own, fetched when it is opened.
+import type { ComponentType } from "preact";
+import { strings } from "../strings";
+import type { IconName } from "../ui/icon";
+
+export interface PageRow {
+  path: string; // ends with "/": a name follows, which the page is given
+  title: string | null; // in the navigation; null: not there
+  icon: IconName | null;
+  administrator?: boolean; // not shown to others; the server refuses them by itself
+  load: () => Promise<{ default: ComponentType<{ name: string }> }>;
+}
+
+export const pages: PageRow[] = [
+  { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
+];
+
+export function pageOf(path: string): { row: PageRow; name: string } | null {
+  for (const row of pages) {
+    if (row.path === path) return { row, name: "" };
+    if (row.path.length > 1 && row.path.endsWith("/") && path.startsWith(row.path)) return { row, name: decodeURIComponent(path.slice(row.path.length)) };
+  }
+  return null;
+}

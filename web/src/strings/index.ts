@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every text that a person reads, by name; one file for each part of the page, nothing else has a literal.
+import { common } from "./common";
+import { entry } from "./entry";
+
+export const strings = { common, entry };
