@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import plot  # noqa: E402
 from cameras import RATE, make_clip, make_site  # noqa: E402
 from common import CAMERA_CORE, RECORDER_CORE, ROOT, BenchError, run, say  # noqa: E402
+from page_figures import viewers_figures  # noqa: E402
 from recorders import PEERS, bench_custos, bench_peer  # noqa: E402
 from vault_figures import check_figures, index_figures  # noqa: E402
 
@@ -76,8 +77,17 @@ def speed_table(results, index):
     return lines
 
 
-def warnings(results):
-    lines = []
+def people_table(people):
+    if not people:
+        return []
+    return ["", "| viewers of one stream, live | ms of the gateway's CPU for each and second | of all processes | viewers a core of the gateway | MB to each | "
+            "skipped | frames lost to the recorder |", "|---|---|---|---|---|---|---|"] + [
+        f"| {p['viewers']['viewers']} | **{p['shares_ms']['gateway']:.3f}** | {p['cpu_ms']:.3f} | **{p['per_core']:.0f}** | "
+        f"{p['viewers']['least_bytes'] / 1e6:.1f} in {p['viewers']['seconds']:.0f} s | {p['viewers']['skipped'] + p['viewers']['ended']} | {lost_text(p)} |" for p in people]
+
+
+def warnings(results, failed):
+    lines = [f"\nWarning: {text}" for text in failed]
     for r in results:
         who = f"Warning: {r['what']}, {r['cameras']} cameras:"
         rate = r["counters"]["units"] / r["seconds"] / r["cameras"] if "counters" in r else RATE
@@ -90,11 +100,13 @@ def warnings(results):
     return lines
 
 
-def report(facts, results, index):
+def report(facts, found):
     head = (f"{facts['date']}; {facts['cpu']}, {facts['cores']} cores, {facts['memory']}; kernel {facts['kernel']}; disk {facts['disk']}; "
             f"{facts['custos']}; ffmpeg {facts['ffmpeg']}; GStreamer {facts['gstreamer']}; load before {facts['load_before']}. 1080p25 H.264, 4 Mbit/s, "
             f"key frame every {facts['gop']} frames; cameras on core {CAMERA_CORE}, the recorder on core {RECORDER_CORE}.")
-    return "\n".join([head, ""] + recorder_table(results) + role_table(results) + speed_table(results, index) + warnings(results)) + "\n"
+    results = found["results"]
+    return "\n".join([head, ""] + recorder_table(results) + role_table(results) + speed_table(results, found["index"]) + people_table(found["people"]) +
+                     warnings(results, found["failed"])) + "\n"
 
 
 def parse():
@@ -105,6 +117,7 @@ def parse():
     p.add_argument("--cameras", default="1,32,128,256,400,800", help="numbers of cameras, by commas")
     p.add_argument("--peers", default="ffmpeg,gstreamer", help="what else is measured, by commas; empty: none")
     p.add_argument("--peer-cameras", default="1,32", help="numbers of cameras for them")
+    p.add_argument("--viewers", default="100,500", help="numbers of viewers of one stream, by commas; empty: none")
     p.add_argument("--links", default="large,per-packet", help="TLS records of the cameras: large, per-packet")
     p.add_argument("--segments", default=1_000_000, type=int, help="of the index that is measured; 0: none")
     p.add_argument("--seconds", default=30, type=float, help="measuring window; at 256 cameras and more 60, which holds one new segment of each")
@@ -123,40 +136,53 @@ def prepare(bench):
     if os.cpu_count() < 2:
         raise BenchError("two cores are needed: one for the cameras, one for the recorder")
     if bench.quick:
-        bench.cameras, bench.peer_cameras, bench.seconds, bench.warm_up, bench.segments = "1,8", "1", 5, 2, 10_000
+        bench.cameras, bench.peer_cameras, bench.viewers, bench.seconds, bench.warm_up, bench.segments = "1,8", "1", "20", 5, 2, 10_000
     bench.dir.mkdir(parents=True, exist_ok=True)
     bench.settings = "".join(s.replace("=", " = ", 1) + "\n" for s in bench.setting)
     bench.clip = make_clip(bench.dir, bench.gop)
     bench.cert, bench.key, bench.site = make_site(bench.custos, bench.dir)
 
 
-def write(bench, facts, results, index):
-    text = report(facts, results, index)
+def write(bench, facts, found):
+    text = report(facts, found)
     (bench.dir / "result.md").write_text(text)
-    (bench.dir / "result.svg").write_text(plot.draw(results, "What a recorded camera costs: 1080p25, 4 Mbit/s"))
-    (bench.dir / "result.json").write_text(json.dumps({"machine": facts, "results": results, "index": index}, indent=2) + "\n")
+    (bench.dir / "result.svg").write_text(plot.draw(found["results"], "What a recorded camera costs: 1080p25, 4 Mbit/s"))
+    (bench.dir / "result.json").write_text(json.dumps({"machine": facts, **found}, indent=2) + "\n")
     return text
 
 
-def main():
-    bench = parse()
-    results, index = [], {}
-    prepare(bench)
-    facts = machine(bench)
+def steps(bench, found):
+    """What is to be measured, one after the other: where each result goes, and the call that makes it."""
     for links in [x for x in bench.links.split(",") if x]:
         for n in numbers(bench.cameras):
             checks = check_figures if n == CHECK_AT and links == "large" else None
-            results.append(bench_custos(bench, n, links, bench.seconds if n < 256 else max(60, bench.seconds), checks))
-            write(bench, facts, results, index)     # a long run that is broken off has what it has
+            yield found["results"].append, lambda: bench_custos(bench, n, links, bench.seconds if n < 256 else max(60, bench.seconds), checks)
     for peer in [x for x in bench.peers.split(",") if x]:
         if peer not in PEERS:
             raise BenchError(f"--peers {peer}: there are {', '.join(PEERS)}")
         for n in numbers(bench.peer_cameras):
-            results.append(bench_peer(bench, peer, n, bench.seconds))
+            yield found["results"].append, lambda: bench_peer(bench, peer, n, bench.seconds)
+    for n in numbers(bench.viewers):
+        yield found["people"].append, lambda: viewers_figures(bench, n, bench.seconds)
     if bench.segments:
-        index = index_figures(bench, bench.segments)
-    print(write(bench, facts, results, index), end="")
-    return 1 if any((r.get("checked") or {}).get("missing") for r in results if r["what"].startswith("Custos")) else 0
+        yield found["index"].update, lambda: index_figures(bench, bench.segments)
+
+
+def main():
+    bench = parse()
+    found = {"results": [], "people": [], "index": {}, "failed": []}
+    prepare(bench)
+    facts = machine(bench)
+    for keep, step in steps(bench, found):
+        try:
+            keep(step())
+        except BenchError as e:     # 800 cameras are more than some machine has a disk for; what was measured stays
+            found["failed"].append(str(e))
+            say(f"bench: {e}")
+        write(bench, facts, found)
+    print(write(bench, facts, found), end="")
+    lost = any((r.get("checked") or {}).get("missing") for r in found["results"] + found["people"] if r.get("what", "Custos").startswith("Custos"))
+    return 1 if lost or found["failed"] else 0
 
 
 if __name__ == "__main__":
