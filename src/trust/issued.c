@@ -92,9 +92,41 @@ static bool issued_make_room(struct issued *r, int64_t now_us)
         return true;
 }
 
+/* "camera lobby-3", for people. */
+static const char *issued_who(const struct issued_certificate *c, char to[static 128])
+{
+        static const char *const words[ISSUED_ISSUERS] = { "node", "camera", "the web page",
+                "the seals of" };
+
+        snprintf(to, 128, "%s %s", words[c->issuer], c->subject);
+        return to;
+}
+
+/* Those of a camera are made where an administrator asks. */
+static bool issued_has_enough(
+        const struct issued *r, const struct issued_certificate *of, int64_t now_us)
+{
+        unsigned good = 0;
+
+        for (size_t i = 0; of->issuer != ISSUED_CAMERAS && i < r->n; i++) {
+                const struct issued_certificate *c = &r->certificates[i];
+                good += c->issuer == of->issuer && c->revoked_us == 0 && c->until_us > now_us &&
+                        strcmp(c->subject, of->subject) == 0;
+        }
+        return good >= ISSUED_OF_ONE_MAX;
+}
+
 int issued_add(struct issued *r, const struct issued_certificate *c, int64_t now_us, struct err *e)
 {
+        char who[128];
+
         issued_prune(r, now_us);
+        if (issued_has_enough(r, c, now_us))
+                return err_set(e, ERR_EXHAUSTED,
+                        "%s has %d certificates that are good, where two are usual: no more are "
+                        "made. "
+                        "Find out why it asks again and again; revoke it and enrol it anew",
+                        issued_who(c, who), ISSUED_OF_ONE_MAX);
         if (r->n >= ISSUED_MAX && !issued_make_room(r, now_us))
                 return err_set(e, ERR_EXHAUSTED,
                         "the register holds %d certificates that are good: no more are issued",
@@ -107,16 +139,6 @@ void issued_drop_last(struct issued *r)
 {
         if (r->n)
                 r->n--;
-}
-
-/* "camera lobby-3", for people. */
-static const char *issued_who(const struct issued_certificate *c, char to[static 128])
-{
-        static const char *const words[ISSUED_ISSUERS] = { "node", "camera", "the web page",
-                "the seals of" };
-
-        snprintf(to, 128, "%s %s", words[c->issuer], c->subject);
-        return to;
 }
 
 int issued_allows_key(const struct issued *r, enum issued_issuer issuer, const char *subject,

@@ -21,6 +21,9 @@
 #include "crypto/x509_crl.h"
 
 #define ISSUED_MAX 16384
+/* Good at once of one node, page or recorder's seals, which ask for themselves: two are usual, and
+ * whoever holds a node is not to fill the register for all. */
+#define ISSUED_OF_ONE_MAX 64
 #define ISSUED_FILE_MAX (8u << 20)
 #define ISSUED_CRL_MAX (40u << 10) /* PEM; what travels with each assignment of a stream */
 #define ISSUED_SUBJECT_ROOM 96
@@ -69,7 +72,7 @@ void issued_prune(struct issued *r, int64_t now_us);
  * answer may have been lost. */
 int issued_allows_key(const struct issued *r, enum issued_issuer issuer, const char *subject,
         const uint8_t key[static 32], int64_t now_us, struct err *e) MUST_USE;
-/* Where there is no room, the revoked one that expired longest ago makes some. */
+/* Where there is no room, the revoked one that expired longest ago makes some. ERR_EXHAUSTED. */
 int issued_add(struct issued *r, const struct issued_certificate *c, int64_t now_us,
         struct err *e) MUST_USE;
 /* Takes the newest back: its certificate was not handed out. */

@@ -155,6 +155,32 @@ static void it_does_not_grow(void **state)
         issued_done(&r);
 }
 
+/* One node that asks without end fills no register; others go on, and so does it when it has come
+ * to an end with what it has. */
+static void one_node_has_its_share(void **state)
+{
+        struct issued r;
+        struct issued_certificate c;
+        struct err e;
+
+        (void)state;
+        issued_init(&r);
+        for (unsigned i = 0; i <= ISSUED_OF_ONE_MAX; i++) {
+                c = entry(ISSUED_NODES, "gateway/greedy", key_a, 1, NOW + 14 * DAY);
+                memcpy(c.key, &i, sizeof i);
+                int wanted = i < ISSUED_OF_ONE_MAX ? 0 : ERR_EXHAUSTED;
+                assert_int_equal(issued_add(&r, &c, NOW, &e), wanted);
+        }
+        assert_non_null(strstr(e.text, "gateway/greedy has 64 certificates"));
+        c = entry(ISSUED_NODES, "gateway/modest", key_b, 1, NOW + 14 * DAY);
+        assert_int_equal(issued_add(&r, &c, NOW, &e), 0);
+        c = entry(ISSUED_WEB, "gateway/greedy", key_c, 1, NOW + 14 * DAY);
+        assert_int_equal(issued_add(&r, &c, NOW, &e), 0);
+        c = entry(ISSUED_NODES, "gateway/greedy", key_d, 1, NOW + 30 * DAY);
+        assert_int_equal(issued_add(&r, &c, NOW + 15 * DAY, &e), 0);
+        issued_done(&r);
+}
+
 /* A node may come back by the key of its newest certificate. */
 static void a_nodes_newest_stays(void **state)
 {
@@ -301,8 +327,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(one_key_one_subject),
                 cmocka_unit_test(what_is_revoked), cmocka_unit_test(it_does_not_grow),
-                cmocka_unit_test(a_nodes_newest_stays), cmocka_unit_test(kept_over_writing),
-                cmocka_unit_test(the_older_form),
+                cmocka_unit_test(one_node_has_its_share), cmocka_unit_test(a_nodes_newest_stays),
+                cmocka_unit_test(kept_over_writing), cmocka_unit_test(the_older_form),
                 cmocka_unit_test(what_is_damaged_is_no_register) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
