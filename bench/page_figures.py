@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What people cost who watch: viewers of one stream of 4 Mbit/s by the gateway, each a TLS connection with a grant of his own."""
+import base64
+import hashlib
 import json
 import secrets
+import shutil
 import ssl
 import subprocess
 import urllib.request
@@ -66,3 +69,32 @@ def viewers_figures(bench, n, seconds):
     forget(recorder.state)
     result["per_core"] = 1000 / result["shares_ms"]["gateway"]
     return result
+
+
+def spki(path):
+    key = run("openssl", "x509", "-in", path, "-pubkey", "-noout")
+    return base64.b64encode(hashlib.sha256(run("openssl", "pkey", "-pubin", "-outform", "DER", input=key)).digest()).decode()
+
+
+def browser_figures(bench, seconds, openings=15):
+    """Stamp to picture, and opening to first picture, in Debian's Chromium; all three programs share the machine."""
+    say(f"the page in a browser: {seconds} s")
+    chromium = shutil.which("chromium")
+    if not chromium:
+        raise BenchError("the page in a browser: chromium is not installed")
+    cameras = Cameras(bench, 1)
+    recorder = Recorder(bench, "page")
+    try:
+        recorder.add(cameras.targets)
+        recorder.wait(1)
+        page = Page(bench, recorder)
+        given = {"origin": f"https://localhost:{page.port}", "spki": spki(recorder.state / "gateway/web.pem"), "chromium": chromium, "person": NAME,
+                 "password": page.password, "seconds": seconds, "openings": openings}
+        said = subprocess.run(["node", ROOT / "web/test/figures.mjs"], input=json.dumps(given), capture_output=True, text=True, timeout=300)
+        if said.returncode:
+            raise BenchError(f"the page in a browser: {said.stderr[-1500:]}")
+    finally:
+        recorder.stop()
+        cameras.stop()
+    forget(recorder.state)
+    return json.loads(said.stdout.splitlines()[-1])
