@@ -118,15 +118,20 @@ static void requests_gateway_ask(struct requests *r, const char *recorder)
                 requests_gateway_on_listening, json_pack("{s:s}", "recorder", recorder));
 }
 
-void requests_gateway_on_up(struct requests *r, const char *role, const char *name)
+void requests_gateway_ports(struct requests *r)
 {
         struct peers_state state;
 
+        for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &state); i++)
+                requests_gateway_ask(r, state.name);
+}
+
+void requests_gateway_on_up(struct requests *r, const char *role, const char *name)
+{
         if (strcmp(role, "recorder") == 0) {
                 requests_gateway_ask(r, name);
         } else if (strcmp(role, "gateway") == 0) {
                 peers_tell(r->peers, role, name, "link.recorders", requests_gateway_recorders(r));
-                for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &state); i++)
-                        requests_gateway_ask(r, state.name);
+                requests_gateway_ports(r);
         }
 }
