@@ -12,20 +12,24 @@ void api_own_health(struct api_request *q)
 {
         struct gateway_links *links = q->api->o.links;
         bool manager = gateway_links_manager_up(links);
+        const struct err *shut_out = gateway_links_shut_out(links);
         unsigned up, n = gateway_links_recorders(links, &up);
 
         bool recorders = up == n;
         json_t *body = json_pack("{s:s, s:s, s:i, s:i, s:s, s:s}", "state",
-                !manager     ? "manager away"
+                shut_out     ? "not let in"
+                : !manager   ? "manager away"
                 : !recorders ? "recorder away"
                              : "ok",
                 "manager", manager ? "connected" : "away", "recorders", (int)n,
                 "recorders_connected", (int)up, "text",
-                !manager ? "The manager is not connected: nobody can sign in or change anything."
+                shut_out   ? shut_out->text
+                : !manager ? "The manager is not connected: nobody can sign in or change anything."
                 : !recorders ? "A recorder is not connected: its cameras cannot be watched."
                              : "",
                 "remedy",
-                manager && recorders
+                shut_out ? fault_remedy(shut_out->fault)
+                : manager && recorders
                         ? ""
                         : "Recording goes on. Look on that host whether Custos runs, and whether "
                           "this one reaches it: custos security links.");

@@ -28,6 +28,7 @@ struct gateway {
         struct buf root_der, metrics_token;
         int listen_fd;
         uint16_t port;
+        bool serves;
         struct gateway_certificate *certificate;
         struct gateway_links *links;
         struct live *live;
@@ -37,13 +38,23 @@ struct gateway {
 
 /* --- what happens --- */
 
+/* Once. The first certificate of a gateway on another host comes by its porter. */
+static void gateway_say_serving(struct gateway *g)
+{
+        if (g->serves || !gateway_certificate_config(g->certificate))
+                return;
+        g->serves = true;
+        log_info(NULL, "gateway.serves", "port=%u", g->port);
+}
+
 static void gateway_on_manager(void *owner)
 {
         struct gateway *g = owner;
 
         live_see(g->live);
-        gateway_links_tell_manager(
-                g->links, "web.certificate", gateway_certificate_shown(g->certificate));
+        if (gateway_certificate_config(g->certificate))
+                gateway_links_tell_manager(
+                        g->links, "web.certificate", gateway_certificate_shown(g->certificate));
 }
 
 static void gateway_on_config(void *owner, struct tls_server_config *config)
@@ -51,6 +62,7 @@ static void gateway_on_config(void *owner, struct tls_server_config *config)
         struct gateway *g = owner;
 
         http_server_config(g->http, config);
+        gateway_say_serving(g);
 }
 
 static void gateway_on_shown(void *owner)
@@ -212,7 +224,9 @@ static int gateway_run(struct gateway *g, const struct role_options *o, struct e
         if (r == 0)
                 r = gateway_serve(g, e);
         if (r == 0) {
-                log_info(NULL, "gateway.serves", "port=%u", g->port);
+                gateway_say_serving(g);
+                if (!g->serves)
+                        log_info(NULL, "gateway.waits", "for=\"its page's certificate\"");
                 loop_catch_signals(g->loop, gateway_on_stop, g->loop);
                 loop_run(g->loop);
         }

@@ -3,26 +3,37 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "os/clock.h"
+
+#define GATEWAY_CERTIFICATE_SOON_MS 500 /* between two looks for the first one */
+#define GATEWAY_CERTIFICATE_AGAIN 20    /* of them until one that was refused is judged again */
 
 struct gateway_certificate {
         struct web_identity_source *source;
         struct web_identity shown;
         struct tls_server_config *config;
         char error[ERR_TEXT_BYTES]; /* why another one is not used; "" */
+        struct loop *loop;
         struct timer look;
+        unsigned looks; /* without a certificate */
         const struct gateway_certificate_events *events;
         void *owner;
 };
 
-static void gateway_certificate_refused(struct gateway_certificate *c, const struct err *why)
+/* Whether that is something new. */
+static bool gateway_certificate_refused(struct gateway_certificate *c, const struct err *why)
 {
-        log_warn(NULL, "page.certificate_refused", "fault=%s err=\"%s\"", fault_name(why->fault),
-                why->text);
+        if (strcmp(c->error, why->text) == 0)
+                return false;
+        if (c->config || why->code != ERR_NOT_FOUND) /* else it is still to come */
+                log_warn(NULL, "page.certificate_refused", "fault=%s err=\"%s\"",
+                        fault_name(why->fault), why->text);
         snprintf(c->error, sizeof c->error, "%s", why->text);
+        return true;
 }
 
 /* Takes w, unless it fails. */
@@ -59,11 +70,20 @@ static int gateway_certificate_look(struct gateway_certificate *c, struct err *e
         struct err why = *e; /* the user's own cannot be used */
         c->error[0] = '\0';
         if (why.code < 0)
-                gateway_certificate_refused(c, &why);
+                (void)gateway_certificate_refused(c, &why);
         r = gateway_certificate_use(c, &w, e);
         if (r < 0)
                 web_identity_done(&w);
         return r < 0 ? r : 1;
+}
+
+static void gateway_certificate_on_look(void *owner);
+
+static void gateway_certificate_look_again(struct gateway_certificate *c)
+{
+        unsigned ms = c->config ? WEB_IDENTITY_LOOK_MS : GATEWAY_CERTIFICATE_SOON_MS;
+
+        timer_start(&c->look, c->loop, ms, 0, gateway_certificate_on_look, c);
 }
 
 static void gateway_certificate_on_look(void *owner)
@@ -71,11 +91,14 @@ static void gateway_certificate_on_look(void *owner)
         struct gateway_certificate *c = owner;
         struct err e;
 
+        timer_done(&c->look);
+        if (!c->config && ++c->looks % GATEWAY_CERTIFICATE_AGAIN == 0)
+                web_identity_again(c->source);
         int r = gateway_certificate_look(c, &e);
-        if (r < 0)
-                gateway_certificate_refused(c, &e);
-        if (r != 0)
+        bool news = r > 0 || (r < 0 && gateway_certificate_refused(c, &e));
+        if (news && c->config)
                 c->events->on_shown(c->owner);
+        gateway_certificate_look_again(c);
 }
 
 int gateway_certificate_open(const char *state, const struct settings *settings,
@@ -86,13 +109,12 @@ int gateway_certificate_open(const char *state, const struct settings *settings,
 
         int r = web_identity_source_new(state, settings_text(settings, SETTINGS_WEB_CERTIFICATE),
                 settings_text(settings, SETTINGS_WEB_KEY), &c->source, &why);
-        if (r == 0)
-                r = gateway_certificate_look(c, &why);
-        if (r <= 0) {
+        if (r < 0) {
                 gateway_certificate_free(c);
-                return err_set(
-                        e, r < 0 ? r : ERR_NOT_FOUND, "the page's certificate: %s", why.text);
+                return err_set(e, r, "the page's certificate: %s", why.text);
         }
+        if (gateway_certificate_look(c, &why) < 0)
+                (void)gateway_certificate_refused(c, &why);
         *ret = c;
         return 0;
 }
@@ -118,10 +140,10 @@ unsigned gateway_certificate_paths(const struct gateway_certificate *c,
 void gateway_certificate_watch(struct gateway_certificate *c, struct loop *l,
         const struct gateway_certificate_events *events, void *owner)
 {
+        c->loop = l;
         c->events = events;
         c->owner = owner;
-        timer_start(&c->look, l, WEB_IDENTITY_LOOK_MS, WEB_IDENTITY_LOOK_MS,
-                gateway_certificate_on_look, c);
+        gateway_certificate_look_again(c);
 }
 
 struct tls_server_config *gateway_certificate_config(const struct gateway_certificate *c)

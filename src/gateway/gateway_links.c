@@ -28,6 +28,8 @@ struct gateway_links {
         void *owner;
         struct porter_link *porter;
         struct role_link *manager;
+        struct err
+                shut_out; /* the manager does not let this gateway in; code 0: nothing is known */
         struct gateway_recorder recorders[GATEWAY_LINKS_RECORDERS_MAX];
         struct gateway_asked {
                 uint32_t turn; /* above the place in a ticket: a late one finds nobody else */
@@ -90,6 +92,18 @@ static void gateway_links_on_answer(
         void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy)
 {
         gateway_links_answered(owner, tag, body, why, remedy);
+}
+
+/* What is asked in vain because the site has sent this gateway away is told so. */
+static void gateway_links_on_manager_answer(
+        void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy)
+{
+        struct gateway_links *k = owner;
+        const struct err *shut_out = gateway_links_shut_out(k);
+
+        if (!body && why->code == ERR_UNAVAILABLE && shut_out)
+                why = shut_out;
+        gateway_links_answered(k, tag, body, why, remedy);
 }
 
 uint64_t gateway_links_ask(struct gateway_links *k, const char *session, const char *type,
@@ -222,13 +236,14 @@ static void gateway_links_take(struct gateway_links *k, json_t *one, bool now[])
 
         if (json_unpack_ex(one, NULL, JSON_STRICT, "{s:s, s:s, s:i}", "name", &name, "host", &host,
                     "port", &port) < 0 ||
-                strlen(name) >= TLS_ROLE_NAME_ROOM || strlen(host) >= sizeof k->recorders[0].host) {
+                port < 0 || port > UINT16_MAX || strlen(name) >= TLS_ROLE_NAME_ROOM ||
+                strlen(host) >= sizeof k->recorders[0].host) {
                 log_warn(NULL, "recorders.malformed", "");
                 return;
         }
         struct gateway_recorder *r = gateway_links_recorder(k, name);
-        bool same = r && strcmp(r->host, host) == 0 && r->port == port;
-        if (!r)
+        bool same = r && (port == 0 || (strcmp(r->host, host) == 0 && r->port == port));
+        if (!r && port)
                 r = gateway_links_add(k, name);
         if (!r)
                 return;
@@ -300,6 +315,7 @@ static void gateway_links_on_peer(void *owner, const struct porter_link_peer *pe
                                              : NULL;
 
         if (strcmp(peer->node.role, "manager") == 0) {
+                k->shut_out = (struct err){ 0 };
                 role_link_attach(k->manager, fd);
                 k->events.on_manager(k->owner);
         } else if (r) {
@@ -312,6 +328,17 @@ static void gateway_links_on_peer(void *owner, const struct porter_link_peer *pe
         }
         log_info(NULL, "peer.connected", "role=%s name=%s address=%s", peer->node.role,
                 peer->node.name, peer->address);
+}
+
+static void gateway_links_on_not_let_in(
+        void *owner, const char *role, const char *name, const struct err *why)
+{
+        struct gateway_links *k = owner;
+
+        (void)name;
+        if (strcmp(role, "manager") == 0)
+                err_fault(&k->shut_out, ERR_UNAVAILABLE, why->fault,
+                        "The site's manager does not let this gateway in: %s", why->text);
 }
 
 void gateway_links_supervise(struct gateway_links *k, void (*on_end)(void *owner), void *owner)
@@ -327,6 +354,11 @@ void gateway_links_tell_manager(struct gateway_links *k, const char *type, json_
 bool gateway_links_manager_up(const struct gateway_links *k)
 {
         return role_link_is_up(k->manager);
+}
+
+const struct err *gateway_links_shut_out(const struct gateway_links *k)
+{
+        return k->shut_out.code < 0 && !role_link_is_up(k->manager) ? &k->shut_out : NULL;
 }
 
 unsigned gateway_links_recorders(const struct gateway_links *k, unsigned *ret_up)
@@ -346,9 +378,10 @@ struct gateway_links *gateway_links_new(
 {
         static const struct porter_link_events porter = { .on_up = gateway_links_on_porter,
                 .on_peer = gateway_links_on_peer,
+                .on_not_let_in = gateway_links_on_not_let_in,
                 .on_answer = gateway_links_on_answer };
         static const struct role_link_events manager = { .on_event = gateway_links_on_event,
-                .on_answer = gateway_links_on_answer };
+                .on_answer = gateway_links_on_manager_answer };
         struct gateway_links *k = xcalloc(1, sizeof *k);
 
         k->loop = l;

@@ -59,6 +59,8 @@ void gateway_links_forget(struct gateway_links *k, uint64_t ticket);
 void gateway_links_tell_manager(struct gateway_links *k, const char *type, json_t *body);
 
 bool gateway_links_manager_up(const struct gateway_links *k);
+/* Why the manager does not let this gateway in; NULL while it is there, or only away. Borrowed. */
+const struct err *gateway_links_shut_out(const struct gateway_links *k);
 /* How many recorders the manager has named, and how many of them are connected. */
 unsigned gateway_links_recorders(const struct gateway_links *k, unsigned *ret_up);
 

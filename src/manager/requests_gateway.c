@@ -44,7 +44,8 @@ static struct requests_recorder_port *requests_gateway_port(
         return unused;
 }
 
-/* host "": that of the manager, as the gateway reaches it. */
+/* host "": that of the manager, as the gateway reaches it. port 0: it has not been here since this
+ * manager began; a gateway that knows it from before leaves it as it is. */
 static json_t *requests_gateway_recorders(struct requests *r)
 {
         json_t *list = json_array();
@@ -52,10 +53,8 @@ static json_t *requests_gateway_recorders(struct requests *r)
 
         for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &state); i++) {
                 const struct requests_recorder_port *p = requests_gateway_port(r, state.name);
-                if (!p || p->port == 0)
-                        continue; /* it was never here */
                 json_array_append_new(list, json_pack("{s:s, s:s, s:i}", "name", state.name, "host",
-                                                    p->host, "port", p->port));
+                                                    p ? p->host : "", "port", p ? p->port : 0));
         }
         return json_pack("{s:o}", "recorders", list);
 }
@@ -119,15 +118,20 @@ static void requests_gateway_ask(struct requests *r, const char *recorder)
                 requests_gateway_on_listening, json_pack("{s:s}", "recorder", recorder));
 }
 
-void requests_gateway_on_up(struct requests *r, const char *role, const char *name)
+void requests_gateway_ports(struct requests *r)
 {
         struct peers_state state;
 
+        for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &state); i++)
+                requests_gateway_ask(r, state.name);
+}
+
+void requests_gateway_on_up(struct requests *r, const char *role, const char *name)
+{
         if (strcmp(role, "recorder") == 0) {
                 requests_gateway_ask(r, name);
         } else if (strcmp(role, "gateway") == 0) {
                 peers_tell(r->peers, role, name, "link.recorders", requests_gateway_recorders(r));
-                for (unsigned i = 0; peers_nth(r->peers, "recorder", i, &state); i++)
-                        requests_gateway_ask(r, state.name);
+                requests_gateway_ports(r);
         }
 }

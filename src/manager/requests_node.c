@@ -281,6 +281,13 @@ static int requests_node_take_back(struct requests *r, const char *role, const c
         return nodes_revoke(requests_node_db(r), role, name, reason, clock_wall_us(), e);
 }
 
+/* With the last node of another host that has to come in, a port closes to the network. */
+static void requests_node_ports(struct requests *r)
+{
+        requests_node_listen(r, 0, NULL);
+        requests_gateway_ports(r);
+}
+
 static int requests_node_may_revoke(
         struct requests *r, const char *role, const char *name, struct err *e)
 {
@@ -313,7 +320,7 @@ int requests_node_revoke(struct requests *r, uint64_t tag, json_t *body, struct 
                 done = requests_node_take_back(r, role, name, reason, &n, e);
         if (done < 0)
                 return done;
-        requests_node_listen(r, 0, NULL);
+        requests_node_ports(r);
         done = requests_node_audit(r, "node.revoked", role, name,
                 json_pack("{s:s, s:i, s:s}", "by", by, "certificates", (int)n, "reason", reason),
                 e);
@@ -347,7 +354,7 @@ int requests_node_remove(struct requests *r, uint64_t tag, json_t *body, struct 
         if (done < 0)
                 return done;
         peers_remove(r->peers, role, name);
-        requests_node_listen(r, 0, NULL);
+        requests_node_ports(r);
         done = requests_node_audit(r, "node.removed", role, name,
                 json_pack("{s:s, s:i}", "by", by, "certificates", (int)n), e);
         if (done == 0)

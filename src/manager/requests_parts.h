@@ -177,6 +177,8 @@ int requests_grant_make(struct requests *r, uint64_t tag, json_t *body, struct e
 
 /* requests_gateway.c: a recorder or a gateway is there (again). */
 void requests_gateway_on_up(struct requests *r, const char *role, const char *name);
+/* Recorders open or close their ports: who of another host has to reach them is another one. */
+void requests_gateway_ports(struct requests *r);
 
 /* requests_watch.c: certificates that run out. */
 void requests_watch_start(struct requests *r);

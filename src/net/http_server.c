@@ -444,7 +444,7 @@ static void take_connection(struct http_server *s, int fd, const struct sockaddr
         uint8_t key[16];
 
         read_address(a, address, key);
-        if (!make_room(s, key) || tls_server_new(s->config, &t, NULL) < 0) {
+        if (!s->config || !make_room(s, key) || tls_server_new(s->config, &t, NULL) < 0) {
                 close(fd);
                 return;
         }
@@ -531,7 +531,7 @@ int http_server_new(struct stream_shared *sh, int listen_fd, struct tls_server_c
         s->poll.data = s;
         s->fd = listen_fd;
         s->shared = sh;
-        s->config = tls_server_config_ref(config);
+        s->config = config ? tls_server_config_ref(config) : NULL;
         s->events = events;
         s->owner = owner;
         s->limits = with_defaults(limits);

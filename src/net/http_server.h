@@ -52,7 +52,8 @@ struct http_server_limits { /* 0: as docs/design/web.md */
 };
 
 /* Takes listen_fd (listening, not blocking), also when it fails. config is referenced and may be
- * replaced at any time (http_server_config); events and owner are borrowed. */
+ * replaced at any time (http_server_config); without one (NULL) connections are closed at once.
+ * events and owner are borrowed. */
 int http_server_new(struct stream_shared *sh, int listen_fd, struct tls_server_config *config,
         const struct http_server_limits *limits, const struct http_server_events *events,
         void *owner, struct http_server **ret, struct err *e) MUST_USE;

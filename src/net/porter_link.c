@@ -81,14 +81,31 @@ static int porter_link_on_peer(void *owner, struct bytes text, int fd, struct er
         return r < 0 ? ERR_PROTOCOL : 0;
 }
 
+static void porter_link_not_let_in(struct porter_link *p, const json_t *body)
+{
+        const char *role, *name, *fault, *text;
+        struct err why;
+
+        if (!p->events.on_not_let_in)
+                return; /* the porter's log has it */
+        if (json_unpack((json_t *)(uintptr_t)body, "{s:s, s:s, s:s, s:s}", "role", &role, "name",
+                    &name, "fault", &fault, "text", &text) < 0) {
+                log_warn(NULL, "porter.malformed_event", "type=porter.not_let_in");
+                return;
+        }
+        err_fault(&why, ERR_UNAVAILABLE, fault_find(fault), "%s", text);
+        p->events.on_not_let_in(p->owner, role, name, &why);
+}
+
 static void porter_link_on_event(void *owner, const char *type, json_t *body)
 {
         const char *error = json_string_value(json_object_get(body, "error"));
         const char *text = json_string_value(json_object_get(body, "text"));
 
-        (void)owner;
         if (strcmp(type, "porter.refused") == 0)
                 log_warn(NULL, "porter.refused", "why=\"%s\"", text ? text : "");
+        else if (strcmp(type, "porter.not_let_in") == 0)
+                porter_link_not_let_in(owner, body);
         else if (strcmp(type, "porter.certificate") == 0 && error && error[0])
                 log_warn(NULL, "porter.not_renewed", "err=\"%s\"", error);
         else if (strcmp(type, "porter.certificate") != 0)

@@ -37,6 +37,9 @@ struct porter_link_events {
                 const char **ret_remedy, struct err *e);
         void (*on_answer)(
                 void *owner, uint64_t tag, json_t *body, const struct err *why, const char *remedy);
+        /* A peer that is dialed does not let this node in: why, with a fault. May be NULL. */
+        void (*on_not_let_in)(
+                void *owner, const char *role, const char *name, const struct err *why);
 };
 
 /* role: "manager", for texts; site: whose nodes its peers are. Both are copied. */

@@ -82,8 +82,11 @@ void porter_dial_failed(struct porter_target *t, const struct err *why)
                 log_warn(NULL, "link.not_made", "peer=%s/%s host=%s err=\"%s\"", t->role, t->name,
                         t->host, why->text);
         }
+        bool was = t->refused && t->last.fault == why->fault;
         t->last = *why;
         t->refused = porter_dial_is_refusal(why);
+        if (t->refused && !was)
+                porter_status_not_let_in(t);
         if (t->peer)
                 porter_peer_not_moved(t->peer, why);
         else
@@ -138,6 +141,8 @@ void porter_dial_lost(struct porter_target *t, const struct err *why)
         t->peer = NULL;
         t->last = *why;
         t->refused = porter_dial_is_refusal(why);
+        if (t->refused)
+                porter_status_not_let_in(t);
         if (!t->attempt && !t->link)
                 porter_dial_again(t);
 }

@@ -250,6 +250,8 @@ int porter_web_wanted(struct porter *p, const json_t *body, struct err *e) MUST_
 /* A connection that was not taken; told once a second at most. address: as text, with or without
  * its port. */
 void porter_status_refused(struct porter *p, const char *address, const struct err *why);
+/* The other side does not let this node in (any more). */
+void porter_status_not_let_in(const struct porter_target *t);
 json_t *porter_status_links(struct porter *p);
 json_t *porter_status_certificate(struct porter *p);
 

@@ -29,6 +29,13 @@ void porter_status_refused(struct porter *p, const char *address, const struct e
                         "text", porter_status_string(why->text)));
 }
 
+void porter_status_not_let_in(const struct porter_target *t)
+{
+        porter_tell(t->porter, "porter.not_let_in",
+                json_pack("{s:s, s:s, s:s, s:o}", "role", t->role, "name", t->name, "fault",
+                        fault_name(t->last.fault), "text", porter_status_string(t->last.text)));
+}
+
 json_t *porter_status_certificate(struct porter *p)
 {
         char from[STR_TIME_ROOM], until[STR_TIME_ROOM], next[STR_TIME_ROOM];

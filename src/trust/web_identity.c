@@ -263,6 +263,12 @@ static int web_identity_look_site(
         return 1;
 }
 
+void web_identity_again(struct web_identity_source *s)
+{
+        if (s->in_force == WEB_IDENTITY_NONE)
+                s->own.was_judged = s->site.was_judged = false;
+}
+
 int web_identity_look(
         struct web_identity_source *s, int64_t now_us, struct web_identity *ret, struct err *e)
 {

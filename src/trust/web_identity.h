@@ -50,6 +50,9 @@ struct web_identity_source *web_identity_source_free(struct web_identity_source 
 unsigned web_identity_paths(const struct web_identity_source *s,
         char to[static WEB_IDENTITY_PATHS_MAX][WEB_IDENTITY_PATH_ROOM]);
 
+/* What was refused is judged anew at the next look: by a clock that is right now, say. */
+void web_identity_again(struct web_identity_source *s);
+
 /*
  * 1: *ret is another one than before, and in force from now on; e is filled where the user's own
  * cannot be used and the site's stands in (else e->code is 0). 0: nothing new. Negative: something

@@ -9,14 +9,37 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from channels import Gone
 from custos_site import CARS, Edge, Site, check, main, wait_for
-from far_gateway import FarGateway, ended
 from gateway import FRAGMENT
-from playback import GAP, film, plays, recorded_in, us_of
+from live_links import Linked, grant, recorder_link
+from people import Front, add_person
+from playback import GAP, Viewer, film, plays, recorded_in, span, us_of
 
 CONFIG = "[recorder]\nsegment_s = 3\nfragment_ms = 1000\n[storage]\nscrub_mb_s = 0\nreserve_mb = 16\n"
 IDLE_S, CUT_S = 60, 10
 SMALL = 128 << 10
+
+
+class Recorder(Linked, Viewer):
+    """By a link of a gateway's porter, in the name of a session."""
+
+    def __init__(self, front, session, link):
+        super().__init__(front.uri, link)
+        self.front, self.person = front, session
+
+    def watch(self, stream, from_us, until_us, **more):
+        token = grant(self.front, self.person, self, stream, use="playback", **span(from_us, until_us))
+        return self.play(None, stream, token, from_us, until_us, **more)
+
+
+def ended(recorder, seconds):
+    """Whether its link came to an end within this time."""
+    try:
+        recorder.read(seconds)
+    except Gone:
+        return True
+    return False
 
 
 def recorded(vault):
@@ -57,8 +80,9 @@ def test_over_real_links(folder):
                  lambda: f"on the first again: {site.log()[-2000:]}", 0.5)
         from_us, until_us = recorded(first)[1]["first_us"], recorded(first)[-2]["last_us"]
         far = [f for f in recorded(other) if from_us <= f["first_us"] <= until_us]
-        front = FarGateway(folder, site, "front")
-        recorder = front.recorder(site.state, "main")
+        front = Front(folder, site)
+        add_person(site, "Erika")
+        recorder = Recorder(front, front.sign_in("Erika"), recorder_link(front.porter, site))
 
         left = recorder.watch("cars-main", from_us, until_us, credit=SMALL)
         begun = time.monotonic()

@@ -37,7 +37,7 @@ def test_a_captured_gateway_gets_nothing(folder):
         page.get("/api/v1/session").ok()
 
         # Where recorders are it hears, and reaches them; a picture it gets of none without a grant.
-        wait_for(lambda: front.refused("camera.list") and any(e["type"] == "link.recorders" and e["body"]["recorders"] for e in front.events), 10,
+        wait_for(lambda: front.refused("camera.list") and any(e["type"] == "link.recorders" and any(r["port"] for r in e["body"]["recorders"]) for e in front.events), 10,
                  lambda: f"it hears of the recorder: {front.events}")
         recorders = [e for e in front.events if e["type"] == "link.recorders"][-1]["body"]["recorders"]
         check([r["name"] for r in recorders] == ["main"] and recorders[0]["host"] == "", f"of this host: {recorders}")

@@ -19,6 +19,7 @@ from custos_site import CUSTOS, Site, check, main, run, wait_for
 from namespaces import CAMERA, RECORDER, the_network
 
 MANAGER, RECORDER_PORT, PEOPLE = 8320, 8321, 8443
+CLOSED_S = 5
 
 
 def role_of(pid):
@@ -88,6 +89,25 @@ def without_people(ports):
     return ports - {PEOPLE}
 
 
+def open_and_closed_again(net, folder, site, documented):
+    """A gateway elsewhere opens the recorder's port of this host, and only as long as it belongs to the site; so with the manager's."""
+    def is_open(port):
+        return any(one.port == port and not one.loopback() for one in listeners(net, "recorder"))
+
+    code, state = json.loads(site.cli("node", "add", "gateway", "door", "--json").stdout)["code"], folder / "door"
+    net.run("camera", CUSTOS, "enroll", f"{RECORDER}:{MANAGER}", "-", "--state", state, stdin=code + "\n")
+    with net.program("camera", folder / "door.log", CUSTOS, "gateway", "--state", state, *site.options[-2:]):
+        wait_for(lambda: is_open(RECORDER_PORT), 20, lambda: f"open to it:\n{site.log()[-2000:]}")
+        judged(net, "recorder", {MANAGER, RECORDER_PORT}, documented)
+        site.cli("node", "revoke", "gateway", "door", "--reason", "sold", "--yes")
+        wait_for(lambda: not is_open(RECORDER_PORT), CLOSED_S, "closed to the network again at once")
+        judged(net, "recorder", {MANAGER}, documented)
+        site.cli("node", "revoke", "recorder", "north", "--reason", "sold", "--yes")
+        wait_for(lambda: not is_open(MANAGER), CLOSED_S, "and the manager's with the last node elsewhere")
+        judged(net, "recorder", set(), documented)
+        check(site.streams() and all(s["recording"] for s in site.streams().values()), "the recorder of this host never noticed")
+
+
 def test_only_the_documented_ports(folder):
     net = the_network()
     site = Site(folder, "--demo", config=f"[link]\nmanager_port = {MANAGER}\nrecorder_port = {RECORDER_PORT}\n\n[gateway]\nhttps_port = {PEOPLE}\n")
@@ -115,6 +135,7 @@ def test_only_the_documented_ports(folder):
             check(len({one.port for one in there}) == 1, f"nothing else there: {there}")
             check(without_people(scan(net, "evil", RECORDER)) == {MANAGER}, "with another host: the manager's port and no other")
             check(scan(net, "evil", CAMERA) == {RECORDER_PORT}, "of a recorder that a gateway elsewhere reaches: that one")
+            open_and_closed_again(net, folder, site, here)
         sockets = {line.split()[4] for line in run("ss", "-Hlxn").stdout.splitlines() if str(site.state) in line or line.split()[4].startswith("@")}
         check(sockets <= {str(site.state / "control.sock")}, f"Unix sockets, none without a file: {sockets}")
         print("  one host: " + ", ".join(sorted(map(repr, before))))

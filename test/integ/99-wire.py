@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """T-WIRE: whoever listens on any hop of a site, from camera to gateway and on each host's loopback, sees TLS and nothing else.
 
-All packets of a site on five hosts are captured while it is enrolled, configured, watched, played, exported, re-keyed, and while a gateway
-is sent away (test/lib/wire_site.py): no sentinel is found. With a camera in the clear the same capture finds them, so this test can fail.
+All packets of a site on six hosts are captured while it is enrolled, configured, watched, played, exported, and while its gateway begins
+anew and is sent away (test/lib/wire_site.py): no sentinel is found. With a camera in the clear, and a person who opens http, the same
+capture finds them, so this test can fail.
 """
 import sys
 from pathlib import Path

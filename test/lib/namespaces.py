@@ -7,6 +7,7 @@
     net.rules('iifname "evil0" tcp dport 322 drop')
     camera = net.call("camera", lambda: ScriptedCamera(certificate, host=CAMERA, port=322))
 
+Or any hosts on one switch: Switch({"manager": "10.67.0.1", "desk": "10.67.0.2"}); this program is on the first.
 As root, or as a user where the kernel lets one make namespaces; else the test is skipped, with the reason. A namespace lives by a
 descriptor of this process and by what runs in it: nothing is left behind, and nothing outside is touched.
 """
@@ -102,6 +103,27 @@ class Hosts:
 
     def program(self, host, log, *command):
         return Program(log, self.command(host, *command))
+
+
+class Switch(Hosts):
+    """Hosts on one bridge, {name: address}; this program is on the first one's."""
+
+    def __init__(self, addresses, programs=()):
+        ours, *others = addresses
+        super().__init__(ours, [*others, "switch"], programs)
+        self.run("switch", "ip", "link", "add", "br0", "type", "bridge")
+        self.run("switch", "ip", "link", "set", "br0", "up")
+        for host, address in addresses.items():
+            run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", f"p-{host}")
+            run("ip", "link", "set", f"p-{host}", "netns", self.path("switch"))
+            self.run("switch", "ip", "link", "set", f"p-{host}", "master", "br0")
+            self.run("switch", "ip", "link", "set", f"p-{host}", "up")
+            if host != ours:
+                run("ip", "link", "set", "eth0", "netns", self.path(host))
+            else:
+                run("ip", "link", "set", "eth0", "name", "eth1")  # out of the way of the next ones
+            self._up(host, "eth1" if host == ours else "eth0", address)
+            self.run(host, "ip", "link", "set", "lo", "up")
 
 
 class Network(Hosts):

@@ -53,15 +53,16 @@ class Answer:
 
 
 class Page:
-    def __init__(self, site):
-        self.site, self.cookie = site, None
-        path = site.state / "gateway/port"
-        wait_for(lambda: "gateway.serves" in site.log() and path.exists(), 20, lambda: f"the gateway serves: {site.log()[-3000:]}")
-        self.root = str(getattr(site, "page_root", site.state / "gateway/root.crt"))
+    def __init__(self, site, door=None, host="localhost"):
+        """door: the gateway of another host (far_hosts.py), where people are that reach it at `host`."""
+        self.site, self.door, self.host, self.cookie = site, door or site, host, None
+        path = self.door.state / "gateway/port"
+        wait_for(lambda: "gateway.serves" in self.door.log() and path.exists(), 20, lambda: f"the gateway serves: {self.door.log()[-3000:]}")
+        self.root = str(getattr(site, "page_root", self.door.state / "gateway/root.crt"))
 
     @property
     def origin(self):
-        return f"https://localhost:{(self.site.state / 'gateway/port').read_text().strip()}"
+        return f"https://{self.host}:{(self.door.state / 'gateway/port').read_text().strip()}"
 
     def ask(self, method, path, body=None, headers=(), origin=True, raw=None, cookie=True, more=()):
         command = ["curl", "-sS", "-i", "--max-time", "20", "--cacert", self.root, "-X", method, "--path-as-is", *more]
@@ -124,7 +125,7 @@ class Page:
 
     def other(self, name, password=PASSWORD):
         """Another browser, signed in."""
-        other = Page(self.site)
+        other = Page(self.site, self.door, self.host)
         other.sign_in(name, password)
         return other
 

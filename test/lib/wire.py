@@ -150,7 +150,7 @@ class Wire:
         return log.read()
 
     def stop(self):
-        time.sleep(0.3)  # what is on its way
+        time.sleep(1.2)  # what is on its way: the kernel hands packets over in blocks, once a second (tcpdump's to_ms)
         seen = Seen()
         for name, log, process in self.running:
             process.terminate()

@@ -100,6 +100,9 @@ static void the_site_makes_it(void **state)
         (void)state;
         assert_int_equal(look(s, &w, &e), ERR_NOT_FOUND);
         assert_int_equal(look(s, &w, &e), 0); /* told once */
+        web_identity_again(s);
+        assert_int_equal(
+                web_identity_look(s, now_us, &w, &e), ERR_NOT_FOUND); /* unless it is asked for */
         site_page(one, 90);
         assert_int_equal(web_identity_look(s, now_us, &w, &e), 0); /* it may be half of it */
         if (web_identity_look(s, now_us, &w, &e) != 1)
