@@ -13,6 +13,8 @@ const camera = (t: Told) => `${member(t, "camera")}${member(t, "stream") && `-${
 const span = (t: Told) => (member(t, "from") ? `, footage of ${member(t, "from")} to ${member(t, "until") || member(t, "to")}` : "");
 const node = (t: Told) => `${member(t, "role")} ${member(t, "node") || "without a name"}`;
 const list = (t: Told, name: string) => (Array.isArray(t[name]) ? (t[name] as unknown[]).map(String).join(", ") : member(t, name));
+const uses = (t: Told): string[] => (Array.isArray(t.use) ? t.use.map(String) : [member(t, "use")]);
+const deeds: Record<string, string> = { live: "watch live", playback: "watch what was recorded", export: "take footage away" };
 const why = (t: Told) => (member(t, "reason") ? `: ${member(t, "reason")}` : "");
 const text = (t: Told) => (member(t, "text") ? `: ${member(t, "text")}` : "");
 const transports: Record<string, string> = { tls: "verified TLS", "tls-pinned": "pinned TLS", "tls-if-available": "TLS if the camera has it", plain: "no encryption" };
@@ -57,7 +59,10 @@ const sentences: Record<string, (t: Told) => string> = {
   "session.refused": (t) => `Sign-in refused${member(t, "person") && ` as ${member(t, "person")}`}${text(t)}`,
   "session.revoked": (t) => `${member(t, "person") ? `All sessions of ${member(t, "person")}` : "A session"} ended by somebody else`,
   "session.ended": (t) => `${member(t, "person")} signed out or was signed out (${member(t, "reason")})`,
-  "grant.made": (t) => `${member(t, "person")} may ${list(t, "use").replace("live", "watch live").replace("playback", "watch what was recorded").replace("export", "take footage away")}: ${list(t, "streams")}`,
+  "grant.made": (t) => {
+    const what = uses(t).map((u) => deeds[u] ?? u).join(" and ");
+    return `${member(t, "person")} may ${what}: ${list(t, "streams")}${span(t)}${member(t, "receiver") && `, for ${member(t, "receiver")}`}${member(t, "purpose") && `: ${member(t, "purpose")}`}`;
+  },
   "recorder.refuses": (t) => `Recorder ${member(t, "recorder") || member(t, "node")} follows another manager${text(t)}`,
 };
 
@@ -77,7 +82,7 @@ export const audit = {
   personHint: "Who did it, or whom it is about.",
   type: "What",
   types: {
-    "": "Everything", camera: "Cameras", exception: "Exceptions from encryption", certificate: "Certificates", export: "Exports", grant: "Who was let see what", lock: "Locks", node: "Hosts", person: "People", session: "Sign-ins", setup: "First start", site: "Backups", storage: "Storage", trust: "Roots of others",
+    "": "Everything", camera: "Cameras", exception: "Exceptions from encryption", certificate: "Certificates", grant: "Who was let see or take what", lock: "Locks", node: "Hosts", person: "People", session: "Sign-ins", setup: "First start", site: "Backups", storage: "Storage", trust: "Roots of others",
   } as Record<string, string>,
   from: "From",
   until: "Until",
