@@ -76,8 +76,7 @@ static const char cli_export_warnings[] =
         "has the encrypted recording. The edit list trims what is shown and removes nothing: the "
         "file holds whole fragments.\n";
 
-static void cli_export_print(
-        const struct cli_export_files *files, const struct cli_export_found *found)
+static void cli_export_print(const struct cli_export_files *files, unsigned damaged)
 {
         char hex[65];
 
@@ -88,10 +87,10 @@ static void cli_export_print(
                         f->verdict.items[k].where[0] = '\0';
                 cli_verify_print_items(&f->verdict);
         }
-        if (found->damaged)
+        if (damaged)
                 printf("%u damaged place%s: fragments that are not as sealed were left out, and "
                        "the verdict says so.\n",
-                        found->damaged, found->damaged == 1 ? "" : "s");
+                        damaged, damaged == 1 ? "" : "s");
         printf("\n%s", cli_export_warnings);
         printf("To prove it: custos verify --trust FINGERPRINT %s\n", files->files[0].path);
         printf("FINGERPRINT of the site that sealed this: %s\nGive it to the receiver by another "
@@ -99,8 +98,7 @@ static void cli_export_print(
                 str_hex(hex, BYTES(files->files[0].verdict.fingerprint, 32)));
 }
 
-static void cli_export_print_json(
-        const struct cli_export_files *files, const struct cli_export_found *found)
+static void cli_export_print_json(const struct cli_export_files *files, unsigned damaged)
 {
         json_t *list = json_array();
         char hex[65];
@@ -111,7 +109,7 @@ static void cli_export_print_json(
                         json_pack("{s:s, s:I, s:o}", "path", f->path, "bytes", (json_int_t)f->bytes,
                                 "items", cli_verify_items_json(&f->verdict)));
         }
-        json_t *o = json_pack("{s:o, s:i, s:s, s:s}", "files", list, "damaged", (int)found->damaged,
+        json_t *o = json_pack("{s:o, s:i, s:s, s:s}", "files", list, "damaged", (int)damaged,
                 "fingerprint", str_hex(hex, BYTES(files->files[0].verdict.fingerprint, 32)),
                 "warnings", cli_export_warnings);
         cli_print_json(o);
@@ -121,7 +119,7 @@ static void cli_export_print_json(
 /* --- the whole --- */
 
 static int cli_export_run(const struct cli_args *a, const struct vault_set *set,
-        struct cli_export_files *files, struct cli_export_found *found,
+        struct cli_export_files *files, struct export_plan **ret_plan,
         char remedy[static CLI_RECORDED_ROOM], struct err *e)
 {
         bool skip_damaged = cli_args_has(a, CLI_ARGS_SKIP_DAMAGED);
@@ -136,28 +134,27 @@ static int cli_export_run(const struct cli_args *a, const struct vault_set *set,
                 return r;
         cli_progress_init(&progress, "checking", a->json);
         struct cli_export_query q = { .set = set,
-                .stream = a->stream_path,
-                .from_us = a->from_us,
-                .to_us = a->to_us,
-                .skip_damaged = skip_damaged,
-                .on_damaged = cli_export_on_damaged,
+                .plan = { .stream = a->stream_path,
+                        .from_us = a->from_us,
+                        .to_us = a->to_us,
+                        .without_audio = cli_args_has(a, CLI_ARGS_WITHOUT_AUDIO),
+                        .skip_damaged = skip_damaged,
+                        .on_damaged = cli_export_on_damaged,
+                        .owner = &progress },
                 .on_progress = cli_progress_on_part,
                 .owner = &progress };
-        r = cli_export_find(&q, found, e);
+        r = cli_export_find(&q, ret_plan, e);
         if (r == ERR_NOT_FOUND)
                 cli_recorded_around(a, set, a->from_us, a->to_us, remedy);
         if (r == 0) {
                 struct cli_export_order o = { .set = set,
                         .output = a->values[CLI_ARGS_OUTPUT],
-                        .from_us = a->from_us,
-                        .to_us = a->to_us,
-                        .without_audio = cli_args_has(a, CLI_ARGS_WITHOUT_AUDIO),
                         .skip_damaged = skip_damaged,
                         .private_key = key,
                         .on_progress = cli_progress_on_part,
                         .owner = &progress };
                 progress.doing = "exporting";
-                r = cli_export_write(&o, found, files, e);
+                r = cli_export_write(&o, *ret_plan, files, e);
         }
         explicit_bzero(key, sizeof key);
         cli_progress_end(&progress);
@@ -176,7 +173,7 @@ static int cli_export_failed(const struct cli_args *a, const struct err *e, cons
 
 int cli_export(int argc, char **argv)
 {
-        struct cli_export_found found = { 0 };
+        struct export_plan *plan = NULL;
         char remedy[CLI_RECORDED_ROOM] = "";
         struct cli_export_files *files;
         struct vault_set set = { 0 };
@@ -191,15 +188,15 @@ int cli_export(int argc, char **argv)
         files = xcalloc(1, sizeof *files);
         r = cli_vaults_open(&a, &set, &e);
         if (r == 0)
-                r = cli_export_run(&a, &set, files, &found, remedy, &e);
+                r = cli_export_run(&a, &set, files, &plan, remedy, &e);
         if (r < 0)
                 r = cli_export_failed(&a, &e, remedy);
         else if (a.json)
-                cli_export_print_json(files, &found);
+                cli_export_print_json(files, export_plan_damages(plan));
         else
-                cli_export_print(files, &found);
+                cli_export_print(files, export_plan_damages(plan));
         cli_export_files_done(files);
-        cli_export_found_done(&found);
+        export_plan_free(plan);
         vault_set_done(&set);
         own_freep(&files);
         return r;

@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 #include "crypto/x509.h"
-#include "seal/evidence.h"
+#include "os/file.h"
 #include "vault/key_store.h"
 #include "verify/verify.h"
 
@@ -19,12 +19,11 @@
 
 struct writing {
         const struct cli_export_order *o;
-        const struct cli_export_found *found;
+        struct export_plan *plan;
         int fd;
         uint64_t file_bytes;
-        uint64_t done; /* of found->bytes, over all files */
+        uint64_t done; /* of the plan's bytes, over all files */
         struct buf clear;
-        uint8_t (*keys)[16]; /* of each found segment */
 };
 
 /* FILE for the first, then FILE.2.mp4 (where FILE ends in .mp4: without that ending). */
@@ -54,80 +53,70 @@ static int write_all(struct writing *w, struct bytes data, struct err *e)
         return 0;
 }
 
-/* --- the plan of one file --- */
+/* --- keys --- */
 
-static int plan_keys(struct writing *w, struct err *e)
+static int find_key(struct writing *w, struct export_plan_segment *s, struct err *e)
 {
-        w->keys = xcalloc(w->found->n + 1, sizeof *w->keys);
-        for (size_t i = 0; i < w->found->n; i++) {
-                const struct cli_export_segment *s = &w->found->segments[i];
-                const struct seal *first = &s->segment.fragments[s->fragments[0]].seal;
-                int r = key_store_segment_key(w->o->set, s->at, &s->segment.head,
-                        first->first_arrival_us, w->o->private_key, w->keys[i], e);
-                if (r < 0)
-                        return err_wrap(e, r, "key of %s", s->object_key);
-        }
+        CLEANUP(segment_done) struct segment head = { 0 };
+        uint8_t key[16];
+
+        int r = segment_read(s->header, &head, e);
+        if (r == 0)
+                r = key_store_segment_key(w->o->set, s->at, &head.head, s->fragments[0].first_us,
+                        w->o->private_key, key, e);
+        if (r < 0)
+                return err_wrap(e, r, "key of %s", s->name);
+        export_plan_set_key(s, key);
+        explicit_bzero(key, sizeof key);
         return 0;
 }
 
-static bool has_tracks(const struct evidence *ev)
+static int find_keys(struct writing *w, struct err *e)
 {
-        const struct fmp4_header *h = &ev->segments[0].header;
-        bool any = false;
+        int r = 0;
 
-        for (unsigned i = 0; i < h->tracks_n; i++)
-                any = any || evidence_has_track(ev, h->tracks[i].id);
-        return any;
-}
-
-/* Adds segments from *at on until one cannot be joined; *at moves behind them. */
-static int plan_file(const struct writing *w, size_t *at, struct evidence *ev, struct err *e)
-{
-        size_t begin = *at;
-
-        ev->from_us = w->o->from_us;
-        ev->to_us = w->o->to_us;
-        ev->without_audio = w->o->without_audio;
-        for (; *at < w->found->n; ++*at) {
-                const struct cli_export_segment *s = &w->found->segments[*at];
-                int r = evidence_add_segment(ev, s->segment.header_bytes, w->keys[*at], e);
-                if (r == ERR_STATE && *at > begin)
-                        return 0;
-                for (unsigned k = 0; r == 0 && k < s->fragments_n; k++) {
-                        const struct segment_fragment *f = &s->segment.fragments[s->fragments[k]];
-                        r = evidence_add_fragment(ev, f->moof, f->seal_payload, e);
-                }
-                if (r == 0 && *at == begin && !has_tracks(ev))
-                        r = err_set(e, ERR_INVALID,
-                                "there is nothing but sound; leave --without-audio out");
-                if (r < 0)
-                        return err_wrap(e, r, "%s", s->object_key);
-        }
-        return 0;
+        for (size_t i = 0; i < export_plan_segments(w->plan) && r == 0; i++)
+                r = find_key(w, export_plan_segment(w->plan, i), e);
+        return r;
 }
 
 /* --- the bytes of one file --- */
 
-static int write_fragment(struct writing *w, const struct evidence *ev,
-        const struct cli_export_segment *s, const uint8_t key[static 16], unsigned fragment,
-        struct err *e)
+static int write_fragments(struct writing *w, const struct evidence *ev,
+        const struct export_plan_source *source, struct err *e)
 {
-        const struct segment_fragment *f = &s->segment.fragments[fragment];
+        const struct export_plan_segment *s = source->planned;
         int r = 0;
 
-        buf_clear(&w->clear);
-        for (unsigned t = 0; r == 0 && t < f->seal.tracks_n; t++)
-                if (evidence_has_track(ev, f->seal.tracks[t].id))
-                        r = segment_decrypt(
-                                &s->segment, fragment, f->seal.tracks[t].id, key, &w->clear, e);
+        for (unsigned k = 0; r == 0 && k < s->fragments_n; k++) {
+                buf_clear(&w->clear);
+                r = export_plan_clear(source, k, ev, &w->clear, e);
+                if (r == 0)
+                        r = write_all(w, buf_bytes(&w->clear), e);
+                w->done += s->fragments[k].bytes;
+                if (w->o->on_progress)
+                        w->o->on_progress(w->o->owner, w->done, export_plan_bytes(w->plan));
+        }
+        return r;
+}
+
+static int write_segment(struct writing *w, const struct evidence *ev,
+        const struct export_plan_segment *s, struct err *e)
+{
+        CLEANUP(own_freep)
+        char *path = xasprintf("%s/%s", w->o->set->members[s->at].path, s->name);
+        struct export_plan_source source;
+        struct file_map map = { 0 };
+
+        int r = file_map_open(path, &map, e);
         if (r == 0)
-                r = write_all(w, buf_bytes(&w->clear), e);
-        if (r < 0)
-                return err_wrap(e, r, "%s", s->object_key);
-        w->done += f->mdat.n;
-        if (w->o->on_progress)
-                w->o->on_progress(w->o->owner, w->done, w->found->bytes);
-        return 0;
+                r = export_plan_open(&source, s, map.bytes, e);
+        if (r == 0) {
+                r = write_fragments(w, ev, &source, e);
+                export_plan_close(&source);
+        }
+        file_map_done(&map);
+        return r;
 }
 
 static int write_file(
@@ -139,11 +128,8 @@ static int write_file(
         int r = evidence_write_front(ev, &out, e);
         if (r == 0)
                 r = write_all(w, buf_bytes(&out), e);
-        for (size_t i = begin; i < end; i++) {
-                const struct cli_export_segment *s = &w->found->segments[i];
-                for (unsigned k = 0; r == 0 && k < s->fragments_n; k++)
-                        r = write_fragment(w, ev, s, w->keys[i], s->fragments[k], e);
-        }
+        for (size_t i = begin; i < end && r == 0; i++)
+                r = write_segment(w, ev, export_plan_segment(w->plan, i), e);
         buf_clear(&out);
         if (r == 0)
                 r = evidence_write_back(ev, &out, e);
@@ -159,14 +145,17 @@ static int write_file(
 /* The finished file is read again as anybody would: a fault of the disk, or of this program, ends
  * here. The root is the one that its first segment names: whether that is the right site is for the
  * receiver to ask. */
-static int check_file(const struct writing *w, const char *path, struct bytes root,
-        struct verdict *v, struct err *e)
+static int check_file(const struct writing *w, const char *path,
+        const struct export_plan_segment *first, struct verdict *v, struct err *e)
 {
+        CLEANUP(segment_done) struct segment head = { 0 };
         uint8_t fingerprint[32];
         char where[260];
 
         verdict_init(v);
-        int r = x509_key_id(root, fingerprint, e);
+        int r = segment_read(first->header, &head, e);
+        if (r == 0)
+                r = x509_key_id(head.head.root_cert, fingerprint, e);
         if (r == 0)
                 r = verify_path(path, &(struct verify_options){ .trust = fingerprint }, v, e);
         if (r < 0)
@@ -215,7 +204,7 @@ static int make_file(struct writing *w, size_t *at, struct cli_export_file *file
         size_t begin = *at;
 
         evidence_init(&ev);
-        int r = plan_file(w, at, &ev, e);
+        int r = export_plan_join(w->plan, at, &ev, e);
         if (r < 0)
                 return r;
         w->fd = mkostemp(temporary, O_CLOEXEC);
@@ -226,8 +215,8 @@ static int make_file(struct writing *w, size_t *at, struct cli_export_file *file
         if (close(w->fd) < 0 && r == 0)
                 r = err_os(e, ERR_IO, errno, "%s", file->path);
         if (r == 0)
-                r = check_file(w, temporary, w->found->segments[begin].segment.head.root_cert,
-                        &file->verdict, e);
+                r = check_file(
+                        w, temporary, export_plan_segment(w->plan, begin), &file->verdict, e);
         if (r == 0)
                 r = put_in_place(temporary, file->path, e);
         if (r < 0)
@@ -243,9 +232,9 @@ static int make_file(struct writing *w, size_t *at, struct cli_export_file *file
 
 static int write_files(struct writing *w, struct cli_export_files *files, struct err *e)
 {
-        int r = plan_keys(w, e);
+        int r = find_keys(w, e);
 
-        for (size_t at = 0; r == 0 && at < w->found->n;) {
+        for (size_t at = 0; r == 0 && at < export_plan_segments(w->plan);) {
                 if (files->n == CLI_EXPORT_FILES_MAX)
                         return err_set(e, ERR_EXHAUSTED,
                                 "more than %d files: export a shorter range", CLI_EXPORT_FILES_MAX);
@@ -259,17 +248,14 @@ static int write_files(struct writing *w, struct cli_export_files *files, struct
         return r;
 }
 
-int cli_export_write(const struct cli_export_order *o, const struct cli_export_found *found,
+int cli_export_write(const struct cli_export_order *o, struct export_plan *plan,
         struct cli_export_files *ret, struct err *e)
 {
-        struct writing w = { .o = o, .found = found, .fd = -1 };
+        struct writing w = { .o = o, .plan = plan, .fd = -1 };
         struct cli_export_files *files = xcalloc(1, sizeof *files);
 
         buf_init(&w.clear, FRAGMENT_BYTES_MAX);
         int r = write_files(&w, files, e);
-        if (w.keys)
-                explicit_bzero(w.keys, found->n * sizeof *w.keys);
-        free(w.keys);
         buf_done(&w.clear);
         if (r < 0)
                 cli_export_files_done(files);

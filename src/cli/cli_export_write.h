@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Found fragments to clear exports: keys, decryption, files. A file appears under its name only
+ * A plan to clear exports: keys, decryption, files. A file appears under its name only
  * when it is whole, on the disk, and was verified again; none is ever overwritten. Where segments
  * cannot be one film, another file begins.
  */
@@ -27,8 +27,6 @@ struct cli_export_files {
 struct cli_export_order {
         const struct vault_set *set;
         const char *output;
-        int64_t from_us, to_us;
-        bool without_audio;
         bool skip_damaged; /* holes and faults in the finished file are told by its verdict and do
                               not stop it */
         const uint8_t *private_key; /* HPKE_PRIVATE_BYTES */
@@ -36,7 +34,8 @@ struct cli_export_order {
         void *owner;
 };
 
-int cli_export_write(const struct cli_export_order *o, const struct cli_export_found *found,
+/* plan: settled; its segments get their keys. */
+int cli_export_write(const struct cli_export_order *o, struct export_plan *plan,
         struct cli_export_files *ret, struct err *e) MUST_USE;
 void cli_export_files_done(struct cli_export_files *f);
 

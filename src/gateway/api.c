@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "gateway/api_parts.h"
+#include "gateway/exports.h"
 #include "net/link.h"
 
 #define API_HEADERS_MAX 24
@@ -30,6 +31,8 @@ static void api_free_request(struct api_request *q)
         if (q->next)
                 q->next->at = q->at;
         gateway_links_forget(q->api->o.links, q->ticket);
+        if (q->job)
+                exports_leave(q->job);
         json_decref(q->body);
         free(q);
 }
@@ -48,11 +51,10 @@ static bool api_has(const char *const *headers, const char *name)
         return false;
 }
 
-void api_answer_bytes(struct api_request *q, int status, const char *type,
-        const char *const *headers, struct bytes body)
+/* Those that every answer has, and these. */
+static void api_head(struct api_request *q, int status, const char *type,
+        const char *const *headers, const char *all[static API_HEADERS_MAX])
 {
-        const char *all[API_HEADERS_MAX];
-        struct http_exchange *x = q->x;
         size_t n = 0;
 
         while (api_headers[n]) {
@@ -71,6 +73,24 @@ void api_answer_bytes(struct api_request *q, int status, const char *type,
                 all[n++] = *headers;
         all[n] = NULL;
         q->api->count.answers[status / 100 < 6 ? status / 100 : 0]++;
+}
+
+void api_begin(struct api_request *q, int status, const char *type, const char *const *headers,
+        int64_t length)
+{
+        const char *all[API_HEADERS_MAX];
+
+        api_head(q, status, type, headers, all);
+        http_exchange_begin(q->x, status, all, length);
+}
+
+void api_answer_bytes(struct api_request *q, int status, const char *type,
+        const char *const *headers, struct bytes body)
+{
+        const char *all[API_HEADERS_MAX];
+        struct http_exchange *x = q->x;
+
+        api_head(q, status, type, headers, all);
         http_exchange_set_owner(x, NULL);
         api_free_request(q);
         http_exchange_answer(x, status, all, body);

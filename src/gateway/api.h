@@ -11,15 +11,17 @@
 #include "gateway/gateway_links.h"
 #include "net/http_server.h"
 
-struct api;  /* owned */
-struct live; /* gateway/live.h */
+struct api;     /* owned */
+struct live;    /* gateway/live.h */
+struct exports; /* gateway/exports.h */
 
 struct api_options {
         struct loop *loop;
         struct gateway_links *links;
         struct live *live;
+        struct exports *exports;
         const struct buf *root_der; /* what people install, borrowed; may be empty, and change */
-        const char *metrics_token; /* borrowed; NULL: there are no figures to be had */
+        const char *metrics_token;  /* borrowed; NULL: there are no figures to be had */
 };
 
 struct api *api_new(const struct api_options *o);
@@ -31,6 +33,7 @@ void api_session_ended(struct api *a, const char *session);
 extern const char *const api_headers[]; /* that every answer has; pairs, NULL-terminated */
 void api_on_request(void *owner, struct http_exchange *x);
 void api_on_gone(void *owner, struct http_exchange *x);
+void api_on_writable(void *owner, struct http_exchange *x);
 size_t api_body_max(void *owner, const struct http_exchange *x);
 
 #endif

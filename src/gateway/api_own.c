@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "gateway/api_parts.h"
+#include "gateway/exports.h"
 #include "gateway/live.h"
 
 /* Says nothing of the site that a stranger may not know. */
@@ -128,6 +129,7 @@ static void own_on_closed(void *owner, const struct gateway_answer *a)
         }
         api_session_forget(q->api, q->who.handle);
         live_session_ended(q->api->o.live, q->who.handle, "signed out");
+        exports_session_ended(q->api->o.exports, q->who.handle, "signed out");
         const char *headers[] = { "set-cookie", api_session_cookie(cookie, NULL), NULL };
         api_answer_bytes(q, 204, NULL, headers, BYTES(NULL, 0));
 }

@@ -2,8 +2,8 @@
 /*
  * What the files of the API share: api.c (a request's way), api_routes.c (the table), api_problem.c
  * (errors), api_session.c (who it is), api_query.c (texts of a request), api_own.c (what the
- * gateway answers itself), api_asset.c (the page's files). For these alone, and live.c for
- * problems.
+ * gateway answers itself), api_exports.c (exports), api_asset.c (the page's files). For these
+ * alone, and live.c for problems.
  */
 #ifndef CUSTOS_GATEWAY_API_PARTS_H
 #define CUSTOS_GATEWAY_API_PARTS_H
@@ -79,8 +79,10 @@ struct api_request {
         char params[API_PARAMS_MAX][API_PARAM_ROOM];
         char names[API_PARAMS_MAX][24];
         unsigned params_n;
-        json_t *body;    /* owned: of the message */
-        uint64_t ticket; /* what it waits for */
+        json_t *body;           /* owned: of the message */
+        uint64_t ticket;        /* what it waits for */
+        struct export_job *job; /* that it makes or reads; NULL: none */
+        bool begun;             /* its answer is */
         struct api_session who;
         uint8_t token_hash[HASH_BYTES];
 };
@@ -91,6 +93,9 @@ void api_answer(struct api_request *q, int status, json_t *body);
 /* The same of other bytes. headers: pairs, NULL-terminated, may be NULL. */
 void api_answer_bytes(struct api_request *q, int status, const char *type,
         const char *const *headers, struct bytes body);
+/* The answer is begun, with the headers that every one has; the rest is http_exchange_write's. */
+void api_begin(struct api_request *q, int status, const char *type, const char *const *headers,
+        int64_t length);
 /* It is no request of ours any more (it became a WebSocket): q is freed. */
 void api_release(struct api_request *q);
 /* Behind the session: query, body, message. */
@@ -133,6 +138,11 @@ void api_own_openapi(struct api_request *q);
 void api_own_session(struct api_request *q);
 void api_own_live(struct api_request *q);
 void api_own_playback(struct api_request *q);
+
+/* api_exports.c */
+void api_own_exports(struct api_request *q);
+void api_own_export(struct api_request *q);
+void api_own_export_file(struct api_request *q);
 
 /* api_asset.c: a file of the page; false: there is none of that path. */
 bool api_asset_answer(struct api_request *q, const char *path);

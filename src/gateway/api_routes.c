@@ -63,6 +63,12 @@ const struct api_route api_routes[] = {
                 api_own_live },
         { "GET", V1 "streams/{stream}/playback", NULL, API_ORIGIN, 101, "from until keys_only?",
                 API_WHOLE, "", "", api_own_playback },
+        /* exports */
+        { "POST", V1 "exports", NULL, API_BODY, 201, "", API_WHOLE, "", "", api_own_exports },
+        { "GET", V1 "exports", NULL, 0, 200, "", API_WHOLE, "", "", api_own_exports },
+        { "GET", V1 "exports/{id}", NULL, 0, 200, "", API_WHOLE, "", "", api_own_export },
+        { "DELETE", V1 "exports/{id}", NULL, 0, 204, "", API_EMPTY, "", "", api_own_export },
+        { "GET", V1 "exports/{id}/file", NULL, 0, 200, "", API_WHOLE, "", "", api_own_export_file },
         /* storage */
         { "GET", V1 "storage", "storage.list", 0, 200, "recorder after limit#", API_WHOLE, "", "",
                 NULL },

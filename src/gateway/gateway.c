@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "crypto/x509.h"
 #include "gateway/api.h"
+#include "gateway/exports.h"
 #include "gateway/gateway_certificate.h"
 #include "gateway/gateway_links.h"
 #include "gateway/gateway_listen.h"
@@ -31,6 +32,7 @@ struct gateway {
         struct gateway_certificate *certificate;
         struct gateway_links *links;
         struct live *live;
+        struct exports *exports;
         struct api *api;
         struct http_server *http;
 };
@@ -42,6 +44,7 @@ static void gateway_on_manager(void *owner)
         struct gateway *g = owner;
 
         live_see(g->live);
+        exports_see(g->exports);
         gateway_links_tell_manager(
                 g->links, "web.certificate", gateway_certificate_shown(g->certificate));
 }
@@ -67,13 +70,15 @@ static void gateway_on_session_ended(void *owner, const char *session, const cha
 
         api_session_ended(g->api, session);
         live_session_ended(g->live, session, reason);
+        exports_session_ended(g->exports, session, reason);
 }
 
 static int gateway_on_media(void *owner, const char *recorder, struct bytes message, struct err *e)
 {
         struct gateway *g = owner;
 
-        return live_on_media(g->live, recorder, message, e);
+        return exports_is_theirs(message) ? exports_on_media(g->exports, recorder, message, e)
+                                          : live_on_media(g->live, recorder, message, e);
 }
 
 static void gateway_on_recorder_event(
@@ -82,6 +87,7 @@ static void gateway_on_recorder_event(
         struct gateway *g = owner;
 
         live_on_recorder_event(g->live, recorder, type, body);
+        exports_on_recorder_event(g->exports, recorder, type, body);
 }
 
 static void gateway_on_recorder_gone(void *owner, const char *recorder)
@@ -89,6 +95,7 @@ static void gateway_on_recorder_gone(void *owner, const char *recorder)
         struct gateway *g = owner;
 
         live_on_recorder_gone(g->live, recorder);
+        exports_on_recorder_gone(g->exports, recorder);
 }
 
 static void gateway_on_stop(void *owner)
@@ -180,14 +187,17 @@ static int gateway_serve(struct gateway *g, struct err *e)
                 gateway_on_shown };
         static struct http_server_events http = { .on_request = api_on_request,
                 .on_gone = api_on_gone,
+                .on_writable = api_on_writable,
                 .body_max = api_body_max,
                 .headers = api_headers };
 
         g->links = gateway_links_new(g->loop, g->site, &links, g);
         g->live = live_new(g->loop, g->links);
+        g->exports = exports_new(g->loop, g->links);
         const struct api_options api = { .loop = g->loop,
                 .links = g->links,
                 .live = g->live,
+                .exports = g->exports,
                 .root_der = gateway_certificate_root(g->certificate),
                 .metrics_token = g->metrics_token.n ? (const char *)g->metrics_token.p : NULL };
         g->api = api_new(&api);
@@ -220,6 +230,7 @@ static int gateway_run(struct gateway *g, const struct role_options *o, struct e
         api_free(g->api);
         gateway_certificate_free(g->certificate);
         live_free(g->live);
+        exports_free(g->exports);
         gateway_links_free(g->links);
         stream_shared_free(g->shared);
         loop_free(g->loop);

@@ -137,8 +137,7 @@ static void live_on_end(void *owner, struct http_socket *k)
 
 /* --- asking --- */
 
-/* "CAMERA-STREAM": the camera's name to `to`. */
-static int live_camera_of(const char *path, char to[static LIVE_PATH_ROOM], struct err *e)
+int live_camera_of(const char *path, char to[static LIVE_PATH_ROOM], struct err *e)
 {
         const char *dash = strrchr(path, '-');
 

@@ -39,6 +39,9 @@ struct live *live_new(struct loop *l, struct gateway_links *links);
 /* All its sockets have ended. */
 struct live *live_free(struct live *v);
 
+#define LIVE_PATH_ROOM 96
+/* "CAMERA-STREAM": the camera's name to `to`. ERR_INVALID. */
+int live_camera_of(const char *path, char to[static LIVE_PATH_ROOM], struct err *e) MUST_USE;
 /* Whether it can be asked for at all. ERR_INVALID. */
 int live_check(const struct live_wish *w, struct err *e) MUST_USE;
 /* x becomes a WebSocket; what goes wrong from there on is said in it. */

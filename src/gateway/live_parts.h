@@ -13,7 +13,6 @@
 
 #define LIVE_WINDOW (2u << 20)        /* bytes on their way from a recorder */
 #define LIVE_VIEWER_WINDOW (2u << 20) /* that wait for a viewer, before he skips */
-#define LIVE_PATH_ROOM 96
 #define LIVE_NAME_ROOM 48
 
 struct live_stream;

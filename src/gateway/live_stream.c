@@ -7,60 +7,12 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/pack.h"
-#include "base/str.h"
+#include "gateway/exports.h"
+#include "gateway/grant_key.h"
 #include "gateway/live_parts.h"
 #include "os/clock.h"
 
-#define LIVE_GRANT_PAYLOAD_MAX 12288
-
-static const char live_stream_context[] = "custos-media-1";
-
 static void live_stream_settle(struct live_stream *s);
-
-/* --- the key --- */
-
-/* The grant's id, from the middle of the token (RFC 7515 section 3.1): what the key is bound to. */
-static int live_stream_grant_id(const char *token, char to[static 33], struct err *e)
-{
-        const char *from = strchr(token, '.');
-        const char *end = from ? strchr(from + 1, '.') : NULL;
-        CLEANUP(own_freep) uint8_t *room = xcalloc(1, LIVE_GRANT_PAYLOAD_MAX);
-        const char *id = NULL;
-
-        int n = end ? str_unbase64url(room, LIVE_GRANT_PAYLOAD_MAX,
-                              BYTES(from + 1, (size_t)(end - from - 1)), e)
-                    : ERR_INVALID;
-        json_t *payload = n > 0 ? json_loadb((const char *)room, (size_t)n, 0, NULL) : NULL;
-        if (json_unpack(payload, "{s:s}", "id", &id) == 0 && strlen(id) == 32)
-                snprintf(to, 33, "%s", id);
-        else
-                id = NULL;
-        json_decref(payload);
-        return id ? 0 : err_set(e, ERR_PROTOCOL, "the manager's grant has no id");
-}
-
-static int live_stream_take_key(
-        struct live_stream *s, const char *token, const char *wrap_hex, struct err *e)
-{
-        uint8_t wrap[MEDIA_BOX_WRAP_BYTES];
-        char id[33];
-        struct buf context;
-
-        buf_init(&context, 512);
-        struct pack p = pack_to(&context);
-        int r = live_stream_grant_id(token, id, e);
-        if (r == 0)
-                r = str_unhex(wrap, sizeof wrap, wrap_hex, e);
-        if (r == 0) {
-                pack_string(&p, live_stream_context);
-                pack_string(&p, s->path);
-                pack_string(&p, id);
-                r = media_box_open_new(s->live->private_key, buf_bytes(&context), wrap, &s->box, e);
-        }
-        buf_done(&context);
-        return r;
-}
 
 /* --- grants before the recorder --- */
 
@@ -93,8 +45,7 @@ static int live_stream_opened_by(struct live_stream *s, const json_t *answer, st
         const char *wrap = json_string_value(json_object_get(answer, "wrap"));
 
         s->open = true;
-        return wrap ? live_stream_take_key(s, s->grant, wrap, e)
-                    : err_set(e, ERR_PROTOCOL, "the recorder gave no key");
+        return grant_key_open(s->live->private_key, s->path, s->grant, wrap, &s->box, e);
 }
 
 static void live_stream_on_shown(void *owner, const struct gateway_answer *a)
@@ -200,7 +151,7 @@ static struct live_stream *live_stream_new(struct live *l, const struct live_vie
         s->playback = v->playback;
         snprintf(s->path, sizeof s->path, "%s", v->path);
         snprintf(s->recorder, sizeof s->recorder, "%s", v->recorder);
-        l->subscriptions = l->subscriptions % INT32_MAX + 1;
+        l->subscriptions = l->subscriptions % (EXPORTS_SUBSCRIPTION_FIRST - 1) + 1;
         s->subscription = l->subscriptions;
         buf_init(&s->opened, MEDIA_MESSAGE_MAX);
         s->next = l->streams;
@@ -332,6 +283,8 @@ int live_on_media(struct live *l, const char *recorder, struct bytes message, st
         struct bytes sealed;
 
         int r = media_message_parse(message, &m, &sealed, e);
+        if (r == 0 && m.kind > MEDIA_MESSAGE_GAP)
+                r = err_set(e, ERR_PROTOCOL, "media message: kind %u is of an export", m.kind);
         if (r < 0)
                 return r;
         struct live_stream *s = live_stream_of(l, recorder, m.subscription);

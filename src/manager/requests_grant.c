@@ -15,7 +15,7 @@
 #define REQUESTS_GRANT_SECONDS 300 /* where nobody says */
 
 struct requests_grant_asked {
-        const char *person, *gateway, *session;
+        const char *person, *gateway, *session, *receiver, *purpose;
         json_t *use, *streams, *from, *until;
         json_int_t seconds;
 };
@@ -60,6 +60,31 @@ static int requests_grant_streams(const json_t *list, struct capability *c, stru
                                 e, ERR_INVALID, "grant.make: a stream is a path CAMERA-STREAM");
                 snprintf(c->streams[c->streams_n++], sizeof c->streams[0], "%s", path);
         }
+        return 0;
+}
+
+/* Of an export, for the logs: who gets it and what for. The grant's own rules are judged where it
+ * is made. */
+static int requests_grant_receiver(
+        const struct requests_grant_asked *q, struct capability *c, struct err *e)
+{
+        bool export = c->use & CAPABILITY_EXPORT;
+
+        if (!export && (q->receiver || q->purpose))
+                return err_set(
+                        e, ERR_INVALID, "grant.make: receiver and purpose go with export alone");
+        if (!export)
+                return 0;
+        if (!q->receiver || !q->receiver[0] || strlen(q->receiver) >= sizeof c->receiver)
+                return err_set(e, ERR_INVALID,
+                        "grant.make: receiver says in 1 to %zu bytes who gets the export",
+                        sizeof c->receiver - 1);
+        if (!q->purpose || !q->purpose[0] || strlen(q->purpose) >= sizeof c->purpose)
+                return err_set(e, ERR_INVALID,
+                        "grant.make: purpose says in 1 to %zu bytes what the export is for",
+                        sizeof c->purpose - 1);
+        snprintf(c->receiver, sizeof c->receiver, "%s", q->receiver);
+        snprintf(c->purpose, sizeof c->purpose, "%s", q->purpose);
         return 0;
 }
 
@@ -114,12 +139,18 @@ static int requests_grant_whose(const struct requests *r, const struct desk_who 
         return 0;
 }
 
-/* A session's grants end with it; what a viewer sees stays where it is seen. */
-static int requests_grant_bound(const struct desk_who *who, struct capability *c, struct err *e)
+/* What a viewer sees stays where it is seen: an export leaves with its keys. */
+static int requests_grant_may(const struct desk_who *who, const struct capability *c, struct err *e)
 {
         if (who->role < PEOPLE_ADMINISTRATOR && (c->use & CAPABILITY_EXPORT))
                 return err_fault(e, ERR_DENIED, FAULT_NOT_ALLOWED, "a %s may not export",
                         people_role_name(who->role));
+        return 0;
+}
+
+/* A session's grants end with it. */
+static int requests_grant_bound(const struct desk_who *who, struct capability *c, struct err *e)
+{
         int64_t end_us = who->until_us / REQUESTS_GRANT_SECOND_US * REQUESTS_GRANT_SECOND_US;
         if (who->session[0] && c->expires_us > end_us)
                 c->expires_us = end_us;
@@ -134,10 +165,11 @@ static int requests_grant_read(const struct requests *r, json_t *body, const str
         struct requests_grant_asked q = { .seconds = REQUESTS_GRANT_SECONDS };
         json_error_t why;
 
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s?:s, s?:s, s:o, s:o, s?:o, s?:o, s:s, s?:I}",
-                    "person", &q.person, "gateway", &q.gateway, "use", &q.use, "streams",
-                    &q.streams, "from", &q.from, "until", &q.until, "session", &q.session,
-                    "seconds", &q.seconds) < 0)
+        if (json_unpack_ex(body, &why, JSON_STRICT,
+                    "{s?:s, s?:s, s:o, s:o, s?:o, s?:o, s:s, s?:I, s?:s, s?:s}", "person",
+                    &q.person, "gateway", &q.gateway, "use", &q.use, "streams", &q.streams, "from",
+                    &q.from, "until", &q.until, "session", &q.session, "seconds", &q.seconds,
+                    "receiver", &q.receiver, "purpose", &q.purpose) < 0)
                 return err_set(e, ERR_INVALID, "grant.make: %s", why.text);
         snprintf(c->site, sizeof c->site, "%s", r->site);
         random_bytes(c->id, sizeof c->id);
@@ -145,10 +177,14 @@ static int requests_grant_read(const struct requests *r, json_t *body, const str
         if (done == 0)
                 done = requests_grant_use(q.use, &c->use, e);
         if (done == 0)
+                done = requests_grant_may(who, c, e);
+        if (done == 0)
                 done = requests_grant_streams(q.streams, c, e);
         if (done == 0 && str_unhex(c->session, sizeof c->session, q.session, NULL) < 0)
                 done = err_set(
                         e, ERR_INVALID, "grant.make: session is a public key, 130 hex digits");
+        if (done == 0)
+                done = requests_grant_receiver(&q, c, e);
         if (done == 0)
                 done = requests_grant_times(&q, c, e);
         return done < 0 ? done : requests_grant_bound(who, c, e);
@@ -162,6 +198,10 @@ static json_t *requests_grant_fields(const struct capability *c, json_t *body, c
                 "use", json_object_get(body, "use"), "streams", json_object_get(body, "streams"),
                 "expires", str_time(time, c->expires_us), "by", by);
 
+        if (c->use & CAPABILITY_EXPORT) {
+                json_object_set_new(fields, "receiver", json_string(c->receiver));
+                json_object_set_new(fields, "purpose", json_string(c->purpose));
+        }
         if (c->until_us) {
                 json_object_set_new(fields, "from", json_string(str_time(time, c->from_us)));
                 json_object_set_new(fields, "until", json_string(str_time(time, c->until_us)));

@@ -13,7 +13,7 @@
 
 #define LINK_RETRY_MAX_S 86400
 
-static int link_code(const char *name)
+int link_code(const char *name)
 {
         for (int code = ERR_INVALID; code >= ERR_INTERNAL; code--) {
                 if (strcmp(name, err_name(code)) == 0)

@@ -57,6 +57,8 @@ int link_send_failure(struct chan *c, int64_t id, const struct err *why, const c
 int link_send_later(struct chan *c, int64_t id, const struct err *why, const char *remedy,
         unsigned retry_after_s, struct err *e) MUST_USE;
 
+/* The code of a name in a failure ("invalid"); ERR_INTERNAL: none of those. */
+int link_code(const char *name);
 /* As it stands in a message. */
 size_t link_json_bytes(const json_t *value);
 

@@ -52,7 +52,7 @@ int media_message_parse(
         if (version != MEDIA_MESSAGE_VERSION)
                 return err_set(e, ERR_PROTOCOL, "media message: version %u, this is version %d",
                         version, MEDIA_MESSAGE_VERSION);
-        if (m.kind < MEDIA_MESSAGE_HEADER || m.kind > MEDIA_MESSAGE_GAP ||
+        if (m.kind < MEDIA_MESSAGE_HEADER || m.kind > MEDIA_MESSAGE_FILE ||
                 m.flags > MEDIA_MESSAGE_FLAGS || m.subscription > MEDIA_MESSAGE_SUBSCRIPTION_MAX)
                 return err_set(e, ERR_PROTOCOL,
                         "media message: kind %u, flags %u, subscription %" PRIu32, m.kind, m.flags,

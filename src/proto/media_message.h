@@ -25,6 +25,8 @@ enum media_message_kind {
         MEDIA_MESSAGE_HEADER = 1, /* ftyp and moov */
         MEDIA_MESSAGE_FRAGMENT,   /* moof and mdat */
         MEDIA_MESSAGE_GAP,
+        MEDIA_MESSAGE_PLAN, /* of an export, first of all */
+        MEDIA_MESSAGE_FILE, /* its bytes, one thing behind the other */
 };
 
 enum media_message_flag {

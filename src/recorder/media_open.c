@@ -52,29 +52,50 @@ static int media_open_range(
                        : err_set(e, ERR_INVALID, "media.open: until is before from");
 }
 
+/* What goes with which use. */
+static int media_open_use(
+        struct media_open *q, bool has_range, int keys_only, int without_audio, struct err *e)
+{
+        bool playback = strcmp(q->use, "playback") == 0, export = strcmp(q->use, "export") == 0;
+
+        if (!playback && !export && strcmp(q->use, "live") != 0)
+                return err_set(e, ERR_INVALID, "media.open: use is live, playback or export");
+        q->recorded = playback || export;
+        q->play.export = export;
+        q->play.keys_only = keys_only > 0;
+        q->play.without_audio = without_audio > 0;
+        if (keys_only >= 0 && !playback)
+                return err_set(e, ERR_INVALID, "media.open: keys_only goes with playback");
+        if (without_audio >= 0 && !export)
+                return err_set(e, ERR_INVALID, "media.open: without_audio goes with export");
+        if (q->recorded != has_range)
+                return err_set(
+                        e, ERR_INVALID, "media.open: from and until go with playback and export");
+        if (q->recorded && !head_is_stream_path(q->stream))
+                return err_set(e, ERR_NOT_FOUND, "media.open: no such stream");
+        if (q->recorded && q->credit < (json_int_t)MEDIA_OPEN_PLAY_CREDIT_MIN)
+                return err_set(e, ERR_INVALID, "media.open: footage takes a credit of at least %u",
+                        MEDIA_OPEN_PLAY_CREDIT_MIN);
+        return 0;
+}
+
 int media_open_parse(json_t *body, struct media_open *q, struct err *e)
 {
         const char *from = NULL, *until = NULL;
-        int keys_only = -1;
+        int keys_only = -1, without_audio = -1;
         json_error_t why;
 
         *q = (struct media_open){ 0 };
-        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:I, s:s, s:s, s:s, s:I, s?s, s?s, s?b}",
+        if (json_unpack_ex(body, &why, JSON_STRICT, "{s:I, s:s, s:s, s:s, s:I, s?s, s?s, s?b, s?b}",
                     "subscription", &q->subscription, "use", &q->use, "stream", &q->stream, "grant",
                     &q->grant, "credit", &q->credit, "from", &from, "until", &until, "keys_only",
-                    &keys_only) < 0)
+                    &keys_only, "without_audio", &without_audio) < 0)
                 return err_set(e, ERR_INVALID, "media.open: %s", why.text);
-        q->playback = strcmp(q->use, "playback") == 0;
-        if (!q->playback && strcmp(q->use, "live") != 0)
-                return err_set(e, ERR_INVALID, "media.open: use is live or playback");
-        if (q->playback ? !from || !until : from || until || keys_only >= 0)
-                return err_set(e, ERR_INVALID, "media.open: from and until go with playback");
-        if (q->playback && !head_is_stream_path(q->stream))
-                return err_set(e, ERR_NOT_FOUND, "media.open: no such stream");
-        if (q->playback && q->credit < (json_int_t)MEDIA_OPEN_PLAY_CREDIT_MIN)
-                return err_set(e, ERR_INVALID, "media.open: playback takes a credit of at least %u",
-                        MEDIA_OPEN_PLAY_CREDIT_MIN);
-        q->play.keys_only = keys_only > 0;
-        int r = q->playback ? media_open_range(from, until, &q->play, e) : 0;
+        int r = media_open_use(q, from && until, keys_only, without_audio, e);
+        if (r == 0 && !q->recorded && (from || until))
+                r = err_set(
+                        e, ERR_INVALID, "media.open: from and until go with playback and export");
+        if (r == 0 && q->recorded)
+                r = media_open_range(from, until, &q->play, e);
         return r < 0 ? r : media_open_subscription(q->subscription, e);
 }

@@ -13,11 +13,11 @@
 struct media_open {
         json_int_t subscription, credit;
         const char *use, *stream, *grant; /* borrowed from the body */
-        struct message_play play;         /* of playback */
-        bool playback;
+        struct message_play play;         /* of playback and export */
+        bool recorded;                    /* one of those two, else live */
 };
 
-/* ERR_INVALID. ret->play: range and keys_only of playback. */
+/* ERR_INVALID. ret->play: what is wished of footage. */
 int media_open_parse(json_t *body, struct media_open *ret, struct err *e) MUST_USE;
 int media_open_subscription(json_int_t number, struct err *e) MUST_USE;
 /* ERR_DENIED where the grant names another gateway than this URI. As it stands there: whether it is

@@ -180,6 +180,7 @@ enum message_type {
                                    * subscription is 0 */
         MESSAGE_PLAYED,           /* u32 0, u8 code, u8 fault, text: it is over; an empty body: all
                                    * was sent */
+        MESSAGE_PLAY_AGAIN,       /* empty: the first segment once more; then as NEXT */
 };
 
 /* What a worker does with a stream's frames. */

@@ -61,6 +61,8 @@ int message_play_pack(const struct message_play *m, struct buf *out, struct err 
         pack_i64(&p, m->from_us);
         pack_i64(&p, m->until_us);
         pack_u8(&p, m->keys_only);
+        pack_u8(&p, m->export);
+        pack_u8(&p, m->without_audio);
         pack_u64(&p, m->credit);
         pack_field16(&p, m->token);
         return message_packed(&p, "play", e);
@@ -75,6 +77,8 @@ int message_play_parse(struct bytes body, struct message_play *ret, struct err *
         m.from_us = unpack_i64(&u);
         m.until_us = unpack_i64(&u);
         m.keys_only = message_unpack_bool(&u);
+        m.export = message_unpack_bool(&u);
+        m.without_audio = message_unpack_bool(&u);
         m.credit = unpack_u64(&u);
         m.token = unpack_field16(&u, CAPABILITY_TOKEN_MAX);
         int r = message_parsed(&u, "play", e);

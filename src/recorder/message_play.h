@@ -25,10 +25,11 @@ struct message_key_ask {
 
 struct message_play {
         char stream[HEAD_PATH_MAX];
-        int64_t from_us, until_us; /* wall, inclusive */
-        bool keys_only;            /* fragments that begin with a key frame alone */
-        uint64_t credit;           /* bytes */
-        struct bytes token;        /* the grant; borrowed */
+        int64_t from_us, until_us;  /* wall, inclusive */
+        bool keys_only;             /* fragments that begin with a key frame alone */
+        bool export, without_audio; /* the evidence file of it, as it is stored */
+        uint64_t credit;            /* bytes */
+        struct bytes token;         /* the grant; borrowed */
 };
 
 int message_key_grant_pack(

@@ -120,6 +120,7 @@ struct parent {
         struct buf out;                     /* one message under construction */
         struct parent_events *events;       /* parent_events.c */
         struct parent_media *media;         /* parent_media.h */
+        unsigned plays[2];                  /* players at work: for playback, for export */
         struct parent_clock clock;
 };
 

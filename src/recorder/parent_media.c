@@ -279,20 +279,6 @@ static int media_ask(struct media_watch *w, int64_t id, struct bytes token, stru
         return 0;
 }
 
-/* Footage is there without its camera, too. */
-static int media_may_play(const struct parent_media *m, struct err *e)
-{
-        unsigned n = 0;
-
-        for (const struct media_watch *w = m->watches; w; w = w->next)
-                n += w->play != NULL;
-        if (n >= PARENT_PLAY_MAX)
-                return err_set(e, ERR_EXHAUSTED,
-                        "media.open: %d players at once: close one, or ask again later",
-                        PARENT_PLAY_MAX);
-        return 0;
-}
-
 /* Whether it may be asked for on this link. */
 static int media_may_open(const struct media_peer *peer, const struct media_open *q, struct err *e)
 {
@@ -306,8 +292,8 @@ static int media_may_open(const struct media_peer *peer, const struct media_open
                 return err_set(e, ERR_EXHAUSTED,
                         "media.open: at most %d subscriptions and %u MiB of credit on a link",
                         PARENT_MEDIA_SUBSCRIPTIONS_MAX, PARENT_MEDIA_WINDOWS_MAX >> 20);
-        if (q->playback)
-                return media_may_play(peer->media, e);
+        if (q->recorded) /* is there without its camera, too */
+                return 0;
         if (!t)
                 return err_set(e, ERR_NOT_FOUND, "media.open: no such stream");
         if (t->phase != PARENT_STREAM_ASSIGNED)
@@ -352,7 +338,7 @@ static int media_on_open(struct media_peer *peer, int64_t id, json_t *body, stru
         m->watches = w;
         peer->watches++;
         peer->windows += w->reader.window;
-        r = q.playback ? media_play(w, id, &q, e) : media_ask(w, id, bytes_str(q.grant), e);
+        r = q.recorded ? media_play(w, id, &q, e) : media_ask(w, id, bytes_str(q.grant), e);
         if (r < 0)
                 media_forget(m, w);
         return r < 0 ? r : PARENT_STATUS_LATER;
@@ -585,9 +571,9 @@ static void media_on_play_wrap(void *owner, const uint8_t wrap[static MEDIA_BOX_
                                    : json_pack("{s:s}", "wrap",
                                              str_hex(hex, BYTES(wrap, MEDIA_BOX_WRAP_BYTES))));
         if (!w->playing)
-                log_info(&w->peer->log, "media.open",
-                        "stream=%s subscription=%" PRIu32 " use=playback", w->stream,
-                        w->reader.subscription);
+                log_info(&w->peer->log, "media.open", "stream=%s subscription=%" PRIu32 " use=%s",
+                        w->stream, w->reader.subscription,
+                        parent_play_exports(w->play) ? "export" : "playback");
         w->asked = 0;
         w->playing = true;
 }

@@ -104,6 +104,7 @@ static int parent_play_on_next(struct parent_play *y, struct bytes body, struct 
 
         if (body.n || y->reading)
                 return err_set(e, ERR_PROTOCOL, "a segment that cannot be asked for");
+        parent_play_busy(y);
         if (y->any && y->segment.first_us - PARENT_PLAY_BACK_US > from_us)
                 from_us = y->segment.first_us - PARENT_PLAY_BACK_US;
         int r = index_search(y->parent->index, y->asked.stream, from_us, y->asked.until_us,
@@ -121,6 +122,15 @@ static int parent_play_on_next(struct parent_play *y, struct bytes body, struct 
                 parent_play_tell(y, MESSAGE_PLAY_MISSED, BYTES(NULL, 0), -1);
         }
         return 0;
+}
+
+/* An export looks at its segments, and then takes them. */
+static int parent_play_on_again(struct parent_play *y, struct bytes body, struct err *e)
+{
+        if (!y->asked.export || y->reading)
+                return err_set(e, ERR_PROTOCOL, "segments that cannot be asked for again");
+        y->any = false;
+        return parent_play_on_next(y, body, e);
 }
 
 /* --- key files: on the segment's volume first, then on the others --- */
@@ -230,6 +240,8 @@ static int parent_play_on_player(void *owner, struct chan *c, struct chan_messag
                 return parent_play_on_not_granted(y, m->body, e);
         case MESSAGE_PLAY_NEXT:
                 return parent_play_on_next(y, m->body, e);
+        case MESSAGE_PLAY_AGAIN:
+                return parent_play_on_again(y, m->body, e);
         case MESSAGE_PLAY_KEY_WANTED:
                 return parent_play_on_key_wanted(y, m->body, e);
         case MESSAGE_PLAY_MEDIA:
@@ -290,6 +302,20 @@ static int parent_play_want(struct parent_play *y, struct err *e)
         return chan_send(p->supervisor, MESSAGE_PLAYER_WANTED, buf_bytes(&p->out), NULL, 0, e);
 }
 
+/* It is counted already. */
+static int parent_play_may(const struct parent *p, bool export, struct err *e)
+{
+        if (export && p->plays[1] > PARENT_PLAY_EXPORTS_MAX)
+                return err_set(e, ERR_EXHAUSTED,
+                        "media.open: %d exports at once: try again when one is done",
+                        PARENT_PLAY_EXPORTS_MAX);
+        if (p->plays[0] + p->plays[1] > PARENT_PLAY_MAX)
+                return err_set(e, ERR_EXHAUSTED,
+                        "media.open: %d players at once: close one, or ask again later",
+                        PARENT_PLAY_MAX);
+        return 0;
+}
+
 int parent_play_new(struct parent *p, uint32_t number, const struct message_play *asked,
         const struct parent_play_events *events, void *owner, struct parent_play **ret,
         struct err *e)
@@ -300,9 +326,12 @@ int parent_play_new(struct parent *p, uint32_t number, const struct message_play
                 .parent = p, .number = number, .asked = *asked, .events = events, .owner = owner
         };
         y->asked.token = BYTES(NULL, 0);
+        p->plays[asked->export]++;
         buf_init(&y->token, CAPABILITY_TOKEN_MAX);
-        int r = p->sealer ? buf_append(&y->token, asked->token, e)
-                          : err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
+        int r = parent_play_may(p, asked->export, e);
+        if (r == 0)
+                r = p->sealer ? buf_append(&y->token, asked->token, e)
+                              : err_set(e, ERR_UNAVAILABLE, "media: the sealer is away: ask again");
         if (r == 0)
                 r = parent_play_want(y, e);
         if (r < 0) {
@@ -318,6 +347,7 @@ struct parent_play *parent_play_free(struct parent_play *y)
 {
         if (!y)
                 return NULL;
+        y->parent->plays[y->asked.export]--;
         parent_storage_forget(y->parent->storage, y);
         timer_done(&y->idle);
         chan_free(y->player);
@@ -341,6 +371,11 @@ void parent_play_credit(struct parent_play *y, uint64_t bytes)
         struct pack b = pack_to(out);
         pack_u64(&b, bytes);
         parent_play_tell(y, MESSAGE_PLAY_CREDIT, buf_bytes(out), -1);
+}
+
+bool parent_play_exports(const struct parent_play *y)
+{
+        return y->asked.export;
 }
 
 void parent_play_hold(struct parent_play *y, bool held)

@@ -13,6 +13,7 @@
 #include "recorder/parent.h"
 
 #define PARENT_PLAY_MAX 8         /* at once */
+#define PARENT_PLAY_EXPORTS_MAX 2 /* of them; one holds the evidence of its whole range */
 #define PARENT_PLAY_IDLE_MS 60000 /* without a request or a message: it ends */
 
 struct parent_play;
@@ -30,7 +31,7 @@ struct parent_play_events {
 
 /* Asks the supervisor for a player under this number, which is the parent's for the subscription.
  * asked->from_us and until_us: inclusive. events, owner: borrowed. ERR_UNAVAILABLE: no sealer, or
- * no supervisor. */
+ * no supervisor; ERR_EXHAUSTED. */
 int parent_play_new(struct parent *p, uint32_t number, const struct message_play *asked,
         const struct parent_play_events *events, void *owner, struct parent_play **ret,
         struct err *e) MUST_USE;
@@ -41,6 +42,7 @@ void parent_play_attach(struct parent_play *y, int fd);
 void parent_play_grant(struct parent_play *y, struct bytes token);
 /* The reader has taken so many bytes. */
 void parent_play_credit(struct parent_play *y, uint64_t bytes);
+bool parent_play_exports(const struct parent_play *y);
 /* What the player says is not read while held. */
 void parent_play_hold(struct parent_play *y, bool held);
 

@@ -10,15 +10,11 @@
 #include "base/log.h"
 #include "base/pack.h"
 #include "base/str.h"
-#include "crypto/media_box.h"
 #include "crypto/x509.h"
-#include "os/chan.h"
 #include "os/clock.h"
 #include "os/proc.h"
 #include "recorder/confine.h"
-#include "recorder/grant_trust.h"
-#include "recorder/message_play.h"
-#include "recorder/play_cut.h"
+#include "recorder/player_parts.h"
 
 /* As the scrubber: no segment is so long. */
 #define PLAYER_FILE_MAX (UINT64_C(1) << 30)
@@ -27,31 +23,6 @@
 #define PLAYER_FRONT_MAX (1u << 20)
 #define PLAYER_CONTEXT_MAX 256
 #define PLAYER_SKEW_US (INT64_C(1000000) * CAPABILITY_SKEW_S)
-
-struct player {
-        struct loop *loop;
-        struct chan *parent, *sealer;
-        struct grant_trust *trust;
-        uint8_t root[32];
-        struct message_play asked; /* without its token */
-        bool begun, over;
-        struct capability grant; /* expires_us 0: none yet */
-        struct media_box *box;
-        uint64_t credit;
-        struct play_cut cut;
-        /* The segment. */
-        uint8_t *file;
-        uint64_t file_n, file_room;
-        struct bytes seal; /* borrowed from file */
-        bool has_key;
-        /* What is being sent. */
-        struct play_cut_thing thing;
-        unsigned parts, part; /* part < parts: more of it is to go */
-        bool last;            /* there is no segment any more */
-        struct buf out;
-};
-
-static void player_pump(struct player *p);
 
 /* --- the parent --- */
 
@@ -63,8 +34,7 @@ static void player_tell(struct player *p, uint16_t type, struct bytes body)
                 log_warn(NULL, "player.parent_unreachable", "err=\"%s\"", e.text);
 }
 
-/* why NULL: all was sent. */
-static void player_end(struct player *p, const struct err *why)
+void player_end(struct player *p, const struct err *why)
 {
         if (p->over)
                 return;
@@ -97,14 +67,27 @@ static void player_close(struct player *p)
         p->has_key = false;
 }
 
-static void player_next(struct player *p)
+void player_next(struct player *p)
 {
         player_close(p);
         player_tell(p, MESSAGE_PLAY_NEXT, BYTES(NULL, 0));
 }
 
+void player_again(struct player *p)
+{
+        player_close(p);
+        player_tell(p, MESSAGE_PLAY_AGAIN, BYTES(NULL, 0));
+}
+
 static void player_miss(struct player *p, const char *cause)
 {
+        struct err e;
+
+        if (p->export) {
+                if (player_export_missed(p, cause, &e) < 0)
+                        player_end(p, &e);
+                return;
+        }
         play_cut_missed(&p->cut, cause);
         player_next(p);
 }
@@ -113,11 +96,10 @@ static void player_miss(struct player *p, const char *cause)
 
 static int player_send_part(struct player *p, struct err *e)
 {
-        const struct bytes pieces[] = { buf_bytes(&p->thing.front), buf_bytes(&p->thing.data) };
         uint8_t head[MEDIA_MESSAGE_HEADER_BYTES], aad[MEDIA_MESSAGE_HEADER_BYTES];
         struct bytes views[MEDIA_MESSAGE_PIECES_MAX];
         struct media_message *m = &p->thing.message;
-        unsigned n = media_message_split(pieces, 2, p->part, views);
+        unsigned n = media_message_split(p->pieces, 2, p->part, views);
 
         m->flags &= (uint16_t)~MEDIA_MESSAGE_MORE;
         m->flags |= p->part + 1 < p->parts ? MEDIA_MESSAGE_MORE : 0;
@@ -140,21 +122,16 @@ static int player_send_part(struct player *p, struct err *e)
 /* Of the next message, in credit. */
 static uint64_t player_cost(const struct player *p)
 {
-        size_t bytes = p->thing.front.n + p->thing.data.n;
+        size_t bytes = p->pieces[0].n + p->pieces[1].n;
         size_t left = bytes - p->part * MEDIA_MESSAGE_PART_MAX;
 
         return media_message_cost(left < MEDIA_MESSAGE_PART_MAX ? left : MEDIA_MESSAGE_PART_MAX);
 }
 
-/* 1: there is a thing to send; 0: none, and what comes next was asked for; negative: it is over. */
-static int player_prepare(struct player *p, struct err *e)
+static int player_prepare_thing(struct player *p, struct err *e)
 {
-        int r;
+        int r = 0;
 
-        if (p->part < p->parts)
-                return 1;
-        if (p->grant.expires_us + PLAYER_SKEW_US < clock_wall_us())
-                return err_fault(e, ERR_DENIED, FAULT_GRANT_EXPIRED, "the grant has run out");
         if (p->last) {
                 r = play_cut_last(&p->cut, &p->thing, e);
                 if (r == 0)
@@ -168,17 +145,28 @@ static int player_prepare(struct player *p, struct err *e)
                 }
                 if (r == 0)
                         player_next(p);
-        } else {
-                return 0;
         }
+        p->pieces[0] = buf_bytes(&p->thing.front);
+        p->pieces[1] = buf_bytes(&p->thing.data);
+        return r;
+}
+
+/* 1: there is a thing to send; 0: none, and what comes next was asked for; negative: it is over. */
+static int player_prepare(struct player *p, struct err *e)
+{
+        if (p->part < p->parts)
+                return 1;
+        if (p->grant.expires_us + PLAYER_SKEW_US < clock_wall_us())
+                return err_fault(e, ERR_DENIED, FAULT_GRANT_EXPIRED, "the grant has run out");
+        int r = p->export ? player_export_prepare(p, e) : player_prepare_thing(p, e);
         if (r == 1) {
                 p->part = 0;
-                p->parts = media_message_parts(p->thing.front.n + p->thing.data.n);
+                p->parts = media_message_parts(p->pieces[0].n + p->pieces[1].n);
         }
         return r;
 }
 
-static void player_pump(struct player *p)
+void player_pump(struct player *p)
 {
         struct err e;
         int r = 0;
@@ -226,6 +214,15 @@ static bool player_load(struct player *p, int fd)
         return player_read(fd, p->file, p->file_room, &p->file_n) == 0;
 }
 
+void player_want_key(struct player *p, const struct head *head, int64_t about_us)
+{
+        buf_clear(&p->out);
+        struct pack b = pack_to(&p->out);
+        pack_bytes(&b, BYTES(head->hour_key_id, 16));
+        pack_i64(&b, about_us);
+        player_tell(p, MESSAGE_PLAY_KEY_WANTED, buf_bytes(&p->out));
+}
+
 static void player_on_segment(struct player *p, int fd)
 {
         struct err e;
@@ -233,6 +230,11 @@ static void player_on_segment(struct player *p, int fd)
         player_close(p);
         if (!player_load(p, fd)) {
                 player_miss(p, "unreadable");
+                return;
+        }
+        if (p->export) {
+                if (player_export_segment(p, &e) < 0)
+                        player_end(p, &e);
                 return;
         }
         int r = play_cut_open(&p->cut, BYTES(p->file, p->file_n), &p->seal, &e);
@@ -243,27 +245,26 @@ static void player_on_segment(struct player *p, int fd)
                 player_miss(p, "damaged");
                 return;
         }
-        buf_clear(&p->out);
-        struct pack b = pack_to(&p->out);
-        pack_bytes(&b, BYTES(p->cut.segment.head.hour_key_id, 16));
-        pack_i64(&b, p->cut.segment.fragments[0].seal.first_arrival_us);
-        player_tell(p, MESSAGE_PLAY_KEY_WANTED, buf_bytes(&p->out));
+        player_want_key(p, &p->cut.segment.head, p->cut.segment.fragments[0].seal.first_arrival_us);
 }
 
 static void player_on_key_file(struct player *p, int fd)
 {
         uint8_t text[KEY_STORE_FILE_MAX];
         uint64_t n = 0;
+        struct bytes head = { 0 }, seal = p->seal;
         struct err e;
 
-        if (!p->cut.open)
+        if (p->cut.open)
+                head = p->cut.segment.header_bytes;
+        else if (!p->export || !player_export_asks(p, &head, &seal))
                 return;
         if (fd < 0 || player_read(fd, text, sizeof text, &n) < 0) {
                 player_miss(p, "no key");
                 return;
         }
         const struct message_key_ask ask = {
-                .head = p->cut.segment.header_bytes, .seal = p->seal, .key_file = BYTES(text, n)
+                .head = head, .seal = seal, .key_file = BYTES(text, n)
         };
         buf_clear(&p->out);
         int r = message_key_ask_pack(&ask, &p->out, &e);
@@ -287,6 +288,11 @@ static int player_context(
         return b.bad ? err_set(e, ERR_EXHAUSTED, "context") : 0;
 }
 
+static enum capability_use player_use(const struct player *p)
+{
+        return p->asked.export ? CAPABILITY_EXPORT : CAPABILITY_PLAYBACK;
+}
+
 /* The sealer's word is not taken either. */
 static int player_take_grant(struct player *p, struct bytes token, struct err *e)
 {
@@ -298,7 +304,11 @@ static int player_take_grant(struct player *p, struct bytes token, struct err *e
         buf_init(&context, PLAYER_CONTEXT_MAX);
         int r = capability_parse(token, &by, clock_wall_us(), &c, e);
         if (r == 0)
-                r = capability_allows(&c, CAPABILITY_PLAYBACK, p->asked.stream, c.from_us, e);
+                r = capability_allows(&c, player_use(p), p->asked.stream, c.from_us, e);
+        /* A file says itself which time it is of: that is all granted, or it is not made. */
+        if (r == 0 && p->export && (p->asked.from_us < c.from_us || p->asked.until_us > c.until_us))
+                r = err_fault(e, ERR_DENIED, FAULT_NOT_GRANTED,
+                        "grant: the time of the export is not all in it");
         if (r == 0 && p->box && memcmp(c.session, p->grant.session, sizeof c.session) != 0)
                 r = err_set(e, ERR_INVALID, "a later grant is for the same session");
         if (r == 0)
@@ -344,6 +354,11 @@ static int player_on_key(struct player *p, struct bytes body, struct err *e)
 
         unpack_copy(&u, kid, sizeof kid);
         unpack_copy(&u, key, sizeof key);
+        if (p->export && unpack_complete(&u)) {
+                int r = player_export_key(p, kid, key, e);
+                explicit_bzero(key, sizeof key);
+                return r;
+        }
         if (!unpack_complete(&u) || !p->cut.open || p->has_key ||
                 memcmp(kid, p->cut.segment.head.kid, sizeof kid) != 0)
                 return err_set(e, ERR_PROTOCOL, "a key that was not asked for");
@@ -412,7 +427,7 @@ static void player_on_sealer_end(void *owner, struct chan *c, const struct err *
 
 static int player_ask_grant(struct player *p, struct bytes token, struct err *e)
 {
-        struct message_key_grant q = { .use = CAPABILITY_PLAYBACK, .token = token };
+        struct message_key_grant q = { .use = (uint8_t)player_use(p), .token = token };
 
         if (!p->sealer) /* it is told already that it is over */
                 return 0;
@@ -433,6 +448,14 @@ static int player_on_play(struct player *p, struct bytes body, struct err *e)
         p->credit = p->asked.credit;
         play_cut_init(&p->cut, p->asked.stream, p->root);
         p->cut.keys_only = p->asked.keys_only;
+        if (p->asked.export) {
+                struct err why;
+                p->export = player_export_new(p, &why);
+                if (!p->export) {
+                        player_end(p, &why);
+                        return 0;
+                }
+        }
         return player_ask_grant(p, token, e);
 }
 
@@ -446,6 +469,20 @@ static int player_on_credit(struct player *p, struct bytes body, struct err *e)
         p->credit += bytes;
         player_pump(p);
         return 0;
+}
+
+static void player_on_end(struct player *p)
+{
+        struct err e;
+
+        player_close(p);
+        if (p->export) {
+                if (player_export_all(p, &e) < 0)
+                        player_end(p, &e);
+        } else {
+                p->last = true;
+        }
+        player_pump(p);
 }
 
 static int player_on_parent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
@@ -472,9 +509,7 @@ static int player_on_parent(void *owner, struct chan *c, struct chan_message *m,
                 player_miss(p, "unavailable");
                 return 0;
         case MESSAGE_PLAY_END:
-                player_close(p);
-                p->last = true;
-                player_pump(p);
+                player_on_end(p);
                 return 0;
         case MESSAGE_PLAY_KEY:
                 player_on_key_file(p, m->fds_n ? m->fds[0] : -1);
@@ -520,6 +555,7 @@ static void player_free(struct player *p)
                 player_close(p);
                 play_cut_done(&p->cut);
         }
+        player_export_free(p->export);
         p->sealer = chan_free(p->sealer);
         p->parent = chan_free(p->parent);
         media_box_free(p->box);

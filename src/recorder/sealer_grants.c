@@ -177,6 +177,10 @@ static json_t *sealer_grants_fields(const struct sealer_grants_job *job)
                 return fields;
         json_object_set_new(fields, "from", json_string(str_time(time, c->from_us)));
         json_object_set_new(fields, "until", json_string(str_time(time, c->until_us)));
+        if (job->use == CAPABILITY_EXPORT) {
+                json_object_set_new(fields, "receiver", json_string(c->receiver));
+                json_object_set_new(fields, "purpose", json_string(c->purpose));
+        }
         return fields;
 }
 

@@ -15,6 +15,8 @@
 #define CAPABILITY_SECOND_US INT64_C(1000000)
 #define CAPABILITY_YEAR_9999_US (INT64_C(253402300799) * CAPABILITY_SECOND_US)
 #define CAPABILITY_SIGNATURE_DIGITS 86
+#define CAPABILITY_MEMBERS 12
+#define CAPABILITY_MEMBERS_EXPORT 2 /* that an export has besides */
 
 static const struct {
         const char *name;
@@ -60,7 +62,7 @@ static bool capability_is_stream(const char *path)
         return str_is_camera(camera) && str_is_stream(dash + 1);
 }
 
-static bool capability_is_person(const char *text)
+static bool capability_is_line(const char *text)
 {
         for (const char *c = text; *c; c++) {
                 if ((unsigned char)*c < 0x20 || *c == 0x7f)
@@ -101,6 +103,14 @@ static bool capability_span_good(const struct capability *c)
                c->until_us <= CAPABILITY_YEAR_9999_US;
 }
 
+/* Who gets it, and what for: of an export both, of nothing else either. */
+static bool capability_receiver_good(const struct capability *c)
+{
+        if (!(c->use & CAPABILITY_EXPORT))
+                return !c->receiver[0] && !c->purpose[0];
+        return capability_is_line(c->receiver) && capability_is_line(c->purpose);
+}
+
 static bool capability_life_good(const struct capability *c)
 {
         return c->issued_us > 0 && c->issued_us <= CAPABILITY_YEAR_9999_US &&
@@ -114,13 +124,16 @@ static int capability_check(const struct capability *c, struct err *e)
 {
         if (!str_is_camera(c->site))
                 return capability_no(e, "no name of a site");
-        if (!capability_is_person(c->person))
+        if (!capability_is_line(c->person))
                 return capability_no(e, "it names no person");
         if (!capability_is_node(c->gateway, c->site, "gateway"))
                 return capability_no(e, "it is for no gateway of this site");
         if (c->use == 0 ||
                 c->use & ~(unsigned)(CAPABILITY_LIVE | CAPABILITY_PLAYBACK | CAPABILITY_EXPORT))
                 return capability_no(e, "no use that there is: live, playback, export");
+        if (!capability_receiver_good(c))
+                return capability_no(e,
+                        "receiver and purpose are a line of text each, and go with export alone");
         if (!capability_streams_good(c))
                 return capability_no(e, "streams are 1 to 64 paths CAMERA-STREAM, none twice");
         if (!capability_span_good(c))
@@ -165,13 +178,20 @@ static json_t *capability_payload(const struct capability *c)
         }
         for (unsigned i = 0; i < c->streams_n; i++)
                 json_array_append_new(streams, json_string(c->streams[i]));
-        return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I}", "v",
+        json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I}", "v",
                 CAPABILITY_VERSION, "id", str_hex(id, BYTES(c->id, sizeof c->id)), "site", c->site,
                 "person", c->person, "gateway", c->gateway, "use", uses, "streams", streams, "from",
                 capability_span(c, c->from_us), "until", capability_span(c, c->until_us), "session",
                 str_hex(session, BYTES(c->session, sizeof c->session)), "iat",
                 (json_int_t)(c->issued_us / CAPABILITY_SECOND_US), "exp",
                 (json_int_t)(c->expires_us / CAPABILITY_SECOND_US));
+        if (c->use & CAPABILITY_EXPORT && o &&
+                (json_object_set_new(o, "receiver", json_string(c->receiver)) < 0 ||
+                        json_object_set_new(o, "purpose", json_string(c->purpose)) < 0)) {
+                json_decref(o); /* no UTF-8 */
+                return NULL;
+        }
+        return o;
 }
 
 static json_t *capability_header(struct bytes leaf, struct bytes issuer)
@@ -247,8 +267,8 @@ static int capability_split(struct bytes token, struct capability_parts *ret, st
         return 0;
 }
 
-/* An object with exactly so many members, none of them twice; the caller's. */
-static json_t *capability_object(struct bytes digits, size_t members)
+/* An object, no member of it twice; the caller's. */
+static json_t *capability_object(struct bytes digits)
 {
         CLEANUP(own_freep) uint8_t *text = xcalloc(1, digits.n + 1);
         int n = str_unbase64url(text, digits.n, digits, NULL);
@@ -256,7 +276,7 @@ static json_t *capability_object(struct bytes digits, size_t members)
                 n > 0 ? json_loadb((const char *)text, (size_t)n, JSON_REJECT_DUPLICATES, NULL)
                       : NULL;
 
-        if (json_is_object(object) && json_object_size(object) == members)
+        if (json_is_object(object))
                 return object;
         json_decref(object);
         return NULL;
@@ -282,10 +302,10 @@ static int capability_read_cert(const json_t *list, size_t i, struct buf *der, s
 static int capability_read_header(
         struct bytes digits, struct buf *leaf, struct buf *issuer, struct err *e)
 {
-        CLEANUP(capability_jsonp) json_t *header = capability_object(digits, 3);
-        const json_t *chain = header ? json_object_get(header, "x5c") : NULL;
+        CLEANUP(capability_jsonp) json_t *header = capability_object(digits);
+        const json_t *chain = json_object_get(header, "x5c");
 
-        if (!header)
+        if (json_object_size(header) != 3)
                 return capability_no(e, "its header has other members than alg, typ and x5c");
         if (strcmp(capability_text(header, "alg"), "ES256") != 0)
                 return capability_no(e, "signed by another algorithm than ES256");
@@ -444,11 +464,12 @@ static bool capability_read_time(
 
 static int capability_read_payload(struct bytes digits, struct capability *c, struct err *e)
 {
-        CLEANUP(capability_jsonp) json_t *o = capability_object(digits, 12);
-
-        if (!o)
-                return capability_no(e, "its payload has other members than a grant's");
+        CLEANUP(capability_jsonp) json_t *o = capability_object(digits);
         const json_t *version = json_object_get(o, "v");
+        bool export = json_object_get(o, "receiver") && json_object_get(o, "purpose");
+
+        if (json_object_size(o) != CAPABILITY_MEMBERS + (export ? CAPABILITY_MEMBERS_EXPORT : 0))
+                return capability_no(e, "its payload has other members than a grant's");
         if (!json_is_integer(version) || json_integer_value(version) != CAPABILITY_VERSION)
                 return capability_no(e, "of another version than 1");
         if (!capability_read_hex(o, "id", c->id, sizeof c->id) ||
@@ -460,6 +481,11 @@ static int capability_read_payload(struct bytes digits, struct capability *c, st
                 return capability_no(e, "site, person and gateway are texts");
         if (!capability_read_uses(json_object_get(o, "use"), c))
                 return capability_no(e, "use is a list of live, playback, export, none twice");
+        if (export != ((c->use & CAPABILITY_EXPORT) != 0))
+                return capability_no(e, "receiver and purpose go with export, and with it alone");
+        if (export && (!capability_read_text(o, "receiver", c->receiver, sizeof c->receiver) ||
+                              !capability_read_text(o, "purpose", c->purpose, sizeof c->purpose)))
+                return capability_no(e, "receiver and purpose are texts");
         if (!capability_read_streams(json_object_get(o, "streams"), c))
                 return capability_no(e, "streams are 1 to 64 paths CAMERA-STREAM, none twice");
         if (!capability_read_time(o, "from", c, &c->from_us) ||

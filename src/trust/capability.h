@@ -29,6 +29,7 @@ struct capability {
         char site[64];
         char person[128];  /* whoever asked, in words: not empty, no control characters */
         char gateway[160]; /* URI of the node that may use it */
+        char receiver[128], purpose[256]; /* of an export, as person; else empty */
         unsigned use;      /* of enum capability_use, at least one */
         unsigned streams_n;
         char streams[CAPABILITY_STREAMS_MAX][96]; /* paths */

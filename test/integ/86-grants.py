@@ -128,7 +128,7 @@ def judge_what_is_made(site, manager, folder):
     check((line["grant"], line["person"], line["streams"]) == (payload["id"], wish["person"], wish["streams"]) and line["by"],
           f"it is in the audit log: {line}")
     check(wish["session"] not in json.dumps(line) and "grant.made" in site.cli("audit", "show").stdout, "and is shown")
-    footage = {"use": ["playback", "export"], "from": "2026-11-22T15:40:01.000001Z", "until": "2026-11-22T16:00:00.000000Z"}
+    footage = {"use": ["playback", "export"], "receiver": "Police", "purpose": "case 7", "from": "2026-11-22T15:40:01.000001Z", "until": "2026-11-22T16:00:00.000000Z"}
     _, payload, _ = manager.grant(asked(site, **footage))
     check({k: payload[k] for k in footage} == footage, f"of footage, with its span: {payload}")
     return leaf
