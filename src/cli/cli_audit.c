@@ -3,11 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/cli_args.h"
-#include "os/file.h"
-#include "trust/audit_line.h"
+#include "trust/audit_file.h"
+#include "trust/audit_walk.h"
 
 enum { AUDIT_SHOW, AUDIT_VERIFY };
 
@@ -40,8 +41,8 @@ static const struct cli_args_command cli_audit_command = {
 
 struct cli_audit_walk {
         const struct cli_args *args;
-        struct audit_line_chain chain;
-        size_t lines, broken_n;
+        struct audit_walk walk;
+        size_t broken_n;
         json_t *list; /* of objects, or of what is broken */
 };
 
@@ -85,75 +86,69 @@ static void cli_audit_print_line(const json_t *line)
         printf("\n");
 }
 
-static void cli_audit_broken(struct cli_audit_walk *w, const struct err *why)
+static void cli_audit_broken(struct cli_audit_walk *w, const struct audit_walk_line *line)
 {
+        const char *why = line->why->text;
+
         w->broken_n++;
         if (w->args->verb == AUDIT_VERIFY && w->args->json)
                 json_array_append_new(w->list,
-                        json_pack("{s:I, s:s}", "line", (json_int_t)w->lines, "why", why->text));
-        else
-                printf("line %zu is broken: %s\n", w->lines, why->text);
+                        json_pack("{s:I, s:s}", "line", (json_int_t)line->number, "why", why));
+        else if (!w->args->json)
+                printf("line %llu is broken: %s\n", (unsigned long long)line->number, why);
 }
 
-static void cli_audit_line(struct cli_audit_walk *w, struct bytes text)
+static void cli_audit_see(void *owner, const struct audit_walk_line *line)
 {
-        json_t *line = NULL;
-        struct err why;
+        struct cli_audit_walk *w = owner;
 
-        w->lines++;
-        int r = audit_line_parse(&w->chain, text, &line, &why);
-        if (w->args->verb == AUDIT_SHOW && w->args->json && line)
-                json_array_append(w->list, line);
-        else if (w->args->verb == AUDIT_SHOW && line)
-                cli_audit_print_line(line);
-        if (r < 0 && !(w->args->verb == AUDIT_SHOW && w->args->json))
-                cli_audit_broken(w, &why);
-        else if (r < 0)
-                w->broken_n++;
-        json_decref(line);
-}
-
-static void cli_audit_walk(struct cli_audit_walk *w, struct bytes all)
-{
-        while (all.n) {
-                const uint8_t *end = memchr(all.p, '\n', all.n);
-                size_t n = end ? (size_t)(end - all.p) : all.n;
-                cli_audit_line(w, bytes_sub(all, 0, n));
-                all = bytes_sub(all, n + 1, all.n);
-        }
+        if (w->args->verb == AUDIT_SHOW && w->args->json && line->object)
+                json_array_append(w->list, line->object);
+        else if (w->args->verb == AUDIT_SHOW && line->object)
+                cli_audit_print_line(line->object);
+        if (line->why)
+                cli_audit_broken(w, line);
 }
 
 static void cli_audit_conclude(struct cli_audit_walk *w)
 {
         char last[2 * AUDIT_LINE_HASH_BYTES + 1];
 
-        str_hex(last, BYTES(w->chain.last, sizeof w->chain.last));
+        str_hex(last, BYTES(w->walk.chain.last, sizeof w->walk.chain.last));
         if (w->args->json && w->args->verb == AUDIT_VERIFY)
-                w->list = json_pack("{s:I, s:s, s:o}", "lines", (json_int_t)w->lines, "last", last,
-                        "broken", w->list);
+                w->list = json_pack("{s:I, s:s, s:o}", "lines", (json_int_t)w->walk.lines, "last",
+                        last, "broken", w->list);
         if (w->args->json)
                 cli_print_json(w->list);
         else if (w->args->verb == AUDIT_VERIFY)
-                printf("%zu lines, %zu broken; last hash %s\n", w->lines, w->broken_n, last);
+                printf("%llu lines, %zu broken; last hash %s\n", (unsigned long long)w->walk.lines,
+                        w->broken_n, last);
         json_decref(w->list);
 }
 
 int cli_audit(int argc, char **argv)
 {
         char path[CLI_PATH_MAX + 16];
-        struct file_map map = { 0 };
         struct cli_args a;
+        uint64_t length;
         struct err e;
+        int fd;
 
         if (!cli_args_parse(&a, &cli_audit_command, argc, argv))
                 return a.exit;
         snprintf(path, sizeof path, "%s/audit.log", a.state);
-        int r = file_map_open(a.operand ? a.operand : path, &map, &e);
+        int r = audit_file_look(a.operand ? a.operand : path, &fd, &length, &e);
         if (r < 0)
                 return cli_fail("audit", &e, NULL, a.json);
         struct cli_audit_walk walk = { .args = &a, .list = json_array() };
-        cli_audit_walk(&walk, map.bytes);
+        r = audit_walk_on(&walk.walk, fd, length, UINT64_MAX, cli_audit_see, &walk, &e);
+        close(fd);
+        if (r < 0) {
+                json_decref(walk.list);
+                audit_walk_done(&walk.walk);
+                return cli_fail("audit", &e, NULL, a.json);
+        }
         cli_audit_conclude(&walk);
-        file_map_done(&map);
+        audit_walk_done(&walk.walk);
         return walk.broken_n ? CLI_FAILED : CLI_OK;
 }

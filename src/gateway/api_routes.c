@@ -85,6 +85,8 @@ const struct api_route api_routes[] = {
         { "DELETE", V1 "locks/{id}", "lock.remove", 0, 204, "reason recorder", API_EMPTY, "", "",
                 NULL },
         /* the site */
+        { "GET", V1 "audit", "audit.list", 0, 200, "after# limit# person type from until",
+                API_WHOLE, "", "", NULL },
         { "GET", V1 "nodes", "node.list", 0, 200, "role", API_LIST, "nodes", "name", NULL },
         { "POST", V1 "nodes", "node.add", API_BODY, 201, "", API_WHOLE, "", "", NULL },
         { "GET", V1 "nodes/{role}/{name}", "node.show", 0, 200, "", API_MEMBER, "node", "", NULL },

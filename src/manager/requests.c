@@ -265,6 +265,7 @@ void requests_run_asked(struct requests *r, uint64_t tag, const struct link_mess
                 { "storage.retire", PEOPLE_ADMINISTRATOR, requests_storage_retire, NULL },
                 { "storage.damage", PEOPLE_VIEWER, NULL, "storage.damage" },
                 { "timeline.get", PEOPLE_VIEWER, requests_timeline_get, NULL },
+                { "audit.list", PEOPLE_ADMINISTRATOR, requests_audit_list, NULL },
                 { "lock.add", PEOPLE_ADMINISTRATOR, requests_lock_add, NULL },
                 { "lock.list", PEOPLE_VIEWER, NULL, "lock.list" },
                 { "lock.remove", PEOPLE_ADMINISTRATOR, requests_lock_remove, NULL },
@@ -422,6 +423,8 @@ int requests_open(
         if (done == 0)
                 done = audit_open(path, &r->audit, e);
         if (done == 0)
+                requests_audit_start(r);
+        if (done == 0)
                 done = requests_node_open(r, e);
         snprintf(path, sizeof path, "%s/manager", state);
         if (done == 0)
@@ -461,6 +464,7 @@ struct requests *requests_free(struct requests *r)
         json_decref(r->history);
         inventory_free(r->inventory);
         tls_memory_free(r->memory);
+        audit_reader_free(r->audit_reader);
         audit_free(r->audit);
         grant_maker_free(r->grants);
         site_ca_free(r->ca);

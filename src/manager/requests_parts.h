@@ -10,6 +10,7 @@
 #define CUSTOS_MANAGER_REQUESTS_PARTS_H
 
 #include "manager/audit.h"
+#include "manager/audit_reader.h"
 #include "manager/certificate_watch.h"
 #include "manager/control.h"
 #include "manager/desk.h"
@@ -58,6 +59,7 @@ struct requests {
         json_t *history; /* what a recorder is told first (manager_history.h) */
         struct tls_memory *memory;
         struct audit *audit;
+        struct audit_reader *audit_reader;
         struct grant_maker *grants;
         struct desk *desk;
         struct control *control;
@@ -164,6 +166,10 @@ int requests_lock_remove(struct requests *r, uint64_t tag, json_t *body, struct 
 int requests_recorder_of(struct requests *r, const char *asked, const char *camera,
         const char *stream, char to[static INVENTORY_RECORDER_ROOM], struct err *e) MUST_USE;
 int requests_timeline_get(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
+/* requests_audit.c */
+void requests_audit_start(struct requests *r);
+int requests_audit_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_backup.c: the audit log knows of a backup before it is made. */
 int requests_backup_begin(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;

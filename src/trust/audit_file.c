@@ -71,3 +71,18 @@ void audit_file_close(struct audit_file *f)
                 close(f->fd);
         *f = (struct audit_file){ 0 };
 }
+
+int audit_file_look(const char *path, int *ret_fd, uint64_t *ret_length, struct err *e)
+{
+        CLEANUP(own_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_os(e, ERR_IO, errno, "cannot read %s", path);
+        if (!S_ISREG(st.st_mode))
+                return err_set(e, ERR_INVALID, "%s is no file that can be read back", path);
+        *ret_fd = fd;
+        *ret_length = (uint64_t)st.st_size;
+        fd = -1;
+        return 0;
+}

@@ -23,5 +23,7 @@ struct audit_file {
 int audit_file_open(
         const char *path, struct audit_file *ret, struct err *ret_broken, struct err *e) MUST_USE;
 void audit_file_close(struct audit_file *f); /* also of zeros */
+/* To be read alone (audit_walk.h): the descriptor is the caller's. */
+int audit_file_look(const char *path, int *ret_fd, uint64_t *ret_length, struct err *e) MUST_USE;
 
 #endif

@@ -70,14 +70,22 @@ static bool audit_line_ends_so(struct bytes line, const uint8_t hash[static AUDI
                 bytes_str(tail));
 }
 
-/* What follows has to name this line, be it as it may. */
-static int audit_line_broken(
-        struct audit_line_chain *chain, struct bytes line, const char *why, struct err *e)
+int audit_line_skip(struct audit_line_chain *chain,
+        const uint8_t hash[static AUDIT_LINE_HASH_BYTES], struct err *e)
 {
         chain->n = 0;
         chain->any = true;
-        hash_once(line, chain->last);
-        return err_set(e, ERR_CORRUPT, "%s", why);
+        memcpy(chain->last, hash, sizeof chain->last);
+        return err_set(e, ERR_CORRUPT, "not a line of this log");
+}
+
+/* What follows has to name this line, be it as it may. */
+static int audit_line_broken(struct audit_line_chain *chain, struct bytes line, struct err *e)
+{
+        uint8_t hash[HASH_BYTES];
+
+        hash_once(line, hash);
+        return audit_line_skip(chain, hash, e);
 }
 
 struct audit_line_claims {
@@ -108,11 +116,11 @@ int audit_line_parse(struct audit_line_chain *chain, struct bytes line, json_t *
         if (ret)
                 *ret = NULL;
         if (line.n > AUDIT_LINE_MAX || line.n <= AUDIT_LINE_TAIL_BYTES)
-                return audit_line_broken(chain, line, "not a line of this log", e);
+                return audit_line_broken(chain, line, e);
         object = json_loadb((const char *)line.p, line.n, JSON_REJECT_DUPLICATES, NULL);
         if (!audit_line_read(object, &c) || !audit_line_ends_so(line, c.hash)) {
                 json_decref(object);
-                return audit_line_broken(chain, line, "not a line of this log", e);
+                return audit_line_broken(chain, line, e);
         }
         *chain = (struct audit_line_chain){ .n = (uint64_t)c.n, .any = true };
         memcpy(chain->last, c.hash, sizeof c.hash);

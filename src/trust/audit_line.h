@@ -32,5 +32,9 @@ int audit_line_format(struct audit_line_chain *chain, int64_t wall_us, const cha
  */
 int audit_line_parse(
         struct audit_line_chain *chain, struct bytes line, json_t **ret, struct err *e) MUST_USE;
+/* The same of what is longer than a line can be, by the SHA-256 of its bytes: always ERR_CORRUPT.
+ */
+int audit_line_skip(struct audit_line_chain *chain,
+        const uint8_t hash[static AUDIT_LINE_HASH_BYTES], struct err *e) MUST_USE;
 
 #endif

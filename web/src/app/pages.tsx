@@ -14,6 +14,9 @@ export interface PageRow {
 
 export const pages: PageRow[] = [
   { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
+  { path: "/export", title: strings.common.pages.export, icon: "export", load: () => import("../pages/export") },
+  { path: "/verify", title: strings.common.pages.verify, icon: "verify", load: () => import("../pages/verify") },
+  { path: "/audit", title: strings.common.pages.audit, icon: "audit", administrator: true, load: () => import("../pages/audit") },
   { path: "/people", title: strings.common.pages.people, icon: "people", administrator: true, load: () => import("../pages/people") },
 ];
 

@@ -6,7 +6,7 @@ export class Malformed extends Error {}
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 export function equal(a: Bytes, b: Bytes): boolean {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
+  return a.length === b.length && firstDifference(a, b) === a.length;
 }
 
 export function firstDifference(a: Bytes, b: Bytes): number {

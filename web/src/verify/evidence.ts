@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The evidence box (docs/spec/evidence.md section 1), to values and back to the same bytes.
 import { nextBox, type Box } from "./box.js";
-import { Malformed, Reader, Writer, ascii, concat, equal, hex, type Bytes } from "./bytes.js";
+import { Malformed, Reader, Writer, ascii, concat, equal, type Bytes } from "./bytes.js";
 import { parseFragment, type Fragment } from "./fragment.js";
 import { parseHeader, type Header } from "./header.js";
 import { parseSeal, type Seal } from "./seal.js";
 import { sha256 } from "./hash.js";
+import { breathe } from "./pace.js";
+import type { Source } from "./source.js";
 
 export const USER_TYPE = Uint8Array.from([0x90, 0xb4, 0x39, 0x08, 0xff, 0x8c, 0x4b, 0x13, 0xaa, 0x81, 0xce, 0xb0, 0xf9, 0x29, 0x99, 0xec]);
 export const BOX_HEADER = 32;
@@ -62,7 +64,7 @@ async function readFragment(payload: Bytes, header: Header): Promise<EvidenceFra
   const layout = parseFragment(moof);
   const same = layout.runs.length === seal.tracks.length && layout.runs.every((run, i) => {
     const t = seal.tracks[i]!;
-    return header.tracks.some((known) => known.id === run.id) && run.id === t.id && run.bytes === t.bytes && run.samples.length === t.samples && run.decodeTime === t.decodeTime;
+    return header.tracks.some((known) => known.id === run.id) && run.id === t.id && run.bytes === t.bytes && run.count === t.samples && run.decodeTime === t.decodeTime;
   });
   if (!same) throw new Malformed("seal and moof have different tracks");
   return { moof, seal, layout };
@@ -82,7 +84,10 @@ async function readSegment(payload: Bytes): Promise<EvidenceSegment> {
   const key = inside.take("skey").payload;
   if (key.length !== 16) throw new Malformed(`a key of ${key.length} bytes`);
   const fragments = [];
-  while (inside.more) fragments.push(await readFragment(inside.take("frag").payload, header));
+  while (inside.more) {
+    fragments.push(await readFragment(inside.take("frag").payload, header));
+    await breathe();
+  }
   return { header, key, fragments };
 }
 
@@ -138,10 +143,16 @@ export async function writeEvidence(ev: Evidence): Promise<Bytes> {
   return concat(front.bytes(), w.bytes());
 }
 
-// Where the evidence box begins: by the boxes of an export, else by its user type, searched from the end (a damaged file). -1: none.
-export function findEvidence(file: Bytes): number {
-  const tag = concat(ascii("uuid"));
-  for (let at = file.length - BOX_HEADER; at >= 0; at--)
-    if (file[at + 16] === 0x90 && file[at + 4] === tag[0] && equal(file.subarray(at + 16, at + 32), USER_TYPE) && hex(file.subarray(at + 4, at + 8)) === hex(tag)) return at;
+const BLOCK = 1 << 20;
+
+// Where the evidence box begins: the last place at which its type and user type stand. -1: none.
+export async function findEvidence(file: Source): Promise<number> {
+  const tag = ascii("uuid");
+  for (let end = file.size; end >= BOX_HEADER; end -= BLOCK) {
+    const from = Math.max(0, end - BLOCK - BOX_HEADER);
+    const block = await file.read(from, end - from);
+    for (let at = block.lastIndexOf(USER_TYPE[0]!); at >= 16; at = block.lastIndexOf(USER_TYPE[0]!, at - 1))
+      if (equal(block.subarray(at, at + 16), USER_TYPE) && equal(block.subarray(at - 12, at - 8), tag)) return from + at - 16;
+  }
   return -1;
 }

@@ -12,11 +12,13 @@ export interface Sample {
   ranges: { clear: number; hidden: number }[]; // none: all of it
 }
 
+// The samples of one track. They are read again where they are needed (samplesOf): all those of a day at once would be more than a page may hold.
 export interface Run {
   id: number;
   decodeTime: bigint;
+  duration: bigint;
   bytes: number;
-  samples: Sample[];
+  count: number;
 }
 
 export interface Fragment {
@@ -44,7 +46,7 @@ function readSamples(trun: Box): Omit<Sample, "iv" | "ranges">[] {
   return all;
 }
 
-function readRun(traf: Bytes): Run {
+function readRun(traf: Bytes): Run & { samples: Sample[] } {
   const tfhd = full(find(traf, "tfhd"));
   const id = tfhd.r.u32();
   const tfdt = full(find(traf, "tfdt"));
@@ -62,7 +64,8 @@ function readRun(traf: Bytes): Run {
     return { ...s, iv, ranges };
   });
   r.end();
-  return { id, decodeTime, samples, bytes: samples.reduce((sum, s) => sum + s.size, 0) };
+  const sum = (of: (s: Sample) => number) => samples.reduce((n, s) => n + of(s), 0);
+  return { id, decodeTime, duration: BigInt(sum((s) => s.duration)), bytes: sum((s) => s.size), count: samples.length, samples };
 }
 
 export function parseFragment(moof: Bytes): Fragment {
@@ -71,5 +74,14 @@ export function parseFragment(moof: Bytes): Fragment {
   const inside = boxes(outer[0]!.payload);
   const sequence = full(find(outer[0]!.payload, "mfhd")).r.u32();
   if (inside[0]!.type !== "mfhd" || inside.slice(1).some((b) => b.type !== "traf")) throw new Malformed("a moof of another form");
-  return { sequence, runs: inside.slice(1).map((b) => readRun(b.payload)) };
+  return { sequence, runs: inside.slice(1).map((b) => withoutSamples(readRun(b.payload))) };
+}
+
+const withoutSamples = ({ id, decodeTime, duration, bytes, count }: Run): Run => ({ id, decodeTime, duration, bytes, count });
+
+// Of the track with this id, of a moof that parseFragment has taken.
+export function samplesOf(moof: Bytes, id: number): Sample[] {
+  const trafs = boxes(boxes(moof)[0]!.payload).slice(1);
+  for (const traf of trafs) if (full(find(traf.payload, "tfhd")).r.u32() === id) return readRun(traf.payload).samples;
+  return [];
 }

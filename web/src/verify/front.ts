@@ -2,6 +2,7 @@
 // What stands before the samples of an export: ftyp, moov and the header of mdat, a function of the evidence (docs/spec/evidence.md section 2).
 import { Writer, equal, type Bytes } from "./bytes.js";
 import { type Evidence, hasTrack, sampleBytes } from "./evidence.js";
+import { breathe } from "./pace.js";
 import { editOf, makePlan, type Plan, type PlanTrack } from "./plan.js";
 
 const SECONDS_1904_TO_1970 = 2082844800n;
@@ -29,7 +30,7 @@ function chunksOf(ev: Evidence, id: number, from: number): Chunk[] {
     for (const f of s.fragments)
       for (const run of f.layout.runs) {
         if (!hasTrack(ev, run.id)) continue;
-        if (run.id === id && run.samples.length) all.push({ segment, samples: run.samples.length, offset });
+        if (run.id === id && run.count) all.push({ segment, samples: run.count, offset });
         offset += run.bytes;
       }
   });
@@ -215,9 +216,11 @@ class Front {
   }
 }
 
-export function writeFront(ev: Evidence): Bytes {
-  const plan = makePlan(ev);
+export async function writeFront(ev: Evidence): Promise<Bytes> {
+  const plan = await makePlan(ev);
+  await breathe();
   // Twice: then its own length is known, and with it the places of the samples.
   const length = new Front(ev, plan, 0).write().length;
+  await breathe();
   return new Front(ev, plan, length).write();
 }

@@ -2,8 +2,9 @@
 // The time line of an export (docs/spec/evidence.md section 2): where each sample stands, and what the edit lists show.
 import { type Evidence, type EvidenceFragment, type EvidenceSegment, hasTrack } from "./evidence.js";
 import { Malformed } from "./bytes.js";
-import type { Run } from "./fragment.js";
+import { samplesOf, type Run } from "./fragment.js";
 import type { Track } from "./header.js";
+import { breathe } from "./pace.js";
 
 const S = 1_000_000n;
 const FAR = (1n << 63n) / 4n;
@@ -40,7 +41,7 @@ const ticks = (u: bigint, t: Track): bigint => (u * BigInt(t.timescale)) / S;
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
-const runOf = (f: EvidenceFragment, id: number): Run | undefined => f.layout.runs.find((r) => r.id === id && r.samples.length > 0);
+const runOf = (f: EvidenceFragment, id: number): Run | undefined => f.layout.runs.find((r) => r.id === id && r.count > 0);
 
 function onLine(place: Place, decodeTime: bigint, t: Track): bigint {
   const zero = ticks(place.zero, t);
@@ -58,7 +59,7 @@ function extent(ev: Evidence, s: EvidenceSegment, t: Track): Extent | null {
   for (const f of s.fragments) {
     const run = runOf(f, t.id);
     if (!run) continue;
-    const end = run.samples.reduce((sum, x) => sum + BigInt(x.duration), run.decodeTime);
+    const end = run.decodeTime + run.duration;
     found = found ? { begin: min(found.begin, run.decodeTime), end: max(found.end, end) } : { begin: run.decodeTime, end };
   }
   return found;
@@ -80,20 +81,20 @@ function placeSegment(ev: Evidence, s: EvidenceSegment, base: bigint, ends: bigi
   return place;
 }
 
-function planTrack(ev: Evidence, places: Place[], stored: Track, index: number): PlanTrack | null {
+async function planTrack(ev: Evidence, places: Place[], stored: Track, index: number): Promise<PlanTrack | null> {
   const samples: PlanSample[] = [];
   if (!hasTrack(ev, stored.id)) return null;
-  ev.segments.forEach((s, i) => {
+  for (const [i, s] of ev.segments.entries()) {
+    await breathe();
     for (const f of s.fragments) {
-      const run = runOf(f, stored.id);
-      let decodeTime = run ? run.decodeTime : 0n;
-      for (const x of run?.samples ?? []) {
+      let decodeTime = runOf(f, stored.id)?.decodeTime ?? 0n;
+      for (const x of samplesOf(f.moof, stored.id)) {
         const least = samples.length ? samples[samples.length - 1]!.time : 0n;
         samples.push({ time: max(onLine(places[i]!, decodeTime, stored), least), duration: BigInt(x.duration), size: x.size, offset: x.offset, key: x.key });
         decodeTime += BigInt(x.duration);
       }
     }
-  });
+  }
   return samples.length ? { stored, index, samples } : null;
 }
 
@@ -130,13 +131,17 @@ function snap(first: PlanTrack, at: bigint): bigint {
   return best < 0n ? at : best;
 }
 
-export function makePlan(ev: Evidence): Plan {
+export async function makePlan(ev: Evidence): Promise<Plan> {
   const header = ev.segments[0]!.header;
   const ends = header.tracks.map(() => 0n);
   const places: Place[] = [];
   for (const s of ev.segments) places.push(placeSegment(ev, s, places.length ? places[places.length - 1]!.base : 0n, ends));
   const end = header.tracks.map((t, i) => usUp(ends[i]!, t)).reduce(max);
-  const tracks = header.tracks.flatMap((t, i) => planTrack(ev, places, t, i) ?? []);
+  const tracks: PlanTrack[] = [];
+  for (const [i, t] of header.tracks.entries()) {
+    const track = await planTrack(ev, places, t, i);
+    if (track) tracks.push(track);
+  }
   if (!tracks.length) throw new Malformed("an export without samples");
   const points = anchors(ev, places);
   const from = lineOf(points, ev.from, end);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Is an export what a recorder sealed? Written from docs/spec/{evidence,seal,vault}.md, apart from the program in C: where the two differ, one of them
-// or the specification is wrong. All of it happens here: nothing of the file is sent anywhere.
-import { Malformed, concat, equal, firstDifference, hex, type Bytes } from "./bytes.js";
+// or the specification is wrong. All of it happens here: nothing of the file is sent anywhere. It is read in pieces, a fragment at a time.
+import { Malformed, Reader, concat, equal, firstDifference, hex, type Bytes } from "./bytes.js";
 import { judgeChain, type Link } from "./chain.js";
 import { BOX_HEADER, findEvidence, hasTrack, readEvidence, sampleBytes, writeEvidence, type Evidence, type EvidenceFragment, type EvidenceSegment } from "./evidence.js";
-import type { Run } from "./fragment.js";
+import { samplesOf, type Sample } from "./fragment.js";
 import { writeFront } from "./front.js";
 import { commitment, counter, importCounterKey, importVerifyKey, sha256, signatureGood } from "./hash.js";
+import { breathe } from "./pace.js";
 import { signedBytes } from "./seal.js";
+import type { Source } from "./source.js";
 import { issuedBy, parseCertificate, validAt, type Certificate } from "./x509.js";
 
-export type Kind = "edited" | "removed" | "reordered" | "duplicated" | "truncated" | "foreign" | "key not trusted" | "gap";
+export type Kind = "edited" | "removed" | "reordered" | "duplicated" | "truncated" | "foreign" | "key not trusted" | "gap" | "too large";
 
 export interface Item {
   kind: Kind;
@@ -38,6 +40,9 @@ interface Signer {
 }
 
 const everything = { from: null, to: null };
+const EVIDENCE_MAX = 128 << 20; // bytes; of a day of one camera
+const FRAGMENT_MAX = 64 << 20; // a recorder writes 48 MiB at most
+const PIECE = 4 << 20;
 
 async function readSigner(s: EvidenceSegment): Promise<Signer> {
   const chain = await Promise.all(s.header.head.certificates.map(parseCertificate));
@@ -47,7 +52,7 @@ async function readSigner(s: EvidenceSegment): Promise<Signer> {
 }
 
 // A sample as it was stored: protected ranges encrypted again, in one run of the counter.
-async function encryptSample(key: CryptoKey, s: Run["samples"][number], clear: Bytes): Promise<Bytes> {
+async function encryptSample(key: CryptoKey, s: Sample, clear: Bytes): Promise<Bytes> {
   if (!s.ranges.length) return counter(key, s.iv, clear);
   const parts: Bytes[] = [];
   let at = 0;
@@ -67,9 +72,9 @@ async function encryptSample(key: CryptoKey, s: Run["samples"][number], clear: B
   return stored;
 }
 
-async function storedHash(key: CryptoKey, run: Run, clear: Bytes): Promise<Bytes> {
+async function storedHash(key: CryptoKey, all: Sample[], clear: Bytes): Promise<Bytes> {
   let at = 0;
-  const samples = run.samples.map((s) => {
+  const samples = all.map((s) => {
     at += s.size;
     return encryptSample(key, s, clear.subarray(at - s.size, at));
   });
@@ -84,7 +89,7 @@ class Inspection {
   fingerprint = "";
   fragments = 0;
 
-  constructor(readonly file: Bytes, readonly ev: Evidence, readonly trust: string | null) {}
+  constructor(readonly file: Source, readonly ev: Evidence, readonly trust: string | null) {}
 
   private fault(f: EvidenceFragment, kind: Kind, text: string): void {
     this.items.push({ kind, text, from: f.seal.first, to: f.seal.last });
@@ -101,7 +106,9 @@ class Inspection {
   private async checkSamples(s: EvidenceSegment, f: EvidenceFragment, key: CryptoKey, at: number): Promise<void> {
     for (const [i, run] of f.layout.runs.entries()) {
       if (!hasTrack(this.ev, run.id)) continue;
-      if (!equal(await storedHash(key, run, this.file.subarray(at, at + run.bytes)), f.seal.tracks[i]!.hash)) {
+      if (run.bytes > FRAGMENT_MAX) throw new Malformed(`a fragment of ${run.bytes} bytes`);
+      const clear = await this.file.read(at, run.bytes);
+      if (!equal(await storedHash(key, samplesOf(f.moof, run.id), clear), f.seal.tracks[i]!.hash)) {
         const kind = s.header.tracks.find((t) => t.id === run.id)!.kind;
         this.fault(f, "edited", `the ${WHAT[kind]} is not what was sealed`);
       }
@@ -129,8 +136,9 @@ class Inspection {
     else if (root !== this.fingerprint) this.items.push({ kind: "foreign", text: "sealed by another site than the rest", ...everything });
   }
 
-  async segments(at: number, progress: (part: number) => void): Promise<void> {
-    for (const [i, s] of this.ev.segments.entries()) {
+  async segments(begin: number, end: number, progress: (part: number) => void): Promise<void> {
+    let at = begin;
+    for (const s of this.ev.segments) {
       const signer = await readSigner(s).catch(() => null);
       const headerHash = await sha256(s.header.stored);
       const key = await importCounterKey(s.key);
@@ -138,25 +146,32 @@ class Inspection {
       for (const f of s.fragments) {
         await this.fragment(s, f, signer, headerHash, key, at);
         for (const run of f.layout.runs) if (hasTrack(this.ev, run.id)) at += run.bytes;
+        progress((at - begin) / (end - begin));
+        await breathe();
       }
-      progress((i + 1) / this.ev.segments.length);
     }
     this.items.push(...judgeChain(this.links));
   }
 
+  // Whether the file has `made`, and nothing else, between these places.
+  private async compare(begin: number, end: number, made: Bytes, what: string): Promise<void> {
+    for (let at = begin; at < end || at - begin < made.length; at += PIECE) {
+      const found = await this.file.read(at, Math.max(0, Math.min(PIECE, end - at)));
+      const wanted = made.subarray(at - begin, at - begin + PIECE);
+      if (equal(found, wanted)) continue;
+      this.items.push({ kind: "edited", text: `${what}: byte ${at + firstDifference(found, wanted)} is not as it was written`, ...everything });
+      return;
+    }
+  }
+
   async around(samplesAt: number, evidenceAt: number): Promise<void> {
-    const compare = (found: Bytes, made: Bytes, offset: number, what: string) => {
-      if (equal(found, made)) return;
-      const byte = offset + firstDifference(found, made);
-      this.items.push({ kind: "edited", text: `${what}: byte ${byte} is not as it was written`, ...everything });
-    };
-    compare(this.file.subarray(0, samplesAt), writeFront(this.ev), 0, "the file's tables");
-    compare(this.file.subarray(evidenceAt), await writeEvidence(this.ev), evidenceAt, "the evidence");
+    await this.compare(0, samplesAt, await writeFront(this.ev), "the file's tables");
+    await this.compare(evidenceAt, this.file.size, await writeEvidence(this.ev), "the evidence");
   }
 }
 
-function failed(kind: Kind, text: string): Verdict {
-  return { verdict: "not authentic", items: [{ kind, text, ...everything }], fingerprint: "", stream: "", recorder: "", from: null, to: null, fragments: 0 };
+function failed(kind: Kind, text: string, verdict: Verdict["verdict"] = "not authentic"): Verdict {
+  return { verdict, items: [{ kind, text, ...everything }], fingerprint: "", stream: "", recorder: "", from: null, to: null, fragments: 0 };
 }
 
 function conclude(inspection: Inspection): Verdict {
@@ -172,18 +187,24 @@ function conclude(inspection: Inspection): Verdict {
   };
 }
 
-// file: a whole export. trust: the site's fingerprint (64 hex digits), obtained apart from the file; null: "authentic" is never said.
-export async function verifyExport(file: Bytes, trust: string | null, progress: (part: number) => void = () => undefined): Promise<Verdict> {
-  const evidenceAt = findEvidence(file);
+// trust: the site's fingerprint (64 hex digits), obtained apart from the file; null: "authentic" is never said. progress: from 0 to 1. Rejects where the
+// file cannot be read, or with what `signal` was aborted by.
+export async function verifyExport(file: Source, trust: string | null, progress: (part: number) => void = () => undefined, signal?: AbortSignal): Promise<Verdict> {
+  const evidenceAt = await findEvidence(file);
   if (evidenceAt < 0) return failed("truncated", "there is no evidence in this file: it is no export of Custos, or its end is missing");
-  const size = Number(new DataView(file.buffer, file.byteOffset + evidenceAt + 8, 8).getBigUint64(0));
-  if (size > file.length - evidenceAt) return failed("truncated", "the end of the file is missing, and with it part of the evidence");
+  const size = Number(new Reader(await file.read(evidenceAt + 8, 8)).u64());
+  if (size > file.size - evidenceAt) return failed("truncated", "the end of the file is missing, and with it part of the evidence");
+  if (size > EVIDENCE_MAX) return failed("too large", "there is more evidence in it than a page can hold, of more than a day: custos verify checks it", "cannot tell");
   try {
-    const ev = await readEvidence(file.subarray(evidenceAt + BOX_HEADER, evidenceAt + size));
+    if (size < BOX_HEADER) throw new Malformed("the evidence box is too short");
+    const ev = await readEvidence(await file.read(evidenceAt + BOX_HEADER, size - BOX_HEADER));
     const samplesAt = evidenceAt - sampleBytes(ev);
     if (samplesAt < 0) return failed("edited", "samples are missing");
     const inspection = new Inspection(file, ev, trust?.toLowerCase() ?? null);
-    await inspection.segments(samplesAt, progress);
+    await inspection.segments(samplesAt, evidenceAt, (part) => {
+      signal?.throwIfAborted();
+      progress(part);
+    });
     await inspection.around(samplesAt, evidenceAt);
     return conclude(inspection);
   } catch (e) {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Taking footage away as evidence. The address says what is asked for: /export?stream=&from=&until= (times of RFC 3339), and /export?note=ID the
+// sheet for who receives one.
+import { useEffect, useState } from "preact/hooks";
+import { get, getAll, type Schemas } from "../api";
+import { useLoad } from "../app/load";
+import { usePlace, type Place } from "../app/route";
+import { inputValue } from "../app/time";
+import { strings } from "../strings";
+import { Empty } from "../ui/empty";
+import { Notice } from "../ui/notice";
+import { Spinner } from "../ui/spinner";
+import { ExportForm, type Wish } from "./export_form";
+import { ExportJob, type Job } from "./export_jobs";
+import { ExportNote } from "./export_note";
+import "./evidence.css";
+import "./export.css";
+
+const text = strings.exporting;
+const BUSY_MS = 1000; // between two looks while one is made
+const IDLE_MS = 10_000;
+const TEN_MINUTES = 600_000;
+
+function startOf(place: Place, streams: string[]): Wish {
+  const given = (name: string, instead: number) => inputValue(place.query.get(name) ?? instead) || inputValue(instead);
+  const asked = place.query.get("stream") ?? "";
+  const now = Math.floor(Date.now() / 1000) * 1000;
+  return { stream: streams.includes(asked) ? asked : streams[0] ?? "", from: given("from", now - TEN_MINUTES), until: given("until", now), sound: true, receiver: "management", name: "", purpose: "" };
+}
+
+function Jobs({ jobs, fingerprint, changed }: { jobs: Job[]; fingerprint: string | null; changed: () => void }) {
+  return (
+    <section class="export-jobs" aria-label={text.jobs}>
+      <h2>{text.jobs}</h2>
+      <p class="evidence-quiet">{text.jobsAbout}</p>
+      {jobs.length ? <ul>{jobs.map((j) => <ExportJob key={j.id} job={j} fingerprint={fingerprint} changed={changed} />)}</ul> : <p class="evidence-card evidence-quiet">{text.jobsEmpty}. {text.jobsEmptyHint}</p>}
+    </section>
+  );
+}
+
+export default function Export() {
+  const place = usePlace();
+  const streams = useLoad((signal) => get<{ items: Schemas["Stream"][] }>("/api/v1/streams", { limit: 200 }, signal), []);
+  const site = useLoad((signal) => get<Schemas["Site"]>("/api/v1/site", {}, signal), []);
+  const [busy, setBusy] = useState(false);
+  const jobs = useLoad(() => getAll<Job>("/api/v1/exports"), [], busy ? BUSY_MS : IDLE_MS);
+  useEffect(() => setBusy(jobs.value?.some((j) => j.state === "running") ?? false), [jobs.value]);
+  const fingerprint = site.value?.fingerprint ?? null;
+  const note = place.query.get("note");
+  if (note) {
+    const job = jobs.value?.find((j) => j.id === note && j.state === "done");
+    if (job && fingerprint) return <ExportNote job={job} fingerprint={fingerprint} />;
+    if (jobs.problem || site.problem) return <Notice problem={jobs.problem ?? site.problem} again={() => (jobs.again(), site.again())} />;
+    return jobs.loading || site.loading ? <Spinner /> : <Empty title={text.noteGone} text={text.noteGoneHint}><a href="/export">{text.back}</a></Empty>;
+  }
+  const names = streams.value?.items.map((s) => s.stream) ?? [];
+  return (
+    <div class="evidence-page">
+      <header class="evidence-title">
+        <h1>{text.title}</h1>
+        <p class="evidence-quiet">{text.about}</p>
+      </header>
+      {streams.problem && !streams.value && <Notice problem={streams.problem} again={streams.again} />}
+      {!streams.value && !streams.problem && <div class="evidence-card export-wait"><Spinner /></div>}
+      {streams.value && !names.length && <Empty title={text.noCameras} text={text.noCamerasHint}><a href="/cameras">{strings.common.pages.cameras}</a></Empty>}
+      {names.length > 0 && <ExportForm key={place.query.toString()} streams={names} start={startOf(place, names)} made={jobs.again} />}
+      {jobs.problem && !jobs.value && <Notice problem={jobs.problem} again={jobs.again} />}
+      {jobs.value && <Jobs jobs={jobs.value} fingerprint={fingerprint} changed={jobs.again} />}
+    </div>
+  );
+}

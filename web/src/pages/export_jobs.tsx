@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The exports of this session: what each is for, how far it is, what to pass on, and what went wrong.
+import { useState } from "preact/hooks";
+import { Problem, ask } from "../api";
+import { follow } from "../app/route";
+import { bytes, stamp } from "../app/time";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { Copy } from "../ui/copy";
+import { Icon, type IconName } from "../ui/icon";
+import { Notice } from "../ui/notice";
+import { Progress } from "../ui/progress";
+import { partsOf } from "./export_form";
+
+export interface Job {
+  id: string;
+  state: string;
+  stream: string;
+  from: string;
+  until: string;
+  without_audio: boolean;
+  person: string;
+  receiver: string;
+  purpose: string;
+  bytes: number;
+  bytes_expected: number;
+  sha256: string | null;
+  error: string | null;
+  remedy: string | null;
+}
+
+const text = strings.exporting;
+const symbols: Record<string, IconName> = { ready: "export", running: "record", done: "check", failed: "cross" };
+
+export const fileOf = (job: Job): string => `/api/v1/exports/${encodeURIComponent(job.id)}/file`;
+
+function Progressing({ job }: { job: Job }) {
+  const most = Math.max(job.bytes_expected, job.bytes, 1);
+  return <Progress label={text.progress} value={job.bytes} most={most} said={text.of(bytes(job.bytes), bytes(job.bytes_expected))} />;
+}
+
+function ToPassOn({ job, fingerprint }: { job: Job; fingerprint: string | null }) {
+  return (
+    <>
+      <dl class="evidence-facts">
+        {job.sha256 && <div><dt>{text.hash}</dt><dd><Copy value={job.sha256} name={text.hash} /></dd></div>}
+        {fingerprint && <div><dt>{text.fingerprint}</dt><dd><Copy value={fingerprint} name={text.fingerprint} /></dd></div>}
+      </dl>
+      <p class="evidence-quiet">{text.apart}</p>
+    </>
+  );
+}
+
+export function ExportJob({ job, fingerprint, changed }: { job: Job; fingerprint: string | null; changed: () => void }) {
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [camera, stream] = partsOf(job.stream);
+  const remove = async () => {
+    try {
+      await ask("DELETE", `/api/v1/exports/${encodeURIComponent(job.id)}`);
+      changed();
+    } catch (why) {
+      if (!(why instanceof Problem)) throw why;
+      setProblem(why);
+    }
+  };
+  const done = job.state === "done";
+  return (
+    <li class={`evidence-card export-job export-${job.state}`} aria-label={text.streamOf(camera, stream)}>
+      <div class="export-job-head">
+        <h3>{text.streamOf(camera, stream)}</h3>
+        <span class="export-state"><Icon name={symbols[job.state] ?? "info"} />{text.states[job.state] ?? job.state}</span>
+      </div>
+      <p class="evidence-span">{stamp(job.from)} – {stamp(job.until)}{job.without_audio ? `, ${text.silent}` : ""}</p>
+      <p class="export-for">{text.for(job.receiver, job.purpose)}</p>
+      {job.state === "running" && <Progressing job={job} />}
+      {job.state === "failed" && <Notice text={job.error ?? ""} remedy={job.remedy ?? ""} />}
+      {done && <ToPassOn job={job} fingerprint={fingerprint} />}
+      {problem && <Notice problem={problem} />}
+      <div class="evidence-row">
+        {job.state !== "running" && <a class={`button ${done ? "button-quiet" : "button-main"}`} href={fileOf(job)} download onClick={() => setTimeout(changed, 300)}><Icon name="export" />{done || job.state === "failed" ? text.again : text.download}</a>}
+        {done && <a class="button button-quiet" href={`/export?note=${encodeURIComponent(job.id)}`} onClick={follow}>{text.note}</a>}
+        <Button onClick={() => void remove()}>{job.state === "running" ? text.stop : text.remove}</Button>
+      </div>
+    </li>
+  );
+}
