@@ -7,6 +7,7 @@ import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Notice } from "../ui/notice";
 import { Spinner } from "../ui/spinner";
+import { Toasts } from "../ui/toast";
 import { pageOf, pages } from "./pages";
 import { follow, type Place } from "./route";
 import { isAdministrator, useSession } from "./session";
@@ -54,6 +55,7 @@ export function Shell({ place, leave }: { place: Place; leave: () => void }) {
       <main id="content" class="shell-main" tabIndex={-1}>
         {!found ? <Notice kind="error" text={text.notFound} remedy={text.notFoundRemedy} /> : Draw ? <Draw name={found.name} key={found.name} /> : <Spinner />}
       </main>
+      <Toasts />
     </div>
   );
 }

@@ -13,6 +13,8 @@ export const common = {
   unreachable: "Custos does not answer.",
   unreachableRemedy: "Look whether this device has a network and whether the server runs; the page tries again by itself.",
   status: (n: number) => `The server answered with status ${n}.`,
+  time: { d: "d", h: "h", min: "min", s: "s", now: "now", ago: (n: string) => `${n} ago`, in: (n: string) => `in ${n}` },
+  saved: "Saved.",
   pages: { live: "Live", cameras: "Cameras", export: "Export", verify: "Verify", storage: "Storage", certificates: "Certificates", audit: "Audit", people: "People" },
   // The four states of products.md: what the wire really carries.
   protection: {
