@@ -34,6 +34,19 @@ export function whenSignedOut(run: () => void): void {
   onSignedOut = run;
 }
 
+// Told whenever the server begins or ceases to answer; what is returned ends that.
+const reachers = new Set<(reached: boolean) => void>();
+let reached = true;
+export function whenReached(run: (reached: boolean) => void): () => void {
+  reachers.add(run);
+  return () => void reachers.delete(run);
+}
+function setReached(now: boolean): void {
+  if (reached === now) return;
+  reached = now;
+  for (const run of [...reachers]) run(now);
+}
+
 export function pathOf(path: string, query: Query = {}): string {
   const given = Object.entries(query).filter(([, v]) => v !== null && v !== undefined);
   const text = given.map(([k, v]) => `${k}=${encodeURIComponent(String(v))}`).join("&");
@@ -46,21 +59,45 @@ async function problemOf(answer: Response): Promise<Problem> {
   return new Problem(answer.status, told.code ?? "", told.fault ?? "", told.detail || strings.common.status(answer.status), told.remedy ?? "", after || null);
 }
 
+// Longer than the server lets anything wait: behind it the network is gone without a word.
+const PATIENCE_MS = 100_000;
+
 async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const init: RequestInit = { method, credentials: "same-origin", cache: "no-store" };
-  if (signal) init.signal = signal;
+  const late = AbortSignal.timeout(PATIENCE_MS);
+  const init: RequestInit = { method, credentials: "same-origin", cache: "no-store", signal: signal ? AbortSignal.any([signal, late]) : late };
   if (body !== undefined) Object.assign(init, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   let answer: Response;
   try {
     answer = await fetch(path, init);
   } catch (why) {
     if (signal?.aborted) throw why;
+    setReached(false);
     throw new Problem(0, "unavailable", "", strings.common.unreachable, strings.common.unreachableRemedy);
   }
+  setReached(true);
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
-  if (problem.status === 401 && path !== "/api/v1/session") onSignedOut();
+  if (problem.status === 401 && !(method === "POST" && path === "/api/v1/session")) onSignedOut();
   throw problem;
+}
+
+// Whether the session still lives, for what hears of its end without an answer; many ask at once, and one asks the server.
+let looking: Promise<void> | null = null;
+export function checkSession(): Promise<void> {
+  looking ??= send("GET", "/api/v1/session").then(() => {}, () => {}).finally(() => (looking = null));
+  return looking;
+}
+
+// How the site is, also where parts of it are away (503); null where nothing answers.
+export async function health(): Promise<Schemas["Health"] | null> {
+  try {
+    const answer = await fetch("/api/health", { cache: "no-store", signal: AbortSignal.timeout(5000) });
+    setReached(true);
+    return (await answer.json()) as Schemas["Health"];
+  } catch {
+    setReached(false);
+    return null;
+  }
 }
 
 export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
@@ -71,11 +108,11 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
 export const get = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> => ask<T>("GET", pathOf(path, query), undefined, signal);
 
 // Every page of a list, at most `most` items.
-export async function getAll<T>(path: string, query: Query = {}, most = 10_000): Promise<T[]> {
+export async function getAll<T>(path: string, query: Query = {}, most = 10_000, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let after: string | number | null = null;
   do {
-    const page: Page<T> = await get<Page<T>>(path, { ...query, after });
+    const page: Page<T> = await get<Page<T>>(path, { ...query, after }, signal);
     items.push(...page.items);
     after = page.more ? page.after : null;
   } while (after !== null && items.length < most);

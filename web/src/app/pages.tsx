@@ -14,12 +14,23 @@ export interface PageRow {
 
 export const pages: PageRow[] = [
   { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
+  { path: "/people", title: strings.common.pages.people, icon: "people", administrator: true, load: () => import("../pages/people") },
 ];
+
+function nameIn(path: string): string | null {
+  try {
+    return decodeURIComponent(path) || null;
+  } catch {
+    return null; // no address of ours
+  }
+}
 
 export function pageOf(path: string): { row: PageRow; name: string } | null {
   for (const row of pages) {
-    if (row.path === path) return { row, name: "" };
-    if (row.path.length > 1 && row.path.endsWith("/") && path.startsWith(row.path)) return { row, name: decodeURIComponent(path.slice(row.path.length)) };
+    const named = row.path.length > 1 && row.path.endsWith("/");
+    if (!named && row.path === path) return { row, name: "" };
+    const name = named && path.startsWith(row.path) ? nameIn(path.slice(row.path.length)) : null;
+    if (name) return { row, name };
   }
   return null;
 }

@@ -23,6 +23,7 @@ export function usePlace(): Place {
     const moved = () => setPlace(here());
     addEventListener("popstate", moved);
     addEventListener(MOVED, moved);
+    moved(); // between the first drawing and now
     return () => {
       removeEventListener("popstate", moved);
       removeEventListener(MOVED, moved);

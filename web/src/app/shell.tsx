@@ -1,60 +1,104 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Around every page behind the sign-in: its name, the way to the others, who is signed in.
+// Around every page behind the sign-in: its name, the way to the others, who is signed in, and whether the server answers.
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
-import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
+import { Menu } from "../ui/menu";
 import { Notice } from "../ui/notice";
 import { Spinner } from "../ui/spinner";
 import { Toasts } from "../ui/toast";
-import { pageOf, pages } from "./pages";
-import { follow, type Place } from "./route";
+import { useConnection } from "./connection";
+import { Keys } from "./keys";
+import { pageOf, pages, type PageRow } from "./pages";
+import { PasswordDialog } from "./password";
+import { follow, go, type Place } from "./route";
 import { isAdministrator, useSession } from "./session";
 import "./shell.css";
 
 const text = strings.common;
+const AT_HAND = 4; // of the pages, where the screen is narrow; the others are behind "More"
 
 function Navigation({ path }: { path: string }) {
   const session = useSession();
   const shown = pages.filter((p) => p.title && (!p.administrator || isAdministrator(session)));
+  const rest = shown.length > AT_HAND + 1 ? shown.slice(AT_HAND) : []; // one more alone has room itself
+  const within = rest.some((p) => p.path === path);
   return (
     <nav class="shell-nav" aria-label={text.navigation}>
       {shown.map((p) => (
-        <a key={p.path} href={p.path} onClick={follow} aria-current={p.path === path ? "page" : undefined}>
+        <a key={p.path} class={rest.includes(p) ? "shell-rest" : undefined} href={p.path} onClick={follow} aria-current={p.path === path ? "page" : undefined}>
           {p.icon && <Icon name={p.icon} />}
           <span>{p.title}</span>
         </a>
       ))}
+      {rest.length > 0 && (
+        <div class={`shell-more${within ? " shell-within" : ""}`}>
+          <Menu label={text.more} side="up" bare show={<><Icon name="more" /><span>{text.more}</span></>} choices={rest.map((p) => ({ text: p.title ?? "", icon: p.icon ?? undefined, run: () => go(p.path) }))} />
+        </div>
+      )}
     </nav>
+  );
+}
+
+// The page of the address, once its part of the program is here.
+function Content({ row, name }: { row: PageRow; name: string }) {
+  const [drawn, setDrawn] = useState<{ row: PageRow; Draw: ComponentType<{ name: string }> | null } | null>(null);
+  useEffect(() => {
+    let wanted = true;
+    row.load().then(
+      (m) => wanted && setDrawn({ row, Draw: m.default }),
+      () => wanted && setDrawn({ row, Draw: null }), // the server is away, or has another version by now
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [row]);
+  if (drawn?.row !== row) return <Spinner />;
+  if (!drawn.Draw) return <Notice text={text.notFetched} remedy={text.notFetchedRemedy} again={() => location.reload()} />;
+  return <drawn.Draw name={name} key={name} />;
+}
+
+function Trouble() {
+  const { reached, health } = useConnection();
+  const away = reached && health && health.state !== "ok" ? health : null;
+  return (
+    <div class="shell-trouble" role="status">
+      {!reached && <p class="shell-lost"><Icon name="warning" />{text.lost}</p>}
+      {away && <p><Icon name="warning" />{away.text} {away.remedy}</p>}
+    </div>
   );
 }
 
 export function Shell({ place, leave }: { place: Place; leave: () => void }) {
   const session = useSession();
   const found = pageOf(place.path);
-  const [page, setPage] = useState<{ path: string; Draw: ComponentType<{ name: string }> } | null>(null);
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(place.path);
+  const [password, setPassword] = useState(false);
   useEffect(() => {
-    let wanted = true;
-    if (found) void found.row.load().then((m) => wanted && setPage({ path: found.row.path, Draw: m.default }));
-    document.title = found?.row.title ? `${found.row.title} - ${text.product}` : text.product;
-    return () => {
-      wanted = false;
-    };
-  }, [found?.row.path]);
-  const Draw = page && page.path === found?.row.path ? page.Draw : null;
+    document.title = found?.row.title ? `${found.row.title} - ${text.product}` : found?.name ? `${found.name} - ${text.product}` : text.product;
+    if (before.current === place.path) return;
+    before.current = place.path;
+    scrollTo(0, 0);
+    main.current?.focus({ preventScroll: true }); // who reads by ear begins with the new page
+  }, [place.path]);
   return (
     <div class="shell">
       <a class="shell-skip" href="#content">{text.skipToContent}</a>
       <header class="shell-head">
-        <span class="shell-product">{text.product}</span>
+        <a class="shell-product" href="/" onClick={follow}>{text.product}</a>
         <Navigation path={place.path} />
-        <span class="shell-who">{session.person}</span>
-        <Button kind="quiet" onClick={leave}>{text.signOut}</Button>
+        <div class="shell-who">
+          <Menu label={text.account(session.person)} bare show={<><Icon name="people" /><span class="shell-name">{session.person}</span></>} choices={[{ text: text.changePassword, icon: "key", run: () => setPassword(true) }, { text: text.signOut, icon: "leave", run: leave }]} />
+        </div>
       </header>
-      <main id="content" class="shell-main" tabIndex={-1}>
-        {!found ? <Notice kind="error" text={text.notFound} remedy={text.notFoundRemedy} /> : Draw ? <Draw name={found.name} key={found.name} /> : <Spinner />}
+      <Trouble />
+      <main id="content" ref={main} class="shell-main" tabIndex={-1}>
+        {found ? <Content row={found.row} name={found.name} /> : <Notice kind="error" text={text.notFound} remedy={text.notFoundRemedy} />}
       </main>
+      {password && <PasswordDialog close={() => setPassword(false)} />}
+      <Keys />
       <Toasts />
     </div>
   );

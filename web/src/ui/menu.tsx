@@ -18,7 +18,7 @@ interface Props {
   label: string; // what the button says, or its name where `show` is given
   show?: ComponentChildren;
   choices: readonly Choice[];
-  side?: "start" | "end"; // which edge of the button the list keeps to
+  side?: "start" | "end" | "up"; // which edge of the button the list keeps to; up: above it
   bare?: boolean; // without the button's border
 }
 
