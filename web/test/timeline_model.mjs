@@ -202,7 +202,7 @@ test("the stream is cut at headers and fragments, however its bytes come", () =>
     same(found[0].tracks, [{ id: 1, video: true, timescale: 1000 }, { id: 2, video: false, timescale: 8000 }]);
     same([found[1].start, found[1].end], [2.04, 2.12]);
     same(found[1].frames, [2.04, 2.08, 2.12].map((f, i) => [2.04, 2.08, 2.12][i]), "by the time that they are shown");
-    is(found[1].lastDuration, null);
+    is(found[1].only, null);
     stretch(found[2], 1);
     is(found[2].end, 3.12);
     is(Buffer.from(found[2].bytes).indexOf(u32(1000)) > 0, true, "it says so itself");
@@ -212,7 +212,6 @@ test("the stream is cut at headers and fragments, however its bytes come", () =>
 test("without sound, and what is malformed", () => {
   const [whole] = new Splitter().push(new Uint8Array(header));
   const quiet = withoutSound(whole);
-  is(quiet.bytes.length, whole.bytes.length);
   same(quiet.tracks.map((t) => t.id), [1]);
   is(Buffer.from(quiet.bytes).toString("latin1").match(/trak/g).length, 1);
   throws(() => new Splitter().push(new Uint8Array(u32(4, 0))));

@@ -4,7 +4,8 @@
 import { Problem, pathOf, segment } from "../api";
 import { rfc3339 } from "../app/time";
 import { strings } from "../strings";
-import { MalformedMedia, Splitter, stretch, withoutSound, type Fragment, type Header } from "./fragment";
+import { Malformed, type Bytes } from "../verify/bytes";
+import { Splitter, stretch, withoutSound, type Fragment, type Header } from "./fragment";
 import { Pieces, type Hole, type Place } from "./pieces";
 
 export type Mode = "all" | "keys" | "back"; // back: key frames of the time before, shown from their end
@@ -34,7 +35,7 @@ interface Ended {
   remedy: string;
 }
 
-type Task = { kind: "header"; header: Header; type: string } | { kind: "media"; bytes: Uint8Array; offset: number } | { kind: "remove"; to: number };
+type Task = { kind: "header"; header: Header; type: string } | { kind: "media"; bytes: Bytes; offset: number } | { kind: "remove"; to: number };
 
 // What was said by "custos.live.1"; members that are not known are passed over.
 interface Said {
@@ -244,7 +245,7 @@ export class Playback {
       if (typeof data === "string") this.told(JSON.parse(data) as Said);
       else for (const part of this.splitter.push(new Uint8Array(data))) this.take(part);
     } catch (why) {
-      if (!(why instanceof MalformedMedia) && !(why instanceof SyntaxError)) throw why;
+      if (!(why instanceof Malformed) && !(why instanceof SyntaxError) && !(why instanceof RangeError)) throw why;
       this.fail("protocol", why.message, strings.camera.malformedRemedy);
     }
   }
@@ -303,7 +304,7 @@ export class Playback {
     this.trailing = null;
     if (this.lastAt !== null && !this.pieces.empty && at <= this.lastAt) return; // it came by the connection before
     if (this.pieces.empty && this.leadIsNeeded(at, cause)) return;
-    if (this.mode !== "all" && part.lastDuration) this.held = { fragment: part, at, cause };
+    if (this.mode !== "all" && part.only) this.held = { fragment: part, at, cause };
     else this.emit(part, at, cause, null);
   }
 
@@ -364,7 +365,7 @@ export class Playback {
         return true;
       }
       if (Math.abs(buffer.timestampOffset - task.offset) > 0.0001) buffer.timestampOffset = task.offset;
-      buffer.appendBuffer(task.bytes as BufferSource);
+      buffer.appendBuffer(task.bytes);
       return true;
     } catch (why) {
       if (why instanceof DOMException && why.name === "QuotaExceededError" && buffer && this.video.currentTime > 2) {
@@ -382,7 +383,7 @@ export class Playback {
     const signature = header.tracks.map((t) => `${t.id}${t.video}`).join();
     if (this.buffer && signature === this.signature) {
       this.buffer.changeType(type);
-      this.buffer.appendBuffer(header.bytes as BufferSource);
+      this.buffer.appendBuffer(header.bytes);
       return true;
     }
     const left = this.buffer && this.buffer.buffered.length && this.seekTo === null ? this.buffer.buffered.end(this.buffer.buffered.length - 1) - this.video.currentTime : 0;
@@ -400,7 +401,7 @@ export class Playback {
         this.go();
         this.pump();
       });
-      buffer.appendBuffer(header.bytes as BufferSource);
+      buffer.appendBuffer(header.bytes);
     }, { once: true });
     this.seekTo = this.seekTo ?? this.video.currentTime;
     this.video.src = URL.createObjectURL(source);
