@@ -14,6 +14,7 @@ export interface PageRow {
 
 export const pages: PageRow[] = [
   { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
+  { path: "/camera/", title: null, icon: null, load: () => import("../pages/camera") },
   { path: "/export", title: strings.common.pages.export, icon: "export", load: () => import("../pages/export") },
   { path: "/verify", title: strings.common.pages.verify, icon: "verify", load: () => import("../pages/verify") },
   { path: "/audit", title: strings.common.pages.audit, icon: "audit", administrator: true, load: () => import("../pages/audit") },
