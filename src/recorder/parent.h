@@ -120,6 +120,7 @@ struct parent {
         struct buf out;                     /* one message under construction */
         struct parent_events *events;       /* parent_events.c */
         struct parent_media *media;         /* parent_media.h */
+        struct parent_probes *probes;       /* parent_probe.h */
         struct parent_clock clock;
 };
 
