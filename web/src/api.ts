@@ -108,11 +108,11 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
 export const get = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> => ask<T>("GET", pathOf(path, query), undefined, signal);
 
 // Every page of a list, at most `most` items.
-export async function getAll<T>(path: string, query: Query = {}, most = 10_000): Promise<T[]> {
+export async function getAll<T>(path: string, query: Query = {}, most = 10_000, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let after: string | number | null = null;
   do {
-    const page: Page<T> = await get<Page<T>>(path, { ...query, after });
+    const page: Page<T> = await get<Page<T>>(path, { ...query, after }, signal);
     items.push(...page.items);
     after = page.more ? page.after : null;
   } while (after !== null && items.length < most);

@@ -50,9 +50,15 @@ export async function inBrowser(run) {
 export async function signIn(page, given, path = "/") {
   await page.goto(path);
   await page.getByLabel("Name", { exact: true }).fill(given.person);
-  await page.getByLabel("Password").fill(given.password);
+  await page.getByLabel("Password", { exact: true }).fill(given.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.getByRole("navigation").waitFor();
+}
+
+export async function signOut(page, given) {
+  await page.getByRole("button", { name: given.person }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.waitForURL("**/sign-in");
 }
 
 export const unauthorized = /status of 401/;

@@ -2,5 +2,7 @@
 // Every text that a person reads, by name; one file for each part of the page, nothing else has a literal.
 import { common } from "./common";
 import { entry } from "./entry";
+import { grid } from "./grid";
+import { people } from "./people";
 
-export const strings = { common, entry };
+export const strings = { common, entry, grid, people };
