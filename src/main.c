@@ -33,6 +33,7 @@
 #include "manager/manager.h"
 #include "net/link.h"
 #include "porter/porter.h"
+#include "probe/prober.h"
 #include "recorder/connector.h"
 #include "recorder/parent.h"
 #include "recorder/player.h"
@@ -103,6 +104,7 @@ static const struct {
         { "volume", volume_role_main, NULL },
         { "scrubber", scrubber_main, NULL },
         { "player", player_main, NULL },
+        { "prober", prober_main, NULL },
         { "porter", porter_main, NULL },
 };
 

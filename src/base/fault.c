@@ -34,6 +34,14 @@ static const struct fault_words fault_words[FAULTS] = {
                 "None is needed: it is started again and the camera is tried again. If it stays, "
                 "its log says why it ends." },
 
+        [FAULT_TEST_BUSY] = { "test-busy",
+                "As many cameras are being tested as the recorder takes.",
+                "Try again in a few seconds. Recording is not concerned." },
+        [FAULT_TEST_TIMEOUT] = { "test-timeout",
+                "The camera did not come to a picture in the time that a test has.",
+                "Look at the last step: where it stands, the camera is slow or silent. Check its "
+                "load and its network, then test again." },
+
         /* TLS */
         [FAULT_NOT_TLS] = { "not-tls", "The peer answered something that is not TLS.",
                 "Switch TLS on in the camera and enter its port for TLS (usually 322 for rtsps, "

@@ -23,6 +23,8 @@ enum fault {
         FAULT_ADDRESS_NOT_ALLOWED,
         FAULT_NO_UDP_PORTS,
         FAULT_CONNECTOR_GONE,
+        FAULT_TEST_BUSY,
+        FAULT_TEST_TIMEOUT,
         /* TLS: in the order of crypto/tls.h */
         FAULT_NOT_TLS,
         FAULT_TLS_VERSION,

@@ -80,9 +80,7 @@ static void cli_camera_test_ask_system(struct cli_camera_test *t)
                 return;
         if (buf_append(&t->roots, bytes_str(cli_text(answer, "pem")), NULL) < 0 ||
                 buf_append(&t->roots, bytes_str(cli_text(answer, "vendors")), NULL) < 0 ||
-                (cli_text(answer, "issuer")[0] &&
-                        x509_pem_parse(bytes_str(cli_text(answer, "issuer")), 0, &t->issuer, NULL) <
-                                0))
+                buf_append(&t->issuer, bytes_str(cli_text(answer, "issuer")), NULL) < 0)
                 buf_clear(&t->roots);
         if (buf_append(&t->crls, bytes_str(cli_text(answer, "crls")), NULL) < 0)
                 buf_clear(&t->roots); /* rather none than one that was taken back */
@@ -223,7 +221,7 @@ static int cli_camera_test_look(struct cli_camera_test *t)
                 .carrier = a->values[CLI_ARGS_CARRIER],
                 .pin = a->values[CLI_ARGS_PIN] ? t->pin : NULL,
                 .roots_pem = buf_bytes(&t->roots),
-                .issuer_der = buf_bytes(&t->issuer),
+                .issuer_pem = buf_bytes(&t->issuer),
                 .crls_pem = buf_bytes(&t->crls),
                 .without_audio = cli_args_has(a, CLI_ARGS_WITHOUT_AUDIO),
                 .seconds = cli_args_has(a, CLI_ARGS_SECONDS)
@@ -253,7 +251,7 @@ int cli_camera_test(int argc, char **argv)
                 return cli_args_misused(&a, "--seconds: at most %d", CLI_CAMERA_TEST_SECONDS_MAX);
         t.args = &a;
         buf_init(&t.roots, X509_PEM_MAX);
-        buf_init(&t.issuer, X509_CERT_MAX);
+        buf_init(&t.issuer, X509_PEM_MAX);
         buf_init(&t.crls, X509_PEM_MAX);
         t.steps = a.json ? json_array() : NULL;
         int status = cli_camera_test_prepare(&t, &e) < 0 ? cli_fail("camera test", &e, NULL, a.json)

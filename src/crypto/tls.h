@@ -99,6 +99,24 @@ struct tls_server_config *tls_server_config_ref(struct tls_server_config *c);
  */
 void tls_server_config_web(struct tls_server_config *c);
 
+/* What the peer of a session showed, also one that was refused, for people who look for a fault. */
+struct tls_seen {
+        char subject[256], issuer[256]; /* RFC 4514, escaped, cut to fit */
+        char names[512];                /* alternative names, likewise; "": none */
+        uint8_t key[32];                /* SHA-256 of its SubjectPublicKeyInfo */
+        int64_t from_us, until_us;      /* wall clock; 0: not to be read */
+        bool self_signed;
+        /* What of it holds, each looked at by itself, whatever came first in the refusal: up to a
+         * trusted root, whatever the dates; the name or address that was asked for; the leaf's
+         * dates; the strength of its key. */
+        bool chain, name, dates, strength;
+};
+
+/* From now on the config remembers what the newest peer of its sessions showed. */
+void tls_client_config_remember(struct tls_client_config *c);
+/* False: none showed a certificate yet. */
+bool tls_client_config_seen(const struct tls_client_config *c, struct tls_seen *ret);
+
 /* host: the name or address that the certificate must carry. pin: 32 bytes or NULL. now_us: wall
  * clock for the validity check (so that tests and an offset clock work). Config is referenced, not
  * copied; it may be freed before its sessions. */

@@ -68,6 +68,7 @@ struct tls_config *tls_config_unref(struct tls_config *c)
         BIO_meth_free(c->bio);
         X509_free(c->only_issuer);
         tls_crls_done(c);
+        free(c->seen);
         free(c->site);
         free(c);
         return NULL;
@@ -149,6 +150,22 @@ int tls_client_config_only_issuer(
 int tls_client_config_crls(struct tls_client_config *c, struct bytes crls_pem, struct err *e)
 {
         return tls_crls_set(c->shared, crls_pem, e);
+}
+
+void tls_client_config_remember(struct tls_client_config *c)
+{
+        if (!c->shared->seen)
+                c->shared->seen = xcalloc(1, sizeof *c->shared->seen);
+}
+
+bool tls_client_config_seen(const struct tls_client_config *c, struct tls_seen *ret)
+{
+        const struct tls_config_seen *seen = c->shared->seen;
+
+        if (!seen || !seen->any)
+                return false;
+        *ret = seen->last;
+        return true;
 }
 
 struct tls_client_config *tls_client_config_free(struct tls_client_config *c)

@@ -17,6 +17,10 @@ struct tls_config {
         X509 *only_issuer;            /* NULL: any below the roots */
         STACK_OF(X509_CRL) * crls;    /* NULL: none */
         STACK_OF(X509) * crl_issuers; /* roots and issuers that may have signed them */
+        struct tls_config_seen {
+                bool any;
+                struct tls_seen last;
+        } * seen; /* owned; NULL: nobody asked for it */
 };
 
 struct tls_config *tls_config_new(const SSL_METHOD *method); /* TLS 1.2 or better, no resumption */

@@ -10,6 +10,7 @@
 
 #define TLS_HOST_MAX 253
 #define TLS_DETAIL_ROOM 220
+#define TLS_STRENGTH_BITS 112 /* of a key that is taken */
 
 /* What a session between roles has besides (tls_role.c). */
 struct tls_role {
@@ -57,9 +58,15 @@ BIO *tls_bio_new(BIO_METHOD *method, struct tls *t);
 
 /* tls_verify.c: OpenSSL's certificate callback; the session hangs on the SSL as its app data. */
 int tls_verify_peer(X509_STORE_CTX *chain, void *unused);
-/* What it does: judges the certificates as sent, leaf first, for t's host or pin and purpose, by
- * the roots and lists of `by` at now_us. Fills t's key, refusal and detail. Returns X509_V_OK, or
- * OpenSSL's number of the fault. */
+/* Whether the chain's leaf comes from the one issuer that `by` is for, or from another root that
+ * was given. */
+bool tls_verify_is_issued(const struct tls_config *by, STACK_OF(X509) * chain);
+/* tls_seen.c: of the certificates as sent, leaf first; changes nothing of the session. */
+void tls_seen_look(const struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent,
+        int64_t now_us, struct tls_seen *ret);
+/* What tls_verify_peer does: judges the certificates as sent, leaf first, for t's host or pin and
+ * purpose, by the roots and lists of `by` at now_us. Fills t's key, refusal and detail. Returns
+ * X509_V_OK, or OpenSSL's number of the fault. */
 int tls_verify_certs(
         struct tls *t, const struct tls_config *by, STACK_OF(X509) * sent, int64_t now_us);
 

@@ -9,7 +9,6 @@
 #include "crypto/tls_session.h"
 #include "crypto/x509_crl.h"
 
-#define TLS_VERIFY_STRENGTH_BITS 112
 #define TLS_VERIFY_NAMES_SHOWN 4
 
 static void tls_verify_detail(struct tls *t, const char *fmt, ...) PRINTF(2, 3);
@@ -148,7 +147,7 @@ static bool tls_verify_pin(struct tls *t, X509 *leaf)
                         str_hex(wanted, BYTES(t->pin, 32)));
                 return false;
         }
-        if (!key || EVP_PKEY_get_security_bits(key) < TLS_VERIFY_STRENGTH_BITS) {
+        if (!key || EVP_PKEY_get_security_bits(key) < TLS_STRENGTH_BITS) {
                 t->refusal = TLS_WEAK_KEY;
                 tls_verify_explain(t, leaf, X509_V_ERR_EE_KEY_TOO_SMALL);
                 return false;
@@ -172,14 +171,19 @@ static bool tls_verify_same_root(X509 *only, X509 *anchor)
  * own root alone: what hangs from another root that was given, a vendor's, is judged by the chain.
  * Between roles there is no other root.
  */
-static bool tls_verify_issuer(struct tls *t, const struct tls_config *by, STACK_OF(X509) * chain)
+bool tls_verify_is_issued(const struct tls_config *by, STACK_OF(X509) * chain)
 {
         X509 *only = by->only_issuer;
         int n = sk_X509_num(chain);
 
         if (!only || (n > 1 && X509_cmp(sk_X509_value(chain, 1), only) == 0))
                 return true;
-        if (!by->site && n > 1 && !tls_verify_same_root(only, sk_X509_value(chain, n - 1)))
+        return !by->site && n > 1 && !tls_verify_same_root(only, sk_X509_value(chain, n - 1));
+}
+
+static bool tls_verify_issuer(struct tls *t, const struct tls_config *by, STACK_OF(X509) * chain)
+{
+        if (tls_verify_is_issued(by, chain))
                 return true;
         t->refusal = TLS_UNKNOWN_ISSUER;
         tls_verify_show_name(t, "issuer ", X509_get_issuer_name(sk_X509_value(chain, 0)));
@@ -281,6 +285,10 @@ int tls_verify_certs(
 
         ossl_spki_id(X509_get_X509_PUBKEY(leaf), t->key);
         t->have_key = true;
+        if (by->seen) {
+                tls_seen_look(t, by, sent, now_us, &by->seen->last);
+                by->seen->any = true;
+        }
         if (t->pinned)
                 return tls_verify_pinned(t, by, leaf);
         int error = tls_verify_path(t, by, sent, now_us, 0);

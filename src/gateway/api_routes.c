@@ -39,6 +39,7 @@ const struct api_route api_routes[] = {
         { "GET", V1 "cameras", "camera.list", 0, 200, "after limit#", API_LIST, "cameras", "name",
                 NULL },
         { "POST", V1 "cameras", "camera.add", API_BODY, 201, "", API_MEMBER, "camera", "", NULL },
+        { "POST", V1 "cameras/test", "camera.test", API_BODY, 200, "", API_WHOLE, "", "", NULL },
         { "GET", V1 "cameras/{name}", "camera.show", 0, 200, "", API_MEMBER, "camera", "", NULL },
         { "PATCH", V1 "cameras/{name}", "camera.set", API_BODY, 200, "", API_MEMBER, "camera", "",
                 NULL },

@@ -247,6 +247,7 @@ void requests_run_asked(struct requests *r, uint64_t tag, const struct link_mess
                 { "camera.list", PEOPLE_VIEWER, requests_camera_list, NULL },
                 { "camera.show", PEOPLE_VIEWER, requests_camera_show, NULL },
                 { "camera.remove", PEOPLE_ADMINISTRATOR, requests_camera_remove, NULL },
+                { "camera.test", PEOPLE_ADMINISTRATOR, requests_camera_test, NULL },
                 { "camera.clear_tls_memory", PEOPLE_ADMINISTRATOR, requests_trust_clear, NULL },
                 { "camera.certificate", PEOPLE_ADMINISTRATOR, requests_trust_certify, NULL },
                 { "camera.revoke", PEOPLE_ADMINISTRATOR, requests_trust_revoke, NULL },

@@ -148,6 +148,9 @@ int requests_camera_show(struct requests *r, uint64_t tag, json_t *body, struct 
         return requests_camera_tell(r, tag, name, e);
 }
 
+/* Under which a camera is tested that has no name yet. */
+#define REQUESTS_CAMERA_NAMELESS "a-camera-without-a-name"
+
 /* What was typed; NULL: not given. */
 struct requests_camera_asked {
         const char *name, *stream, *recorder, *url, *user, *password, *transport, *carrier, *pin;
@@ -366,6 +369,60 @@ int requests_camera_set(struct requests *r, uint64_t tag, json_t *body, struct e
         done = requests_camera_change(r, tag, &q, &s, e);
         if (done == 0)
                 done = requests_camera_tell(r, tag, s.camera, e);
+        secret_done(&s.password);
+        return done;
+}
+
+/* What was typed, over the camera of that name where there is one; else a new one. */
+static int requests_camera_test_of(struct requests *r, const struct requests_camera_asked *q,
+        struct inventory_stream *s, struct err *e)
+{
+        const char *name = q->name ? q->name : REQUESTS_CAMERA_NAMELESS;
+        int done = inventory_get(r->inventory, name, q->stream, s, e);
+
+        if (done == ERR_NOT_FOUND) {
+                *s = (struct inventory_stream){
+                        .transport = "tls", .recorder = INVENTORY_RECORDER_FIRST, .audio = true
+                };
+                record_terms_defaults(&s->record);
+                done = requests_camera_copy(s->camera, sizeof s->camera, "name", name, e);
+                if (done == 0)
+                        done = requests_camera_copy(
+                                s->stream, sizeof s->stream, "stream", q->stream, e);
+                if (done == 0 && !q->url)
+                        done = err_set(e, ERR_INVALID, "camera.test: url is missing");
+        }
+        return done < 0 ? done : requests_camera_lay(q, s, e);
+}
+
+int requests_camera_test(struct requests *r, uint64_t tag, json_t *body, struct err *e)
+{
+        struct requests_camera_asked q = { .stream = "main", .audio = -1 };
+        char recorder[INVENTORY_RECORDER_ROOM];
+        struct inventory_stream s = { 0 };
+        json_error_t why;
+
+        if (json_unpack_ex(body, &why, JSON_STRICT,
+                    "{s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:s, s?:b}", "name", &q.name,
+                    "stream", &q.stream, "recorder", &q.recorder, "url", &q.url, "user", &q.user,
+                    "password", &q.password, "transport", &q.transport, "carrier", &q.carrier,
+                    "pin", &q.pin, "audio", &q.audio) < 0)
+                return err_set(e, ERR_INVALID, "camera.test: %s", why.text);
+        int done = requests_camera_test_of(r, &q, &s, e);
+        if (done == 0)
+                done = requests_recorder(r, s.recorder, recorder, e);
+        if (done == 0)
+                done = requests_camera_judge(r, &s, e);
+        /* In the log before: it is a connection that somebody chose, with a password that he has.
+         */
+        if (done == 0) {
+                json_t *fields = requests_camera_terms(&s);
+                json_object_set_new(fields, "by", requests_text(desk_by(r->desk, tag)));
+                done = requests_route_announce(r, "camera.tested", q.name, NULL, fields, e);
+        }
+        if (done == 0)
+                requests_ask(r, tag, recorder, "camera.test", requests_route_camera_terms(r, &s),
+                        requests_pass, NULL);
         secret_done(&s.password);
         return done;
 }

@@ -126,6 +126,7 @@ int requests_camera_set(struct requests *r, uint64_t tag, json_t *body, struct e
 int requests_camera_list(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_camera_show(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 int requests_camera_remove(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+int requests_camera_test(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 
 /* requests_trust.c: what is trusted of a camera, by an administrator's word. */
 int requests_trust_clear(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
@@ -221,6 +222,9 @@ int requests_route_announce(struct requests *r, const char *event, const char *c
 /* What the inventory says now, to the recorder: the stream with the protection that it must have by
  * what is remembered, or that there is none. */
 void requests_route_stream(struct requests *r, const struct inventory_stream *s);
+/* The caller's: what a recorder needs to connect to a camera, its password and whom to trust among
+ * it. */
+json_t *requests_route_camera_terms(struct requests *r, const struct inventory_stream *s);
 /* All of a camera (NULL: of all), with transports that are exceptions alone or any. */
 void requests_route_camera(struct requests *r, const char *camera, bool exceptions_alone);
 /* It has another recorder: withdrawn from the one before, told to that. */

@@ -114,20 +114,28 @@ static json_t *requests_route_roots(struct requests *r)
         return json_string(all);
 }
 
-static void requests_route_tell(
-        struct requests *r, const struct inventory_stream *s, const char *path)
+json_t *requests_route_camera_terms(struct requests *r, const struct inventory_stream *s)
 {
         char pin[65] = "";
 
         if (inventory_is_pinned(s))
                 str_hex(pin, BYTES(s->pin, sizeof s->pin));
-        json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "stream", path, "url",
-                s->url, "user", s->user, "transport", s->transport, "carrier", s->carrier, "pin",
-                pin, "audio", (int)s->audio);
+        json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "url", s->url, "user", s->user,
+                "transport", s->transport, "carrier", s->carrier, "pin", pin, "audio",
+                (int)s->audio);
         json_object_set_new(body, "password", requests_route_pem(secret_bytes(&s->password)));
         json_object_set_new(body, "roots", requests_route_roots(r));
         json_object_set_new(body, "issuer", requests_route_pem(buf_bytes(&r->camera_issuer_pem)));
         json_object_set_new(body, "crls", requests_route_pem(site_ca_crl(r->ca, SITE_CA_CAMERAS)));
+        return body;
+}
+
+static void requests_route_tell(
+        struct requests *r, const struct inventory_stream *s, const char *path)
+{
+        json_t *body = requests_route_camera_terms(r, s);
+
+        json_object_set_new(body, "stream", json_string(path));
         json_object_set_new(body, "record", record_link_format(&s->record));
         peers_ask(r->peers, "recorder", s->recorder, "stream.set", body, 0, 0);
 }

@@ -10,9 +10,9 @@
 #include "base/pack.h"
 #include "os/chan.h"
 #include "os/clock.h"
-#include "probe/probe_child.h"
 #include "probe/probe_connect.h"
 #include "probe/probe_message.h"
+#include "probe/prober.h"
 #include "proto/url.h"
 
 /* Beside the time of receiving: for connecting, the handshake and the requests. */
@@ -25,62 +25,18 @@ struct probe {
         struct url url;
         int fd;        /* the chan's end */
         int connected; /* a copy of the newest TCP connection, for its address; -1: none */
-        enum camera_transport transport;
-        enum camera_carrier carrier;
         unsigned steps;
         bool has_result;
 };
 
-/* The index of name; -1: there is none of it. */
-static int read_options(struct probe *p, struct err *e)
-{
-        const struct probe_options *o = p->options;
-        int r = url_parse(o->url, &p->url, e);
-
-        if (r < 0)
-                return r;
-        bool http = p->url.scheme == URL_HTTP || p->url.scheme == URL_HTTPS;
-        int transport = camera_transport_find(o->transport ? o->transport
-                                              : o->pin     ? "tls-pinned"
-                                                           : "tls");
-        int carrier = camera_carrier_find(o->carrier ? o->carrier
-                                          : http     ? "tunnel"
-                                                     : "interleaved");
-        if (transport < 0)
-                return err_set(e, ERR_INVALID,
-                        "the transport is one of tls, tls-pinned, tls-if-available, plain");
-        if (carrier < 0)
-                return err_set(e, ERR_INVALID,
-                        "the carrier is one of interleaved, tunnel, udp, mjpeg, snapshot");
-        if ((transport == CAMERA_TLS_PINNED) != (o->pin != NULL))
-                return err_set(e, ERR_INVALID, "tls-pinned and a pin belong together");
-        p->transport = (enum camera_transport)transport;
-        p->carrier = (enum camera_carrier)carrier;
-        return 0;
-}
-
-/* The child escapes what the camera said, but may be the camera's own by now: only what can do
- * nothing to a terminal goes on. */
-static char *printable(char *text)
-{
-        for (char *at = text; *at; at++)
-                if (*at < ' ' || *at > '~')
-                        *at = '?';
-        return text;
-}
-
 static int take_step(struct probe *p, struct bytes body, struct err *e)
 {
-        struct unpack u = unpack_of(body);
         char name[PROBE_NAME_ROOM], text[PROBE_TEXT_ROOM];
+        int r = probe_message_unpack_step(body, name, text, e);
 
-        unpack_string(&u, name, sizeof name);
-        unpack_string(&u, text, sizeof text);
-        if (!unpack_complete(&u))
-                return err_set(e, ERR_PROTOCOL, "the confined half said something malformed");
-        if (++p->steps <= PROBE_STEPS_MAX)
-                p->on_step(p->owner, printable(name), printable(text));
-        return 0;
+        if (r == 0 && ++p->steps <= PROBE_STEPS_MAX)
+                p->on_step(p->owner, name, text);
+        return r;
 }
 
 static int send_no_socket(struct probe *p, const struct err *why, struct err *e)
@@ -88,11 +44,23 @@ static int send_no_socket(struct probe *p, const struct err *why, struct err *e)
         struct buf body;
 
         buf_init(&body, CHAN_BODY_MAX);
-        struct pack out = pack_to(&body);
-        pack_u8(&out, (uint8_t)-why->code);
-        pack_u8(&out, (uint8_t)why->fault);
-        pack_string(&out, why->text);
-        int r = chan_write_blocking(p->fd, PROBE_NO_SOCKET, buf_bytes(&body), NULL, 0, e);
+        int r = probe_message_pack_failure(why, &body, e);
+        if (r == 0)
+                r = chan_write_blocking(p->fd, PROBE_NO_SOCKET, buf_bytes(&body), NULL, 0, e);
+        buf_done(&body);
+        return r;
+}
+
+static int send_look(struct probe *p, const struct probe_look *l, struct err *e)
+{
+        struct buf body;
+
+        buf_init(&body, CHAN_BODY_MAX);
+        int r = probe_message_pack_look(l, &body, e);
+        if (r == 0)
+                r = chan_write_blocking(p->fd, PROBE_LOOK, buf_bytes(&body), NULL, 0, e);
+        if (body.p)
+                explicit_bzero(body.p, body.n); /* the password was in it */
         buf_done(&body);
         return r;
 }
@@ -207,36 +175,47 @@ static int end_child(pid_t pid, bool ends_by_itself, struct err *e)
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-int probe_run(const struct probe_options *o, probe_on_step on_step, void *owner,
-        struct probe_result *ret, struct err *e)
+static int run(struct probe *p, const struct probe_look *l, struct probe_result *ret, struct err *e)
 {
-        struct probe p = { .options = o, .on_step = on_step, .owner = owner, .connected = -1 };
         int pair[2];
-        int r = read_options(&p, e);
+        int r = chan_pair(pair, e);
 
-        if (r == 0)
-                r = chan_pair(pair, e);
         if (r < 0)
                 return r;
         fflush(stdout); /* or the child would have it twice */
         pid_t pid = fork();
         if (pid == 0) {
                 close(pair[0]);
-                _exit(probe_child_run(pair[1], o, p.transport, p.carrier));
+                _exit(prober_run(pair[1]));
         }
         close(pair[1]);
-        p.fd = pair[0];
-        if (pid < 0)
-                r = err_os(e, ERR_UNAVAILABLE, errno, "make a process");
-        else
-                r = listen_to_child(&p, ret, e);
-        close(p.fd);
-        if (p.connected >= 0)
-                close(p.connected);
+        p->fd = pair[0];
+        r = pid < 0 ? err_os(e, ERR_UNAVAILABLE, errno, "make a process") : send_look(p, l, e);
+        if (r == 0)
+                r = listen_to_child(p, ret, e);
+        close(p->fd);
+        if (p->connected >= 0)
+                close(p->connected);
         if (pid > 0) {
                 bool gone = r == ERR_UNAVAILABLE; /* it closed its end */
-                int ended = end_child(pid, p.has_result || gone, e);
+                int ended = end_child(pid, p->has_result || gone, e);
                 r = r < 0 ? r : ended;
         }
+        return r;
+}
+
+int probe_run(const struct probe_options *o, probe_on_step on_step, void *owner,
+        struct probe_result *ret, struct err *e)
+{
+        struct probe p = { .options = o, .on_step = on_step, .owner = owner, .connected = -1 };
+        struct probe_look look;
+        int r = probe_message_look_of(o, &look, e);
+
+        if (r < 0)
+                return r;
+        r = url_parse(o->url, &p.url, e);
+        if (r == 0)
+                r = run(&p, &look, ret, e);
+        secret_done(&look.password);
         return r;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One look at one camera, for custos camera test: connects as the recorder would, tells each step
- * of it, receives for some seconds, and leaves. In two halves, because what a camera sends must not
- * be read with the powers of whoever sits at the terminal:
+ * One look at one camera: connects as the recorder would, tells each step of it, receives for some
+ * seconds, and leaves. In two halves, because what a camera sends must not be read with the powers
+ * of whoever asks:
  *
- *     the caller's process  resolves names, makes connections, hears the steps
- *     a child of it         under the worker's sandbox (no file, no new socket, no signal): TLS,
- *                           RTSP and media, by ingest/camera. It may be a hostile camera's by the
- *                           second packet, so its words are bounded and escaped before they go on.
+ *     whoever asks  has names resolved and connections made, hears the steps: the command line
+ *                   (probe_run), or a recorder's parent by its connector (recorder/parent_probe)
+ *     a prober      under the worker's sandbox (no file, no new socket, no signal): TLS, RTSP and
+ *                   media, by ingest/camera. It may be a hostile camera's by the second packet, so
+ *                   its words are bounded and escaped before they go on.
  *
- * Not here: options, printing, exit codes (cli/cli_camera_test); storing anything.
+ * The two talk by probe_message.h. Not here: options, printing, exit codes (cli/cli_camera_test);
+ * storing anything.
  */
 #ifndef CUSTOS_PROBE_PROBE_H
 #define CUSTOS_PROBE_PROBE_H
@@ -17,11 +19,13 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "crypto/tls.h"
 
 #define PROBE_STEPS_MAX 400 /* more are not told */
 #define PROBE_NAME_ROOM 24
 #define PROBE_TEXT_ROOM 640
 #define PROBE_SECONDS_MAX 600
+#define PROBE_BRIEF_MS 1500
 
 struct probe_options {
         const char *url; /* without user and password */
@@ -32,9 +36,10 @@ struct probe_options {
         const char *transport, *carrier;
         const uint8_t *pin;      /* 32 bytes, or NULL */
         struct bytes roots_pem;  /* may be empty */
-        struct bytes issuer_der; /* the one issuer that cameras' certificates have; empty: any */
+        struct bytes issuer_pem; /* the one issuer that cameras' certificates have; empty: any */
         struct bytes crls_pem;   /* what of it is revoked; may be empty */
         bool without_audio;
+        bool brief;       /* ends PROBE_BRIEF_MS behind the first key frame */
         unsigned seconds; /* of receiving, behind PLAY; 1..PROBE_SECONDS_MAX */
 };
 
@@ -46,6 +51,8 @@ struct probe_result {
         uint8_t protection; /* enum protection of docs/spec/vault.md, tag 9 */
         bool has_key;
         uint8_t key[32];                         /* the camera's, once verified or pinned */
+        bool has_certificate;                    /* one was shown, taken or not: */
+        struct tls_seen certificate;             /* its texts are printable ASCII */
         uint32_t width, height, framerate_milli; /* as received; 0: not known */
         uint64_t bytes, packets, lost_packets, bad_packets, units;
         uint64_t received_us; /* for so long */

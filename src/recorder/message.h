@@ -181,6 +181,12 @@ enum message_type {
         MESSAGE_PLAYED,           /* u32 0, u8 code, u8 fault, text: it is over; an empty body: all
                                    * was sent */
         MESSAGE_PLAY_AGAIN,       /* empty: the first segment once more; then as NEXT */
+
+        /* A look at a camera (probe/probe_message.h). parent -> supervisor */
+        MESSAGE_PROBER_WANTED =
+                210, /* u32 number: a prober; it ends with its channel, or is ended */
+        /* supervisor -> parent, with one descriptor */
+        MESSAGE_PROBER, /* u32 number; the channel to a new prober */
 };
 
 /* What a worker does with a stream's frames. */

@@ -16,6 +16,7 @@
 #include "recorder/parent_locks.h"
 #include "recorder/parent_media.h"
 #include "recorder/parent_porter.h"
+#include "recorder/parent_probe.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
 #include "recorder/parent_stopped.h"
@@ -140,6 +141,19 @@ static int parent_add_player(struct parent *p, struct bytes body, int fd, struct
         return 0;
 }
 
+static int parent_add_prober(struct parent *p, struct bytes body, int fd, struct err *e)
+{
+        struct unpack u = unpack_of(body);
+        uint32_t number = unpack_u32(&u);
+
+        if (!unpack_complete(&u)) {
+                close(fd);
+                return err_set(e, ERR_PROTOCOL, "prober: malformed message");
+        }
+        parent_probe_attach(p->probes, number, fd);
+        return 0;
+}
+
 static void parent_on_stop_deadline(void *owner)
 {
         struct parent *p = owner;
@@ -192,6 +206,8 @@ static int parent_on_supervisor(void *owner, struct chan *c, struct chan_message
                 return parent_add_volume(p, m->body, fd, e);
         case MESSAGE_PLAYER:
                 return parent_add_player(p, m->body, fd, e);
+        case MESSAGE_PROBER:
+                return parent_add_prober(p, m->body, fd, e);
         case MESSAGE_SCRUBBER:
                 parent_scrub_attach(p->scrub, fd);
                 return 0;
@@ -219,6 +235,7 @@ static void parent_free(struct parent *p)
         parent_clock_done(&p->clock);
         p->events = parent_events_free(p->events);
         p->media = parent_media_free(p->media);
+        p->probes = parent_probe_free(p->probes);
         p->connect = parent_connect_free(p->connect);
         parent_stream_free_all(p);
         for (unsigned i = 0; i < PARENT_WORKERS_MAX; i++)
@@ -285,6 +302,7 @@ int parent_main(int argc, char **argv)
                         (unsigned)settings_get(&p->settings, SETTINGS_SCRUB_MB_S));
                 p->events = parent_events_new(p);
                 p->media = parent_media_new(p);
+                p->probes = parent_probe_new(p);
                 p->porter = parent_porter_new(p);
                 parent_clock_start(&p->clock, p->loop);
                 parent_storage_start(p->storage);

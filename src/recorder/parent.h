@@ -121,6 +121,7 @@ struct parent {
         struct parent_events *events;       /* parent_events.c */
         struct parent_media *media;         /* parent_media.h */
         unsigned plays[2];                  /* players at work: for playback, for export */
+        struct parent_probes *probes;       /* parent_probe.h */
         struct parent_clock clock;
 };
 

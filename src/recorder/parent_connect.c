@@ -17,6 +17,7 @@ struct parent_connect_asked {
         bool sent;
         enum camera_socket kind;
         char stream[HEAD_PATH_MAX];
+        struct parent_connect_client *client; /* NULL: of the stream */
         struct timer deadline;
 };
 
@@ -48,19 +49,26 @@ static struct parent_connect_asked *parent_connect_find(struct parent_connect *c
         return NULL;
 }
 
-/* Forgets who asked; NULL when the stream is gone. */
-static struct parent_stream *parent_connect_take(struct parent_connect_asked *a)
+static void parent_connect_free_place(struct parent_connect_asked *a)
 {
         timer_done(&a->deadline);
         a->id = 0;
-        return table_get(&a->connect->parent->streams, a->stream);
+}
+
+static struct parent_stream *parent_connect_stream(struct parent_connect_asked *a)
+{
+        return a->client ? NULL : table_get(&a->connect->parent->streams, a->stream);
 }
 
 static void parent_connect_fail(struct parent_connect_asked *a, const struct err *why)
 {
-        struct parent_stream *t = parent_connect_take(a);
+        struct parent_connect_client *client = a->client;
+        struct parent_stream *t = parent_connect_stream(a); /* NULL: it is gone */
 
-        if (t)
+        parent_connect_free_place(a);
+        if (client)
+                client->failed(client, a->kind, why);
+        else if (t)
                 parent_stream_no_socket(t, why);
 }
 
@@ -87,8 +95,12 @@ static int parent_connect_on_made(struct parent_connect *c, struct chan_message 
         bool pair = a->kind == CAMERA_SOCKET_DATAGRAMS;
         if (m->fds_n != (pair ? 2 : 1))
                 return err_set(e, ERR_PROTOCOL, "%u descriptors from the connector", m->fds_n);
-        struct parent_stream *t = parent_connect_take(a);
-        if (t)
+        struct parent_connect_client *client = a->client;
+        struct parent_stream *t = parent_connect_stream(a);
+        parent_connect_free_place(a);
+        if (client)
+                client->made(client, a->kind, m->fds, m->fds_n, made.port);
+        else if (t)
                 parent_stream_socket(t, m->fds, m->fds_n, made.port);
         return 0;
 }
@@ -136,16 +148,24 @@ static void parent_connect_on_end(void *owner, struct chan *chan, const struct e
         }
 }
 
-static void parent_connect_send(struct parent_connect_asked *a, const struct parent_stream *t)
+/* Nothing where the stream is gone. */
+static void parent_connect_send(struct parent_connect_asked *a)
 {
         struct parent_connect *c = a->connect;
         struct buf *out = &c->parent->out;
         struct message_connect m = { .id = a->id, .kind = (uint8_t)a->kind };
+        const struct parent_stream *t = parent_connect_stream(a);
+        const bool fallback = a->kind == CAMERA_SOCKET_FALLBACK;
         struct err e;
 
+        if (!t && !a->client)
+                return;
         if (a->kind != CAMERA_SOCKET_DATAGRAMS) {
-                snprintf(m.host, sizeof m.host, "%s", t->host);
-                m.port = a->kind == CAMERA_SOCKET_FALLBACK ? t->fallback_port : t->port;
+                snprintf(m.host, sizeof m.host, "%s", t ? t->host : a->client->host);
+                if (t)
+                        m.port = fallback ? t->fallback_port : t->port;
+                else
+                        m.port = fallback ? a->client->fallback_port : a->client->port;
         }
         buf_clear(out);
         int r = message_connect_pack(&m, out, &e);
@@ -168,11 +188,35 @@ void parent_connect_attach(struct parent_connect *c, int fd)
         }
         c->chan = chan_new(c->parent->loop, fd, &events, c);
         for (unsigned i = 0; i < PARENT_CONNECT_MAX; i++) {
-                struct parent_connect_asked *a = &c->asked[i];
-                struct parent_stream *t = a->id ? table_get(&c->parent->streams, a->stream) : NULL;
-                if (t)
-                        parent_connect_send(a, t);
+                if (c->asked[i].id)
+                        parent_connect_send(&c->asked[i]);
         }
+}
+
+/* A place for who asks; NULL where there is none. */
+static struct parent_connect_asked *parent_connect_begin(struct parent_connect *c,
+        const char *stream, struct parent_connect_client *client, enum camera_socket kind,
+        struct err *why)
+{
+        struct parent_connect_asked *a = parent_connect_find(c, 0);
+
+        if (!a) {
+                err_fault(why, ERR_EXHAUSTED, FAULT_CONNECTOR_GONE,
+                        "more than %d connections are being made", PARENT_CONNECT_MAX);
+                return NULL;
+        }
+        c->last_id = c->last_id == UINT32_MAX ? 1 : c->last_id + 1;
+        a->connect = c;
+        a->id = c->last_id;
+        a->sent = false;
+        a->kind = kind;
+        a->client = client;
+        snprintf(a->stream, sizeof a->stream, "%s", stream);
+        timer_start(&a->deadline, c->parent->loop, c->timeout_ms + PARENT_CONNECT_GRACE_MS, 0,
+                parent_connect_on_deadline, a);
+        if (c->chan)
+                parent_connect_send(a);
+        return a;
 }
 
 void parent_connect_ask(struct parent_connect *c, struct parent_stream *t, enum camera_socket kind)
@@ -182,45 +226,50 @@ void parent_connect_ask(struct parent_connect *c, struct parent_stream *t, enum 
 
         for (unsigned i = 0; i < PARENT_CONNECT_MAX; i++) {
                 const struct parent_connect_asked *a = &c->asked[i];
-                if (a->id && a->kind == kind && strcmp(a->stream, stream) == 0)
+                if (a->id && !a->client && a->kind == kind && strcmp(a->stream, stream) == 0)
                         return;
         }
-        struct parent_connect_asked *a = parent_connect_find(c, 0);
-        if (!a) {
-                err_fault(&why, ERR_EXHAUSTED, FAULT_CONNECTOR_GONE,
-                        "more than %d connections are being made", PARENT_CONNECT_MAX);
+        if (!parent_connect_begin(c, stream, NULL, kind, &why))
                 parent_stream_no_socket(t, &why);
-                return;
+}
+
+void parent_connect_ask_for(
+        struct parent_connect *c, struct parent_connect_client *client, enum camera_socket kind)
+{
+        struct err why;
+
+        if (!parent_connect_begin(c, "", client, kind, &why))
+                client->failed(client, kind, &why);
+}
+
+static void parent_connect_give_up(struct parent_connect_asked *a)
+{
+        struct parent_connect *c = a->connect;
+        struct buf *out = &c->parent->out;
+
+        buf_clear(out);
+        struct pack p = pack_to(out);
+        pack_u32(&p, a->id);
+        if (c->chan && a->sent &&
+                chan_send(c->chan, MESSAGE_CONNECT_CANCEL, buf_bytes(out), NULL, 0, NULL) < 0)
+                log_error(NULL, "connector.unreachable", "");
+        parent_connect_free_place(a);
+}
+
+void parent_connect_forget(struct parent_connect *c, const struct parent_connect_client *client)
+{
+        for (unsigned i = 0; i < PARENT_CONNECT_MAX; i++) {
+                if (c->asked[i].id && c->asked[i].client == client)
+                        parent_connect_give_up(&c->asked[i]);
         }
-        c->last_id = c->last_id == UINT32_MAX ? 1 : c->last_id + 1;
-        a->connect = c;
-        a->id = c->last_id;
-        a->sent = false;
-        a->kind = kind;
-        snprintf(a->stream, sizeof a->stream, "%s", stream);
-        timer_start(&a->deadline, c->parent->loop, c->timeout_ms + PARENT_CONNECT_GRACE_MS, 0,
-                parent_connect_on_deadline, a);
-        if (c->chan)
-                parent_connect_send(a, t);
 }
 
 void parent_connect_cancel(struct parent_connect *c, const struct parent_stream *t)
 {
-        struct buf *out = &c->parent->out;
-
         for (unsigned i = 0; i < PARENT_CONNECT_MAX; i++) {
                 struct parent_connect_asked *a = &c->asked[i];
-                if (!a->id || strcmp(a->stream, t->assign.stream) != 0)
-                        continue;
-                buf_clear(out);
-                struct pack p = pack_to(out);
-                pack_u32(&p, a->id);
-                if (c->chan && a->sent &&
-                        chan_send(c->chan, MESSAGE_CONNECT_CANCEL, buf_bytes(out), NULL, 0, NULL) <
-                                0)
-                        log_error(NULL, "connector.unreachable", "");
-                timer_done(&a->deadline);
-                a->id = 0;
+                if (a->id && !a->client && strcmp(a->stream, t->assign.stream) == 0)
+                        parent_connect_give_up(a);
         }
 }
 

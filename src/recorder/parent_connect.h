@@ -21,6 +21,18 @@ struct parent_stream;
 struct message_assign;
 struct parent_connect; /* owned */
 
+/* Who asks besides the streams: for one look at a camera that is none of the recorder's. */
+struct parent_connect_client {
+        void *owner;
+        const char *host;
+        uint16_t port, fallback_port;
+        /* fds: one, or the pair and its port; borrowed. */
+        void (*made)(struct parent_connect_client *client, enum camera_socket kind, const int *fds,
+                unsigned fds_n, uint16_t port);
+        void (*failed)(struct parent_connect_client *client, enum camera_socket kind,
+                const struct err *why);
+};
+
 /* timeout_ms: how long the connector itself tries. */
 struct parent_connect *parent_connect_new(struct parent *p, unsigned timeout_ms);
 struct parent_connect *parent_connect_free(struct parent_connect *c);
@@ -31,6 +43,12 @@ unsigned parent_connect_kinds(const struct message_assign *a);
 /* The stream's worker gets MESSAGE_SOCKET, MESSAGE_DATAGRAMS or MESSAGE_NO_SOCKET later. An attempt
  * of this kind that is under way serves this one too. */
 void parent_connect_ask(struct parent_connect *c, struct parent_stream *t, enum camera_socket kind);
+/* The same, under the same policy; made or failed is called later, or at once where too many
+ * connections are being made. */
+void parent_connect_ask_for(
+        struct parent_connect *c, struct parent_connect_client *client, enum camera_socket kind);
+/* Nothing more is said to it. */
+void parent_connect_forget(struct parent_connect *c, const struct parent_connect_client *client);
 /* Of all kinds: nothing more is said about this stream. */
 void parent_connect_cancel(struct parent_connect *c, const struct parent_stream *t);
 

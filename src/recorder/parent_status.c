@@ -13,6 +13,7 @@
 #include "recorder/parent_history.h"
 #include "recorder/parent_porter.h"
 #include "recorder/parent_locks.h"
+#include "recorder/parent_probe.h"
 #include "recorder/parent_retention.h"
 #include "recorder/parent_scrub.h"
 #include "recorder/parent_storage_status.h"
@@ -300,6 +301,7 @@ static const struct parent_status_request {
         { "lock.remove", parent_locks_remove },
         { "storage.damage", parent_status_damage },
         { "timeline.get", parent_timeline_get },
+        { "camera.test", parent_probe_on_test },
         { "links.get", parent_porter_links },
         { "link.listen", parent_porter_listen },
 };

@@ -18,9 +18,12 @@
 #define SUPERVISOR_VOLUMES_MAX (2 * VOLUME_MAX)
 /* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_PLAYERS_MAX 16
+/* More than a parent asks for: one that a camera has taken over lives until it is ended. */
+#define SUPERVISOR_PROBERS_MAX 4
+#define SUPERVISOR_PROBER_MS 30000 /* more than the parent's patience with a look */
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
         (9 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
-                SUPERVISOR_EXTRA_MAX)
+                SUPERVISOR_PROBERS_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
 #define SUPERVISOR_STEADY_US                                                                       \
@@ -40,14 +43,15 @@ enum supervisor_kind {
         SUPERVISOR_PORTER,
         SUPERVISOR_PLAYER,
         SUPERVISOR_GATEWAY,
+        SUPERVISOR_PROBER,
         SUPERVISOR_EXTRA
 };
 
 struct supervisor_child {
         struct supervisor *supervisor;
         enum supervisor_kind kind;
-        unsigned index; /* of a worker; the number of a volume or player */
-        bool wanted;    /* a volume: by the parent that lives; a player: begin it */
+        unsigned index; /* of a worker; the number of a volume, player or prober */
+        bool wanted;    /* a volume: by the parent that lives; a player, a prober: begin it */
         struct message_volume_start start; /* of a volume */
         struct log_ctx log;                /* the name alone: each has its own count of repeats */
         char name[32];
@@ -187,34 +191,50 @@ static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, str
         return 0;
 }
 
-/* Begun once, and not again: it ends with what it was asked for. */
-static int supervisor_want_player(struct supervisor *s, struct bytes body, struct err *e)
+static void supervisor_on_overdue(void *owner)
 {
+        struct supervisor_child *c = owner;
+
+        timer_done(&c->restart);
+        log_warn(&c->log, "process.overdue", "effect=\"it is ended\"");
+        if (c->proc)
+                proc_signal(c->proc, SIGKILL);
+}
+
+/* A player or a prober. Begun once, and not again: it ends with what it was asked for. */
+static int supervisor_want_once(
+        struct supervisor *s, enum supervisor_kind kind, struct bytes body, struct err *e)
+{
+        const char *name = kind == SUPERVISOR_PLAYER ? "player" : "prober";
+        unsigned max = kind == SUPERVISOR_PLAYER ? SUPERVISOR_PLAYERS_MAX : SUPERVISOR_PROBERS_MAX;
         struct unpack u = unpack_of(body);
         uint32_t number = unpack_u32(&u);
         struct supervisor_child *c = NULL;
         unsigned n = 0;
 
         if (!unpack_complete(&u))
-                return err_set(e, ERR_PROTOCOL, "player wanted: malformed message");
+                return err_set(e, ERR_PROTOCOL, "%s wanted: malformed message", name);
         for (unsigned i = 0; i < s->children_n; i++) {
-                if (s->children[i].kind != SUPERVISOR_PLAYER)
+                if (s->children[i].kind != kind)
                         continue;
                 n++;
                 if (!s->children[i].proc)
                         c = &s->children[i];
         }
-        if (!c && n == SUPERVISOR_PLAYERS_MAX) {
-                log_warn(NULL, "supervisor.players", "running=%u effect=\"no more is begun\"", n);
+        if (!c && n == max) {
+                log_warn(NULL, "supervisor.full", "of=%s effect=\"no more is begun\"", name);
                 return 0; /* whoever waits for it is told by the parent */
         }
         if (!c)
-                c = supervisor_child(s, SUPERVISOR_PLAYER, "player");
+                c = supervisor_child(s, kind, name);
         c->index = number;
         c->wanted = true;
         supervisor_begin(c);
         c->wanted = false;
         timer_done(&c->restart);
+        if (c->proc && kind == SUPERVISOR_PROBER)
+                timer_start(
+                        &c->restart, s->loop, SUPERVISOR_PROBER_MS, 0, supervisor_on_overdue, c);
         return 0;
 }
 
@@ -231,7 +251,9 @@ static int supervisor_on_message(void *owner, struct chan *c, struct chan_messag
         case MESSAGE_VOLUME_ENDED:
                 return supervisor_unwant_volume(s, m->body, e);
         case MESSAGE_PLAYER_WANTED:
-                return supervisor_want_player(s, m->body, e);
+                return supervisor_want_once(s, SUPERVISOR_PLAYER, m->body, e);
+        case MESSAGE_PROBER_WANTED:
+                return supervisor_want_once(s, SUPERVISOR_PROBER, m->body, e);
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u to the supervisor", m->type);
         }
@@ -335,6 +357,8 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
                 return supervisor_pair_numbered(s, MESSAGE_VOLUME, c->index, ret_fd, e);
         case SUPERVISOR_PLAYER:
                 return supervisor_pair_numbered(s, MESSAGE_PLAYER, c->index, ret_fd, e);
+        case SUPERVISOR_PROBER:
+                return supervisor_pair_numbered(s, MESSAGE_PROBER, c->index, ret_fd, e);
         case SUPERVISOR_SCRUBBER:
                 return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
@@ -364,26 +388,37 @@ static unsigned supervisor_running(const struct supervisor *s)
         return n;
 }
 
+/* A volume's process, what reads from one, and what a camera may have taken over: a disk that hangs
+ * would keep the next supervisor, and the recorder, from beginning again. */
+static bool supervisor_may_hang(const struct supervisor_child *c)
+{
+        return c->kind == SUPERVISOR_VOLUME || c->kind == SUPERVISOR_SCRUBBER ||
+               c->kind == SUPERVISOR_PLAYER || c->kind == SUPERVISOR_PROBER;
+}
+
+/* Begun where a parent says so. */
+static bool supervisor_is_asked_for(const struct supervisor_child *c)
+{
+        return supervisor_may_hang(c) && c->kind != SUPERVISOR_SCRUBBER;
+}
+
 static bool supervisor_of_recorder(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_SEALER || c->kind == SUPERVISOR_CONNECTOR ||
-               c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME ||
-               c->kind == SUPERVISOR_SCRUBBER || c->kind == SUPERVISOR_PLAYER ||
+               c->kind == SUPERVISOR_WORKER || supervisor_may_hang(c) ||
                (c->kind == SUPERVISOR_PORTER && !supervisor_is_managers(c) &&
                        !supervisor_is_gateways(c));
 }
 
-/* Those whose end the next parent waits for. Not a volume's process, nor what reads from one: a
- * disk that hangs would keep the recorder from beginning again. The next process of that volume
- * begins when the last has ended. */
+/* Those whose end the next parent waits for. The next process of a volume begins when the last has
+ * ended. */
 static unsigned supervisor_recorder_running(const struct supervisor *s)
 {
         unsigned n = 0;
 
         for (unsigned i = 0; i < s->children_n; i++) {
                 const struct supervisor_child *c = &s->children[i];
-                n += supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME &&
-                     c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER && c->proc;
+                n += supervisor_of_recorder(c) && !supervisor_may_hang(c) && c->proc;
         }
         return n;
 }
@@ -436,8 +471,8 @@ static void supervisor_begin_recorder(struct supervisor *s)
 {
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
-                if (supervisor_of_recorder(c) && c->kind != SUPERVISOR_VOLUME &&
-                        c->kind != SUPERVISOR_PLAYER && !c->proc && !c->restart.handle)
+                if (supervisor_of_recorder(c) && !supervisor_is_asked_for(c) && !c->proc &&
+                        !c->restart.handle)
                         supervisor_begin(c);
         }
 }
@@ -478,8 +513,7 @@ static bool supervisor_may_run(const struct supervisor_child *c)
         if (!supervisor_of_recorder(c))
                 return true;
 
-        bool asked_for = c->kind == SUPERVISOR_VOLUME || c->kind == SUPERVISOR_PLAYER;
-        return !s->regrouping && s->to_parent && (!asked_for || c->wanted);
+        return !s->regrouping && s->to_parent && (!supervisor_is_asked_for(c) || c->wanted);
 }
 
 static void supervisor_on_exit(void *owner, struct proc *p, int status, int signal)
@@ -488,6 +522,8 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         struct supervisor *s = c->supervisor;
 
         c->proc = proc_free(p);
+        if (c->kind == SUPERVISOR_PROBER)
+                timer_done(&c->restart);
         if (c->kind == SUPERVISOR_MANAGER)
                 s->to_manager = chan_free(s->to_manager);
         if (c->kind == SUPERVISOR_GATEWAY)
@@ -499,7 +535,7 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                         s->on_stopped(s->owner);
                 return;
         }
-        if (c->kind == SUPERVISOR_PLAYER && status == 0) {
+        if ((c->kind == SUPERVISOR_PLAYER || c->kind == SUPERVISOR_PROBER) && status == 0) {
                 log_debug(&c->log, "process.ended", "status=0");
         } else if (c->kind == SUPERVISOR_VOLUME && status == 0) { /* it asked to begin again */
                 log_info(&c->log, "process.ended", "status=0");
@@ -537,7 +573,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, stru
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter", "player", "gateway" };
+                "volume", "scrubber", "porter", "player", "gateway", "prober" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -567,10 +603,8 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, stru
                         args[n++] = "--claim";
         }
         args[n] = NULL;
-        /* Its channels where it has them, then the lock, which only needs to be held. Not by what
-         * may hang with a disk: the next supervisor could not begin. */
-        bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
-                          c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER;
+        /* Its channels where it has them, then the lock, which only needs to be held. */
+        bool holds_lock = c->kind != SUPERVISOR_EXTRA && !supervisor_may_hang(c);
         int fds[3];
         unsigned fds_n = 0;
         if (fd >= 0)

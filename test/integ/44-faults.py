@@ -34,6 +34,7 @@ ELSEWHERE = {
     "volume-stale": "integ/71-disks.py", "volume-denied": "integ/70-volume-role.py", "volume-read-only": "integ/71-disks.py",
     "volume-io-error": "integ/71-disks.py", "volume-slow": "integ/71-disks.py", "volume-full": "integ/72-retention.py",
     "volume-damaged": "integ/74-scrub.py", "below-minimum": "integ/72-retention.py", "no-storage": "integ/72-retention.py",
+    "test-busy": "integ/68-camera-test.py", "test-timeout": "check/68-camera-test-long.py",
     "grant-refused": "unit/trust/test_capability.c", "grant-expired": "unit/trust/test_capability.c",
     "not-granted": "unit/trust/test_capability.c", "grant-not-logged": "integ/86-grants.py",
     "overload": "check/73-too-many-cameras.py", "clock-not-synchronized": "unit/recorder/test_parent_clock.c",

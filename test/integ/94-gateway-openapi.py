@@ -13,7 +13,7 @@ from custos_site import CARS, ROOT, Edge, Site, check, main
 from page import PASSWORD, Page
 
 DOCUMENT = json.loads((ROOT / "docs/spec/openapi.json").read_text())
-KINDS = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
+KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list, "null": type(None)}
 # What an example takes: path, then its body.
 PLACES = {"name": "cars", "camera": "cars", "person": "Erika", "session": "0" * 32, "stream": "cars-main", "id": "1", "serial": "00", "role": "recorder"}
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "probe/probe_child.h"
+#include "probe/prober.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -8,6 +8,7 @@
 #include "base/pack.h"
 #include "base/str.h"
 #include "crypto/srtp_session.h"
+#include "crypto/x509.h"
 #include "ingest/camera_track.h"
 #include "media/media_config.h"
 #include "net/rtsp_client.h"
@@ -20,13 +21,13 @@
 #define SDP_LINES_SHOWN 120
 #define PACKET_WATCH_MS 10
 
-struct probe_child {
-        const struct probe_options *options;
-        enum camera_transport transport;
-        enum camera_carrier carrier;
+struct prober {
         struct loop *loop;
         struct chan *caller;
-        struct camera *camera;
+        struct tls_client_config *tls;
+        struct camera *camera; /* NULL until it is told what to look at */
+        unsigned seconds;
+        bool brief;
         struct timer end, packet_watch;
         struct buf out;
         struct probe_result result;
@@ -40,7 +41,7 @@ struct probe_child {
         int64_t first_pts, last_pts;
 };
 
-static void say(struct probe_child *c, const char *name, const char *text)
+static void say(struct prober *c, const char *name, const char *text)
 {
         struct pack p = pack_to(&c->out);
 
@@ -70,7 +71,7 @@ static void add(char *to, size_t room, const char *before, struct bytes foreign)
 
 /* ---- what the session says ---- */
 
-static void on_secure(struct probe_child *c, const struct tls *tls)
+static void on_secure(struct prober *c, const struct tls *tls)
 {
         char text[PROBE_TEXT_ROOM], hex[65];
         uint16_t version = tls ? tls_version(tls) : 0;
@@ -104,7 +105,7 @@ static bool is_told(struct bytes name)
         return false;
 }
 
-static void say_description(struct probe_child *c, struct bytes body)
+static void say_description(struct prober *c, struct bytes body)
 {
         for (unsigned i = 0; body.n > 0 && i < SDP_LINES_SHOWN; i++) {
                 const uint8_t *end = memchr(body.p, '\n', body.n);
@@ -128,7 +129,7 @@ static void say_description(struct probe_child *c, struct bytes body)
 }
 
 /* What cannot be recorded whatever else is there; of two of a kind the camera takes the first. */
-static void say_left_out(struct probe_child *c, struct bytes description)
+static void say_left_out(struct prober *c, struct bytes description)
 {
         struct media_config config;
         struct sdp sdp;
@@ -149,7 +150,7 @@ static void say_left_out(struct probe_child *c, struct bytes description)
 }
 
 /* Which of the challenges is answered: as the session does it, and remembers nothing else. */
-static void say_choice(struct probe_child *c, const struct rtsp_client_trace *t)
+static void say_choice(struct prober *c, const struct rtsp_client_trace *t)
 {
         struct bytes values[DIGEST_CHALLENGES_MAX];
         struct digest_client choice;
@@ -169,7 +170,7 @@ static void say_choice(struct probe_child *c, const struct rtsp_client_trace *t)
         say(c, "login", text);
 }
 
-static void on_answer(struct probe_child *c, const struct rtsp_client_trace *t)
+static void on_answer(struct prober *c, const struct rtsp_client_trace *t)
 {
         char text[PROBE_TEXT_ROOM];
 
@@ -192,7 +193,7 @@ static void on_answer(struct probe_child *c, const struct rtsp_client_trace *t)
         say_left_out(c, t->body);
 }
 
-static void on_request(struct probe_child *c, const struct rtsp_client_trace *t)
+static void on_request(struct prober *c, const struct rtsp_client_trace *t)
 {
         char text[PROBE_TEXT_ROOM] = "";
 
@@ -210,7 +211,7 @@ static void on_request(struct probe_child *c, const struct rtsp_client_trace *t)
 
 static void on_trace(void *owner, struct camera *camera, const struct rtsp_client_trace *t)
 {
-        struct probe_child *c = owner;
+        struct prober *c = owner;
         char text[PROBE_TEXT_ROOM] = "";
 
         (void)camera;
@@ -237,7 +238,7 @@ static void on_trace(void *owner, struct camera *camera, const struct rtsp_clien
  */
 static void on_packet_watch(void *owner)
 {
-        struct probe_child *c = owner;
+        struct prober *c = owner;
         char text[PROBE_TEXT_ROOM];
 
         if (c->packet_told || camera_counters(c->camera).packets == 0)
@@ -249,7 +250,7 @@ static void on_packet_watch(void *owner)
         say(c, "packet", text);
 }
 
-static void finish(struct probe_child *c, const struct err *why)
+static void finish(struct prober *c, const struct err *why)
 {
         struct camera_counters n = { 0 };
         struct probe_result *r = &c->result;
@@ -271,6 +272,7 @@ static void finish(struct probe_child *c, const struct err *why)
                                                 (uint64_t)(c->last_pts - c->first_pts));
         if (why)
                 r->why = *why;
+        r->has_certificate = c->tls && tls_client_config_seen(c->tls, &r->certificate);
         buf_clear(&c->out);
         if (probe_message_pack_result(r, &c->out, NULL) == 0)
                 (void)!chan_send(c->caller, PROBE_RESULT, buf_bytes(&c->out), NULL, 0, NULL);
@@ -280,7 +282,7 @@ static void finish(struct probe_child *c, const struct err *why)
 
 static void on_need_socket(void *owner, struct camera *camera, enum camera_socket kind)
 {
-        struct probe_child *c = owner;
+        struct prober *c = owner;
         const uint8_t body = (uint8_t)kind;
 
         (void)camera;
@@ -293,7 +295,7 @@ static void on_end_of_time(void *owner)
         finish(owner, NULL);
 }
 
-static void say_track(struct probe_child *c, const struct camera_connection *k, unsigned i)
+static void say_track(struct prober *c, const struct camera_connection *k, unsigned i)
 {
         const struct media_config *m = &k->tracks[i];
         char text[PROBE_TEXT_ROOM];
@@ -314,7 +316,7 @@ static void say_track(struct probe_child *c, const struct camera_connection *k, 
 
 static void on_start(void *owner, struct camera *camera, const struct camera_connection *k)
 {
-        struct probe_child *c = owner;
+        struct prober *c = owner;
 
         (void)camera;
         c->result.plays = true;
@@ -332,10 +334,10 @@ static void on_start(void *owner, struct camera *camera, const struct camera_con
         say(c, "play", "accepted");
         timer_start(
                 &c->packet_watch, c->loop, PACKET_WATCH_MS, PACKET_WATCH_MS, on_packet_watch, c);
-        timer_start(&c->end, c->loop, c->options->seconds * 1000u, 0, on_end_of_time, c);
+        timer_start(&c->end, c->loop, c->seconds * 1000u, 0, on_end_of_time, c);
 }
 
-static void on_picture(struct probe_child *c, const struct access_unit *unit)
+static void on_picture(struct prober *c, const struct access_unit *unit)
 {
         char text[PROBE_TEXT_ROOM];
 
@@ -346,6 +348,8 @@ static void on_picture(struct probe_child *c, const struct access_unit *unit)
                 snprintf(text, sizeof text, "%lld ms behind PLAY, %zu bytes",
                         (long long)(clock_boot_us() - c->play_us) / 1000, unit->data.n);
                 say(c, "key frame", text);
+                if (c->brief)
+                        timer_start(&c->end, c->loop, PROBE_BRIEF_MS, 0, on_end_of_time, c);
         }
         c->last_pts = unit->pts;
         if (unit->new_config) {
@@ -357,7 +361,7 @@ static void on_picture(struct probe_child *c, const struct access_unit *unit)
 static int on_unit(void *owner, struct camera *camera, unsigned track,
         const struct access_unit *unit, struct err *e)
 {
-        struct probe_child *c = owner;
+        struct prober *c = owner;
 
         (void)camera;
         (void)e;
@@ -378,46 +382,7 @@ static void on_lost(void *owner, struct camera *camera, const struct err *why)
         finish(owner, why);
 }
 
-/* ---- the caller ---- */
-
-static void on_no_socket(struct probe_child *c, struct unpack *u)
-{
-        struct err why = { .code = -(int)unpack_u8(u) };
-        unsigned fault = unpack_u8(u);
-
-        unpack_string(u, why.text, sizeof why.text);
-        why.fault = fault < FAULTS ? (enum fault)fault : FAULT_NONE;
-        camera_no_socket(c->camera, &why);
-}
-
-static int on_caller(void *owner, struct chan *chan, struct chan_message *m, struct err *e)
-{
-        struct probe_child *c = owner;
-        struct unpack u = unpack_of(m->body);
-
-        (void)chan;
-        if (m->type == PROBE_SOCKET && m->fds_n == 1) {
-                camera_socket(c->camera, m->fds[0]);
-                m->fds[0] = -1;
-        } else if (m->type == PROBE_DATAGRAMS && m->fds_n == 2) {
-                camera_datagrams(c->camera, m->fds, unpack_u16(&u));
-                m->fds[0] = m->fds[1] = -1;
-        } else if (m->type == PROBE_NO_SOCKET) {
-                on_no_socket(c, &u);
-        } else {
-                return err_set(e, ERR_PROTOCOL, "message %u from the caller", m->type);
-        }
-        return 0;
-}
-
-static void on_caller_end(void *owner, struct chan *chan, const struct err *e)
-{
-        struct probe_child *c = owner;
-
-        (void)chan;
-        (void)e;
-        loop_stop(c->loop);
-}
+/* ---- who asks ---- */
 
 static const struct camera_events camera_handlers = {
         .need_socket = on_need_socket,
@@ -427,67 +392,154 @@ static const struct camera_events camera_handlers = {
         .on_trace = on_trace,
 };
 
-static int look(struct probe_child *c, struct err *e)
+static int begin_tls(struct prober *c, const struct probe_look *l, struct err *e)
 {
-        const struct probe_options *o = c->options;
-        struct tls_client_config *tls;
-        int r = tls_client_config_new(o->roots_pem, &tls, e);
+        struct buf issuer;
 
-        if (r == 0 && o->issuer_der.n)
-                r = tls_client_config_only_issuer(tls, o->issuer_der, e);
-        if (r == 0 && o->crls_pem.n)
-                r = tls_client_config_crls(tls, o->crls_pem, e);
-        if (r < 0)
-                return r;
+        buf_init(&issuer, X509_CERT_MAX);
+        int r = tls_client_config_new(l->roots_pem, &c->tls, e);
+        if (r == 0 && l->issuer_pem.n) {
+                r = x509_pem_parse(l->issuer_pem, 0, &issuer, e);
+                if (r == 0)
+                        r = tls_client_config_only_issuer(c->tls, buf_bytes(&issuer), e);
+        }
+        if (r == 0 && l->crls_pem.n)
+                r = tls_client_config_crls(c->tls, l->crls_pem, e);
+        if (r == 0)
+                tls_client_config_remember(c->tls);
+        buf_done(&issuer);
+        return r;
+}
+
+static void begin(struct prober *c, const struct probe_look *l)
+{
         /* What does not come within the time of receiving counts as not coming. */
-        unsigned wait_ms = o->seconds * 750u;
+        unsigned wait_ms = l->seconds * 750u;
         const struct camera_options options = { .name = "test",
-                .url = o->url,
-                .user = o->user,
-                .password = o->password,
-                .tls = tls,
-                .transport = c->transport,
-                .carrier = c->carrier,
-                .pin = o->pin,
-                .without_audio = o->without_audio,
+                .url = l->url,
+                .user = l->user[0] ? l->user : NULL,
+                .password = &l->password,
+                .tls = c->tls,
+                .transport = l->transport,
+                .carrier = l->carrier,
+                .pin = l->pinned ? l->pin : NULL,
+                .without_audio = l->without_audio,
                 .times = { .idle_ms = wait_ms < 10000 ? wait_ms : 0,
                         .key_ms = wait_ms < 60000 ? wait_ms : 0 } };
+
+        c->seconds = l->seconds;
+        c->brief = l->brief;
         c->camera = camera_new(c->loop, &options, &camera_handlers, c);
         camera_start(c->camera);
-        if (!c->told)
-                loop_run(c->loop);
-        c->camera = camera_free(c->camera);
-        tls_client_config_free(tls);
+}
+
+static int on_look(struct prober *c, struct bytes body, struct err *e)
+{
+        struct probe_look l;
+        struct err why;
+
+        if (c->tls)
+                return err_set(e, ERR_PROTOCOL, "a second camera to look at");
+        int r = probe_message_unpack_look(body, &l, e);
+        if (r < 0)
+                return r;
+        if (begin_tls(c, &l, &why) < 0)
+                finish(c, &why);
+        else
+                begin(c, &l);
+        secret_done(&l.password);
         return 0;
 }
 
-int probe_child_run(int fd, const struct probe_options *o, enum camera_transport transport,
-        enum camera_carrier carrier)
+static int on_no_socket(struct prober *c, struct bytes body, struct err *e)
+{
+        struct err why;
+        int r = probe_message_unpack_failure(body, &why, e);
+
+        if (r == 0)
+                camera_no_socket(c->camera, &why);
+        return r;
+}
+
+static int on_caller(void *owner, struct chan *chan, struct chan_message *m, struct err *e)
+{
+        struct prober *c = owner;
+        struct unpack u = unpack_of(m->body);
+
+        (void)chan;
+        if (m->type == PROBE_LOOK && m->fds_n == 0)
+                return on_look(c, m->body, e);
+        if (!c->camera)
+                return err_set(e, ERR_PROTOCOL, "message %u before there is a camera", m->type);
+        if (m->type == PROBE_SOCKET && m->fds_n == 1) {
+                camera_socket(c->camera, m->fds[0]);
+                m->fds[0] = -1;
+        } else if (m->type == PROBE_DATAGRAMS && m->fds_n == 2) {
+                camera_datagrams(c->camera, m->fds, unpack_u16(&u));
+                m->fds[0] = m->fds[1] = -1;
+        } else if (m->type == PROBE_NO_SOCKET && m->fds_n == 0) {
+                return on_no_socket(c, m->body, e);
+        } else {
+                return err_set(e, ERR_PROTOCOL, "message %u to a prober", m->type);
+        }
+        return 0;
+}
+
+static void on_caller_end(void *owner, struct chan *chan, const struct err *e)
+{
+        struct prober *c = owner;
+
+        (void)chan;
+        (void)e;
+        loop_stop(c->loop);
+}
+
+/* Hardened already. */
+static int serve(int fd)
 {
         static const struct chan_events events = { on_caller, on_caller_end };
-        struct probe_child c = {
-                .options = o, .transport = transport, .carrier = carrier, .video = -1
-        };
+        struct prober c = { .video = -1 };
         struct err e;
 
-        proc_harden("probe");
-        log_open("probe", LOG_LEVEL_ERROR, clock_log_us); /* the steps say it already */
+        log_open("prober", LOG_LEVEL_ERROR, clock_log_us); /* the steps say it already */
         buf_init(&c.out, CHAN_BODY_MAX);
         c.loop = loop_new();
         c.caller = chan_new(c.loop, fd, &events, &c);
-        /* What takes this process over must not write to the terminal. */
-        int r = proc_leave_terminal(&e);
         srtp_session_begin();
+        int r = role_confine(SANDBOX_WORKER, NULL, 0, &e);
         if (r >= 0)
-                r = role_confine(SANDBOX_WORKER, NULL, 0, &e);
-        if (r >= 0)
-                r = look(&c, &e);
-        if (r < 0)
+                loop_run(c.loop);
+        else
                 finish(&c, &e);
+        c.camera = camera_free(c.camera);
+        tls_client_config_free(c.tls);
         timer_done(&c.end);
         timer_done(&c.packet_watch);
         chan_free(c.caller);
         buf_done(&c.out);
         loop_free(c.loop);
         return r < 0;
+}
+
+int prober_run(int fd)
+{
+        struct err e;
+
+        proc_harden("prober");
+        /* What takes this process over must not write to the terminal. */
+        if (proc_leave_terminal(&e) < 0)
+                return 1;
+        return serve(fd);
+}
+
+int prober_main(int argc, char **argv)
+{
+        struct role_options options;
+        struct err e;
+
+        if (role_start("prober", argc, argv, &options, &e) < 0) {
+                log_error(NULL, "role.failed", "err=\"%s\"", e.text);
+                return 1;
+        }
+        return serve(PROC_FIRST_FD);
 }
