@@ -62,6 +62,8 @@ async function problemOf(answer: Response): Promise<Problem> {
 // Longer than the server lets anything wait: behind it the network is gone without a word.
 const PATIENCE_MS = 100_000;
 
+const OF_WHAT_WAS_TYPED = new Set(["wrong-sign-in", "setup-code"]); // 401 as well, and no session has ended
+
 async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const late = AbortSignal.timeout(PATIENCE_MS);
   const init: RequestInit = { method, credentials: "same-origin", cache: "no-store", signal: signal ? AbortSignal.any([signal, late]) : late };
@@ -77,7 +79,7 @@ async function send(method: string, path: string, body?: unknown, signal?: Abort
   setReached(true);
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
-  if (problem.status === 401 && !(method === "POST" && path === "/api/v1/session")) onSignedOut();
+  if (problem.status === 401 && !OF_WHAT_WAS_TYPED.has(problem.fault)) onSignedOut();
   throw problem;
 }
 

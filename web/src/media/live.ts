@@ -319,13 +319,17 @@ export class LivePlayer {
   private over(why: { text: string; remedy: string } | null, session: boolean): void {
     this.feed = null;
     if (this.ended) return;
-    if (session) void checkSession();
     if (this.state.picture && performance.now() - this.pictureSince > STEADY_MS) this.tries = 0;
     const wait = AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)] ?? 0;
     const words = this.transcode ? { text: strings.grid.unplayable(this.codec), remedy: strings.grid.unplayableRemedy } : { text: strings.grid.lost, remedy: strings.grid.again };
     this.say({ ...NOTHING, problem: why ?? words });
     clearTimeout(this.timer);
-    if (this.wanted) this.timer = window.setTimeout(() => this.open(), wait * (0.75 + Math.random() / 2)); // a wall of tiles does not come back at once
+    if (!this.wanted) return;
+    const again = () => {
+      if (this.wanted && !this.ended && !this.feed) this.timer = window.setTimeout(() => this.open(), wait * (0.75 + Math.random() / 2)); // not a whole wall at once
+    };
+    if (session) void checkSession().then(again); // where it has ended, this page goes
+    else again();
   }
 
   private look(): void {

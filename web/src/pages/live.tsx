@@ -55,7 +55,7 @@ function Bar({ cameras, side, setSide, page, pages, setPage, search, setSearch, 
       <label class="live-search">
         <Icon name="search" />
         <span class="sr-only">{text.search}</span>
-        <input ref={box} type="search" value={search} placeholder={text.search} spellcheck={false} autocomplete="off" onInput={(e) => setSearch(e.currentTarget.value)}
+        <input ref={box} type="search" value={search} placeholder={text.searchShort} spellcheck={false} autocomplete="off" onInput={(e) => setSearch(e.currentTarget.value)}
           onKeyDown={(e) => {
             if (e.key === "Enter") enter();
             else if (e.key === "Escape") {

@@ -140,7 +140,7 @@ function Unseen({ problem, onScreen }: { problem: Reason | null; onScreen: boole
   if (!problem || problem.waits) return <div class="tile-unseen"><div class="tile-waits" aria-hidden={!onScreen}><span class="sr-only">{text.connecting}</span></div>{problem && <p>{problem.text}</p>}</div>;
   return (
     <div class="tile-unseen" role="status">
-      <p class="tile-why"><Icon name="cross" /><span><strong>{text.notSeen}.</strong> {problem.text}</span></p>
+      <p class="tile-why"><Icon name="cross" /><span><strong>{text.notSeen}</strong> {problem.text}</span></p>
       {problem.remedy && <p class="tile-remedy">{problem.remedy}</p>}
     </div>
   );
