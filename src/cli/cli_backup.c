@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -118,17 +119,44 @@ static int cli_backup_lines(struct cli_backup *b, const char *name, const char *
         return r;
 }
 
+/* Root opens the database as its owner, for it makes files beside it: as root's the manager could
+ * not use them, and where fs.protected_regular is 2 (Debian) not even root may open those that are
+ * the manager's in a directory that it shares. uid, gid: whom to be from now on. */
+static int cli_backup_become(uid_t uid, gid_t gid, struct err *e)
+{
+        /* The group first while root, and back in the other order. */
+        bool failed =
+                uid ? setegid(gid) < 0 || seteuid(uid) < 0 : seteuid(uid) < 0 || setegid(gid) < 0;
+
+        return failed ? err_os(e, ERR_DENIED, errno, "become the database's owner") : 0;
+}
+
+static int cli_backup_image(const char *path, struct buf *image, struct err *e)
+{
+        struct db *d = NULL;
+        int r = db_open(path, DB_DURABLE, &d, e);
+
+        if (r == 0)
+                r = db_image(d, image, e);
+        db_free(d);
+        return r;
+}
+
 static int cli_backup_database(
         struct cli_backup *b, const char *name, const char *path, struct err *e)
 {
         CLEANUP(cli_backup_wiped) struct buf image;
-        struct db *d = NULL;
+        struct stat st;
 
+        if (stat(path, &st) < 0)
+                return err_os(e, ERR_IO, errno, "look at %s", path);
+        bool other = geteuid() == 0 && st.st_uid != 0;
         buf_init(&image, CLI_BACKUP_MAX);
-        int r = db_open(path, DB_DURABLE, &d, e);
+        int r = other ? cli_backup_become(st.st_uid, st.st_gid, e) : 0;
         if (r == 0)
-                r = db_image(d, &image, e);
-        db_free(d);
+                r = cli_backup_image(path, &image, e);
+        if (other && cli_backup_become(0, 0, r < 0 ? NULL : e) < 0 && r == 0)
+                r = ERR_DENIED;
         return r < 0 ? r : cli_backup_put(b, name, buf_bytes(&image), e);
 }
 

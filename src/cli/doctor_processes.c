@@ -446,7 +446,7 @@ void doctor_processes_memory(const struct doctor *d, struct doctor_finding *f)
 {
         struct err e;
 
-        if (sandbox_drop(NULL, &e) < 0) {
+        if (sandbox_drop(&e) < 0) {
                 doctor_say(f, DOCTOR_UNKNOWN, "", "%.400s", e.text);
                 return;
         }

@@ -550,7 +550,7 @@ static int shut_in(struct edge *g, struct err *e)
         sandbox_warm_up();
         if (g->o->srtp)
                 srtp_session_begin();
-        r = sandbox_drop(NULL, e);
+        r = sandbox_drop(e);
         if (r < 0)
                 return r;
         r = sandbox_files(NULL, 0, e);

@@ -169,7 +169,30 @@ static int file_check_owner(const char *path, const struct stat *st, struct err 
                 path, owner, (unsigned)st->st_mode & 07777, user, user, path);
 }
 
-static int file_read_private(const char *path, bool own, size_t max, struct buf *ret, struct err *e)
+static char *file_dir_of(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        if (!slash)
+                return xstrdup(".");
+        if (slash == path)
+                return xstrdup("/");
+        return xasprintf("%.*s", (int)(slash - path), path);
+}
+
+enum file_secret { FILE_SECRET_ANY, FILE_SECRET_OWN, FILE_SECRET_SHARED };
+
+static bool file_is_shared(const char *path, const struct stat *st)
+{
+        CLEANUP(own_freep) char *name = file_dir_of(path);
+        struct stat dir;
+
+        return (st->st_mode & 07777) == 0640 && st->st_gid == getegid() && stat(name, &dir) == 0 &&
+               dir.st_uid == st->st_uid && dir.st_gid == st->st_gid && (dir.st_mode & 077) == 070;
+}
+
+static int file_read_private(
+        const char *path, enum file_secret kind, size_t max, struct buf *ret, struct err *e)
 {
         struct err why = { 0 };
         struct stat st;
@@ -183,7 +206,9 @@ static int file_read_private(const char *path, bool own, size_t max, struct buf 
                         *e = why;
                 return fd;
         }
-        int r = own ? file_check_owner(path, &st, e) : 0;
+        if (kind == FILE_SECRET_SHARED && file_is_shared(path, &st))
+                return file_read_whole(fd, path, &st, max, ret, e);
+        int r = kind == FILE_SECRET_ANY ? 0 : file_check_owner(path, &st, e);
         if (r < 0)
                 return r;
         if (st.st_mode & 077) {
@@ -198,12 +223,17 @@ static int file_read_private(const char *path, bool own, size_t max, struct buf 
 
 int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *e)
 {
-        return file_read_private(path, false, max, ret, e);
+        return file_read_private(path, FILE_SECRET_ANY, max, ret, e);
 }
 
 int file_read_own_secret(const char *path, size_t max, struct buf *ret, struct err *e)
 {
-        return file_read_private(path, true, max, ret, e);
+        return file_read_private(path, FILE_SECRET_OWN, max, ret, e);
+}
+
+int file_read_shared_secret(const char *path, size_t max, struct buf *ret, struct err *e)
+{
+        return file_read_private(path, FILE_SECRET_SHARED, max, ret, e);
 }
 
 int file_write_at(int fd, const char *path, struct bytes content, uint64_t offset, struct err *e)
@@ -224,17 +254,6 @@ int file_write_at(int fd, const char *path, struct bytes content, uint64_t offse
 }
 
 /* The directory that path lies in; owned. */
-static char *file_dir_of(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        if (!slash)
-                return xstrdup(".");
-        if (slash == path)
-                return xstrdup("/");
-        return xasprintf("%.*s", (int)(slash - path), path);
-}
-
 static int file_write_temp(int fd, const char *temp, const char *path, struct bytes content,
         unsigned mode, struct err *e)
 {

@@ -24,6 +24,10 @@ int file_read_secret(const char *path, size_t max, struct buf *ret, struct err *
 /* The same, of a key that this program made: refuses one that another user than ours (and root)
  * owns. */
 int file_read_own_secret(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
+/* The same, and also one that the owner of its directory keeps for our group: mode 0640, that
+ * group's, in a directory of that group which is closed to all others. For a role whose porter
+ * writes its key. */
+int file_read_shared_secret(const char *path, size_t max, struct buf *ret, struct err *e) MUST_USE;
 /* Whole or not at all: temporary name, fsync, rename, fsync of the directory. */
 int file_write_atomic(
         const char *path, struct bytes content, unsigned mode, struct err *e) MUST_USE;

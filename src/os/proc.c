@@ -37,6 +37,7 @@ struct proc_child {
         int null_fd;
         int report_fd; /* gets errno when exec fails; close-on-exec */
         pid_t parent;
+        const struct proc_user *user; /* NULL: as this process */
         char *const *argv;
 };
 
@@ -78,10 +79,31 @@ static int proc_child_fds(struct proc_child *c)
         return close_range(next + 1, ~0u, 0);
 }
 
+/* The system's own calls: those of the C library would look for this process's threads. Groups
+ * before ids, the group before the user: each needs what the next gives up. */
+static int proc_child_become(const struct proc_user *user)
+{
+        for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
+                if (prctl(PR_CAPBSET_DROP, cap) < 0)
+                        return -1;
+        }
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
+                syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
+                syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0)
+                return -1;
+        if (syscall(SYS_setresuid, -1, 0, -1) == 0 || syscall(SYS_setresgid, -1, 0, -1) == 0) {
+                errno = ENOTRECOVERABLE; /* there is a way back */
+                return -1;
+        }
+        return 0;
+}
+
 static _Noreturn void proc_child(struct proc_child c)
 {
         proc_child_signals();
-        if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && proc_child_fds(&c) == 0) {
+        /* The kernel forgets the death signal when the user changes, so it comes behind that. */
+        if ((!c.user || proc_child_become(c.user) == 0) && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+                proc_child_fds(&c) == 0) {
                 /* The parent may have died before it could be watched. */
                 if (getppid() != c.parent)
                         _exit(1);
@@ -147,6 +169,7 @@ static int proc_spawn(const struct proc_options *o, char *const *argv, pid_t *re
                 .fds_n = o->fds_n,
                 .null_fd = null_fd,
                 .report_fd = writes,
+                .user = o->user,
                 .argv = argv });
         if (pid < 0)
                 return err_os(e, ERR_EXHAUSTED, errno, "start a process: fork");
@@ -212,6 +235,9 @@ int proc_start(struct loop *l, const struct proc_options *o, struct proc **ret, 
         if (o->fds_n > PROC_FDS_MAX)
                 return err_set(e, ERR_INVALID, "%u descriptors for a process; at most %d", o->fds_n,
                         PROC_FDS_MAX);
+        if (o->user && (o->user->uid == 0 || o->user->gid == 0))
+                return err_set(
+                        e, ERR_INVALID, "a process is to run as another user, and that is root");
         struct proc *p = xcalloc(1, sizeof *p);
         pid_t pid = 0;
         int r = proc_spawn(o, argv, &pid, e);

@@ -16,10 +16,19 @@
 
 struct proc;
 
+/* Another user to run as; neither is 0. */
+struct proc_user {
+        unsigned uid, gid;
+};
+
 struct proc_options {
         const char *const *args; /* argv behind the program, NULL-terminated; no secrets */
         const int *fds;          /* become PROC_FIRST_FD, +1, ...; borrowed */
         unsigned fds_n;
+        /* NULL: this process's own. Else, for root: the child has these ids alone, no other group,
+         * no capability and an empty bounding set, and cannot go back; nothing of the program runs
+         * before that. It has to be able to reach the program and its files. Borrowed. */
+        const struct proc_user *user;
         /* status: the exit status, or -1; signal: the one that ended it, or 0. Called once; the
          * proc is still the caller's to free. */
         void (*on_exit)(void *owner, struct proc *p, int status, int signal);

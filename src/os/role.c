@@ -92,7 +92,7 @@ int role_confine(
         enum sandbox_role role, const struct sandbox_path *paths, unsigned n, struct err *e)
 {
         sandbox_warm_up();
-        int r = sandbox_drop(NULL, e);
+        int r = sandbox_drop(e);
         int abi = r < 0 ? r : sandbox_files(paths, n, e);
         if (abi < 0)
                 return abi;

@@ -10,7 +10,6 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -56,31 +55,6 @@ void sandbox_warm_up(void)
         (void)getpwuid_r(geteuid(), &pw, text, sizeof text, &found);
 }
 
-/* Takes on the user's ids and groups; capabilities and bounding set go with it. */
-static int sandbox_become(const char *user, struct err *e)
-{
-        struct passwd pw, *found = NULL;
-        char text[SANDBOX_PASSWD_BYTES];
-
-        if (getpwnam_r(user, &pw, text, sizeof text, &found) != 0 || !found)
-                return err_set(e, ERR_NOT_FOUND,
-                        "there is no user \"%s\" to run as: adduser --system --group %s", user,
-                        user);
-        if (pw.pw_uid == 0)
-                return err_set(
-                        e, ERR_INVALID, "\"%s\" is root: name an ordinary user to run as", user);
-        capng_clear(CAPNG_SELECT_ALL);
-        if (initgroups(user, pw.pw_gid) < 0)
-                return err_os(e, ERR_INTERNAL, errno, "take on the groups of %s", user);
-        int r = capng_change_id((int)pw.pw_uid, (int)pw.pw_gid, CAPNG_CLEAR_BOUNDING);
-        if (r < 0)
-                return err_set(
-                        e, ERR_INTERNAL, "become user %s: step %d of libcap-ng failed", user, -r);
-        if (setresuid(0, 0, 0) == 0)
-                return err_set(e, ERR_INTERNAL, "became user %s, but could go back to root", user);
-        return 0;
-}
-
 static int sandbox_drop_capabilities(struct err *e)
 {
         bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
@@ -95,7 +69,7 @@ static int sandbox_drop_capabilities(struct err *e)
         return 0;
 }
 
-int sandbox_drop(const char *user, struct err *e)
+int sandbox_drop(struct err *e)
 {
         int death_signal = 0;
         pid_t parent = getppid();
@@ -107,7 +81,7 @@ int sandbox_drop(const char *user, struct err *e)
         (void)prctl(PR_GET_PDEATHSIG, &death_signal);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return err_os(e, ERR_INTERNAL, errno, "no new privileges");
-        r = geteuid() == 0 && user ? sandbox_become(user, e) : sandbox_drop_capabilities(e);
+        r = sandbox_drop_capabilities(e);
         if (r < 0)
                 return r;
         (void)prctl(PR_SET_PDEATHSIG, death_signal);

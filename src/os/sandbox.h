@@ -5,7 +5,7 @@
  *     read config, open what is needed
  *     proc_harden         not dumpable, no new privileges
  *     sandbox_warm_up     libraries read their files now
- *     sandbox_drop        capabilities and user (looks the user up, so before Landlock)
+ *     sandbox_drop        capabilities
  *     sandbox_files       Landlock
  *     sandbox_syscalls    starts libuv's pool, then seccomp for all threads
  *     loop_run
@@ -76,9 +76,9 @@ int sandbox_syscalls(enum sandbox_role role, struct err *e) MUST_USE;
 /* OpenSSL and the C library read configuration lazily: makes them do it now, before the sandbox.
  * Starts no thread. */
 void sandbox_warm_up(void);
-/* Drops all capabilities, bounding set included (and changes to user and its groups, when running
- * as root and user is not NULL). The death signal of proc_start stays. As root without a user the
- * process keeps its user id 0, but only as owner of its files. */
-int sandbox_drop(const char *user, struct err *e) MUST_USE;
+/* Drops all capabilities, bounding set included. The user stays: whoever starts a role gives it one
+ * of its own (proc_start), before the program runs. The death signal of proc_start stays. Started
+ * as root a process keeps its user id 0, but only as owner of its files. */
+int sandbox_drop(struct err *e) MUST_USE;
 
 #endif

@@ -378,7 +378,7 @@ int volume_role_main(int argc, char **argv)
                 r = err_set(&e, ERR_INVALID, "--path DIR or --name NAME is missing");
         /* Before the volume is looked at: what root may open by a capability, it could not use. */
         if (r == 0)
-                r = sandbox_drop(NULL, &e);
+                r = sandbox_drop(&e);
         if (r < 0) {
                 free(v);
                 return confine_failed(&e);

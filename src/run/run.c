@@ -19,6 +19,7 @@
 #include "run/announce.h"
 #include "run/demo.h"
 #include "run/setup.h"
+#include "run/state_owners.h"
 #include "run/supervisor.h"
 
 #define RUN_LOCK_WAIT_MS 10000
@@ -92,6 +93,8 @@ struct run {
         struct supervisor *supervisor;
         struct announce *announce;
         struct demo *demo;
+        bool has_users; /* each role runs as one of these */
+        struct role_users users;
         int manager_lock_fd, recorder_lock_fd, gateway_lock_fd;
 };
 
@@ -227,6 +230,8 @@ static int run_claim(struct run *r, struct err *e)
         int done = r->config ? config_read(r->config, &r->settings, e) : 0;
         if (done == 0)
                 done = file_make_dirs(r->state, 0700, e);
+        if (done == 0 && geteuid() == 0)
+                done = state_owners_check(r->state, e);
         return done < 0 ? done : run_lock_roles(r, e);
 }
 
@@ -327,6 +332,7 @@ static void run_supervise(struct run *r)
                 .manager_lock_fd = r->manager_lock_fd,
                 .recorder_lock_fd = r->recorder_lock_fd,
                 .gateway_lock_fd = r->gateway_lock_fd,
+                .users = r->has_users ? &r->users : NULL,
                 .scrub = settings_get(&r->settings, SETTINGS_SCRUB_MB_S) > 0 };
 
         r->loop = loop_new();
@@ -342,6 +348,21 @@ static void run_supervise(struct run *r)
         demo_free(r->demo);
         supervisor_free(r->supervisor);
         loop_free(r->loop);
+}
+
+/* What the roles need becomes their own, where root starts this and they have users. */
+static int run_give_users(struct run *r, struct err *e)
+{
+        struct err why;
+
+        if (geteuid() != 0)
+                return 0;
+        r->has_users = role_users_find(&r->users, &why) == 0;
+        if (r->has_users)
+                return state_owners_give(r->state, &r->users, e);
+        log_warn(NULL, "users.shared",
+                "why=\"%s\" effect=\"all roles run as root, without its rights\"", why.text);
+        return state_owners_take_back(r->state, e);
 }
 
 static int run_prepare_mode(struct run *r, struct err *e)
@@ -363,6 +384,8 @@ static int run_as(int argc, char **argv, struct run *r)
         proc_harden("supervisor");
         log_open("supervisor", r->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, clock_log_us);
         int done = run_prepare_mode(r, &e);
+        if (done == 0)
+                done = run_give_users(r, &e);
         if (done < 0) {
                 fprintf(stderr, "custos %s: %s\n", r->mode->name, e.text);
                 demo_free(r->demo);

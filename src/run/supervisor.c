@@ -565,17 +565,39 @@ static int supervisor_lock(const struct supervisor_child *c)
                                                                           : o->recorder_lock_fd;
 }
 
+static const char *const supervisor_roles[] = { "manager", "parent", "sealer", "connector",
+        "worker", "volume", "scrubber", "porter", "player", "gateway", "prober" };
+
+/* Whom it runs as. The demo's cameras are no role: they stay with whoever started the demo. */
+static int supervisor_user(
+        const struct supervisor_child *c, const struct proc_user **ret, struct err *e)
+{
+        const struct role_users *users = c->supervisor->options.users;
+        enum role_user_of user;
+
+        *ret = NULL;
+        if (!users || c->kind == SUPERVISOR_EXTRA)
+                return 0;
+        if (!role_users_of(supervisor_roles[c->kind], c->role, &user))
+                return err_set(e, ERR_INTERNAL, "no user is named for the role %s",
+                        supervisor_roles[c->kind]);
+        *ret = &users->list[user];
+        return 0;
+}
+
 static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, struct err *e)
 {
         struct supervisor *s = c->supervisor;
+        const struct proc_user *user;
         const char *args[16];
         unsigned n = 0;
         char index[16];
 
-        static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter", "player", "gateway", "prober" };
+        int r = supervisor_user(c, &user, e);
+        if (r < 0)
+                return r;
         if (c->kind != SUPERVISOR_EXTRA) {
-                args[n++] = roles[c->kind];
+                args[n++] = supervisor_roles[c->kind];
                 args[n++] = "--state";
                 args[n++] = s->options.state;
                 if (s->options.config) {
@@ -616,6 +638,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, stru
         struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
                 .fds = fds,
                 .fds_n = fds_n,
+                .user = user,
                 .on_exit = supervisor_on_exit,
                 .owner = c };
         return proc_start(s->loop, &o, &c->proc, e);

@@ -2,7 +2,8 @@
 /*
  * The supervisor: starts every process of the embedded default, ties their channels together, and
  * restarts what dies. It holds no key, no camera and no footage; it touches the state directory
- * only to lock it.
+ * only to lock it. Started by root, it starts each role as that role's own user, and stays root
+ * itself: nothing comes to it but the parent's few messages.
  *
  * Who talks to whom (each line a socket pair, made here):
  *     supervisor - parent                              new channels travel over this one
@@ -28,6 +29,7 @@
 
 #include "base/err.h"
 #include "os/loop.h"
+#include "trust/role_users.h"
 
 #define SUPERVISOR_WORKERS_MAX 64
 
@@ -41,6 +43,8 @@ struct supervisor_options {
         /* Borrowed; of a role that is run. */
         int manager_lock_fd, recorder_lock_fd, gateway_lock_fd;
         bool scrub; /* a scrubber too */
+        /* Each role as its own user; NULL: all as this process. Borrowed. */
+        const struct role_users *users;
 };
 
 struct supervisor *supervisor_new(struct loop *l, const struct supervisor_options *o);

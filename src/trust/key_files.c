@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "trust/key_files.h"
 
+#include <sys/stat.h>
+
 #include "base/str.h"
 #include "os/file.h"
 
@@ -13,8 +15,8 @@ static void wiped_buf_done(struct buf *b)
 
 /* --- reading --- */
 
-static int read_pair(const char *dir, const char *stem, const char *key_end, const char *pem_end,
-        key_files_take take, void *owner, struct err *e)
+static int read_pair(const char *dir, const char *stem, enum key_files_reader reader,
+        const char *key_end, const char *pem_end, key_files_take take, void *owner, struct err *e)
 {
         CLEANUP(own_freep) char *key_path = xasprintf("%s/%s.%s", dir, stem, key_end);
         CLEANUP(own_freep) char *pem_path = xasprintf("%s/%s.%s", dir, stem, pem_end);
@@ -23,7 +25,8 @@ static int read_pair(const char *dir, const char *stem, const char *key_end, con
 
         buf_init(&key, SIGN_PEM_MAX);
         buf_init(&chain, KEY_FILES_CHAIN_MAX);
-        int r = file_read_own_secret(key_path, SIGN_PEM_MAX, &key, e);
+        int r = reader == KEY_FILES_GROUP ? file_read_shared_secret(key_path, SIGN_PEM_MAX, &key, e)
+                                          : file_read_own_secret(key_path, SIGN_PEM_MAX, &key, e);
         if (r == 0)
                 r = file_read(pem_path, KEY_FILES_CHAIN_MAX, &chain, e);
         if (r < 0)
@@ -32,16 +35,17 @@ static int read_pair(const char *dir, const char *stem, const char *key_end, con
         return r < 0 ? err_wrap(e, r, "%s and %s", key_path, pem_path) : 0;
 }
 
-int key_files_read(
-        const char *dir, const char *stem, key_files_take take, void *owner, struct err *e)
+int key_files_read(const char *dir, const char *stem, enum key_files_reader reader,
+        key_files_take take, void *owner, struct err *e)
 {
         static const struct {
                 const char *key, *pem;
         } others[] = { { "key", "pem.new" }, { "key.new", "pem.new" } };
-        int r = read_pair(dir, stem, "key", "pem", take, owner, e);
+        int r = read_pair(dir, stem, reader, "key", "pem", take, owner, e);
 
         for (unsigned i = 0; r < 0 && r != ERR_DENIED && i < ARRAY_LEN(others); i++) {
-                if (read_pair(dir, stem, others[i].key, others[i].pem, take, owner, NULL) == 0)
+                if (read_pair(dir, stem, reader, others[i].key, others[i].pem, take, owner, NULL) ==
+                        0)
                         r = 0;
         }
         return r;
@@ -57,20 +61,20 @@ static int write_file(const char *dir, const char *stem, const char *end, struct
         return file_write_atomic(path, content, mode, e);
 }
 
-static int write_key(const char *dir, const char *stem, const char *end, const struct sign_key *key,
-        struct err *e)
+static int write_key(const char *dir, const char *stem, const char *end, unsigned mode,
+        const struct sign_key *key, struct err *e)
 {
         CLEANUP(wiped_buf_done) struct buf pem;
 
         buf_init_full(&pem, SIGN_PEM_MAX); /* growing would leave a copy behind */
         int r = sign_key_format(key, &pem, e);
-        return r < 0 ? r : write_file(dir, stem, end, buf_bytes(&pem), 0600, e);
+        return r < 0 ? r : write_file(dir, stem, end, buf_bytes(&pem), mode, e);
 }
 
 int key_files_write_key(
         const char *dir, const char *stem, const struct sign_key *key, struct err *e)
 {
-        return write_key(dir, stem, "key", key, e);
+        return write_key(dir, stem, "key", 0600, key, e);
 }
 
 /* Into its place, durably. */
@@ -83,10 +87,19 @@ static int settle(const char *dir, const char *stem, const char *end, struct err
         return r < 0 ? r : file_sync_dir(dir, e);
 }
 
-int key_files_write(const char *dir, const char *stem, const struct sign_key *key,
-        struct bytes chain_pem, struct err *e)
+static unsigned key_mode(const char *dir, enum key_files_reader reader)
 {
-        int r = write_key(dir, stem, "key.new", key, e);
+        struct stat st;
+
+        if (reader == KEY_FILES_GROUP && stat(dir, &st) == 0 && (st.st_mode & 077) == 070)
+                return 0640;
+        return 0600;
+}
+
+int key_files_write(const char *dir, const char *stem, enum key_files_reader reader,
+        const struct sign_key *key, struct bytes chain_pem, struct err *e)
+{
+        int r = write_key(dir, stem, "key.new", key_mode(dir, reader), key, e);
 
         if (r == 0)
                 r = write_file(dir, stem, "pem.new", chain_pem, 0644, e);

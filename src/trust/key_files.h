@@ -23,13 +23,19 @@
 typedef int (*key_files_take)(
         void *owner, struct bytes key_pem, struct bytes chain_pem, struct err *e);
 
+/* Who reads a key beside its writer. */
+enum key_files_reader {
+        KEY_FILES_OWNER, /* nobody */
+        KEY_FILES_GROUP, /* the group of the directory, where that is open to it and to no others */
+};
+
 /* The error that counts is that of the two files in their places. A key that others can read, or
  * that is another user's, is ERR_DENIED, whatever lies beside it. */
-int key_files_read(const char *dir, const char *stem, key_files_take take, void *owner,
-        struct err *e) MUST_USE;
+int key_files_read(const char *dir, const char *stem, enum key_files_reader reader,
+        key_files_take take, void *owner, struct err *e) MUST_USE;
 /* Durable before it returns. */
-int key_files_write(const char *dir, const char *stem, const struct sign_key *key,
-        struct bytes chain_pem, struct err *e) MUST_USE;
+int key_files_write(const char *dir, const char *stem, enum key_files_reader reader,
+        const struct sign_key *key, struct bytes chain_pem, struct err *e) MUST_USE;
 /* STEM.key alone, of a directory that nobody uses yet. */
 int key_files_write_key(
         const char *dir, const char *stem, const struct sign_key *key, struct err *e) MUST_USE;

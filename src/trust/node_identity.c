@@ -191,7 +191,7 @@ int node_identity_read(const char *dir, struct node_identity *ret, struct err *e
         if (r == 0)
                 r = read_root(dir, &n, e);
         if (r == 0)
-                r = key_files_read(dir, NODE_IDENTITY_STEM, take_pair, &n, e);
+                r = key_files_read(dir, NODE_IDENTITY_STEM, KEY_FILES_OWNER, take_pair, &n, e);
         if (r == 0)
                 r = read_crls(dir, &n, e);
         if (r < 0) {
@@ -239,7 +239,7 @@ int node_identity_write(
                 r = check_pair(&n, key, chain_pem, e);
         node_identity_done(&n);
         return r < 0 ? err_wrap(e, r, "the new certificate in %s", dir)
-                     : key_files_write(dir, NODE_IDENTITY_STEM, key, chain_pem, e);
+                     : key_files_write(dir, NODE_IDENTITY_STEM, KEY_FILES_OWNER, key, chain_pem, e);
 }
 
 int node_identity_write_crls(const char *dir, struct bytes crls_pem, struct err *e)

@@ -75,7 +75,7 @@ int web_files_read(const char *dir, int64_t now_us, struct web_files *ret, struc
         struct web_files_reader reader = { &w, now_us };
 
         web_files_init(&w);
-        int r = key_files_read(dir, WEB_FILES_STEM, web_files_take, &reader, e);
+        int r = key_files_read(dir, WEB_FILES_STEM, KEY_FILES_GROUP, web_files_take, &reader, e);
         if (r < 0) {
                 web_files_done(&w);
                 return r;
@@ -175,5 +175,5 @@ int web_files_write(const char *dir, const struct sign_key *key, const struct by
                 r = file_make_dirs(dir, 0700, e);
         if (r == 0)
                 r = web_files_write_root(dir, c.root, e);
-        return r < 0 ? r : key_files_write(dir, WEB_FILES_STEM, key, buf_bytes(&chain), e);
+        return r < 0 ? r : key_files_write(dir, WEB_FILES_STEM, KEY_FILES_GROUP, key, buf_bytes(&chain), e);
 }

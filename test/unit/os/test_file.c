@@ -426,6 +426,40 @@ static void test_free_waits_for_writes(void **state)
         close(fd);
 }
 
+/* One that the owner of its directory keeps for our group, and no other. */
+static void test_shared_secret(void **state)
+{
+        static const unsigned dirs[] = { 0700, 0775, 0771 }, files[] = { 0660, 0644, 0440 };
+        CLEANUP(buf_done) struct buf b;
+        struct err e;
+
+        (void)state;
+        buf_init(&b, 100);
+        assert_int_equal(mkdir("d", 0700), 0);
+        assert_int_equal(file_write_atomic("d/key", bytes_str("key"), 0640, &e), 0);
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+                assert_int_equal(chmod("d", dirs[i]), 0);
+                assert_int_equal(file_read_shared_secret("d/key", 100, &b, &e), ERR_DENIED);
+        }
+        assert_int_equal(chmod("d", 01770), 0);
+        assert_int_equal(file_read_shared_secret("d/key", 100, &b, &e), 0);
+        assert_int_equal(file_read_own_secret("d/key", 100, &b, &e), ERR_DENIED);
+        assert_int_equal(file_read_secret("d/key", 100, &b, &e), ERR_DENIED);
+        for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+                assert_int_equal(chmod("d/key", files[i]), 0);
+                assert_int_equal(file_read_shared_secret("d/key", 100, &b, &e), ERR_DENIED);
+        }
+        assert_int_equal(chmod("d/key", 0640), 0);
+        if (geteuid() != 0)
+                return; /* the rest needs another user */
+        assert_int_equal(chown("d/key", 12345, 0), 0);
+        assert_int_equal(file_read_shared_secret("d/key", 100, &b, &e), ERR_DENIED);
+        assert_int_equal(chown("d", 12345, 0), 0);
+        assert_int_equal(file_read_shared_secret("d/key", 100, &b, &e), 0);
+        assert_int_equal(chown("d/key", 12345, 23456), 0);
+        assert_int_equal(file_read_shared_secret("d/key", 100, &b, &e), ERR_DENIED);
+}
+
 #define IN_DIR(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -434,6 +468,7 @@ int main(void)
                 IN_DIR(test_read_appends),
                 IN_DIR(test_read_refuses),
                 IN_DIR(test_secret_is_for_its_owner_only),
+                IN_DIR(test_shared_secret),
                 IN_DIR(test_write_atomic),
                 IN_DIR(test_write_atomic_replaces_a_link_not_its_target),
                 IN_DIR(test_write_atomic_fails_whole),

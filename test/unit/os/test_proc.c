@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,10 +368,68 @@ static int child_check(int argc, char **argv)
         return env && strcmp(env, "yes") == 0 ? 0 : 9;
 }
 
+/* Another user, alone: every id, no group, no capability, and no way back. */
+static int child_user(void)
+{
+        gid_t groups[4];
+        uid_t u[3];
+        gid_t g[3];
+        int death = 0;
+
+        if (getresuid(&u[0], &u[1], &u[2]) < 0 || getresgid(&g[0], &g[1], &g[2]) < 0)
+                return 1;
+        for (int i = 0; i < 3; i++) {
+                if (u[i] != 12345 || g[i] != 23456)
+                        return 2;
+        }
+        if (getgroups(4, groups) != 0)
+                return 3;
+        if (setuid(0) == 0 || setgid(0) == 0 || setresuid((uid_t)-1, 0, (uid_t)-1) == 0)
+                return 4;
+        if (prctl(PR_CAPBSET_READ, 0) != 0 || prctl(PR_CAPBSET_READ, 7) != 0)
+                return 5;
+        if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+                return 6;
+        if (prctl(PR_GET_PDEATHSIG, &death) < 0 || death != SIGTERM)
+                return 7;
+        return open("/etc/shadow", O_RDONLY) < 0 ? 42 : 8;
+}
+
+static void test_another_user(void **state)
+{
+        const struct proc_user other = { 12345, 23456 }, roots[] = { { 0, 23456 }, { 12345, 0 } };
+        const char *args[] = { "child-user", NULL };
+        struct watch w = { .loop = loop_new() };
+        struct proc_options o = { .args = args, .on_exit = on_exit_note, .owner = &w };
+        struct proc *p = NULL;
+        struct err e;
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                o.user = &roots[i];
+                assert_int_equal(proc_start(w.loop, &o, &p, &e), ERR_INVALID);
+        }
+        o.user = &other;
+        if (geteuid() == 0) /* one to lose */
+                assert_int_equal(setgroups(1, &(gid_t){ 34567 }), 0);
+        int r = proc_start(w.loop, &o, &p, &e);
+        if (geteuid() != 0) {
+                assert_true(r < 0); /* said, and not begun as somebody else */
+        } else {
+                assert_int_equal(r, 0);
+                loop_run(w.loop);
+                assert_int_equal(w.status, 42);
+                proc_free(p);
+        }
+        loop_free(w.loop);
+}
+
 static int child(int argc, char **argv)
 {
         if (strcmp(argv[1], "child-exit-42") == 0)
                 return 42;
+        if (strcmp(argv[1], "child-user") == 0)
+                return child_user();
         if (strcmp(argv[1], "child-read-fds") == 0)
                 return child_read_fds();
         if (strcmp(argv[1], "child-places") == 0)
@@ -397,6 +456,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_a_failed_start_is_told),
                 cmocka_unit_test(test_free_forgets_a_running_child),
                 cmocka_unit_test(test_many_at_once),
+                cmocka_unit_test(test_another_user),
                 cmocka_unit_test(test_harden),
         };
 

@@ -484,7 +484,7 @@ static int confine(enum sandbox_role role)
 
         proc_harden(NULL);
         sandbox_warm_up();
-        if (sandbox_drop(NULL, &e) < 0 || sandbox_files(&own, files, &e) < 0 ||
+        if (sandbox_drop(&e) < 0 || sandbox_files(&own, files, &e) < 0 ||
                 sandbox_syscalls(role, &e) < 0) {
                 dprintf(2, "%s\n", e.text);
                 return BROKEN;
