@@ -162,7 +162,7 @@ static void viewer_read(struct viewer *v)
         static uint8_t room[READ_BYTES];
         uint16_t status;
         struct err e;
-        int n;
+        int n = 0;
 
         while (!v->ended && (n = SSL_read(v->tls, room, sizeof room)) > 0) {
                 if (websocket_reader_push(
