@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -75,12 +76,12 @@ def kill_each(site):
         kill(old, signal.SIGKILL)
         wait_for(lambda r=role, o=old: site.pids().get(r, o) != o, 15, f"{role} runs again")
         site.wait_recording("cars-main", "desk-main")
-        time.sleep(1.5)
+        time.sleep(0.8)
     kill(site.pids()["supervisor"], signal.SIGKILL)
     site.main.process.wait()
     site.start()
     site.wait_recording("cars-main", "desk-main")
-    time.sleep(1.5)
+    time.sleep(0.8)
     site.stop()
 
 
@@ -110,7 +111,7 @@ def run_through(site, edge, counters, seen):
     for name in ("cars", "desk"):
         site.add(name, edge.url(name), edge.user, edge.password_file)
     site.wait_recording("cars-main", "desk-main")
-    time.sleep(4)
+    time.sleep(3)
     site.stop()
     first = gather(counters, site, seen)
     check(len(first) >= 4 and {s.stream for s in first} == {"cars-main", "desk-main"}, f"segments of both streams: {len(first)}")
@@ -121,9 +122,9 @@ def run_through(site, edge, counters, seen):
     check(len(killed) >= 8, f"after the kills: {len(killed)} more segments")
     check("unclean stop" in causes(killed), f"the kills are sealed as gaps: {causes(killed)}")
 
-    record(site, 2.5, env={"CUSTOS_CLOCK_OFFSET_S": str(CLOCK_AHEAD_S)})
+    record(site, 1.5, env={"CUSTOS_CLOCK_OFFSET_S": str(CLOCK_AHEAD_S)})
     ahead = gather(counters, site, seen)
-    record(site, 2.5)
+    record(site, 1.5)
     back = gather(counters, site, seen)
     check(min(f.seal.first_us for s in ahead for f in s.fragments) > max(f.seal.last_us for s in back for f in s.fragments),
           "the clock went back")
@@ -140,12 +141,12 @@ def restored_disk(site, counters, seen, trust):
     """An old copy of the whole state directory comes back, and recording goes on from there."""
     backup, abandoned = site.folder / "backup", site.folder / "abandoned"
     shutil.copytree(site.state, backup, ignore=shutil.ignore_patterns("*.sock"))
-    record(site, 2.5)
+    record(site, 1.5)
     lost = gather(counters, site, seen)
     shutil.copytree(site.state / "vault", abandoned)
     shutil.rmtree(site.state)
     shutil.copytree(backup, site.state)
-    record(site, 2.5)
+    record(site, 1.5)
     again = gather(counters, site, seen)
     check(len(lost) >= 2 and len(again) >= 2, "segments before and after the disk was restored")
     # The history that was put back is whole, and nothing in it can know of the other (docs/spec/seal.md section 4); both together show.
@@ -163,11 +164,14 @@ def restored_disk(site, counters, seen, trust):
 
 def check_keys_show(site, seen):
     """What the command prints is what the specification yields."""
-    for path in site.segments():
+    def shown(path):
         segment = Segment(path)
         if segment.fragments:
-            shown = site.keys_show(segment.stream, segment.fragments[0].seal.first_us)
-            check(shown.get(path) == seen[segment.kid], f"custos keys show of {path}: {list(shown)}")
+            keys = site.keys_show(segment.stream, segment.fragments[0].seal.first_us)
+            check(keys.get(path) == seen[segment.kid], f"custos keys show of {path}: {list(keys)}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(shown, site.segments()))
 
 
 def report(counters, seen):

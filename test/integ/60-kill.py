@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill -9 of every process of a recorder, twenty times in random order, while two cameras are recorded.
+"""kill -9 of every process of a site, a dozen times in random order, while two cameras are recorded.
 
 The cameras put a counter and the wall clock into each frame (SEI), so that the exported footage itself says what is
 missing: for each kill at most the fragment that was open, two seconds of a stream, and the time until what died and the
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import seals
 from custos_site import CARS, CUSTOS, DESK, RELEASE, Edge, Site, check, custos, kill, main, processes, wait_for
 
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "12"))
 SEED = int(os.environ.get("KILL_SEED", str(time.time_ns() % 1000000)))
 CAMERAS = {"cars": CARS, "desk": DESK}
 FRAGMENT_MS = 2000  # of a stream, in the memory of what was killed

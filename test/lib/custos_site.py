@@ -23,6 +23,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -371,14 +372,42 @@ class Site:
     def cli(self, *words, ok=True, timeout=60):
         return custos(*words[:1], *words[1:], "--state", self.state, program=self.program, ok=ok, timeout=timeout)
 
+    def ask(self, kind, **body):
+        """A request by the control socket (docs/spec/link.md section 2): the answer's body, None where there is none. For what is asked
+        again and again: a process for each question would keep a core busy."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(10)
+            try:
+                s.connect(str(self.state / "control.sock"))
+                s.send(struct.pack(">H", 100) + json.dumps({"v": 1, "id": 1, "type": kind, "body": body}).encode())
+                answer = json.loads(s.recv(1 << 18)[2:])
+            except (OSError, ValueError):
+                return None
+        return answer["body"] if answer["type"] == "answer" else None
+
+    def _status_of(self, recorder):
+        whole, after = None, ""
+        while True:
+            page = self.ask("status", recorder=recorder, after=after)
+            if page is None:
+                return None
+            of = page["recorder"]
+            if whole is None:
+                whole = page
+            elif of:
+                whole["recorder"]["streams"] += of["streams"]
+            if not of or not of["more"]:
+                return whole
+            after = of["streams"][-1]["stream"]
+
     def status(self):
-        """The parsed answer of custos status, None while nobody answers."""
-        p = custos("status", "--state", self.state, "--json", program=self.program, ok=None)
-        try:
-            answer = json.loads(p.stdout)
-        except ValueError:
-            return None
-        return answer if isinstance(answer, dict) and "fingerprint" in answer else None
+        """What custos status --json says, None while nobody answers."""
+        whole = self._status_of("main")
+        for other in whole["recorders"] if whole else ():
+            if other["name"] != "main":
+                answer = self._status_of(other["name"]) if other["state"] == "connected" else None
+                other["status"] = answer["recorder"] if answer else None
+        return whole
 
     def streams(self):
         """{stream path: state} of custos status."""
