@@ -24,9 +24,10 @@ CUT_S = 10
 
 def wide_film(path):
     """Noise, which nothing makes smaller: some 25 Mbit/s."""
-    noise = Path("/dev/urandom").open("rb").read(320 * 240 * 3 // 2 * 25)
-    run("ffmpeg", "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "320x240", "-r", "25", "-i", "-", "-c:v", "libx264", "-preset", "ultrafast",
-        "-qp", "4", "-g", "25", "-bf", "0", "-movflags", "+faststart", path, stdin=noise * 3)
+    noise = path.with_suffix(".yuv")
+    noise.write_bytes(os.urandom(320 * 240 * 3 // 2 * 25) * 3)
+    run("ffmpeg", "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "320x240", "-r", "25", "-i", noise, "-c:v", "libx264", "-preset", "ultrafast",
+        "-qp", "4", "-g", "25", "-bf", "0", "-movflags", "+faststart", path)
     return path
 
 
