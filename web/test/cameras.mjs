@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The administrator's cameras: one added by address after a test and seen recording; one with a wrong certificate explained, compared, pinned; one for another
 // name; an exception that has to be confirmed; changed, searched, removed. On a phone the same as cards; a viewer sees no controls.
-import { accessible, check, inBrowser, signIn, unauthorized } from "./browser.mjs";
+import { accessible, check, inBrowser, signIn, signOut, unauthorized } from "./browser.mjs";
 
 const shot = async (page, given, name) => given.shots && page.screenshot({ path: `${given.shots}/${name}.png`, fullPage: false });
 const row = (page, name) => page.getByRole("row").filter({ hasText: name });
@@ -92,12 +92,6 @@ async function administrator(page, given) {
   check((await dialog.innerText()).includes("What was recorded stays"), "what happens to the footage");
   await dialog.getByRole("button", { name: "Remove" }).click();
   await row(page, "yard-main").waitFor({ state: "detached" });
-}
-
-async function signOut(page, given) {
-  await page.getByRole("button", { name: `${given.person}: password, sign out` }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
-  await page.getByRole("button", { name: "Sign in" }).waitFor();
 }
 
 await inBrowser(async ({ page, given, expect }) => {

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { ask, segment } from "../api";
 import { go, usePlace } from "../app/route";
 import { isAdministrator, useSession } from "../app/session";
-import { relative, stamp } from "../app/time";
+import { duration, stamp } from "../app/time";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -44,7 +44,7 @@ function State({ row: r }: { row: Row }) {
   return (
     <>
       <span class={`cameras-state cameras-${alarm && look.tone === "good" ? "warn" : look.tone}`}><Icon name={look.icon} />{text.states[state]}</span>
-      {r.state?.connected && state === "recording" && !alarm && <span class="cameras-more" title={stamp(r.state.connected)}>{text.since(relative(r.state.connected))}</span>}
+      {r.state?.connected && state === "recording" && !alarm && <span class="cameras-more" title={stamp(r.state.connected)}>{text.since(duration(Date.now() - Date.parse(r.state.connected)))}</span>}
       {why && <span class="cameras-more cameras-why">{why} {fix ?? r.state?.remedy ?? ""}</span>}
       {!why && state === "waiting" && <span class="cameras-more">{text.tries}</span>}
       {alarm && <span class="cameras-more cameras-why">{alarm.text} {alarm.remedy}</span>}

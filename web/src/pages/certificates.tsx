@@ -42,6 +42,15 @@ function Left({ of: c }: { of: Watched }) {
   return <span class={`tone tone-${tone}`}><Icon name={over ? "cross" : c.warning ? "warning" : "check"} />{words}</span>;
 }
 
+const kindOf = (c: Watched) => text.kinds[c.what === "seal" && c.subject.startsWith("recovery/") ? "recovery" : c.what];
+const EARLY_DAYS = 60; // what people renew is told of before it is warned of
+
+function todo(c: Watched): string {
+  const kind = kindOf(c);
+  if (!kind || (!c.warning && kind.self)) return text.nothing;
+  return c.warning || c.days_left < EARLY_DAYS ? kind.remedy : text.notYet;
+}
+
 function Watch() {
   const watch = useLoad((signal) => getAll<Watched>("/api/v1/certificates/watch", {}, undefined, signal), [], 4 * EVERY_MS);
   if (watch.problem && !watch.value) return <Notice problem={watch.problem} again={watch.again} />;
@@ -49,11 +58,11 @@ function Watch() {
   if (!watch.value.length) return <p class="certificates-none">{text.watchNone}</p>;
   const columns = [
     { name: text.left, cell: (c: Watched) => <Left of={c} /> },
-    { name: text.what, cell: (c: Watched) => text.kinds[c.what]?.word ?? c.what },
+    { name: text.what, cell: (c: Watched) => kindOf(c)?.word ?? c.what },
     { name: text.of, cell: (c: Watched) => <b class="certificates-name">{c.subject}</b> },
     { name: text.ends, cell: (c: Watched) => <time dateTime={c.not_after} title={stamp(c.not_after)}>{day(c.not_after)}</time> },
-    { name: text.atEnd, cell: (c: Watched) => text.kinds[c.what]?.end },
-    { name: text.todo, cell: (c: Watched) => (c.warning || c.what === "camera" || c.what === "web-own" ? text.kinds[c.what]?.remedy : text.nothing) },
+    { name: text.atEnd, cell: (c: Watched) => kindOf(c)?.end },
+    { name: text.todo, cell: (c: Watched) => todo(c) },
   ];
   return <Table label={text.watch} columns={columns} rows={watch.value} keyOf={(c) => `${c.what} ${c.subject} ${c.not_after}`} />;
 }
@@ -89,7 +98,7 @@ function Links() {
   ];
   return (
     <>
-      <div class="certificates-do"><RecorderSelect value={of} onInput={setOf} besides={{ value: MANAGER, text: text.manager }} /></div>
+      <div class="certificates-do"><RecorderSelect label={text.linksOf} value={of} onInput={setOf} besides={{ value: MANAGER, text: text.manager }} /></div>
       {links.problem && <Notice problem={links.problem} again={links.again} />}
       {!links.value ? !links.problem && <Spinner /> : links.value.length ? <Table label={text.links} columns={columns} rows={links.value} keyOf={(l) => `${l.from} ${l.to} ${l.told_by ?? ""}`} /> : <p class="certificates-none">{text.linksNone}</p>}
     </>

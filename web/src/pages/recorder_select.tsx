@@ -6,13 +6,14 @@ import { strings } from "../strings";
 import { Select, type Option } from "../ui/select";
 
 interface Props {
+  label?: string;
   value: string;
   onInput: (name: string) => void;
   besides?: Option<string>; // one more, first
 }
 
-export function RecorderSelect({ value, onInput, besides }: Props) {
+export function RecorderSelect({ label = strings.storage.recorder, value, onInput, besides }: Props) {
   const nodes = useLoad((signal) => getAll<Schemas["Node"]>("/api/v1/nodes", { role: "recorder" }, undefined, signal), []);
   const options = [...(besides ? [besides] : []), ...(nodes.value ?? []).map((n) => ({ value: n.name, text: n.name }))];
-  return options.length > 1 ? <Select label={strings.storage.recorder} value={value} onInput={onInput} options={options} /> : null;
+  return options.length > 1 ? <Select label={label} value={value} onInput={onInput} options={options} /> : null;
 }

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { get, getAll, type Schemas } from "../api";
 import { useLoad } from "../app/load";
-import { bytes, relative, stamp } from "../app/time";
+import { bytes, duration, stamp } from "../app/time";
 import { strings } from "../strings";
 import { Empty } from "../ui/empty";
 import { Icon } from "../ui/icon";
@@ -52,7 +52,7 @@ function VolumeCard({ volume: v }: { volume: Volume }) {
       <p class={`volume-state volume-${tone}`}>
         <Icon name={healthy ? (v.retired ? "info" : "check") : "cross"} />
         <span>{healthy ? (v.retired ? text.retired : text.healthy) : (text.faults[v.state] ?? v.state)}</span>
-        {v.since && <span class="volume-since" title={stamp(v.since)}>{text.since(relative(v.since))}</span>}
+        {v.since && <span class="volume-since" title={stamp(v.since)}>{text.since(duration(Date.now() - Date.parse(v.since)))}</span>}
       </p>
       {!healthy && <p class="volume-why">{v.text}</p>}
       {!healthy && v.remedy && <p class="volume-why volume-remedy">{v.remedy}</p>}

@@ -47,7 +47,7 @@ export const cameras = {
     unknown: "Not heard of yet",
   } as Record<string, string>,
   tries: "It is tried again by itself.",
-  since: (when: string) => `since ${when}`,
+  since: (span: string) => `for ${span}`,
   modes: { always: "Always", schedule: "By schedule", event: "At events", off: "Off" } as Record<string, string>,
   gates: { open: "", "key-frames": "key frames now", waiting: "waits now", off: "" } as Record<string, string>,
   keepsMin: (d: number) => `at least ${d} d`,
