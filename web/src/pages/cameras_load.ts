@@ -57,6 +57,9 @@ export function useInventory(): Loaded<Inventory> {
   return loaded;
 }
 
+// Faults of the way to a camera; all others are of what it is or says.
+const UNREACHED = ["name-not-found", "connection-refused", "no-connection", "connection-timeout", "address-not-allowed", "no-udp-ports", "connector-gone"];
+
 // Which of strings.cameras.states.
 export function stateOf(r: Row): string {
   if (r.asked.record.mode === "off") return "off";
@@ -66,10 +69,8 @@ export function stateOf(r: Row): string {
       return r.state.recording ? "recording" : "connected";
     case "stopped":
       return "stopped";
-    case "waiting":
-      return "waiting";
     default:
-      return r.state.fault ? "waiting" : "connecting";
+      return !r.state.fault ? (r.state.state === "waiting" ? "waiting" : "connecting") : UNREACHED.includes(r.state.fault) ? "waiting" : "refused";
   }
 }
 
@@ -81,7 +82,7 @@ export const filterOf = (r: Row): string => (r.state?.state === "streaming" && F
 export function wantsSomebody(r: Row): boolean {
   const state = stateOf(r);
   if (state === "off") return false;
-  return ["waiting", "stopped", "away", "unknown"].includes(state) || !!r.state?.alarm || ["control", "open"].includes(filterOf(r));
+  return ["waiting", "refused", "stopped", "away", "unknown"].includes(state) || !!r.state?.alarm || ["control", "open"].includes(filterOf(r));
 }
 
 export function matches(r: Row, words: string): boolean {

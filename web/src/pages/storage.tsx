@@ -57,7 +57,7 @@ function VolumeCard({ volume: v }: { volume: Volume }) {
       {!healthy && <p class="volume-why">{v.text}</p>}
       {!healthy && v.remedy && <p class="volume-why volume-remedy">{v.remedy}</p>}
       {v.alarm && <p class="volume-why"><b>{text.damagedCount(v.damaged ?? 0)}</b> {v.alarm.text} {v.alarm.remedy}</p>}
-      {known ? <Progress label={text.used(v.name)} value={used} most={v.total_bytes} said={text.usedOf(bytes(used), bytes(v.total_bytes), bytes(v.free_bytes))} /> : <p class="volume-why">{text.sizeUnknown}</p>}
+      {known ? <Progress label={text.used} value={used} most={v.total_bytes} said={text.usedOf(bytes(used), bytes(v.total_bytes), bytes(v.free_bytes))} /> : <p class="volume-why">{text.sizeUnknown}</p>}
       <ul class="volume-facts">
         <li>{text.footage(bytes(v.footage_bytes ?? 0), v.segments ?? 0)}</li>
         {!!v.locked_bytes && <li>{text.locked(bytes(v.locked_bytes))}</li>}

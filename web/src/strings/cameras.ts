@@ -41,6 +41,7 @@ export const cameras = {
     connected: "Connected",
     connecting: "Connecting",
     waiting: "Not reached",
+    refused: "Not recorded",
     stopped: "Stopped",
     off: "Switched off",
     away: "The recorder does not answer",

@@ -17,7 +17,7 @@ export const storage = {
     "volume-full": "Full",
   } as Record<string, string>,
   since: (span: string) => `for ${span}`,
-  used: (name: string) => `${name}: how full`,
+  used: "In use",
   usedOf: (used: string, total: string, free: string) => `${used} of ${total} used, ${free} free`,
   sizeUnknown: "Its size is not known while it is away.",
   footage: (size: string, segments: number) => `${size} of footage in ${segments === 1 ? "1 file" : `${segments} files`}`,
