@@ -15,8 +15,11 @@ export interface PageRow {
 export const pages: PageRow[] = [
   { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
   { path: "/camera/", title: null, icon: null, load: () => import("../pages/camera") },
+  { path: "/cameras", title: strings.common.pages.cameras, icon: "camera", load: () => import("../pages/cameras") },
   { path: "/export", title: strings.common.pages.export, icon: "export", load: () => import("../pages/export") },
   { path: "/verify", title: strings.common.pages.verify, icon: "verify", load: () => import("../pages/verify") },
+  { path: "/storage", title: strings.common.pages.storage, icon: "storage", load: () => import("../pages/storage") },
+  { path: "/certificates", title: strings.common.pages.certificates, icon: "certificate", load: () => import("../pages/certificates") },
   { path: "/audit", title: strings.common.pages.audit, icon: "audit", administrator: true, load: () => import("../pages/audit") },
   { path: "/people", title: strings.common.pages.people, icon: "people", administrator: true, load: () => import("../pages/people") },
 ];

@@ -3,10 +3,13 @@
 import { common } from "./common";
 import { audit } from "./audit";
 import { camera } from "./camera";
+import { cameras } from "./cameras";
+import { certificates } from "./certificates";
 import { entry } from "./entry";
 import { exporting } from "./export";
 import { grid } from "./grid";
 import { people } from "./people";
+import { storage } from "./storage";
 import { verify } from "./verify";
 
-export const strings = { common, audit, camera, entry, exporting, grid, people, verify };
+export const strings = { common, audit, camera, cameras, certificates, entry, exporting, grid, people, storage, verify };
