@@ -90,6 +90,10 @@ function useLines(filter: Filter): [Shown, () => void, () => void] {
   return [shown, more, () => setTurn((n) => n + 1)];
 }
 
+// Times as the rest of the page has them.
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+const readable = (told: Told): Told => Object.fromEntries(Object.entries(told).map(([k, v]) => [k, typeof v === "string" && TIME.test(v) ? stamp(v) : v]));
+
 function whoOf(line: Line): { who: string; where: string } {
   const told = line.told as Told;
   const by = member(told, "by");
@@ -170,7 +174,7 @@ export default function Audit() {
       cell: (l: Line) => (
         <div class="audit-what">
           {broken.has(l.at) && <p class="audit-bad"><Icon name="cross" />{text.broken}: {broken.get(l.at)}</p>}
-          <p>{l.event ? text.sentence(l.event, l.told as Told) : text.noLine}</p>
+          <p>{l.event ? text.sentence(l.event, readable(l.told as Told)) : text.noLine}</p>
           {l.event && <Details line={l} />}
         </div>
       ),

@@ -66,6 +66,8 @@ export const exporting = {
   stop: "Stop",
   for: (receiver: string, purpose: string) => `For ${receiver}: ${purpose}`,
   silent: "without sound",
+  failedRemedy: "Look above whether that time is recorded, and at the state of the disks; then download it again. What arrived so far is no evidence: throw it away.",
+  looking: "The recorder looks at all of it first",
   progress: "Made so far",
   of: (done: string, all: string) => `${done} of ${all}`,
   hash: "SHA-256 of the file",
