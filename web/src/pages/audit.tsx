@@ -167,7 +167,7 @@ export default function Audit() {
   const broken = new Map(shown.chain?.broken.map((b) => [b.at, b.why]));
   const columns = [
     { name: text.columns.time, cell: (l: Line) => <time class="evidence-span" dateTime={l.time ?? undefined}>{l.time ? stamp(l.time) : ""}</time> },
-    { name: text.columns.who, cell: (l: Line) => whoOf(l).who },
+    { name: text.columns.who, cell: (l: Line) => <span class="audit-who">{whoOf(l).who}</span> },
     { name: text.columns.where, cell: (l: Line) => whoOf(l).where },
     {
       name: text.columns.what,

@@ -3,14 +3,14 @@
 import { useState } from "preact/hooks";
 import { Problem, ask, type Schemas } from "../api";
 import { follow } from "../app/route";
-import { bytes, stamp } from "../app/time";
+import { bytes } from "../app/time";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Copy } from "../ui/copy";
 import { Icon, type IconName } from "../ui/icon";
 import { Notice } from "../ui/notice";
 import { Progress } from "../ui/progress";
-import { partsOf } from "./export_form";
+import { partsOf, spanOf } from "./export_form";
 
 export type Job = Schemas["Export"];
 
@@ -55,8 +55,8 @@ export function ExportJob({ job, fingerprint, changed }: { job: Job; fingerprint
         <h3>{text.streamOf(camera, stream)}</h3>
         <span class="export-state"><Icon name={symbols[job.state] ?? "info"} />{text.states[job.state] ?? job.state}</span>
       </div>
-      <p class="evidence-span">{stamp(job.from)} – {stamp(job.until)}{job.without_audio ? `, ${text.silent}` : ""}</p>
-      <p class="export-for">{text.for(job.receiver, job.purpose)}</p>
+      <p class="evidence-span">{spanOf(job.from, job.until).join(" – ")}{job.without_audio ? `, ${text.silent}` : ""}</p>
+      <p class="export-for">{text.for(job.receiver)}<br />{job.purpose}</p>
       {job.state === "running" && <Progressing job={job} />}
       {job.state === "failed" && <Notice text={job.error ?? ""} remedy={job.remedy || text.failedRemedy} />}
       {done && <ToPassOn job={job} fingerprint={fingerprint} />}
