@@ -15,13 +15,8 @@ static void exports_answer(struct api_request *q, int status, json_t *body)
 /* Damage is nothing that a person could not be told: what is wrong, and where in the footage. */
 static void exports_refuse(struct api_request *q, const struct err *why, const char *remedy)
 {
-        bool found = why->code == ERR_CORRUPT;
-
-        if (found)
-                api_problem(q, 409, err_name(why->code), fault_name(why->fault), why->text,
-                        remedy[0] ? remedy
-                                  : "On the recorder's host: custos vault check says more, and "
-                                    "custos export --skip-damaged exports the rest.");
+        if (why->code == ERR_CORRUPT)
+                api_problem(q, 409, err_name(why->code), fault_name(why->fault), why->text, remedy);
         else
                 api_problem_err(q, why, remedy);
 }

@@ -17,6 +17,9 @@
 #define EXPORTS_AGAIN_US INT64_C(10000000) /* a renewal that failed */
 #define EXPORTS_SEEN_US INT64_C(60000000)
 #define EXPORTS_ID_BYTES 16
+#define EXPORTS_DAMAGED                                                                            \
+        "On the recorder's host: custos vault check says more, and custos export --skip-damaged "  \
+        "exports the rest."
 
 static void exports_job_forget_grant(struct export_job *j)
 {
@@ -48,7 +51,7 @@ void exports_job_fail(struct export_job *j, const struct err *why, const char *r
         void *owner = TAKE(j->owner);
 
         if (!remedy || !remedy[0])
-                remedy = fault_remedy(why->fault);
+                remedy = why->code == ERR_CORRUPT ? EXPORTS_DAMAGED : fault_remedy(why->fault);
         exports_feed_close(j);
         exports_job_forget_grant(j);
         snprintf(j->error, sizeof j->error, "%s", why->text);
@@ -208,26 +211,31 @@ static int exports_job_read(
 
 static int exports_admit(struct exports *x, const char *session, struct err *e)
 {
-        struct export_job *oldest = NULL;
+        struct export_job *over = NULL, *idle = NULL; /* the oldest: own, of all */
         unsigned all = 0, own = 0;
 
         for (struct export_job *j = x->jobs; j; j = j->next) {
+                bool busy = j->state == EXPORT_MAKING || j->state == EXPORT_RUNNING;
+                bool mine = strcmp(j->session, session) == 0;
                 all++;
-                if (strcmp(j->session, session) != 0)
-                        continue;
-                own++;
-                if (j->state == EXPORT_DONE || j->state == EXPORT_FAILED)
-                        oldest = j;
+                own += mine;
+                if (!busy)
+                        idle = j;
+                if (mine && !busy && j->state != EXPORT_READY)
+                        over = j;
         }
-        if (own >= EXPORTS_OF_SESSION_MAX && oldest) {
-                exports_job_free(oldest);
-                return 0;
-        }
-        if (own >= EXPORTS_OF_SESSION_MAX || all >= EXPORTS_MAX)
+        if (own >= EXPORTS_OF_SESSION_MAX && !over)
                 return err_set(e, ERR_EXHAUSTED,
-                        "at most %d exports at once in a session, and %d in all: download or "
-                        "delete one",
-                        EXPORTS_OF_SESSION_MAX, EXPORTS_MAX);
+                        "at most %d exports at once in a session: download or delete one",
+                        EXPORTS_OF_SESSION_MAX);
+        if (own < EXPORTS_OF_SESSION_MAX && all >= EXPORTS_MAX && !idle)
+                return err_set(
+                        e, ERR_EXHAUSTED, "%d exports at once: try again later", EXPORTS_MAX);
+        if (own >= EXPORTS_OF_SESSION_MAX)
+                exports_job_free(over);
+        else if (all >=
+                 EXPORTS_MAX) /* of a session that ended while the manager was away, perhaps */
+                exports_job_free(idle);
         return 0;
 }
 

@@ -16,7 +16,7 @@
 
 #include "gateway/gateway_links.h"
 
-#define EXPORTS_MAX 256           /* jobs */
+#define EXPORTS_MAX 256           /* jobs; the oldest that is not busy gives way */
 #define EXPORTS_OF_SESSION_MAX 16 /* of one session; the oldest that is over gives way */
 #define EXPORTS_RUNNING_MAX 16
 /* Subscriptions of exports; those of gateway/live.h are below. */

@@ -2,9 +2,12 @@
 #include "recorder/player.h"
 
 #include <errno.h>
+#include <linux/ioprio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -22,6 +25,7 @@
 #define PLAYER_QUEUE_MAX (512u << 10)
 #define PLAYER_FRONT_MAX (1u << 20)
 #define PLAYER_CONTEXT_MAX 256
+#define PLAYER_NICE 5
 #define PLAYER_SKEW_US (INT64_C(1000000) * CAPABILITY_SKEW_S)
 
 /* --- the parent --- */
@@ -539,6 +543,17 @@ static void player_on_parent_end(void *owner, struct chan *c, const struct err *
 
 /* --- begin and end --- */
 
+/* Behind those who record: an export reads its whole range as fast as the disk gives it. Before the
+ * sandbox, and before any thread. */
+static void player_step_back(void)
+{
+        if (setpriority(PRIO_PROCESS, 0, PLAYER_NICE) < 0)
+                log_warn(NULL, "player.no_nice", "err=\"%s\"", strerror(errno));
+        if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+                    IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NR - 1)) < 0)
+                log_warn(NULL, "player.no_ioprio", "err=\"%s\"", strerror(errno));
+}
+
 static int player_read_state(struct player *p, const char *state, struct err *e)
 {
         int r = grant_trust_read(state, &p->trust, e);
@@ -583,6 +598,7 @@ int player_main(int argc, char **argv)
         int r = role_start("player", argc, argv, &options, &e);
         if (r == 0)
                 r = player_read_state(p, options.state, &e);
+        player_step_back();
         p->loop = loop_new();
         if (r == 0) {
                 p->parent = chan_new(p->loop, PROC_FIRST_FD, &events, p);

@@ -475,7 +475,7 @@ int export_plan_clear(const struct export_plan_source *s, unsigned i, const stru
         struct buf *out, struct err *e)
 {
         const struct export_plan_segment *planned = s->planned;
-        unsigned k;
+        unsigned k = 0;
 
         int r = find_fragment(&s->segment, &planned->fragments[i], &k, e);
         if (r == 0)

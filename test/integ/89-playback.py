@@ -160,7 +160,7 @@ def captured(live, folder, from_us, until_us):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = Process(folder, live.site.state, "player", arguments=live.site.options, keys=theirs)
     keys, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    play = text("cars-main") + struct.pack(">qqBQ", from_us, until_us, 0, 1 << 20) + field16(token)
+    play = text("cars-main") + struct.pack(">qqBBBQ", from_us, until_us, 0, 0, 0, 1 << 20) + field16(token)
     process.first.send(NUMBERS["PLAY"], play, [theirs.fileno()])
     theirs.close()
     check(Channel(keys).closed() and process.first.closed() and Channel(ours).closed(), "a player that is handed one ends")

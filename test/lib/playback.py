@@ -30,13 +30,13 @@ def span(from_us, until_us):
 
 
 class Viewer(Gateway):
-    def footage(self, from_us, until_us, *streams, **change):
-        return self.token(*(streams or ["cars-main"]), use=["playback"], **span(from_us, until_us), **change)
+    def footage(self, from_us, until_us, *streams, use="playback", **change):
+        return self.token(*(streams or ["cars-main"]), use=[use], **span(from_us, until_us), **change)
 
-    def play(self, roles, stream, token, from_us, until_us, credit=1 << 20, **more):
+    def play(self, roles, stream, token, from_us, until_us, credit=1 << 20, use="playback", **more):
         """roles: None where a supervisor begins the player."""
         number = len(self.subscriptions) + 1
-        wanted = self.say("media.open", subscription=number, use="playback", stream=stream, grant=token.decode(), credit=credit,
+        wanted = self.say("media.open", subscription=number, use=use, stream=stream, grant=token.decode(), credit=credit,
                           **span(from_us, until_us), **more)
         if roles:
             roles.player()
