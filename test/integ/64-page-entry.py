@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page at its first start, in a real browser: setup by the code, sign-in, a wrong password, sign-out."""
+"""The page at its first start, in a real browser: setup by the code, what is to be kept, wrong passwords and the wait behind them, sign-in back to
+where one was, the own password, a lost connection; and people: added, changed, thrown out, removed."""
+import hashlib
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from browser import browse
-from custos_site import Site, main, wait_for
-from page import Page
+from custos_site import Site, check, main, wait_for
+from page import PASSWORD, Page
 
 
 def test_first_start(folder):
@@ -15,7 +17,22 @@ def test_first_start(folder):
         page = Page(site)
         code = site.state / "setup-code"
         wait_for(code.exists, 10, "the setup code")
-        browse("entry.mjs", page, code=code.read_text().split()[0])
+        said = browse("entry.mjs", page, code=code.read_text().split()[0], next_password="wolke tisch anker birne")
+        check(said["fingerprint"] == site.fingerprint(), f"the page says the site's fingerprint: {said}")
+        root = page.get("/root.crt").body
+        check(said["root"].replace(":", "").lower() == hashlib.sha256(root).hexdigest(), f"and that of its root: {said}")
+        page.sign_in("Erika", "wolke tisch anker birne")
+        check(page.post("/api/v1/session", {"name": "Erika", "password": PASSWORD}).status == 401, "the password before is none any more")
+
+
+def test_people(folder):
+    with Site(folder) as site:
+        page = Page(site)
+        page.set_up("Erika")
+        page.add("Viktor", "viewer")
+        browse("people.mjs", page)
+        people = {p["name"]: p for p in page.get("/api/v1/people").ok()["items"]}
+        check(set(people) == {"Erika", "Viktor"} and people["Viktor"]["disabled"], f"who is left: {people}")
 
 
 main(globals())

@@ -62,6 +62,8 @@ async function problemOf(answer: Response): Promise<Problem> {
 // Longer than the server lets anything wait: behind it the network is gone without a word.
 const PATIENCE_MS = 100_000;
 
+const OF_WHAT_WAS_TYPED = new Set(["wrong-sign-in", "setup-code"]); // 401 as well, and no session has ended
+
 async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const late = AbortSignal.timeout(PATIENCE_MS);
   const init: RequestInit = { method, credentials: "same-origin", cache: "no-store", signal: signal ? AbortSignal.any([signal, late]) : late };
@@ -77,7 +79,7 @@ async function send(method: string, path: string, body?: unknown, signal?: Abort
   setReached(true);
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
-  if (problem.status === 401 && !(method === "POST" && path === "/api/v1/session")) onSignedOut();
+  if (problem.status === 401 && !OF_WHAT_WAS_TYPED.has(problem.fault)) onSignedOut();
   throw problem;
 }
 
@@ -108,11 +110,11 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
 export const get = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> => ask<T>("GET", pathOf(path, query), undefined, signal);
 
 // Every page of a list, at most `most` items.
-export async function getAll<T>(path: string, query: Query = {}, most = 10_000): Promise<T[]> {
+export async function getAll<T>(path: string, query: Query = {}, most = 10_000, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let after: string | number | null = null;
   do {
-    const page: Page<T> = await get<Page<T>>(path, { ...query, after });
+    const page: Page<T> = await get<Page<T>>(path, { ...query, after }, signal);
     items.push(...page.items);
     after = page.more ? page.after : null;
   } while (after !== null && items.length < most);

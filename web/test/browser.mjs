@@ -33,7 +33,7 @@ export async function inBrowser(run) {
     const page = await open();
     let said;
     try {
-      said = await run({ page, given, context, open, expect: (pattern) => expected.push(pattern) });
+      said = await run({ page, given, browser, context, open, expect: (pattern) => expected.push(pattern) });
     } catch (why) {
       if (given.shots) await page.screenshot({ path: `${given.shots}/failed.png` }).catch(() => {});
       throw new Error(`${why.stack ?? why}\nconsole: ${wrong.join("\n")}\nthe page: ${(await page.innerText("body").catch(() => "")).slice(0, 2000)}`);
@@ -50,15 +50,29 @@ export async function inBrowser(run) {
 export async function signIn(page, given, path = "/") {
   await page.goto(path);
   await page.getByLabel("Name", { exact: true }).fill(given.person);
-  await page.getByLabel("Password").fill(given.password);
+  await page.getByLabel("Password", { exact: true }).fill(given.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.getByRole("navigation").waitFor();
+}
+
+export async function signOut(page, given) {
+  await page.getByRole("button", { name: `${given.person}: ` }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.waitForURL("**/sign-in");
 }
 
 export const unauthorized = /status of 401/;
 
 export function check(condition, text) {
   if (!condition) throw new Error(text);
+}
+
+export const phone = (page) => page.setViewportSize(PHONE);
+
+// Nothing is wider than the window.
+export async function noOverflow(page, where) {
+  const wide = await page.evaluate(() => ({ scrollWidth: document.scrollingElement.scrollWidth, clientWidth: document.scrollingElement.clientWidth }));
+  check(wide.scrollWidth <= wide.clientWidth, `${where}: ${wide.scrollWidth} wide in a window of ${wide.clientWidth}`);
 }
 
 // axe-core: nothing serious or critical on what is shown.

@@ -27,10 +27,15 @@ export function useConnection(): Connection {
       setNow((c) => ({ ...c, reached }));
       if (!reached) timer = window.setTimeout(look, LOST_MS);
     });
+    const changed = () => void look(); // the device itself knows first
+    addEventListener("offline", changed);
+    addEventListener("online", changed);
     void look();
     return () => {
       ended = true;
       stop();
+      removeEventListener("offline", changed);
+      removeEventListener("online", changed);
       clearTimeout(timer);
     };
   }, []);

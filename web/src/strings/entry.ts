@@ -16,7 +16,7 @@ export const entry = {
   root: "The page has a certificate of this site's own. Once its root is installed on a device, every browser there knows the page and warns of a false one. It vouches for pages of this site alone, for nothing else.",
   rootLink: "Root certificate of the page",
   rootPrint: "Compare its SHA-256 fingerprint with the one in the terminal before you trust it:",
-  keepTitle: "Three things to keep",
+  keepTitle: "What to keep of this site",
   kitTitle: "The recovery kit",
   kit: "It opens all footage when the keys of this machine are lost, and for whoever finds it. It was made at the first start, and it is shown nowhere else.",
   kitWhere: "It stood in the terminal at the first start, or lies in the file that was named there (recovery-kit.txt of the state directory). Write it down or print it, and keep it away from this machine.",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A button and what it offers: arrows, Home and End walk, Escape closes, what opened it has the focus again.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icon";
 import "./button.css";
 import "./menu.css";
@@ -33,7 +33,7 @@ export function Menu({ label, show, choices, side = "end", bare }: Props) {
     if (back) button.current?.focus();
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: the next key is the list's
     if (!open) return;
     items()[0]?.focus();
     const outside = (e: Event) => whole.current?.contains(e.target as Node) || setOpen(false);

@@ -19,7 +19,7 @@ export function Protection({ protection, state }: { protection: string; state: s
   return (
     <span class={`protection protection-${look.tone}`} title={words.about}>
       <Icon name={look.icon} />
-      {words.word}
+      <span class="protection-word">{words.word}</span>
     </span>
   );
 }
