@@ -90,6 +90,10 @@ function useLines(filter: Filter): [Shown, () => void, () => void] {
   return [shown, more, () => setTurn((n) => n + 1)];
 }
 
+// Times as the rest of the page has them.
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+const readable = (told: Told): Told => Object.fromEntries(Object.entries(told).map(([k, v]) => [k, typeof v === "string" && TIME.test(v) ? stamp(v) : v]));
+
 function whoOf(line: Line): { who: string; where: string } {
   const told = line.told as Told;
   const by = member(told, "by");
@@ -163,14 +167,14 @@ export default function Audit() {
   const broken = new Map(shown.chain?.broken.map((b) => [b.at, b.why]));
   const columns = [
     { name: text.columns.time, cell: (l: Line) => <time class="evidence-span" dateTime={l.time ?? undefined}>{l.time ? stamp(l.time) : ""}</time> },
-    { name: text.columns.who, cell: (l: Line) => whoOf(l).who },
+    { name: text.columns.who, cell: (l: Line) => <span class="audit-who">{whoOf(l).who}</span> },
     { name: text.columns.where, cell: (l: Line) => whoOf(l).where },
     {
       name: text.columns.what,
       cell: (l: Line) => (
         <div class="audit-what">
           {broken.has(l.at) && <p class="audit-bad"><Icon name="cross" />{text.broken}: {broken.get(l.at)}</p>}
-          <p>{l.event ? text.sentence(l.event, l.told as Told) : text.noLine}</p>
+          <p>{l.event ? text.sentence(l.event, readable(l.told as Told)) : text.noLine}</p>
           {l.event && <Details line={l} />}
         </div>
       ),

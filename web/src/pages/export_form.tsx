@@ -41,7 +41,7 @@ export const partsOf = (stream: string): [string, string] => [stream.slice(0, st
 const time = (at: string): number => new Date(at).getTime();
 
 // The days only where they differ.
-function spanOf(from: string, to: string): [string, string] {
+export function spanOf(from: string, to: string): [string, string] {
   const same = stamp(from).slice(0, 10) === stamp(to).slice(0, 10);
   return [stamp(from), same ? clock(to) : stamp(to)];
 }

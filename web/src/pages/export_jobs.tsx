@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The exports of this session: what each is for, how far it is, what to pass on, and what went wrong.
 import { useState } from "preact/hooks";
-import { Problem, ask } from "../api";
+import { Problem, ask, type Schemas } from "../api";
 import { follow } from "../app/route";
-import { bytes, stamp } from "../app/time";
+import { bytes } from "../app/time";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Copy } from "../ui/copy";
 import { Icon, type IconName } from "../ui/icon";
 import { Notice } from "../ui/notice";
 import { Progress } from "../ui/progress";
-import { partsOf } from "./export_form";
+import { partsOf, spanOf } from "./export_form";
 
-export interface Job {
-  id: string;
-  state: string;
-  stream: string;
-  from: string;
-  until: string;
-  without_audio: boolean;
-  person: string;
-  receiver: string;
-  purpose: string;
-  bytes: number;
-  bytes_expected: number;
-  sha256: string | null;
-  error: string | null;
-  remedy: string | null;
-}
+export type Job = Schemas["Export"];
 
 const text = strings.exporting;
 const symbols: Record<string, IconName> = { ready: "export", running: "record", done: "check", failed: "cross" };
@@ -35,8 +20,8 @@ const symbols: Record<string, IconName> = { ready: "export", running: "record", 
 export const fileOf = (job: Job): string => `/api/v1/exports/${encodeURIComponent(job.id)}/file`;
 
 function Progressing({ job }: { job: Job }) {
-  const most = Math.max(job.bytes_expected, job.bytes, 1);
-  return <Progress label={text.progress} value={job.bytes} most={most} said={text.of(bytes(job.bytes), bytes(job.bytes_expected))} />;
+  if (job.bytes_expected === null) return <Progress label={text.looking} />;
+  return <Progress label={text.progress} value={job.bytes} most={Math.max(job.bytes_expected, 1)} said={text.of(bytes(job.bytes), bytes(job.bytes_expected))} />;
 }
 
 function ToPassOn({ job, fingerprint }: { job: Job; fingerprint: string | null }) {
@@ -70,10 +55,10 @@ export function ExportJob({ job, fingerprint, changed }: { job: Job; fingerprint
         <h3>{text.streamOf(camera, stream)}</h3>
         <span class="export-state"><Icon name={symbols[job.state] ?? "info"} />{text.states[job.state] ?? job.state}</span>
       </div>
-      <p class="evidence-span">{stamp(job.from)} – {stamp(job.until)}{job.without_audio ? `, ${text.silent}` : ""}</p>
-      <p class="export-for">{text.for(job.receiver, job.purpose)}</p>
+      <p class="evidence-span">{spanOf(job.from, job.until).join(" – ")}{job.without_audio ? `, ${text.silent}` : ""}</p>
+      <p class="export-for">{text.for(job.receiver)}<br />{job.purpose}</p>
       {job.state === "running" && <Progressing job={job} />}
-      {job.state === "failed" && <Notice text={job.error ?? ""} remedy={job.remedy ?? ""} />}
+      {job.state === "failed" && <Notice text={job.error ?? ""} remedy={job.remedy || text.failedRemedy} />}
       {done && <ToPassOn job={job} fingerprint={fingerprint} />}
       {problem && <Notice problem={problem} />}
       <div class="evidence-row">

@@ -187,9 +187,16 @@ function conclude(inspection: Inspection): Verdict {
   };
 }
 
-// trust: the site's fingerprint (64 hex digits), obtained apart from the file; null: "authentic" is never said. progress: from 0 to 1. Rejects where the
+// given: a whole export. trust: the site's fingerprint (64 hex digits), obtained apart from the file; null: "authentic" is never said. progress: from 0 to 1. Rejects where the
 // file cannot be read, or with what `signal` was aborted by.
-export async function verifyExport(file: Source, trust: string | null, progress: (part: number) => void = () => undefined, signal?: AbortSignal): Promise<Verdict> {
+export async function verifyExport(given: Source, trust: string | null, progress: (part: number) => void = () => undefined, signal?: AbortSignal): Promise<Verdict> {
+  const file: Source = {
+    size: given.size,
+    read: (at, n) => {
+      signal?.throwIfAborted();
+      return given.read(at, n);
+    },
+  };
   const evidenceAt = await findEvidence(file);
   if (evidenceAt < 0) return failed("truncated", "there is no evidence in this file: it is no export of Custos, or its end is missing");
   const size = Number(new Reader(await file.read(evidenceAt + 8, 8)).u64());
@@ -201,10 +208,7 @@ export async function verifyExport(file: Source, trust: string | null, progress:
     const samplesAt = evidenceAt - sampleBytes(ev);
     if (samplesAt < 0) return failed("edited", "samples are missing");
     const inspection = new Inspection(file, ev, trust?.toLowerCase() ?? null);
-    await inspection.segments(samplesAt, evidenceAt, (part) => {
-      signal?.throwIfAborted();
-      progress(part);
-    });
+    await inspection.segments(samplesAt, evidenceAt, progress);
     await inspection.around(samplesAt, evidenceAt);
     return conclude(inspection);
   } catch (e) {
