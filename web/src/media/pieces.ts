@@ -10,6 +10,7 @@ export interface Hole {
   from: number;
   to: number;
   cause: string;
+  open?: boolean; // it may begin earlier: nobody has looked
 }
 
 export interface Piece {
@@ -72,7 +73,7 @@ export class Pieces {
     for (const p of this.list) {
       if (wall < p.wall) {
         const hole = holeBetween(end, p.wall, p.cause);
-        return hole ? { kind: "gap", hole } : { kind: "footage", media: p.media };
+        return hole ? { kind: "gap", hole: p === this.list[0] ? { ...hole, open: true } : hole } : { kind: "footage", media: p.media };
       }
       end = wallEnd(p);
       if (wall < end) return { kind: "footage", media: Math.min(p.media + (wall - p.wall) / 1000, p.end) };

@@ -7,10 +7,11 @@ import { useKeys } from "../app/keys";
 import { follow, go, usePlace } from "../app/route";
 import { duration, inputValue, ofInput, rfc3339, stamp } from "../app/time";
 import { Clock, SPEEDS, type ClockState } from "../media/clock";
+import type { Hole } from "../media/pieces";
 import { Playback } from "../media/playback";
 import { strings } from "../strings";
 import { recordedWithin, useTimelines } from "../timeline/fetch";
-import { DAY, SPAN_MAX, following, gapFrom, zoomed, type Span } from "../timeline/model";
+import { DAY, SPAN_MAX, type Fetched, following, gapFrom, zoomed, type Span } from "../timeline/model";
 import { Timeline, spokenAt } from "../timeline/timeline";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
@@ -27,12 +28,20 @@ const JUMP_MS = 5000;
 const LIVE_NEAR_MS = 20_000; // of now: what ends there goes on live
 const BEFORE_LIVE_MS = 8000; // of now: the newest that is certainly recorded
 const FOLLOW_MS = 500;
+const INTO_GAP_MS = 500; // the picture before it stands for a while
 const ZOOM = 2;
 
 // The address says which cameras and, when it is opened, which time.
 function camerasOf(name: string, query: URLSearchParams): string[] {
   const others = (query.get("with") ?? "").split(",").filter((n) => n && n !== name);
   return [name, ...new Set(others)].slice(0, MOST);
+}
+
+// What the player cannot know (a gap that is met from behind), the timeline may.
+function causeOf(store: Fetched | undefined, hole: Hole): string {
+  const known = hole.cause === "unknown" ? store?.parts(hole, Date.now()).gaps.find((g) => g.cause !== "start" && g.from < hole.to && g.to > hole.from) : undefined;
+  const cause = known?.cause ?? hole.cause;
+  return text.causes[cause] ?? cause;
 }
 
 const addressOf = ([first = "", ...others]: string[]): string => pathOf(`/camera/${encodeURIComponent(first)}`, { with: others.length ? others.join(",") : null });
@@ -83,11 +92,15 @@ export default function Camera({ name }: { name: string }) {
     if (begin !== null) { clock.wall = begin; clock.play(1); }
   }, [clock]);
   useEffect(() => {
-    clock.recordedBefore = (wall) => {
-      const ranges = timelines.stores[0]?.parts({ from: wall - SPAN_MAX, to: wall }, Date.now()).ranges ?? [];
-      return ranges.filter((r) => r.from < wall).at(-1)?.to ?? null;
+    clock.recordedBefore = async (wall) => {
+      for (const span of [DAY / 24, DAY, SPAN_MAX, 4 * SPAN_MAX]) {
+        const found = await Promise.all(cameras.map((c) => recordedWithin(c, { from: wall - span, to: wall })));
+        const ends = found.flatMap((s) => (s ? [s.to] : []));
+        if (ends.length) return Math.max(...ends);
+      }
+      return null;
     };
-  }, [clock, timelines.version]);
+  }, [clock, cameras.join()]);
   // The view goes with what is shown, unless somebody has just moved it.
   useEffect(() => {
     const timer = setInterval(() => {
@@ -143,7 +156,7 @@ export default function Camera({ name }: { name: string }) {
     const gap = parts && gapFrom(parts, at, direction);
     if (gap) {
       clock.pause();
-      seek(gap.from);
+      seek(Math.min(gap.from + INTO_GAP_MS, (gap.from + gap.to) / 2));
     }
     setSaid(gap ? `${stamp(gap.from)}, ${text.gapHere(text.causes[gap.cause] ?? gap.cause)}` : text.timeline.noGap);
   };
@@ -151,7 +164,9 @@ export default function Camera({ name }: { name: string }) {
     const now = Date.now();
     const all = await Promise.all(cameras.map((c) => recordedWithin(c, { from: now - 4 * SPAN_MAX, to: now }).catch(() => null)));
     const first = Math.min(...all.flatMap((s) => (s ? [s.from] : [])));
-    if (Number.isFinite(first)) seek(first + 1);
+    if (!Number.isFinite(first)) return;
+    if (clock.speed < 0) clock.speed = 1;
+    seek(first + 1);
   };
   const mark = (which: "from" | "to") => {
     const other = selection?.[which === "from" ? "to" : "from"] ?? at;
@@ -207,6 +222,7 @@ export default function Camera({ name }: { name: string }) {
             state={live ? null : (state?.players[players.slice(0, i).filter((p) => p !== null).length] ?? null)}
             waiting={!!state?.waiting}
             volume={sound.on && i === 0 ? sound.volume : 0}
+            why={(hole) => causeOf(timelines.stores[i], hole)}
             at={at}
             again={() => players[i]?.again()}
             close={cameras.length > 1 && i > 0 ? () => go(addressOf(cameras.filter((n) => n !== c)), true) : null}
