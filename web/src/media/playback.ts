@@ -26,8 +26,7 @@ const END_NEAR_MS = 120_000; // of now: it is asked for again and again
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const KEY_MAX_S = 30; // a key frame stands no longer
 const HOLE_S = 0.1; // in media time: is closed
-const HOLE_MOST_S = 0.5;
-const STUCK_S = 1;
+const HOLE_MOST_S = 2.5; // a track lasts at most 2 s longer than another
 
 interface Ended {
   code: string;
@@ -496,7 +495,7 @@ export class Playback {
     if (!buffer || this.seekTo !== null || video.readyState > 2 || video.seeking) return;
     for (let i = 0; i < buffer.buffered.length; i++) {
       const start = buffer.buffered.start(i);
-      if (start > video.currentTime && start - video.currentTime < STUCK_S) video.currentTime = start + 0.001;
+      if (start > video.currentTime && start - video.currentTime < HOLE_MOST_S) video.currentTime = start + 0.001;
     }
   }
 }

@@ -30,6 +30,7 @@ const BEFORE_LIVE_MS = 8000; // of now: the newest that is certainly recorded
 const FOLLOW_MS = 500;
 const INTO_GAP_MS = 500; // the picture before it stands for a while
 const ZOOM = 2;
+const SELECT_PART = 0.1; // of the view, to either side
 
 // The address says which cameras and, when it is opened, which time.
 function camerasOf(name: string, query: URLSearchParams): string[] {
@@ -173,6 +174,12 @@ export default function Camera({ name }: { name: string }) {
     const next = { from: other, to: other, [which]: at };
     setSelection({ from: Math.min(next.from, next.to), to: Math.max(next.from, next.to) });
   };
+  // Something around what is shown, for the handles to take.
+  const select = () => {
+    const span = (view.to - view.from) * SELECT_PART;
+    const to = Math.min(Math.max(at, view.from + span) + span, view.to, Date.now());
+    setSelection({ from: to - 2 * span, to });
+  };
   const zoom = (factor: number) => setView(zoomed(view, factor, Math.min(Math.max(at, view.from), view.to), Date.now()));
   const full = () => void (document.fullscreenElement ? document.exitFullscreen() : page.current?.requestFullscreen().catch(() => {}));
   const still = async () => {
@@ -225,13 +232,14 @@ export default function Camera({ name }: { name: string }) {
             why={(hole) => causeOf(timelines.stores[i], hole)}
             at={at}
             again={() => players[i]?.again()}
-            close={cameras.length > 1 && i > 0 ? () => go(addressOf(cameras.filter((n) => n !== c)), true) : null}
+            named={cameras.length > 1}
+            close={i > 0 ? () => go(addressOf(cameras.filter((n) => n !== c)), true) : null}
           />
         ))}
       </div>
       <div class="camera-bar">
         <div class="camera-group">
-          <Button kind="bare" class="camera-wide" aria-label={text.reverse} title={`${text.reverse} (J)`} onClick={() => faster(-1)}><Icon name="reverse" /></Button>
+          <span class="camera-wide"><Button kind="bare" aria-label={text.reverse} title={`${text.reverse} (J)`} onClick={() => faster(-1)}><Icon name="reverse" /></Button></span>
           <Button kind="bare" aria-label={text.frameBack} title={`${text.frameBack} (Shift ←)`} onClick={() => step(-1)}><Icon name="frame-back" /></Button>
           <Button kind="main" aria-label={playing ? text.pause : text.play} title={playing ? text.pause : text.play} onClick={toggle}><Icon name={playing ? "pause" : "play"} /></Button>
           <Button kind="bare" aria-label={text.frameOn} title={`${text.frameOn} (Shift →)`} onClick={() => step(1)}><Icon name="frame-on" /></Button>
@@ -249,13 +257,13 @@ export default function Camera({ name }: { name: string }) {
             onChange={(e) => { const to = ofInput(e.currentTarget.value); if (to) { seek(to.getTime()); e.currentTarget.blur(); } }} />
         </label>
         <span class="camera-room" />
-        <div class="camera-group">
+        <div class="camera-group camera-tools">
           <Button kind="bare" aria-label={text.sound} aria-pressed={sound.on} title={`${text.sound} (M)`} onClick={() => setSound((s) => ({ ...s, on: !s.on }))}><Icon name={sound.on ? "sound" : "silent"} /></Button>
           {sound.on && <input class="camera-volume" type="range" min="0" max="1" step="0.05" value={sound.volume} aria-label={text.volume} onInput={(e) => setSound({ on: true, volume: Number(e.currentTarget.value) })} />}
           <Button kind="bare" aria-label={text.still} title={text.still} onClick={() => void still()}><Icon name="picture" /></Button>
           <Button kind="bare" aria-label={text.fullScreen} title={`${text.fullScreen} (F)`} onClick={full}><Icon name="full" /></Button>
-          <Button kind="bare" aria-label={text.timeline.zoomOut} title={`${text.timeline.zoomOut} (−)`} onClick={() => zoom(ZOOM)}><Icon name="minus" /></Button>
-          <Button kind="bare" aria-label={text.timeline.zoomIn} title={`${text.timeline.zoomIn} (+)`} onClick={() => zoom(1 / ZOOM)}><Icon name="plus" /></Button>
+          <span class="camera-wide"><Button kind="bare" aria-label={text.timeline.zoomOut} title={`${text.timeline.zoomOut} (−)`} onClick={() => zoom(ZOOM)}><Icon name="minus" /></Button></span>
+          <span class="camera-wide"><Button kind="bare" aria-label={text.timeline.zoomIn} title={`${text.timeline.zoomIn} (+)`} onClick={() => zoom(1 / ZOOM)}><Icon name="plus" /></Button></span>
         </div>
       </div>
       {timelines.problem && timelines.problem.status !== 0 && <Notice problem={timelines.problem} />}
@@ -268,7 +276,10 @@ export default function Camera({ name }: { name: string }) {
             <Button kind="bare" onClick={() => setSelection(null)}>{text.clearRange}</Button>
           </>
         ) : (
-          <span class="camera-hint">{text.rangeHint}</span>
+          <>
+            <Button onClick={select}><Icon name="range" />{text.select}</Button>
+            <span class="camera-hint">{text.rangeHint}</span>
+          </>
         )}
         <span class="sr-only" role="status">{said}</span>
         <span class="sr-only" data-spoken>{spokenAt(timelines.stores[0], view, at)}</span>

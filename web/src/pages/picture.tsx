@@ -34,6 +34,7 @@ interface Props {
   why: (hole: Hole) => string; // the cause of a gap
   at: number;
   again: () => void;
+  named: boolean; // one of several
   close: (() => void) | null;
 }
 
@@ -122,7 +123,7 @@ function Past({ player, state, waiting, stream, at, again, why }: Pick<Props, "p
         </div>
       )}
       {waits && <div class="picture-waits" role="status"><span class="sr-only">{text.loading}</span></div>}
-      {crossed && shown?.kind !== "gap" && <p class="picture-crossed" role="status"><Icon name="warning" />{text.gapJumped(why(crossed), duration(crossed.to - crossed.from))}</p>}
+      {crossed && shown?.kind !== "gap" && <p class="picture-crossed" role="status"><Icon name="warning" />{crossed.cause === "start" ? text.begins : text.gapJumped(why(crossed), duration(crossed.to - crossed.from))}</p>}
     </>
   );
 }
@@ -173,7 +174,7 @@ export function Picture(props: Props) {
       {live && !seen?.problem && !seen?.picture && <div class="picture-waits" role="status"><span class="sr-only">{strings.grid.connecting}</span></div>}
       {!live && <Past {...props} />}
       <div class="picture-badges">
-        {props.close && <span class="picture-badge">{name}<button type="button" aria-label={text.removeCamera(name)} title={text.removeCamera(name)} onClick={props.close}><Icon name="cross" /></button></span>}
+        {props.named && <span class="picture-badge">{name}{props.close && <button type="button" aria-label={text.removeCamera(name)} title={text.removeCamera(name)} onClick={props.close}><Icon name="cross" /></button>}</span>}
         {live && seen?.still && <span class="picture-badge" title={strings.grid.stillAbout}><Icon name="pause" />{strings.grid.still}</span>}
         {transcoded && <span class="picture-badge" title={text.transcodedAbout}>{text.transcoded}</span>}
       </div>
