@@ -147,17 +147,33 @@ test("footage, gaps and what is not there", () => {
   p.add(piece(11_040, 6, 1)); // arrivals jitter
   p.add(piece(20_000, 7, 1, "camera lost"));
   same(p.place(10_000), { kind: "footage", media: 5 });
-  same(p.place(10_520), { kind: "footage", media: 5.5 });
-  same(p.place(11_030), { kind: "footage", media: 6 });
+  same(p.place(10_530), { kind: "footage", media: 5.5 });
+  is(p.place(11_039.99).media > 5.999, true, "as far as the next one");
+  same(p.place(11_040), { kind: "footage", media: 6 });
   same(p.place(15_000), { kind: "gap", hole: { from: 12_040, to: 20_000, cause: "camera lost" } });
   same(p.place(20_250), { kind: "footage", media: 7.25 });
   same(p.place(21_000), { kind: "behind" });
-  is(p.wallOf(5.5), 10_520);
+  is(p.wallOf(5.5), 10_530);
   is(p.wallOf(7.25), 20_250);
   is(p.wallOf(99), 21_000);
   is(p.holes().length, 1);
   same(p.holeBefore(30_000, null), { from: 21_000, to: 30_000, cause: "unknown" });
   is(p.holeBefore(21_200, "disk"), null);
+});
+
+test("what came too soon: every time of day is one picture's", () => {
+  const p = new Pieces(0);
+  for (const [i, wall] of [0, 700, 1900, 2950, 2960, 9000].entries()) p.add(piece(wall, i, 1, i === 5 ? "disk" : null));
+  let before = -1;
+  for (let media = 0; media < 6; media += 0.01) {
+    const wall = p.wallOf(media);
+    ok(wall > before, `it ascends: ${before} ${wall}`);
+    before = wall;
+    const back = p.place(wall);
+    is(back.kind, "footage");
+    ok(Math.abs(back.media - media) < 1e-6, `there and back: ${media} ${back.media}`);
+  }
+  is(p.holes().length, 1);
 });
 
 test("frames, one by one over a gap", () => {

@@ -37,8 +37,9 @@ export class Clock {
   private waiting = false;
   private atEnd = false;
   private timer = 0;
-  // The end of what was recorded before a time, where that is known.
-  recordedBefore: (wall: number) => number | null = () => null;
+  // The end of what was recorded before a time; null: nothing was.
+  recordedBefore: (wall: number) => Promise<number | null> = () => Promise.resolve(null);
+  private looking = false; // for that
   private last = performance.now();
 
   constructor(private readonly changed: (state: ClockState) => void) {
@@ -104,7 +105,7 @@ export class Clock {
     this.shown = this.players.map((p) => p.want(this.wall, this.mode(), this.speed));
     this.jump(now);
     const active = this.players.filter((_, i) => this.shown[i]?.kind !== "failed");
-    this.waiting = active.some((p) => this.isLate(p));
+    this.waiting = this.looking || active.some((p) => this.isLate(p));
     this.atEnd = active.length > 0 && this.shown.every((s) => s.kind === "end" || s.kind === "failed");
     const runs = this.playing && !this.waiting && !this.atEnd && active.length > 0;
     if (runs) this.wall += elapsed * this.speed;
@@ -123,9 +124,29 @@ export class Clock {
     const others = this.shown.filter((s) => !["gap", "end", "failed"].includes(s.kind));
     if (!this.playing || !holes.length || others.length) return;
     const hole = holes.reduce((a, b) => (this.speed > 0 ? (b.to < a.to ? b : a) : b.from > a.from ? b : a));
+    if (this.speed < 0 && hole.open) {
+      if (!this.looking) void this.jumpBack(hole);
+      return;
+    }
     this.crossed = { hole, at: now };
-    this.wall = this.speed > 0 ? hole.to + 1 : Math.min(hole.from, this.recordedBefore(hole.from) ?? hole.from) - 1;
+    this.wall = this.speed > 0 ? hole.to + 1 : hole.from - 1;
     this.shown = this.players.map((p) => p.want(this.wall, this.mode(), this.speed));
+  }
+
+  // Going back, only who asks knows where a gap began; before the first picture there is nothing.
+  private async jumpBack(hole: Hole): Promise<void> {
+    this.looking = true;
+    const wall = this.wall;
+    const end = await this.recordedBefore(hole.from).catch(() => null);
+    this.looking = false;
+    if (this.wall !== wall || !this.playing || this.speed > 0) return; // somebody went elsewhere meanwhile
+    if (end === null) {
+      this.wall = hole.to + 1;
+      this.pause();
+    } else {
+      this.crossed = { hole: { ...hole, from: end }, at: performance.now() };
+      this.wall = Math.min(end, hole.from) - 1;
+    }
   }
 
   private steer(p: Playback, s: Shown | undefined, runs: boolean): void {

@@ -10,6 +10,7 @@ export interface Hole {
   from: number;
   to: number;
   cause: string;
+  open?: boolean; // it may begin earlier: nobody has looked
 }
 
 export interface Piece {
@@ -22,10 +23,13 @@ export interface Piece {
 
 export type Place = { kind: "footage"; media: number } | { kind: "gap"; hole: Hole } | { kind: "before" } | { kind: "behind" };
 
-const wallEnd = (p: Piece): number => p.wall + (p.end - p.media) * 1000;
+// With what its pictures stand for of the day: as long as they last, or as far as the next one, which came a little sooner or later.
+interface Kept extends Piece {
+  wallTo: number;
+}
 
 export class Pieces {
-  private list: Piece[] = [];
+  private list: Kept[] = [];
   from: number; // where it was asked to begin
 
   constructor(from: number) {
@@ -46,11 +50,19 @@ export class Pieces {
 
   // Up to where of the day it is known.
   get wallEnd(): number {
-    return this.last ? wallEnd(this.last) : this.from;
+    return this.list[this.list.length - 1]?.wallTo ?? this.from;
   }
 
+  // Times of day ascend: where two would overlap, or are a little apart, the one before gives or takes.
   add(piece: Piece): void {
-    this.list.push(piece);
+    const last = this.list[this.list.length - 1];
+    const lasts = (piece.end - piece.media) * 1000;
+    let { wall } = piece;
+    if (last && !holeBetween(last.wallTo, wall, piece.cause)) {
+      wall = Math.max(wall, last.wall + (last.end - last.media) * 500);
+      last.wallTo = wall;
+    }
+    this.list.push({ ...piece, wall, wallTo: wall + lasts });
   }
 
   // What is played and gone; `from` moves along.
@@ -72,17 +84,17 @@ export class Pieces {
     for (const p of this.list) {
       if (wall < p.wall) {
         const hole = holeBetween(end, p.wall, p.cause);
-        return hole ? { kind: "gap", hole } : { kind: "footage", media: p.media };
+        return hole ? { kind: "gap", hole: p === this.list[0] ? { ...hole, open: true } : hole } : { kind: "footage", media: p.media };
       }
-      end = wallEnd(p);
-      if (wall < end) return { kind: "footage", media: Math.min(p.media + (wall - p.wall) / 1000, p.end) };
+      end = p.wallTo;
+      if (wall < end) return { kind: "footage", media: p.media + ((wall - p.wall) / (end - p.wall)) * (p.end - p.media) };
     }
     return { kind: "behind" };
   }
 
   wallOf(media: number): number | null {
     const p = this.pieceAt(media);
-    return p ? p.wall + (Math.min(Math.max(media, p.media), p.end) - p.media) * 1000 : null;
+    return p ? p.wall + ((Math.min(Math.max(media, p.media), p.end) - p.media) / (p.end - p.media)) * (p.wallTo - p.wall) : null;
   }
 
   // The picture on screen at `media`.
@@ -117,14 +129,14 @@ export class Pieces {
     for (const p of this.list) {
       const hole = holeBetween(end, p.wall, p.cause);
       if (hole) found.push(hole);
-      end = wallEnd(p);
+      end = p.wallTo;
     }
     return found;
   }
 
-  private pieceAt(media: number): Piece | null {
+  private pieceAt(media: number): Kept | null {
     for (const p of this.list) if (media < p.end) return p;
-    return this.last;
+    return this.list[this.list.length - 1] ?? null;
   }
 
   private *frames(): Generator<number> {

@@ -26,7 +26,7 @@ const END_NEAR_MS = 120_000; // of now: it is asked for again and again
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const KEY_MAX_S = 30; // a key frame stands no longer
 const HOLE_S = 0.1; // in media time: is closed
-const STUCK_S = 1;
+const HOLE_MOST_S = 2.5; // a track lasts at most 2 s longer than another
 
 interface Ended {
   code: string;
@@ -108,7 +108,7 @@ export class Playback {
       place = this.place(wall);
     }
     this.tick(wall);
-    return place;
+    return place.kind === "footage" ? { kind: "footage", media: this.reachable(place.media) } : place;
   }
 
   // Forgets what failed, and asks again.
@@ -158,6 +158,21 @@ export class Playback {
 
   // --- which time ---
 
+  // Sound and pictures do not end together: where pieces meet, the buffer may have a small hole, which can be played over but not sought into.
+  private reachable(media: number): number {
+    const { buffer } = this;
+    let [before, behind] = [-Infinity, Infinity];
+    for (let i = 0; buffer && i < buffer.buffered.length; i++) {
+      const [start, end] = [buffer.buffered.start(i), buffer.buffered.end(i)];
+      if (start <= media && media < end) return media;
+      if (end <= media) before = Math.max(before, end);
+      if (start > media) behind = Math.min(behind, start);
+    }
+    const known = behind < Infinity || (!this.tasks.length && !buffer?.updating && (this.at !== null || this.over === "all"));
+    if (media - before > HOLE_MOST_S || !known) return media;
+    return behind - media < media - before ? behind + 0.001 : before - 0.02;
+  }
+
   private place(wall: number): Shown {
     const place = this.pieces.place(wall);
     if (place.kind !== "behind") return place;
@@ -165,7 +180,7 @@ export class Playback {
       const hole = this.pieces.holeBefore(this.at, this.cause);
       if (hole && wall < hole.to) return { kind: "gap", hole };
     }
-    if (this.over === "all" && this.mode === "back") return { kind: "gap", hole: { from: this.pieces.wallEnd, to: wall, cause: this.trailing?.cause ?? "unknown" } };
+    if (this.over === "all" && this.mode === "back") return { kind: "gap", hole: { from: this.pieces.wallEnd, to: Math.max(wall, this.pieces.wallEnd), cause: this.trailing?.cause ?? "unknown", open: this.pieces.empty } };
     if (this.over === "all") return { kind: "end", hole: this.trailing };
     return { kind: "wanted" };
   }
@@ -480,7 +495,7 @@ export class Playback {
     if (!buffer || this.seekTo !== null || video.readyState > 2 || video.seeking) return;
     for (let i = 0; i < buffer.buffered.length; i++) {
       const start = buffer.buffered.start(i);
-      if (start > video.currentTime && start - video.currentTime < STUCK_S) video.currentTime = start + 0.001;
+      if (start > video.currentTime && start - video.currentTime < HOLE_MOST_S) video.currentTime = start + 0.001;
     }
   }
 }

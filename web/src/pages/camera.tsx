@@ -7,10 +7,11 @@ import { useKeys } from "../app/keys";
 import { follow, go, usePlace } from "../app/route";
 import { duration, inputValue, ofInput, rfc3339, stamp } from "../app/time";
 import { Clock, SPEEDS, type ClockState } from "../media/clock";
+import type { Hole } from "../media/pieces";
 import { Playback } from "../media/playback";
 import { strings } from "../strings";
 import { recordedWithin, useTimelines } from "../timeline/fetch";
-import { DAY, SPAN_MAX, following, gapFrom, zoomed, type Span } from "../timeline/model";
+import { DAY, SPAN_MAX, type Fetched, following, gapFrom, zoomed, type Span } from "../timeline/model";
 import { Timeline, spokenAt } from "../timeline/timeline";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
@@ -27,12 +28,21 @@ const JUMP_MS = 5000;
 const LIVE_NEAR_MS = 20_000; // of now: what ends there goes on live
 const BEFORE_LIVE_MS = 8000; // of now: the newest that is certainly recorded
 const FOLLOW_MS = 500;
+const INTO_GAP_MS = 500; // the picture before it stands for a while
 const ZOOM = 2;
+const SELECT_PART = 0.1; // of the view, to either side
 
 // The address says which cameras and, when it is opened, which time.
 function camerasOf(name: string, query: URLSearchParams): string[] {
   const others = (query.get("with") ?? "").split(",").filter((n) => n && n !== name);
   return [name, ...new Set(others)].slice(0, MOST);
+}
+
+// What the player cannot know (a gap that is met from behind), the timeline may.
+function causeOf(store: Fetched | undefined, hole: Hole): string {
+  const known = hole.cause === "unknown" ? store?.parts(hole, Date.now()).gaps.find((g) => g.cause !== "start" && g.from < hole.to && g.to > hole.from) : undefined;
+  const cause = known?.cause ?? hole.cause;
+  return text.causes[cause] ?? cause;
 }
 
 const addressOf = ([first = "", ...others]: string[]): string => pathOf(`/camera/${encodeURIComponent(first)}`, { with: others.length ? others.join(",") : null });
@@ -83,11 +93,15 @@ export default function Camera({ name }: { name: string }) {
     if (begin !== null) { clock.wall = begin; clock.play(1); }
   }, [clock]);
   useEffect(() => {
-    clock.recordedBefore = (wall) => {
-      const ranges = timelines.stores[0]?.parts({ from: wall - SPAN_MAX, to: wall }, Date.now()).ranges ?? [];
-      return ranges.filter((r) => r.from < wall).at(-1)?.to ?? null;
+    clock.recordedBefore = async (wall) => {
+      for (const span of [DAY / 24, DAY, SPAN_MAX, 4 * SPAN_MAX]) {
+        const found = await Promise.all(cameras.map((c) => recordedWithin(c, { from: wall - span, to: wall })));
+        const ends = found.flatMap((s) => (s ? [s.to] : []));
+        if (ends.length) return Math.max(...ends);
+      }
+      return null;
     };
-  }, [clock, timelines.version]);
+  }, [clock, cameras.join()]);
   // The view goes with what is shown, unless somebody has just moved it.
   useEffect(() => {
     const timer = setInterval(() => {
@@ -143,7 +157,7 @@ export default function Camera({ name }: { name: string }) {
     const gap = parts && gapFrom(parts, at, direction);
     if (gap) {
       clock.pause();
-      seek(gap.from);
+      seek(Math.min(gap.from + INTO_GAP_MS, (gap.from + gap.to) / 2));
     }
     setSaid(gap ? `${stamp(gap.from)}, ${text.gapHere(text.causes[gap.cause] ?? gap.cause)}` : text.timeline.noGap);
   };
@@ -151,12 +165,20 @@ export default function Camera({ name }: { name: string }) {
     const now = Date.now();
     const all = await Promise.all(cameras.map((c) => recordedWithin(c, { from: now - 4 * SPAN_MAX, to: now }).catch(() => null)));
     const first = Math.min(...all.flatMap((s) => (s ? [s.from] : [])));
-    if (Number.isFinite(first)) seek(first + 1);
+    if (!Number.isFinite(first)) return;
+    if (clock.speed < 0) clock.speed = 1;
+    seek(first + 1);
   };
   const mark = (which: "from" | "to") => {
     const other = selection?.[which === "from" ? "to" : "from"] ?? at;
     const next = { from: other, to: other, [which]: at };
     setSelection({ from: Math.min(next.from, next.to), to: Math.max(next.from, next.to) });
+  };
+  // Something around what is shown, for the handles to take.
+  const select = () => {
+    const span = (view.to - view.from) * SELECT_PART;
+    const to = Math.min(Math.max(at, view.from + span) + span, view.to, Date.now());
+    setSelection({ from: to - 2 * span, to });
   };
   const zoom = (factor: number) => setView(zoomed(view, factor, Math.min(Math.max(at, view.from), view.to), Date.now()));
   const full = () => void (document.fullscreenElement ? document.exitFullscreen() : page.current?.requestFullscreen().catch(() => {}));
@@ -207,15 +229,17 @@ export default function Camera({ name }: { name: string }) {
             state={live ? null : (state?.players[players.slice(0, i).filter((p) => p !== null).length] ?? null)}
             waiting={!!state?.waiting}
             volume={sound.on && i === 0 ? sound.volume : 0}
+            why={(hole) => causeOf(timelines.stores[i], hole)}
             at={at}
             again={() => players[i]?.again()}
-            close={cameras.length > 1 && i > 0 ? () => go(addressOf(cameras.filter((n) => n !== c)), true) : null}
+            named={cameras.length > 1}
+            close={i > 0 ? () => go(addressOf(cameras.filter((n) => n !== c)), true) : null}
           />
         ))}
       </div>
       <div class="camera-bar">
         <div class="camera-group">
-          <Button kind="bare" class="camera-wide" aria-label={text.reverse} title={`${text.reverse} (J)`} onClick={() => faster(-1)}><Icon name="reverse" /></Button>
+          <span class="camera-wide"><Button kind="bare" aria-label={text.reverse} title={`${text.reverse} (J)`} onClick={() => faster(-1)}><Icon name="reverse" /></Button></span>
           <Button kind="bare" aria-label={text.frameBack} title={`${text.frameBack} (Shift ←)`} onClick={() => step(-1)}><Icon name="frame-back" /></Button>
           <Button kind="main" aria-label={playing ? text.pause : text.play} title={playing ? text.pause : text.play} onClick={toggle}><Icon name={playing ? "pause" : "play"} /></Button>
           <Button kind="bare" aria-label={text.frameOn} title={`${text.frameOn} (Shift →)`} onClick={() => step(1)}><Icon name="frame-on" /></Button>
@@ -233,13 +257,13 @@ export default function Camera({ name }: { name: string }) {
             onChange={(e) => { const to = ofInput(e.currentTarget.value); if (to) { seek(to.getTime()); e.currentTarget.blur(); } }} />
         </label>
         <span class="camera-room" />
-        <div class="camera-group">
+        <div class="camera-group camera-tools">
           <Button kind="bare" aria-label={text.sound} aria-pressed={sound.on} title={`${text.sound} (M)`} onClick={() => setSound((s) => ({ ...s, on: !s.on }))}><Icon name={sound.on ? "sound" : "silent"} /></Button>
           {sound.on && <input class="camera-volume" type="range" min="0" max="1" step="0.05" value={sound.volume} aria-label={text.volume} onInput={(e) => setSound({ on: true, volume: Number(e.currentTarget.value) })} />}
           <Button kind="bare" aria-label={text.still} title={text.still} onClick={() => void still()}><Icon name="picture" /></Button>
           <Button kind="bare" aria-label={text.fullScreen} title={`${text.fullScreen} (F)`} onClick={full}><Icon name="full" /></Button>
-          <Button kind="bare" aria-label={text.timeline.zoomOut} title={`${text.timeline.zoomOut} (−)`} onClick={() => zoom(ZOOM)}><Icon name="minus" /></Button>
-          <Button kind="bare" aria-label={text.timeline.zoomIn} title={`${text.timeline.zoomIn} (+)`} onClick={() => zoom(1 / ZOOM)}><Icon name="plus" /></Button>
+          <span class="camera-wide"><Button kind="bare" aria-label={text.timeline.zoomOut} title={`${text.timeline.zoomOut} (−)`} onClick={() => zoom(ZOOM)}><Icon name="minus" /></Button></span>
+          <span class="camera-wide"><Button kind="bare" aria-label={text.timeline.zoomIn} title={`${text.timeline.zoomIn} (+)`} onClick={() => zoom(1 / ZOOM)}><Icon name="plus" /></Button></span>
         </div>
       </div>
       {timelines.problem && timelines.problem.status !== 0 && <Notice problem={timelines.problem} />}
@@ -252,7 +276,10 @@ export default function Camera({ name }: { name: string }) {
             <Button kind="bare" onClick={() => setSelection(null)}>{text.clearRange}</Button>
           </>
         ) : (
-          <span class="camera-hint">{text.rangeHint}</span>
+          <>
+            <Button onClick={select}><Icon name="range" />{text.select}</Button>
+            <span class="camera-hint">{text.rangeHint}</span>
+          </>
         )}
         <span class="sr-only" role="status">{said}</span>
         <span class="sr-only" data-spoken>{spokenAt(timelines.stores[0], view, at)}</span>

@@ -6,6 +6,7 @@ import { follow } from "../app/route";
 import { clock, day, duration, rfc3339, stamp } from "../app/time";
 import type { PlayerState } from "../media/clock";
 import { LivePlayer, type LiveState } from "../media/live";
+import type { Hole } from "../media/pieces";
 import type { Playback } from "../media/playback";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -30,8 +31,10 @@ interface Props {
   state: PlayerState | null;
   waiting: boolean;
   volume: number; // 0: no sound
+  why: (hole: Hole) => string; // the cause of a gap
   at: number;
   again: () => void;
+  named: boolean; // one of several
   close: (() => void) | null;
 }
 
@@ -69,8 +72,6 @@ function save(from: HTMLVideoElement, name: string, at: number): Promise<boolean
   });
 }
 
-const causeOf = (cause: string): string => text.causes[cause] ?? cause;
-
 // True once it has been so for a while.
 function usePatience(so: boolean): boolean {
   const [long, setLong] = useState(false);
@@ -96,7 +97,7 @@ function Failed({ title, remedy, again, children }: { title: string; remedy: str
   );
 }
 
-function Past({ player, state, waiting, stream, at, again }: Pick<Props, "player" | "state" | "waiting" | "stream" | "at" | "again">) {
+function Past({ player, state, waiting, stream, at, again, why }: Pick<Props, "player" | "state" | "waiting" | "stream" | "at" | "again" | "why">) {
   const waits = usePatience(waiting && state?.shown.kind !== "gap" && state?.shown.kind !== "end" && state?.shown.kind !== "failed");
   const shown = state?.shown;
   const crossed = state?.crossed;
@@ -111,18 +112,18 @@ function Past({ player, state, waiting, stream, at, again }: Pick<Props, "player
     <>
       {shown?.kind === "gap" && (
         <div class="picture-over" role="status">
-          <p class="picture-why"><Icon name="warning" />{text.gapHere(causeOf(shown.hole.cause))}</p>
+          <p class="picture-why"><Icon name="warning" />{text.gapHere(why(shown.hole))}</p>
           <p>{text.gapUntil(stamp(shown.hole.to))}</p>
         </div>
       )}
       {shown?.kind === "end" && (
         <div class="picture-over" role="status">
           <p class="picture-why"><Icon name="info" />{text.atEnd}</p>
-          {shown.hole && shown.hole.cause !== "start" && <p>{text.gapHere(causeOf(shown.hole.cause))}</p>}
+          {shown.hole && shown.hole.cause !== "start" && <p>{text.gapHere(why(shown.hole))}</p>}
         </div>
       )}
       {waits && <div class="picture-waits" role="status"><span class="sr-only">{text.loading}</span></div>}
-      {crossed && shown?.kind !== "gap" && <p class="picture-crossed" role="status"><Icon name="warning" />{text.gapJumped(causeOf(crossed.cause), duration(crossed.to - crossed.from))}</p>}
+      {crossed && shown?.kind !== "gap" && <p class="picture-crossed" role="status"><Icon name="warning" />{crossed.cause === "start" ? text.begins : text.gapJumped(why(crossed), duration(crossed.to - crossed.from))}</p>}
     </>
   );
 }
@@ -173,7 +174,7 @@ export function Picture(props: Props) {
       {live && !seen?.problem && !seen?.picture && <div class="picture-waits" role="status"><span class="sr-only">{strings.grid.connecting}</span></div>}
       {!live && <Past {...props} />}
       <div class="picture-badges">
-        {props.close && <span class="picture-badge">{name}<button type="button" aria-label={text.removeCamera(name)} title={text.removeCamera(name)} onClick={props.close}><Icon name="cross" /></button></span>}
+        {props.named && <span class="picture-badge">{name}{props.close && <button type="button" aria-label={text.removeCamera(name)} title={text.removeCamera(name)} onClick={props.close}><Icon name="cross" /></button>}</span>}
         {live && seen?.still && <span class="picture-badge" title={strings.grid.stillAbout}><Icon name="pause" />{strings.grid.still}</span>}
         {transcoded && <span class="picture-badge" title={text.transcodedAbout}>{text.transcoded}</span>}
       </div>

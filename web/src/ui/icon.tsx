@@ -33,6 +33,7 @@ const drawings = {
   "frame-back": "M11.5 3L5 8l6.5 5zM3 3v10",
   "frame-on": "M4.5 3L11 8l-6.5 5zM13 3v10",
   picture: "M1.5 4.5h3l1.5-2h4l1.5 2h3v9h-13zM8 6.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+  range: "M3 2.5v11M13 2.5v11M3 8h10M5.5 5.5L3 8l2.5 2.5M10.5 5.5L13 8l-2.5 2.5",
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",
   more: "M3 8h.01M8 8h.01M13 8h.01",
