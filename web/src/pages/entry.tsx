@@ -27,7 +27,9 @@ function useWait(problem: Problem | null): number {
   return left;
 }
 
+// As devices show them, and so that they can be read out.
 const pairs = (hex: string): string => hex.toUpperCase().match(/../g)?.join(":") ?? hex;
+const fours = (hex: string): string => hex.match(/.{4}/g)?.join(" ") ?? hex;
 
 async function rootPrint(): Promise<string> {
   const answer = await fetch("/root.crt", { cache: "no-store" }).catch(() => null);
@@ -65,7 +67,7 @@ function Keep({ entered }: { entered: () => void }) {
         <section>
           <h2><Icon name="verify" />{text.printTitle}</h2>
           <p>{text.print}</p>
-          {site.problem ? <Notice problem={site.problem} again={site.again} /> : <code class="entry-print">{site.value?.fingerprint ?? ""}</code>}
+          {site.problem ? <Notice problem={site.problem} again={site.again} /> : <code class="entry-print">{fours(site.value?.fingerprint ?? "")}</code>}
         </section>
         <section>
           <h2><Icon name="certificate" />{text.rootTitle}</h2>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The wall of cameras: n by n pictures, more on further pages; one of them enlarged is part of the address.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useCameras, type Camera } from "../app/cameras";
 import { useKeys } from "../app/keys";
 import { follow, go, usePlace } from "../app/route";
@@ -111,7 +111,7 @@ export default function Live() {
   const large = place.query.get("camera");
 
   // Rooms with screens are dark, whatever the device says.
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset.dark = "";
     return () => {
       delete document.documentElement.dataset.dark;

@@ -129,7 +129,7 @@ export function Tile({ camera, large, hidden, toggle }: Props) {
           {of2?.sound === "there" && <button type="button" class="tile-tool" aria-pressed={!muted} aria-label={text.sound} title={text.sound} onClick={() => setMuted(!muted)}><Icon name={muted ? "silent" : "sound"} /></button>}
           {of2?.sound === "unplayable" && <span class="tile-tool" title={text.soundUnplayable}><Icon name="silent" label={text.soundUnplayable} /></span>}
           <a class="tile-tool" href={`/camera/${encodeURIComponent(camera.name)}`} onClick={follow}><Icon name="clock" />{text.past}</a>
-          <button type="button" class="tile-tool" onClick={toggle}><Icon name="cross" />{text.shrink}</button>
+          <button type="button" class="tile-tool" onClick={toggle}><Icon name="cross" />{strings.common.close}</button>
         </div>
       )}
     </div>
