@@ -22,7 +22,7 @@ def test_wall(folder):
         page = Page(site)
         page.add("Erika")
         site.wait_recording("street-main", "street-sub", "desk-main")
-        said = browse("live.mjs", page, custos=CUSTOS, state=site.state)
+        said = browse("live.mjs", page, custos=CUSTOS, state=site.state, edge=edge.pid)
         check(said["cut_ms"] < CUT_MS, f"the revoked session is cut: {said}")
         print(said)
 

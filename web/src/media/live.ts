@@ -216,6 +216,7 @@ class Feed {
       void video.play().catch(() => {}); // a sound that the browser lets nobody hear yet
       return;
     }
+    if (video.paused) void video.play().catch(() => {}); // a headset's key, or the browser: live does not stand
     const behind = end - this.frame - BEHIND_S - video.currentTime;
     const first = performance.now() - this.began < BEGINNING_MS;
     const left = video.currentTime < from; // in front of a hole, where a player stands still
