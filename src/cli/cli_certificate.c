@@ -329,7 +329,8 @@ static int cli_certificate_revoke(const struct cli_args *a)
         return status;
 }
 
-int cli_certificate_fetch_watch(const char *state, json_t **ret, char *remedy, struct err *e)
+/* All pages in one list, the caller's. */
+static int cli_certificate_fetch_watch(const char *state, json_t **ret, char *remedy, struct err *e)
 {
         json_t *all = json_array();
         bool more = true;

@@ -102,6 +102,7 @@ const struct api_route api_routes[] = {
                 "certificates", "#", NULL },
         { "DELETE", V1 "certificates/{serial}", "certificate.revoke", 0, 200, "", API_WHOLE, "", "",
                 NULL },
+        { "GET", V1 "doctor", "doctor.run", 0, 200, "", API_WHOLE, "", "", NULL },
         { "GET", V1 "links", "security.links", 0, 200, "recorder after limit#", API_LIST, "links",
                 "", NULL },
         { "GET", V1 "roots", "trust.list", 0, 200, "", API_LIST, "roots", "id", NULL },

@@ -280,6 +280,7 @@ void requests_run_asked(struct requests *r, uint64_t tag, const struct link_mess
                 { "node.names", PEOPLE_ADMINISTRATOR, requests_web_node_names, NULL },
                 { "certificate.watch", PEOPLE_VIEWER, requests_watch_list, NULL },
                 { "security.links", PEOPLE_VIEWER, requests_security_links, NULL },
+                { "doctor.run", PEOPLE_ADMINISTRATOR, requests_doctor_run, NULL },
                 { "grant.make", PEOPLE_VIEWER, requests_grant_make, NULL },
                 { "person.add", PEOPLE_ADMINISTRATOR, requests_people_add, NULL },
                 { "person.list", PEOPLE_ADMINISTRATOR, requests_people_list, NULL },

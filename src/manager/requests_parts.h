@@ -208,6 +208,9 @@ void requests_web_on_event(
 /* Certificates of the user's own, as gateways said. */
 void requests_web_watch(struct requests *r, struct certificate_watch_look *l);
 
+/* requests_doctor.c: the checks of the site. */
+int requests_doctor_run(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
+
 /* requests_security.c: every connection. */
 int requests_security_links(struct requests *r, uint64_t tag, json_t *body, struct err *e) MUST_USE;
 

@@ -104,6 +104,19 @@ static int setup_code_get(struct db *d, struct setup_code *ret, struct err *e)
         return r;
 }
 
+int setup_code_open(
+        struct db *d, int64_t now_us, int64_t *ret_until_us, bool *ret_remote, struct err *e)
+{
+        struct setup_code c = { 0 };
+
+        int r = setup_code_get(d, &c, e);
+        if (r <= 0 || now_us >= c.until_us)
+                return r < 0 ? r : 0;
+        *ret_until_us = c.until_us;
+        *ret_remote = c.remote;
+        return 1;
+}
+
 static int setup_code_count(struct db *d, int64_t tries, struct err *e)
 {
         struct db_query *q;

@@ -22,6 +22,9 @@ int setup_code_make(struct db *d, bool remote, int64_t now_us, char to[static SE
  * durably, and the last try closes the code. ERR_DENIED: not from there, which counts nothing. */
 int setup_code_check(
         struct db *d, const char *typed, bool loopback, int64_t now_us, struct err *e) MUST_USE;
+/* 1 where one is open, and until when and for whom; 0. */
+int setup_code_open(struct db *d, int64_t now_us, int64_t *ret_until_us, bool *ret_remote,
+        struct err *e) MUST_USE;
 /* It is good for nothing any more. */
 int setup_code_close(struct db *d, struct err *e) MUST_USE;
 

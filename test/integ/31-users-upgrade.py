@@ -3,6 +3,7 @@
 """A state directory that root ran alone is given to the roles' own users at the next start, and taken back when they are gone; what lies in it
 to have root give away more is not followed.
 """
+import json
 import os
 import stat
 import sys
@@ -52,6 +53,8 @@ def test_what_was_one_users_becomes_theirs(folder):
         (site.state / "elsewhere").rename(site.state / "site")
         with Hidden():
             site.start()
+            rows = {c["check"]: c for c in json.loads(site.cli("doctor", "--json", ok=None).stdout)["checks"]}
+            check(rows["users"]["verdict"] == "fail" and "systemd-sysusers" in rows["users"]["remedy"], f"and says what to do: {rows['users']}")
             check({p.owner() for p in everything(site)} == {"root"} and stat.S_IMODE(site.state.stat().st_mode) == 0o700, "taken back")
             wait_for(lambda: site.status() is not None, 20, "and works")
 

@@ -6,12 +6,14 @@ Roles are confined, so a process that is not is one of the test's own, which has
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from custos_site import CARS, CUSTOS, Edge, Program, Site, check, free_port, main, password_file, wait_for
+from custos_site import CARS, CUSTOS, Edge, Program, Site, check, free_port, main, password_file, self_signed, wait_for
+from page import Page
 
 CONFIG = "[recorder]\nsegment_s = 2\nfragment_ms = 500\n[storage]\nscrub_mb_s = {}\n[link]\nmanager_port = 0\nrecorder_port = 0\n"
 DECOY = '''
@@ -101,6 +103,44 @@ def processes(folder, site, before):
             decoy.communicate()
 
 
+def page(folder, site, before):
+    """The gateway, as somebody outside meets it, and what lies in its directory."""
+    os.kill(site.pids()["gateway"], signal.SIGSTOP)
+    try:
+        only(site, before, "page", "does not answer within")
+    finally:
+        os.kill(site.pids()["gateway"], signal.SIGCONT)
+    root = site.state / "gateway/root.crt"
+    good = root.read_bytes()
+    root.write_bytes(self_signed(folder, "root")[0].read_bytes())
+    only(site, before, "page-root", "what people install")
+    root.write_bytes(good)
+    token = site.state / "gateway/metrics_token"
+    token.write_text("secret")
+    token.chmod(0o644)
+    only(site, before, "metrics-token", "0644")
+    token.unlink()
+    well(site, before)
+
+
+def people(site):
+    """Until there is one, that nobody can sign in is the row that fails; by the page an administrator sees the site's rows, as here."""
+    before = doctor(site)
+    check(before["administrator"]["verdict"] == "fail" and before["setup-code"]["verdict"] == "note", f"nobody is there: {before}")
+    browser = Page(site)
+    browser.set_up()
+    rows = doctor(site)
+    check({n: v for n, v in ((n, rows[n]["verdict"]) for n in changed(before, rows))} in (
+        {"administrator": "pass"}, {"administrator": "pass", "setup-code": "pass"}), f"one is enough: {changed(before, rows)}")
+    answer = browser.get("/api/v1/doctor").ok(200)
+    mine = {c["check"]: c for c in answer["checks"]}
+    check(len(mine) > 7 and all(rows[n]["verdict"] == c["verdict"] and set(c) == set(rows[n]) for n, c in mine.items()), f"the same rows: {mine}")
+    check(answer["verdict"] in ("pass", "unknown", "fail") and "users" not in mine, "those that the manager sees")
+    browser.add("Vera", "viewer")
+    browser.other("Vera").get("/api/v1/doctor").problem(403)
+    return browser
+
+
 def cameras(folder, site, before):
     """Neither encryption nor the want of it: first allowed, then real. 127.0.0.2, where nobody was seen on TLS."""
     port = free_port()
@@ -132,17 +172,20 @@ def test_each_alone(folder):
         site.add("cam", edge.url("cam"), edge.user, edge.password_file)
         site.wait_recording("cam-main")
         wait_for(lambda: site.log().count("link.open") > 1, 20, "the porters are linked")
+        people(site)
         before = doctor(site)
-        wrong = {n for n, c in before.items() if c["verdict"] in ("fail", "unknown")} - {"clock", "landlock"}
+        # root's own site, without users for the roles: that row is 31-roles-users.py's
+        wrong = {n for n, c in before.items() if c["verdict"] in ("fail", "unknown")} - {"clock", "landlock", "users"}
         check(not wrong and before["footage-key"]["verdict"] == "note", f"all is well but what this machine is: {before}")
         files(site, before)
         processes(folder, site, before)
+        page(folder, site, before)
         cameras(folder, site, before)
         wait_for(lambda: len(site.segments()) > 2, 20, "a segment has ended")
         site.stop()
         rows = doctor(site)
         unseen = {n for n, c in rows.items() if c["verdict"] == "unknown"} - {"clock"}
-        check(unseen >= {"seccomp", "privileges", "core-dumps", "ports", "memory", "recorders", "encryption", "exceptions", "volumes",
+        check(unseen >= {"seccomp", "privileges", "core-dumps", "ports", "memory", "users", "administrator", "setup-code", "page-certificate", "recorders", "encryption", "exceptions", "volumes",
                          "damage"}, f"what does not run is not well: {unseen}")
         path = site.segments("cam-main")[0]
         data = bytearray(path.read_bytes())
@@ -152,6 +195,12 @@ def test_each_alone(folder):
         site.start()
         site.wait_recording("cam-main")
         only(site, disks(folder, site, before), "damage", "segments are damaged")
+
+
+def test_a_code_for_other_hosts(folder):
+    with Site(folder, "--remote") as site:
+        row = wait_for(lambda: (lambda r: r if r["verdict"] != "pass" else None)(doctor(site)["setup-code"]), 20, "a code is open")
+        check(row["verdict"] == "fail" and "other hosts" in row["text"], f"{row}")
 
 
 main(globals())

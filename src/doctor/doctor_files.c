@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/doctor_parts.h"
+#include "doctor/doctor_parts.h"
 #include "os/file.h"
 #include "trust/audit_line.h"
+#include "trust/role_users.h"
 
-#define DOCTOR_FILES_PATH_ROOM (CLI_PATH_MAX + 300)
+#define DOCTOR_FILES_PATH_ROOM (DOCTOR_PATH_MAX + 300)
 #define DOCTOR_FILES_LOOK "Run custos doctor as the user that Custos runs as, or as root."
 
 static void doctor_files_path(
@@ -32,6 +32,51 @@ static bool doctor_files_is_key(const char *name)
 static void doctor_files_unseen(struct doctor_finding *f, const char *path)
 {
         doctor_say(f, DOCTOR_UNKNOWN, DOCTOR_FILES_LOOK, "%.400s: %s", path, strerror(errno));
+}
+
+/* The place that a path of the state directory has among the roles' own; NULL: none. *ret_itself:
+ * it has a row, it does not only lie in one's directory. */
+static const struct role_place *doctor_files_place(
+        const struct doctor *d, const char *path, bool *ret_itself)
+{
+        const struct role_place *found = NULL;
+        const char *below = path + strlen(d->state);
+        const char *slash;
+
+        below += *below == '/';
+        slash = strrchr(below, '/');
+        *ret_itself = false;
+        for (unsigned i = 0; i < role_places_n; i++) {
+                const struct role_place *p = &role_places[i];
+                size_t n = strlen(p->path);
+                if (strcmp(p->path, below) == 0) {
+                        *ret_itself = true;
+                        return p;
+                }
+                if (p->whole && slash && (size_t)(slash - below) == n &&
+                        strncmp(p->path, below, n) == 0)
+                        found = p;
+        }
+        return found;
+}
+
+/* Where root gave the state directory to the roles' own users. *ret_mode: its mode is the one that
+ * it is to have. */
+static bool doctor_files_is_given(
+        const struct doctor *d, const char *path, const struct stat *s, bool *ret_mode)
+{
+        bool itself;
+        const struct role_place *p = doctor_files_place(d, path, &itself);
+        struct role_users users;
+        struct stat state;
+
+        *ret_mode = false;
+        if (!p || stat(d->state, &state) < 0 || state.st_uid != 0 ||
+                role_users_find(&users, NULL) < 0 || s->st_uid != users.list[p->owner].uid ||
+                s->st_gid != users.list[p->group].gid)
+                return false;
+        *ret_mode = itself && (s->st_mode & 07777) == p->mode;
+        return true;
 }
 
 /* Of the state directory's owner, or root's: whom else would its files be safe from? */
@@ -56,17 +101,19 @@ static void doctor_files_mode(
         const struct doctor *d, struct doctor_finding *f, const char *path, bool secret)
 {
         char remedy[DOCTOR_REMEDY_ROOM];
+        bool as_given;
         struct stat s;
 
         if (lstat(path, &s) < 0) {
                 doctor_files_unseen(f, path);
                 return;
         }
-        doctor_files_owner(d, f, path, &s);
+        if (!doctor_files_is_given(d, path, &s, &as_given))
+                doctor_files_owner(d, f, path, &s);
         if (secret && !S_ISREG(s.st_mode))
                 doctor_say(f, DOCTOR_FAIL, "Put the key itself there, not a link to it.",
                         "%.400s is no regular file", path);
-        else if (!S_ISLNK(s.st_mode) && s.st_mode & (secret ? 077u : 022u)) {
+        else if (!as_given && !S_ISLNK(s.st_mode) && s.st_mode & (secret ? 077u : 022u)) {
                 snprintf(remedy, sizeof remedy, "chmod %s %.200s", secret ? "600" : "go-w", path);
                 doctor_say(f, DOCTOR_FAIL, remedy, "%.400s has mode %04o: others may %s it", path,
                         s.st_mode & 07777u, secret ? "read or change" : "change");

@@ -4,11 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/doctor_parts.h"
+#include "doctor/doctor_parts.h"
 #include "os/clock.h"
-
-#define DOCTOR_LIVE_FIRST "main"
 
 static void doctor_live_silent(struct doctor_finding *f)
 {
@@ -44,39 +41,40 @@ void doctor_live_certificates(const struct doctor *d, struct doctor_finding *f)
         }
         json_array_foreach(d->certificates, i, one)
         {
-                const char *warning = cli_text(one, "warning");
+                const char *warning = doctor_member(one, "warning");
                 if (warning[0])
                         doctor_say(f, DOCTOR_FAIL,
                                 "custos certificate watch lists them; a camera's is renewed with custos "
                                 "camera certificate.",
-                                "%s %s runs out at %s (%s)", cli_text(one, "what"),
-                                cli_text(one, "subject"), cli_text(one, "not_after"), warning);
+                                "%s %s runs out at %s (%s)", doctor_member(one, "what"),
+                                doctor_member(one, "subject"), doctor_member(one, "not_after"),
+                                warning);
         }
         doctor_pass(f, "%zu certificates, no warning is due", json_array_size(d->certificates));
 }
 
 void doctor_live_recorders(const struct doctor *d, struct doctor_finding *f)
 {
-        const json_t *list = json_object_get(d->status, "recorders"), *one;
+        const json_t *one;
         unsigned n = 0;
         size_t i;
 
-        if (!d->status) {
+        if (!d->recorders) {
                 doctor_live_silent(f);
                 return;
         }
-        json_array_foreach(list, i, one)
+        json_array_foreach(d->recorders, i, one)
         {
-                const char *state = cli_text(one, "state");
+                const char *state = doctor_member(one, "state");
                 n += strcmp(state, "connected") == 0;
                 if (strcmp(state, "refuses") == 0)
                         doctor_say(f, DOCTOR_FAIL, fault_remedy(FAULT_OTHER_MANAGER),
                                 "recorder %s follows another copy of this manager's state",
-                                cli_text(one, "name"));
+                                doctor_member(one, "name"));
                 if (strcmp(state, "away") == 0)
                         doctor_say(f, DOCTOR_FAIL, "See the log of that host.",
-                                "recorder %s is away since %s", cli_text(one, "name"),
-                                cli_text(one, "since"));
+                                "recorder %s is away since %s", doctor_member(one, "name"),
+                                doctor_member(one, "since"));
         }
         doctor_pass(f, "%u connected", n);
 }
@@ -89,26 +87,22 @@ typedef void (*doctor_live_stream)(const json_t *stream, struct doctor_finding *
 static unsigned doctor_live_streams(
         const struct doctor *d, struct doctor_finding *f, doctor_live_stream look)
 {
-        const json_t *list = json_object_get(d->status, "recorders");
         unsigned n = 0;
-        size_t j;
-        json_t *stream;
+        size_t i, j;
+        json_t *one, *stream;
 
-        if (!d->status) {
+        if (!d->recorders) {
                 doctor_live_silent(f);
                 return 0;
         }
-        for (size_t i = 0; i <= json_array_size(list); i++) {
-                const json_t *other = i ? json_array_get(list, i - 1) : NULL;
-                const json_t *status = i ? json_object_get(other, "status")
-                                         : json_object_get(d->status, "recorder");
-                if (other && strcmp(cli_text(other, "name"), DOCTOR_LIVE_FIRST) == 0)
-                        continue; /* the same again */
+        json_array_foreach(d->recorders, i, one)
+        {
+                const json_t *status = json_object_get(one, "status");
+                const char *state = doctor_member(one, "state");
                 if (!json_is_object(status) &&
-                        (!other || strcmp(cli_text(other, "state"), "away") == 0))
+                        (strcmp(state, "connected") == 0 || strcmp(state, "away") == 0))
                         doctor_say(f, DOCTOR_UNKNOWN, "See the log of that host.",
-                                "recorder %s does not say",
-                                other ? cli_text(other, "name") : DOCTOR_LIVE_FIRST);
+                                "recorder %s does not say", doctor_member(one, "name"));
                 json_array_foreach(json_object_get(status, "streams"), j, stream)
                 {
                         look(stream, f);
@@ -120,13 +114,13 @@ static unsigned doctor_live_streams(
 
 static void doctor_live_is_open(const json_t *stream, struct doctor_finding *f)
 {
-        if (strcmp(cli_text(stream, "state"), "streaming") == 0 &&
-                strncmp(cli_text(stream, "protection"), "encrypted", 9) != 0)
+        if (strcmp(doctor_member(stream, "state"), "streaming") == 0 &&
+                strncmp(doctor_member(stream, "protection"), "encrypted", 9) != 0)
                 doctor_say(f, DOCTOR_FAIL,
                         "Give the camera a certificate (custos camera certificate) and set --transport "
                         "tls.",
                         "%s comes in the clear (%s): everybody on the way can see and change it",
-                        cli_text(stream, "stream"), cli_text(stream, "protection"));
+                        doctor_member(stream, "stream"), doctor_member(stream, "protection"));
 }
 
 void doctor_live_open(const struct doctor *d, struct doctor_finding *f)
@@ -138,12 +132,12 @@ void doctor_live_open(const struct doctor *d, struct doctor_finding *f)
 
 static void doctor_live_is_exception(const json_t *stream, struct doctor_finding *f)
 {
-        const char *transport = cli_text(stream, "transport");
+        const char *transport = doctor_member(stream, "transport");
 
         if (strcmp(transport, "plain") == 0 || strcmp(transport, "tls-if-available") == 0)
                 doctor_say(f, DOCTOR_FAIL, "custos camera set NAME --transport tls (or tls-pinned)",
                         "%s has the transport %s: it may be recorded without encryption",
-                        cli_text(stream, "stream"), transport);
+                        doctor_member(stream, "stream"), transport);
 }
 
 void doctor_live_exceptions(const struct doctor *d, struct doctor_finding *f)
@@ -184,11 +178,12 @@ static unsigned doctor_live_each_volume(
 
 static void doctor_live_is_ill(const char *recorder, const json_t *volume, struct doctor_finding *f)
 {
-        if (strcmp(cli_text(volume, "state"), "healthy") != 0 &&
+        if (strcmp(doctor_member(volume, "state"), "healthy") != 0 &&
                 !json_is_true(json_object_get(volume, "retired")))
-                doctor_say(f, DOCTOR_FAIL, cli_text(volume, "remedy"),
-                        "recorder %s, volume %s: %s. %.300s", recorder, cli_text(volume, "name"),
-                        cli_text(volume, "state"), cli_text(volume, "text"));
+                doctor_say(f, DOCTOR_FAIL, doctor_member(volume, "remedy"),
+                        "recorder %s, volume %s: %s. %.300s", recorder,
+                        doctor_member(volume, "name"), doctor_member(volume, "state"),
+                        doctor_member(volume, "text"));
 }
 
 void doctor_live_volumes(const struct doctor *d, struct doctor_finding *f)
@@ -206,7 +201,7 @@ static void doctor_live_is_damaged(
         if (n > 0)
                 doctor_say(f, DOCTOR_FAIL, "custos storage damage names each file and its time.",
                         "recorder %s, volume %s: %lld segments are damaged", recorder,
-                        cli_text(volume, "name"), n);
+                        doctor_member(volume, "name"), n);
 }
 
 void doctor_live_damage(const struct doctor *d, struct doctor_finding *f)
@@ -214,4 +209,72 @@ void doctor_live_damage(const struct doctor *d, struct doctor_finding *f)
         unsigned n = doctor_live_each_volume(d, f, doctor_live_is_damaged);
 
         doctor_pass(f, "%u volumes, no damage was found", n);
+}
+
+/* --- people --- */
+
+void doctor_live_administrator(const struct doctor *d, struct doctor_finding *f)
+{
+        long long n = (long long)json_integer_value(json_object_get(d->people, "administrators"));
+
+        if (!d->people)
+                doctor_live_silent(f);
+        else if (n == 0)
+                doctor_say(f, DOCTOR_FAIL,
+                        "Open the page and type the setup code that custos run shows, or: custos "
+                        "person add NAME --role administrator",
+                        "nobody can sign in who may change anything: whoever is first becomes the "
+                        "administrator");
+        else
+                doctor_pass(f, "%lld of %lld people", n,
+                        (long long)json_integer_value(json_object_get(d->people, "people")));
+}
+
+void doctor_live_setup_code(const struct doctor *d, struct doctor_finding *f)
+{
+        const json_t *code = json_object_get(d->people, "code");
+
+        if (!d->people)
+                doctor_live_silent(f);
+        else if (!json_is_object(code))
+                doctor_pass(f, "none is open");
+        else if (json_is_true(json_object_get(code, "remote")))
+                doctor_say(f, DOCTOR_FAIL, "Make the administrator now, or start without --remote.",
+                        "one is open until %s, from other hosts too: whoever has it becomes the "
+                        "administrator",
+                        doctor_member(code, "until"));
+        else
+                doctor_say(f, DOCTOR_NOTE, "", "one is open until %s, on the gateway's host alone",
+                        doctor_member(code, "until"));
+}
+
+/* Those that people's browsers see: of the site's own web issuer, and of the user's own. */
+void doctor_live_page_certificate(const struct doctor *d, struct doctor_finding *f)
+{
+        const json_t *one, *first = NULL;
+        size_t i;
+
+        if (!d->certificates) {
+                doctor_live_silent(f);
+                return;
+        }
+        json_array_foreach(d->certificates, i, one)
+        {
+                const char *what = doctor_member(one, "what");
+                if (strcmp(what, "web") != 0 && strcmp(what, "page") != 0)
+                        continue;
+                if (!first)
+                        first = one;
+                if (doctor_member(one, "warning")[0])
+                        doctor_say(f, DOCTOR_FAIL,
+                                "The site's own is renewed by the gateway's porter (see its log); "
+                                "one of your own: put a new one in its place.",
+                                "that of %s runs out at %s (%s)", doctor_member(one, "subject"),
+                                doctor_member(one, "not_after"), doctor_member(one, "warning"));
+        }
+        if (!first)
+                doctor_pass(f, "none yet");
+        else
+                doctor_pass(f, "good for %.1f days",
+                        json_number_value(json_object_get(first, "days_left")));
 }

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
-#include "cli/doctor_parts.h"
+#include "doctor/doctor_parts.h"
 #include "os/sandbox.h"
+#include "trust/role_users.h"
 
 #define DOCTOR_PROCESSES_MAX 512
 #define DOCTOR_PROCESSES_FILE_MAX (1u << 20)
@@ -104,27 +104,27 @@ static bool doctor_processes_is_state(const struct doctor *d, const char *argume
                ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+/* custos manager and custos gateway are supervisors too, of the role's process by the same name. */
 static void doctor_processes_add(
-        struct doctor_processes *p, unsigned pid, const char *role, const char *of)
+        struct doctor_processes *p, unsigned pid, const char *role, const char *of, bool supervised)
 {
-        static const char *const roles[] = { "run", "recorder", "manager", "parent", "porter",
-                "sealer", "connector", "worker", "volume", "scrubber", "player", "gateway",
-                "prober" };
-        bool known = false;
+        static const char *const supervisors[] = { "run", "recorder", "manager", "gateway" };
+        enum role_user_of user;
+        bool known = false, supervisor = false;
 
         for (unsigned i = 0; i < p->n; i++)
                 known |= p->list[i].pid == pid;
         if (known || p->n == DOCTOR_PROCESSES_MAX)
                 return;
-        for (unsigned i = 0; i < ARRAY_LEN(roles); i++) {
-                if (strcmp(roles[i], role) != 0)
-                        continue;
-                struct doctor_process *one = &p->list[p->n++];
-                one->pid = pid;
-                one->is_supervisor = i < 2;
-                snprintf(one->role, sizeof one->role, "%s", i < 2 ? "supervisor" : role);
-                snprintf(one->of, sizeof one->of, "%s", of);
-        }
+        for (unsigned i = 0; i < ARRAY_LEN(supervisors); i++)
+                supervisor |= !supervised && strcmp(supervisors[i], role) == 0;
+        if (!supervisor && !role_users_of(role, of, &user))
+                return;
+        struct doctor_process *one = &p->list[p->n++];
+        one->pid = pid;
+        one->is_supervisor = supervisor;
+        snprintf(one->role, sizeof one->role, "%s", supervisor ? "supervisor" : role);
+        snprintf(one->of, sizeof one->of, "%s", of);
 }
 
 /* One process; by_state: only where its command line has the state directory. */
@@ -134,21 +134,22 @@ static void doctor_processes_look(
         const char *args[DOCTOR_PROCESSES_ARGS_MAX], *of = "";
         CLEANUP(own_freep) char *line = NULL;
         size_t n, count = 0;
-        bool ours = !by_state;
+        bool ours = !by_state, supervised = false;
 
         line = doctor_processes_read(d, pid, "cmdline", &n);
         if (!line)
                 return;
         for (size_t at = 0; at < n && count < ARRAY_LEN(args); at += strlen(line + at) + 1)
                 args[count++] = line + at;
-        for (size_t i = 2; i + 1 < count; i++) {
-                if (strcmp(args[i], "--state") == 0)
+        for (size_t i = 2; i < count; i++) {
+                if (strcmp(args[i], "--state") == 0 && i + 1 < count)
                         ours |= doctor_processes_is_state(d, args[i + 1]);
-                if (strcmp(args[i], "--role") == 0)
+                if (strcmp(args[i], "--role") == 0 && i + 1 < count)
                         of = args[i + 1];
+                supervised |= strcmp(args[i], "--supervised") == 0;
         }
         if (ours && count > 1)
-                doctor_processes_add(p, pid, args[1], of);
+                doctor_processes_add(p, pid, args[1], of, supervised);
 }
 
 /* False, and said, where none runs. */
@@ -246,6 +247,66 @@ void doctor_processes_privileges(const struct doctor *d, struct doctor_finding *
         doctor_pass(f, "%u processes, no role has a capability or can gain one", n);
 }
 
+/* --- users --- */
+
+static void doctor_processes_user(const struct doctor_process *one, const char *status,
+        const struct role_users *users, struct doctor_finding *f)
+{
+        unsigned uid = (unsigned)doctor_processes_number(status, "Uid", 10);
+        unsigned gid = (unsigned)doctor_processes_number(status, "Gid", 10);
+        enum role_user_of user;
+
+        if (one->is_supervisor || !role_users_of(one->role, one->of, &user))
+                return;
+        if (uid != users->list[user].uid || gid != users->list[user].gid)
+                doctor_say(f, DOCTOR_FAIL, DOCTOR_PROCESSES_RESTART,
+                        "%s (process %u) runs as user %u, not as %s", one->role, one->pid, uid,
+                        role_users_name(user));
+}
+
+/* Root starts each role as its own; anybody else cannot. */
+static void doctor_processes_all_users(
+        const struct doctor *d, const struct doctor_processes *p, struct doctor_finding *f)
+{
+        struct role_users users;
+        struct err why = { 0 };
+        bool root = false;
+
+        bool there = role_users_find(&users, &why) == 0;
+        for (unsigned i = 0; i < p->n; i++) {
+                CLEANUP(own_freep)
+                char *status = doctor_processes_read(d, p->list[i].pid, "status", NULL);
+                if (!status)
+                        continue;
+                root |= doctor_processes_number(status, "Uid", 10) == 0;
+                if (there)
+                        doctor_processes_user(&p->list[i], status, &users, f);
+        }
+        if (!root) {
+                /* What was found differs because nobody else may do it. */
+                *f = (struct doctor_finding){ .name = f->name };
+                doctor_say(f, DOCTOR_NOTE, ROLE_USERS_REMEDY,
+                        "all roles run as the ordinary user that started Custos: their sandboxes "
+                        "alone keep them apart");
+        } else if (!there)
+                doctor_say(f, DOCTOR_FAIL, ROLE_USERS_REMEDY,
+                        "all roles run as root, without its rights (%s): their sandboxes alone keep "
+                        "them apart",
+                        why.text);
+        doctor_pass(f, "each role is a user of its own");
+}
+
+void doctor_processes_users(const struct doctor *d, struct doctor_finding *f)
+{
+        struct doctor_processes *p = xcalloc(1, sizeof *p);
+
+        if (doctor_processes_find(d, p, f))
+                doctor_processes_all_users(d, p, f);
+        free(p);
+}
+
+/* --- and their memory --- */
+
 /* "Max core file size        0                    0                    bytes" */
 static void doctor_processes_limit(const struct doctor *d, const struct doctor_process *one,
         const char *status, struct doctor_finding *f)
@@ -339,7 +400,7 @@ static bool doctor_processes_listeners(
 /* What a porter of this role, or the gateway, may listen on; 0 where it has said none. */
 static unsigned doctor_processes_port_of(const struct doctor *d, const struct doctor_process *one)
 {
-        char path[CLI_PATH_MAX + 40], text[16] = "";
+        char path[DOCTOR_PATH_MAX + 40], text[16] = "";
 
         bool gateway = strcmp(one->role, "gateway") == 0;
         if (!gateway && (strcmp(one->role, "porter") != 0 || strcmp(one->of, "gateway") == 0))

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The checks of doctor.c's table (doctor_files.c: what lies in the state directory;
- * doctor_processes.c: what runs; doctor_live.c: what the running system says). For these alone. */
-#ifndef CUSTOS_CLI_DOCTOR_PARTS_H
-#define CUSTOS_CLI_DOCTOR_PARTS_H
+ * doctor_processes.c: what runs;
+ * doctor_page.c: what people reach; doctor_live.c: what the running system says). For these alone.
+ */
+#ifndef CUSTOS_DOCTOR_DOCTOR_PARTS_H
+#define CUSTOS_DOCTOR_DOCTOR_PARTS_H
 
-#include "cli/doctor.h"
+#include "doctor/doctor.h"
+
+#define DOCTOR_PATH_MAX 4096
 
 typedef void (*doctor_run)(const struct doctor *d, struct doctor_finding *f);
+
+/* A member that is a text; "" where it is not there or none. */
+const char *doctor_member(const json_t *object, const char *name);
 
 /* doctor_files.c */
 void doctor_files_state(const struct doctor *d, struct doctor_finding *f);
@@ -27,6 +34,12 @@ void doctor_processes_privileges(const struct doctor *d, struct doctor_finding *
 void doctor_processes_core(const struct doctor *d, struct doctor_finding *f);
 void doctor_processes_ports(const struct doctor *d, struct doctor_finding *f);
 void doctor_processes_memory(const struct doctor *d, struct doctor_finding *f);
+void doctor_processes_users(const struct doctor *d, struct doctor_finding *f);
+
+/* doctor_page.c */
+void doctor_page_port(const struct doctor *d, struct doctor_finding *f);
+void doctor_page_root(const struct doctor *d, struct doctor_finding *f);
+void doctor_page_token(const struct doctor *d, struct doctor_finding *f);
 
 /* doctor_live.c */
 void doctor_live_clock(const struct doctor *d, struct doctor_finding *f);
@@ -36,5 +49,8 @@ void doctor_live_open(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_exceptions(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_volumes(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_damage(const struct doctor *d, struct doctor_finding *f);
+void doctor_live_administrator(const struct doctor *d, struct doctor_finding *f);
+void doctor_live_setup_code(const struct doctor *d, struct doctor_finding *f);
+void doctor_live_page_certificate(const struct doctor *d, struct doctor_finding *f);
 
 #endif

@@ -8,8 +8,8 @@
  * running system's answers are given too, NULL where it did not answer. Nothing of it is printed
  * here.
  */
-#ifndef CUSTOS_CLI_DOCTOR_H
-#define CUSTOS_CLI_DOCTOR_H
+#ifndef CUSTOS_DOCTOR_DOCTOR_H
+#define CUSTOS_DOCTOR_DOCTOR_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -30,10 +30,12 @@ enum doctor_verdict {
 struct doctor {
         const char *state; /* directory */
         const char *proc;  /* "/proc" */
-        /* Answers of the running system, borrowed; NULL: none. status: as cli_status_fetch;
-         * storage: an object of cli_storage_fetch's answers by recorder. */
-        const json_t *status, *storage;
-        const json_t *certificates; /* a list, as cli_certificate_fetch_watch */
+        /* What the manager knows or was answered, borrowed; NULL: not known. For checks of the site
+         * alone. */
+        const json_t *recorders;    /* [{ name, state, since, status: { streams } or null }] */
+        const json_t *storage;      /* by recorder: { volumes } */
+        const json_t *certificates; /* as of the certificate watch */
+        const json_t *people; /* { administrators, people, code: null or { until, remote } } */
 };
 
 struct doctor_finding {
@@ -46,11 +48,22 @@ struct doctor_finding {
 
 /* The rows of the table. */
 unsigned doctor_checks(void);
+/* It is about the site, and the manager's to say (message doctor.run); the others are about this
+ * host. */
+bool doctor_is_of_site(unsigned n);
 /* Runs one of them, 0 to doctor_checks() - 1, in this order: the last one gives up the
  * capabilities of this process, so that it sees what others of its user would. */
 void doctor_check(const struct doctor *d, unsigned n, struct doctor_finding *ret);
 /* "pass", "note", "unknown", "fail". */
 const char *doctor_verdict_name(enum doctor_verdict v);
+
+/* { check, verdict, text, remedy, more }; the caller's. */
+json_t *doctor_json(const struct doctor_finding *f);
+/* The verdict of a list of these: "pass", "unknown", "fail". */
+const char *doctor_sum(const json_t *checks);
+/* The row of check n as the manager said it; unknown where that is not in the list (may be NULL).
+ */
+void doctor_take(const json_t *checks, unsigned n, struct doctor_finding *ret);
 
 /* For the checks. What a pass says; replaced by whatever weighs more. */
 void doctor_pass(struct doctor_finding *f, const char *fmt, ...) PRINTF(2, 3);

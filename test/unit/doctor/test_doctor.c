@@ -9,25 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/doctor.h"
+#include "doctor/doctor.h"
 #include "os/file.h"
 #include "trust/audit_line.h"
 
 #define WELL                                                                                       \
-        "{\"recorder\": {\"streams\": [{\"stream\": \"cam-main\", \"state\": \"streaming\","       \
-        " \"protection\": \"%s\", \"transport\": \"%s\"}]},"                                       \
-        " \"recorders\": [{\"name\": \"main\", \"state\": \"connected\"},"                         \
-        " {\"name\": \"lab\", \"state\": \"%s\", \"since\": \"2026\", \"status\": %s}]}"
+        "[{\"name\": \"main\", \"state\": \"connected\", \"status\": {\"streams\": ["              \
+        "{\"stream\": \"cam-main\", \"state\": \"streaming\","                                     \
+        " \"protection\": \"%s\", \"transport\": \"%s\"}]}},"                                      \
+        " {\"name\": \"lab\", \"state\": \"%s\", \"since\": \"2026\", \"status\": %s}]"
 #define DISKS                                                                                      \
         "{\"main\": {\"volumes\": [{\"name\": \"vault\", \"state\": \"%s\", \"damaged\": %d,"      \
         " \"text\": \"it is\", \"remedy\": \"mend it\"}]}}"
 #define CHECKS_MAX 64
 
 static char state[64], proc[80], path[400];
-static json_t *status, *storage, *certificates;
+static json_t *recorders, *storage, *certificates, *people;
 
 static const char *at(const char *dir, const char *name)
 {
@@ -111,16 +115,19 @@ static void say(const char *protection, const char *transport, const char *lab, 
 {
         char text[1200];
 
-        json_decref(status);
+        json_decref(recorders);
         json_decref(storage);
         json_decref(certificates);
-        certificates = json_pack("[{s:s, s:s, s:s, s:s}]", "what", "camera", "subject", "cam-main",
-                "not_after", "2027", "warning", "");
+        json_decref(people);
+        certificates = json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:f, s:s}]", "what",
+                "camera", "subject", "cam-main", "not_after", "2027", "warning", "", "what", "web",
+                "subject", "gateway/main", "not_after", "2028", "days_left", 12.5, "warning", "");
+        people = json_pack("{s:i, s:i, s:n}", "administrators", 1, "people", 2, "code");
         snprintf(text, sizeof text, WELL, protection, transport, lab, more);
-        status = json_loads(text, 0, NULL);
+        recorders = json_loads(text, 0, NULL);
         snprintf(text, sizeof text, DISKS, disk, damaged);
         storage = json_loads(text, 0, NULL);
-        assert_non_null(status);
+        assert_non_null(recorders);
         assert_non_null(storage);
 }
 
@@ -146,7 +153,7 @@ static void make_all(void)
                 "node/manager/node.key", "node/recorder/node.key", "recorder/seal.key",
                 "recorder/wrap.key", "manager/grant.key", "control.sock" };
         static const char *const dirs[] = { "site", "node/manager", "node/recorder", "recorder",
-                "manager" };
+                "manager", "gateway" };
         const struct shape supervisor = { 0, 1, 0xffff, "0", 1, 1 };
 
         for (unsigned i = 0; i < ARRAY_LEN(dirs); i++) {
@@ -158,6 +165,9 @@ static void make_all(void)
         put_text(state, "site/root.crt", 0644, "c");
         put_text(state, "manager/port", 0600, "8320\n");
         unlink(at(state, "recovery-kit.txt"));
+        unlink(at(state, "gateway/metrics_token"));
+        unlink(at(state, "gateway/root.crt"));
+        unlink(at(state, "gateway/port"));
         assert_int_equal(chmod(state, 0700), 0);
         make_logs();
         make_process(100, "run", "", &supervisor);
@@ -175,9 +185,10 @@ static const struct doctor *doctor(void)
 
         d = (struct doctor){ .state = state,
                 .proc = proc,
-                .status = status,
+                .recorders = recorders,
                 .storage = storage,
-                .certificates = certificates };
+                .certificates = certificates,
+                .people = people };
         return &d;
 }
 
@@ -229,6 +240,10 @@ static void all_is_well(void **ignored)
                 /* this machine's own kernel */
                 if (strcmp(f[i].name, "landlock") == 0 || strcmp(f[i].name, "clock") == 0)
                         continue;
+                if (strcmp(f[i].name, "users") == 0) { /* these are an ordinary user's */
+                        assert_int_equal(f[i].verdict, DOCTOR_NOTE);
+                        continue;
+                }
                 enum doctor_verdict wanted =
                         strcmp(f[i].name, "footage-key") == 0 ? DOCTOR_NOTE : DOCTOR_PASS;
                 if (f[i].verdict != wanted)
@@ -349,12 +364,122 @@ static void certificates_due(void **ignored)
         only("certificates", DOCTOR_FAIL, "camera cam-main runs out at 2027 (7 days)");
 }
 
+static void of_people(void **ignored)
+{
+        (void)ignored;
+        make_all();
+        json_object_set_new(people, "administrators", json_integer(0));
+        only("administrator", DOCTOR_FAIL, "nobody can sign in");
+        json_object_set_new(
+                people, "code", json_pack("{s:s, s:b}", "until", "2026", "remote", true));
+        only("setup-code", DOCTOR_FAIL, "from other hosts too");
+        json_object_set_new(
+                people, "code", json_pack("{s:s, s:b}", "until", "2026", "remote", false));
+        only("setup-code", DOCTOR_NOTE, "on the gateway's host alone");
+}
+
+static void of_the_page(void **ignored)
+{
+        (void)ignored;
+        make_all();
+        json_object_set_new(json_array_get(certificates, 1), "warning", json_string("7 days"));
+        struct doctor_finding f;
+        for (unsigned i = 0; i + 1 < doctor_checks(); i++) {
+                doctor_check(doctor(), i, &f);
+                if (strcmp(f.name, "page-certificate") == 0 || strcmp(f.name, "certificates") == 0)
+                        assert_int_equal(f.verdict, DOCTOR_FAIL);
+        }
+        make_all();
+        put_text(state, "gateway/metrics_token", 0640, "x");
+        only("metrics-token", DOCTOR_FAIL, "0640");
+        put_text(state, "gateway/metrics_token", 0600, "x");
+        only("metrics-token", DOCTOR_PASS, "for its owner alone");
+        put_text(state, "gateway/root.crt", 0644, "no certificate");
+        only("page-root", DOCTOR_FAIL, "root of the page");
+        put_text(state, "gateway/port", 0644, "1\n");
+        only("page", DOCTOR_FAIL, "does not take connections");
+}
+
+/* A server that is none: silent, in the clear, or too old. */
+static void a_port(const uint8_t *answer, size_t n, enum doctor_verdict verdict, const char *words)
+{
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+        socklen_t size = sizeof a;
+        char text[16];
+
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+        assert_int_equal(listen(fd, 4), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+        snprintf(text, sizeof text, "%u\n", ntohs(a.sin_port));
+        pid_t server = fork();
+        if (server == 0) {
+                uint8_t hello[80];
+                int c = accept(fd, NULL, NULL);
+                /* the whole of it, and nothing behind */
+                if (recv(c, hello, sizeof hello, MSG_WAITALL) == sizeof hello && n)
+                        (void)!write(c, answer, n);
+                _exit(recv(c, hello, 1, 0) <= 0 ? 0 : 1); /* what was not read ends it by a reset */
+        }
+        close(fd);
+        put_text(state, "gateway/port", 0644, text);
+        struct doctor_finding f;
+        for (unsigned i = 0; i + 1 < doctor_checks(); i++) {
+                doctor_check(doctor(), i, &f);
+                if (strcmp(f.name, "page") == 0)
+                        break;
+        }
+        assert_int_equal(f.verdict, verdict);
+        assert_non_null(strstr(f.text, words));
+        int how;
+        assert_int_equal(waitpid(server, &how, 0), server);
+        assert_int_equal(how, 0);
+}
+
+static void a_page_that_is_none(void **ignored)
+{
+        static const uint8_t hello[] = { 22, 3, 2, 0, 1, 2 }, alert[] = { 21, 3, 1, 0, 2, 2, 70 };
+
+        (void)ignored;
+        make_all();
+        a_port(alert, sizeof alert, DOCTOR_PASS, "refuses less");
+        a_port(hello, sizeof hello, DOCTOR_FAIL, "takes TLS 1.1");
+        a_port((const uint8_t *)"HTTP/1.1", 8, DOCTOR_FAIL, "speaks no TLS");
+        a_port(NULL, 0, DOCTOR_FAIL, "does not answer");
+}
+
+/* A finding goes over the link as it is. */
+static void as_json(void **ignored)
+{
+        struct doctor_finding f = { .name = "x" }, back;
+        json_t *checks = json_array();
+
+        (void)ignored;
+        make_all();
+        json_object_set_new(people, "administrators", json_integer(0));
+        for (unsigned i = 0; i + 1 < doctor_checks(); i++) {
+                doctor_take(checks, i, &back); /* not in the list */
+                assert_int_equal(back.verdict, DOCTOR_UNKNOWN);
+                doctor_check(doctor(), i, &f);
+                json_array_append_new(checks, doctor_json(&f));
+                doctor_take(checks, i, &back);
+                assert_string_equal(back.name, f.name);
+                assert_string_equal(back.text, f.text);
+                assert_string_equal(back.remedy, f.remedy);
+                assert_int_equal(back.verdict, f.verdict);
+                assert_int_equal(back.more, f.more);
+        }
+        assert_string_equal(doctor_sum(checks), "fail");
+        json_decref(checks);
+}
+
 /* Who does not answer is not well. */
 static void unknown(void **ignored)
 {
         static const char *const live[] = { "recorders", "encryption", "exceptions", "certificates",
-                "volumes", "damage" };
-        static const char *const running[] = { "seccomp", "privileges", "core-dumps", "ports" };
+                "volumes", "damage", "administrator", "setup-code", "page-certificate" };
+        static const char *const running[] = { "seccomp", "privileges", "core-dumps", "ports",
+                "users" };
         struct doctor_finding f;
         struct doctor d;
 
@@ -362,7 +487,7 @@ static void unknown(void **ignored)
         make_all();
         for (unsigned i = 0; i + 1 < doctor_checks(); i++) {
                 d = *doctor();
-                d.status = d.storage = d.certificates = NULL;
+                d.recorders = d.storage = d.certificates = d.people = NULL;
                 doctor_check(&d, i, &f);
                 for (unsigned j = 0; j < ARRAY_LEN(live); j++)
                         if (strcmp(f.name, live[j]) == 0)
@@ -436,9 +561,10 @@ static int clean(void **ignored)
         char command[100];
 
         (void)ignored;
-        json_decref(status);
+        json_decref(recorders);
         json_decref(storage);
         json_decref(certificates);
+        json_decref(people);
         snprintf(command, sizeof command, "rm -r %s", state);
         return system(command);
 }
@@ -447,9 +573,11 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_is_well), cmocka_unit_test(files), cmocka_unit_test(logs),
-                cmocka_unit_test(processes), cmocka_unit_test(answers),
-                cmocka_unit_test(certificates_due), cmocka_unit_test(unknown),
-                cmocka_unit_test(heaviest), cmocka_unit_test(memory), /* last: it gives up rights */
+                cmocka_unit_test(processes), cmocka_unit_test(answers), cmocka_unit_test(of_people),
+                cmocka_unit_test(of_the_page), cmocka_unit_test(a_page_that_is_none),
+                cmocka_unit_test(as_json), cmocka_unit_test(certificates_due),
+                cmocka_unit_test(unknown), cmocka_unit_test(heaviest),
+                cmocka_unit_test(memory), /* last: it gives up rights */
         };
         return cmocka_run_group_tests(tests, make, clean);
 }
