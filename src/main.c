@@ -41,6 +41,7 @@
 #include "recorder/volume_role.h"
 #include "recorder/worker.h"
 #include "run/run.h"
+#include "transcoder/transcoder.h"
 
 /* The role where a supervisor starts it; else a supervisor with that role alone. */
 static bool main_is_supervised(int argc, char **argv)
@@ -104,6 +105,7 @@ static const struct {
         { "scrubber", scrubber_main, NULL },
         { "player", player_main, NULL },
         { "porter", porter_main, NULL },
+        { "transcoder", transcoder_main, NULL },
 };
 
 static void main_help(FILE *to)

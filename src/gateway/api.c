@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "gateway/api_parts.h"
+#include "gateway/still.h"
 #include "net/link.h"
 
 #define API_HEADERS_MAX 24
@@ -30,6 +31,7 @@ static void api_free_request(struct api_request *q)
         if (q->next)
                 q->next->at = q->at;
         gateway_links_forget(q->api->o.links, q->ticket);
+        still_forget(q->still);
         json_decref(q->body);
         free(q);
 }

@@ -79,8 +79,9 @@ struct api_request {
         char params[API_PARAMS_MAX][API_PARAM_ROOM];
         char names[API_PARAMS_MAX][24];
         unsigned params_n;
-        json_t *body;    /* owned: of the message */
-        uint64_t ticket; /* what it waits for */
+        json_t *body;        /* owned: of the message */
+        uint64_t ticket;     /* what it waits for */
+        struct still *still; /* likewise */
         struct api_session who;
         uint8_t token_hash[HASH_BYTES];
 };
@@ -133,6 +134,10 @@ void api_own_openapi(struct api_request *q);
 void api_own_session(struct api_request *q);
 void api_own_live(struct api_request *q);
 void api_own_playback(struct api_request *q);
+
+/* api_still.c */
+void api_still_thumbnail(struct api_request *q);
+void api_still_snapshot(struct api_request *q);
 
 /* api_asset.c: a file of the page; false: there is none of that path. */
 bool api_asset_answer(struct api_request *q, const char *path);

@@ -11,16 +11,20 @@
 #include "os/chan.h"
 #include "os/clock.h"
 #include "os/proc.h"
+#include "proto/transcode_message.h"
 #include "recorder/message_volume.h"
+#include "run/child_channel.h"
 
 #define SUPERVISOR_EXTRA_MAX 4
 /* More than a recorder has: one of a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_VOLUMES_MAX (2 * VOLUME_MAX)
 /* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
 #define SUPERVISOR_PLAYERS_MAX 16
+/* Of streams and still pictures, and those that a kill has not ended yet. */
+#define SUPERVISOR_TRANSCODERS_MAX (2 * TRANSCODE_STREAMS_MAX + 16)
 #define SUPERVISOR_CHILDREN_MAX                                                                    \
         (9 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
-                SUPERVISOR_EXTRA_MAX)
+                SUPERVISOR_TRANSCODERS_MAX + SUPERVISOR_EXTRA_MAX)
 #define SUPERVISOR_BACKOFF_MS 50
 #define SUPERVISOR_BACKOFF_MAX_MS 5000
 #define SUPERVISOR_STEADY_US                                                                       \
@@ -40,14 +44,15 @@ enum supervisor_kind {
         SUPERVISOR_PORTER,
         SUPERVISOR_PLAYER,
         SUPERVISOR_GATEWAY,
+        SUPERVISOR_TRANSCODER,
         SUPERVISOR_EXTRA
 };
 
 struct supervisor_child {
         struct supervisor *supervisor;
         enum supervisor_kind kind;
-        unsigned index; /* of a worker; the number of a volume or player */
-        bool wanted;    /* a volume: by the parent that lives; a player: begin it */
+        unsigned index; /* of a worker; the number of a volume, player or transcoder */
+        bool wanted;    /* a volume: by the parent that lives; a player, a transcoder: begin it */
         struct message_volume_start start; /* of a volume */
         struct log_ctx log;                /* the name alone: each has its own count of repeats */
         char name[32];
@@ -75,48 +80,6 @@ struct supervisor {
 static void supervisor_begin(struct supervisor_child *c);
 static struct supervisor_child *supervisor_child(
         struct supervisor *s, enum supervisor_kind kind, const char *name);
-
-/* Channels */
-
-/* One end of a new pair goes over this channel (NULL: nobody is there); *ret_fd is the child's. */
-static int supervisor_pair_by(
-        struct chan *to, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
-{
-        int pair[2];
-
-        if (!to)
-                return err_set(e, ERR_UNAVAILABLE, "its peer does not run");
-        int r = chan_pair(pair, e);
-        if (r < 0)
-                return r;
-        r = chan_send(to, type, body, &pair[0], 1, e);
-        close(pair[0]);
-        if (r < 0) {
-                close(pair[1]);
-                return r;
-        }
-        *ret_fd = pair[1];
-        return 0;
-}
-
-static int supervisor_pair(
-        struct supervisor *s, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
-{
-        return supervisor_pair_by(s->to_parent, type, body, ret_fd, e);
-}
-
-static int supervisor_pair_numbered(
-        struct supervisor *s, uint16_t type, unsigned index, int *ret_fd, struct err *e)
-{
-        struct buf body;
-
-        buf_init(&body, 16);
-        struct pack p = pack_to(&body);
-        pack_u32(&p, index);
-        int r = supervisor_pair(s, type, buf_bytes(&body), ret_fd, e);
-        buf_done(&body);
-        return r;
-}
 
 /* The child of a volume; else, with one that is free, NULL unless there is none. */
 static struct supervisor_child *supervisor_volume(struct supervisor *s, unsigned number)
@@ -172,13 +135,20 @@ static void supervisor_end_volume(struct supervisor_child *c)
                 proc_signal(c->proc, SIGKILL);
 }
 
-static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, struct err *e)
+static int supervisor_number(struct bytes body, uint32_t *ret, struct err *e)
 {
         struct unpack u = unpack_of(body);
-        uint32_t number = unpack_u32(&u);
 
-        if (!unpack_complete(&u))
-                return err_set(e, ERR_PROTOCOL, "volume ended: malformed message");
+        *ret = unpack_u32(&u);
+        return unpack_complete(&u) ? 0 : err_set(e, ERR_PROTOCOL, "a malformed number");
+}
+
+static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, struct err *e)
+{
+        uint32_t number;
+
+        if (supervisor_number(body, &number, e) < 0)
+                return ERR_PROTOCOL;
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
                 if (c->kind == SUPERVISOR_VOLUME && c->wanted && c->index == number)
@@ -188,28 +158,31 @@ static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, str
 }
 
 /* Begun once, and not again: it ends with what it was asked for. */
-static int supervisor_want_player(struct supervisor *s, struct bytes body, struct err *e)
+static int supervisor_want_once(
+        struct supervisor *s, enum supervisor_kind kind, struct bytes body, struct err *e)
 {
-        struct unpack u = unpack_of(body);
-        uint32_t number = unpack_u32(&u);
+        bool player = kind == SUPERVISOR_PLAYER;
+        const char *name = player ? "player" : "transcoder";
         struct supervisor_child *c = NULL;
+        uint32_t number;
         unsigned n = 0;
 
-        if (!unpack_complete(&u))
-                return err_set(e, ERR_PROTOCOL, "player wanted: malformed message");
+        if (supervisor_number(body, &number, e) < 0)
+                return ERR_PROTOCOL;
         for (unsigned i = 0; i < s->children_n; i++) {
-                if (s->children[i].kind != SUPERVISOR_PLAYER)
+                if (s->children[i].kind != kind)
                         continue;
                 n++;
                 if (!s->children[i].proc)
                         c = &s->children[i];
         }
-        if (!c && n == SUPERVISOR_PLAYERS_MAX) {
-                log_warn(NULL, "supervisor.players", "running=%u effect=\"no more is begun\"", n);
-                return 0; /* whoever waits for it is told by the parent */
+        if (!c && n == (player ? SUPERVISOR_PLAYERS_MAX : SUPERVISOR_TRANSCODERS_MAX)) {
+                log_warn(NULL, "supervisor.full", "of=%s running=%u effect=\"no more is begun\"",
+                        name, n);
+                return 0; /* whoever waits for it is told by who asked */
         }
         if (!c)
-                c = supervisor_child(s, SUPERVISOR_PLAYER, "player");
+                c = supervisor_child(s, kind, name);
         c->index = number;
         c->wanted = true;
         supervisor_begin(c);
@@ -231,7 +204,7 @@ static int supervisor_on_message(void *owner, struct chan *c, struct chan_messag
         case MESSAGE_VOLUME_ENDED:
                 return supervisor_unwant_volume(s, m->body, e);
         case MESSAGE_PLAYER_WANTED:
-                return supervisor_want_player(s, m->body, e);
+                return supervisor_want_once(s, SUPERVISOR_PLAYER, m->body, e);
         default:
                 return err_set(e, ERR_PROTOCOL, "message %u to the supervisor", m->type);
         }
@@ -259,11 +232,31 @@ static int supervisor_pair_parent(struct supervisor *s, int *ret_fd, struct err 
         return 0;
 }
 
-/* Those by which nothing comes: the manager's, the gateway's, the sealer's. */
+/* --- the gateway's transcoders: it cannot end a process --- */
+
+/* number NULL: all. */
+static void supervisor_end_transcoders(struct supervisor *s, const uint32_t *number)
+{
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (c->kind == SUPERVISOR_TRANSCODER && c->proc && (!number || c->index == *number))
+                        proc_signal(c->proc, SIGKILL);
+        }
+}
+
+/* Those by which nothing comes: the manager's, the sealer's; the gateway's but for transcoders. */
 static int supervisor_on_silent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
-        (void)owner;
-        (void)c;
+        struct supervisor *s = owner;
+        uint32_t number;
+
+        if (c == s->to_gateway && m->fds_n == 0 && m->type == TRANSCODE_WANTED)
+                return supervisor_want_once(s, SUPERVISOR_TRANSCODER, m->body, e);
+        if (c == s->to_gateway && m->fds_n == 0 && m->type == TRANSCODE_UNWANTED &&
+                supervisor_number(m->body, &number, NULL) == 0) {
+                supervisor_end_transcoders(s, &number);
+                return 0;
+        }
         return err_set(e, ERR_PROTOCOL, "message %u from a role that has nothing to ask", m->type);
 }
 
@@ -302,8 +295,7 @@ static int supervisor_key_channel(struct supervisor_child *c, int *ret_fd, struc
         struct supervisor *s = c->supervisor;
 
         if (c->kind == SUPERVISOR_PLAYER)
-                return supervisor_pair_by(
-                        s->to_sealer, MESSAGE_KEY_CHANNEL, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_sealer, MESSAGE_KEY_CHANNEL, BYTES(NULL, 0), ret_fd, e);
         return c->kind == SUPERVISOR_SEALER ? supervisor_pair_silent(s, &s->to_sealer, ret_fd, e)
                                             : 0;
 }
@@ -326,26 +318,29 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_PARENT:
                 return supervisor_pair_parent(s, ret_fd, e);
         case SUPERVISOR_SEALER:
-                return supervisor_pair(s, MESSAGE_SEALER, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_parent, MESSAGE_SEALER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_CONNECTOR:
-                return supervisor_pair(s, MESSAGE_CONNECTOR, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_parent, MESSAGE_CONNECTOR, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_WORKER:
-                return supervisor_pair_numbered(s, MESSAGE_WORKER, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_WORKER, c->index, ret_fd, e);
         case SUPERVISOR_VOLUME:
-                return supervisor_pair_numbered(s, MESSAGE_VOLUME, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_VOLUME, c->index, ret_fd, e);
         case SUPERVISOR_PLAYER:
-                return supervisor_pair_numbered(s, MESSAGE_PLAYER, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_PLAYER, c->index, ret_fd, e);
         case SUPERVISOR_SCRUBBER:
-                return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_parent, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
-                return supervisor_pair_by(supervisor_is_managers(c)   ? s->to_manager
-                                          : supervisor_is_gateways(c) ? s->to_gateway
-                                                                      : s->to_parent,
+                return child_channel(supervisor_is_managers(c)   ? s->to_manager
+                                     : supervisor_is_gateways(c) ? s->to_gateway
+                                                                 : s->to_parent,
                         MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
                 return supervisor_pair_silent(s, &s->to_manager, ret_fd, e);
         case SUPERVISOR_GATEWAY:
                 return supervisor_pair_silent(s, &s->to_gateway, ret_fd, e);
+        case SUPERVISOR_TRANSCODER:
+                return child_channel_numbered(
+                        s->to_gateway, TRANSCODE_CHANNEL, c->index, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -475,6 +470,8 @@ static bool supervisor_may_run(const struct supervisor_child *c)
                 return s->to_manager != NULL;
         if (supervisor_is_gateways(c))
                 return s->to_gateway != NULL;
+        if (c->kind == SUPERVISOR_TRANSCODER)
+                return s->to_gateway != NULL && c->wanted;
         if (!supervisor_of_recorder(c))
                 return true;
 
@@ -490,8 +487,10 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         c->proc = proc_free(p);
         if (c->kind == SUPERVISOR_MANAGER)
                 s->to_manager = chan_free(s->to_manager);
-        if (c->kind == SUPERVISOR_GATEWAY)
+        if (c->kind == SUPERVISOR_GATEWAY) {
                 s->to_gateway = chan_free(s->to_gateway);
+                supervisor_end_transcoders(s, NULL);
+        }
         if (c->kind == SUPERVISOR_SEALER)
                 s->to_sealer = chan_free(s->to_sealer);
         if (s->stopping) {
@@ -499,7 +498,9 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                         s->on_stopped(s->owner);
                 return;
         }
-        if (c->kind == SUPERVISOR_PLAYER && status == 0) {
+        /* A transcoder is killed where its work is done. */
+        if ((c->kind == SUPERVISOR_PLAYER && status == 0) ||
+                (c->kind == SUPERVISOR_TRANSCODER && (status == 0 || signal == SIGKILL))) {
                 log_debug(&c->log, "process.ended", "status=0");
         } else if (c->kind == SUPERVISOR_VOLUME && status == 0) { /* it asked to begin again */
                 log_info(&c->log, "process.ended", "status=0");
@@ -537,7 +538,7 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, stru
         char index[16];
 
         static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
-                "volume", "scrubber", "porter", "player", "gateway" };
+                "volume", "scrubber", "porter", "player", "gateway", "transcoder" };
         if (c->kind != SUPERVISOR_EXTRA) {
                 args[n++] = roles[c->kind];
                 args[n++] = "--state";
@@ -570,7 +571,8 @@ static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, stru
         /* Its channels where it has them, then the lock, which only needs to be held. Not by what
          * may hang with a disk: the next supervisor could not begin. */
         bool holds_lock = c->kind != SUPERVISOR_EXTRA && c->kind != SUPERVISOR_VOLUME &&
-                          c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER;
+                          c->kind != SUPERVISOR_SCRUBBER && c->kind != SUPERVISOR_PLAYER &&
+                          c->kind != SUPERVISOR_TRANSCODER;
         int fds[3];
         unsigned fds_n = 0;
         if (fd >= 0)
@@ -607,7 +609,10 @@ static void supervisor_begin(struct supervisor_child *c)
                 supervisor_restart_later(c);
                 return;
         }
-        log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
+        if (c->kind == SUPERVISOR_TRANSCODER)
+                log_debug(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
+        else
+                log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
         c->start.claim = false; /* asked for once: later its path may be the mount point alone */
         if (c->kind == SUPERVISOR_PARENT)
                 supervisor_begin_recorder(s);
@@ -724,12 +729,13 @@ static void supervisor_ask_to_end(struct supervisor_child *c)
 void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void *owner)
 {
         s->stopping = true;
+        supervisor_end_transcoders(s, NULL);
         s->on_stopped = on_stopped;
         s->owner = owner;
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
                 timer_done(&c->restart);
-                if (c->proc && !supervisor_of_recorder(c))
+                if (c->proc && !supervisor_of_recorder(c) && c->kind != SUPERVISOR_TRANSCODER)
                         supervisor_ask_to_end(c);
         }
         if (supervisor_running(s) == 0)
