@@ -108,7 +108,8 @@ static void doctor_processes_add(
         struct doctor_processes *p, unsigned pid, const char *role, const char *of)
 {
         static const char *const roles[] = { "run", "recorder", "manager", "parent", "porter",
-                "sealer", "connector", "worker", "volume", "scrubber", "player", "gateway" };
+                "sealer", "connector", "worker", "volume", "scrubber", "player", "gateway",
+                "transcoder" };
         bool known = false;
 
         for (unsigned i = 0; i < p->n; i++)

@@ -38,7 +38,8 @@ struct transcode {
         struct picture_scaler scaler;
         struct picture_encoder *encoder;
         struct sound_recoder *recoder;
-        bool done; /* the still picture was sent */
+        bool done;         /* the still picture was sent */
+        struct buf header; /* as it came */
         struct buf front, frame;
 };
 
@@ -301,6 +302,9 @@ static int transcode_on_header(struct transcode *t, struct bytes thing, struct e
         free(tracks);
         if (n < 0)
                 return n;
+        buf_clear(&t->header);
+        if (buf_append(&t->header, thing, e) < 0)
+                return ERR_EXHAUSTED;
         if (t->picture.way == TRANSCODE_LEFT &&
                 (t->sound.way == TRANSCODE_LEFT || t->begin.kind == TRANSCODE_STILL))
                 return err_set(e, ERR_UNAVAILABLE, "there is no picture in it");
@@ -386,6 +390,9 @@ int transcode_push(
         struct bytes data;
         int r = 0;
 
+        /* A recorder sends it again where somebody joins. */
+        if (m->kind == MEDIA_MESSAGE_HEADER && bytes_equal(thing, buf_bytes(&t->header)))
+                return 0;
         if (m->flags & MEDIA_MESSAGE_SKIPPED || m->kind != MEDIA_MESSAGE_FRAGMENT)
                 r = transcode_drain_pictures(t, e);
         if (r < 0)
@@ -419,6 +426,7 @@ struct transcode *transcode_new(const struct transcode_begin *b, transcode_out o
         t->out = out;
         t->owner = owner;
         t->last_pts = -1;
+        buf_init(&t->header, TRANSCODE_FRONT_MAX);
         buf_init(&t->front, TRANSCODE_FRONT_MAX);
         buf_init(&t->frame, ACCESS_UNIT_MAX);
         return t;
@@ -429,6 +437,7 @@ struct transcode *transcode_free(struct transcode *t)
         if (!t)
                 return NULL;
         transcode_close(t);
+        buf_done(&t->header);
         buf_done(&t->front);
         buf_done(&t->frame);
         free(t);

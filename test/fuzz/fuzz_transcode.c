@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct transcode *t = transcode_new(&begin, fuzz_transcode_on_out, &begin);
         while (r == 0 && !u.bad && unpack_left(&u)) {
                 uint8_t kind = unpack_u8(&u);
-                struct media_message m = { .kind = 1 + kind % 3,
+                struct media_message m = { .kind = (uint8_t)(1 + (kind & 15) % 3),
                         .flags = kind & 0x10 ? MEDIA_MESSAGE_KEY : 0 };
                 if (kind & 0x20)
                         m.flags |= MEDIA_MESSAGE_SKIPPED;
