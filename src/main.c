@@ -42,6 +42,7 @@
 #include "recorder/volume_role.h"
 #include "recorder/worker.h"
 #include "run/run.h"
+#include "transcoder/transcoder.h"
 
 /* The role where a supervisor starts it; else a supervisor with that role alone. */
 static bool main_is_supervised(int argc, char **argv)
@@ -106,6 +107,7 @@ static const struct {
         { "player", player_main, NULL },
         { "prober", prober_main, NULL },
         { "porter", porter_main, NULL },
+        { "transcoder", transcoder_main, NULL },
 };
 
 static void main_help(FILE *to)

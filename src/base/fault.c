@@ -367,6 +367,19 @@ static const struct fault_words fault_words[FAULTS] = {
                 "The first administrator is made on the host of the gateway itself.",
                 "Open the page on that host; or let it be done from elsewhere: custos person "
                 "setup --remote, on the manager's host." },
+
+        /* pictures for people */
+        [FAULT_TRANSCODERS] = { "transcoders",
+                "This gateway transcodes no more pictures at this moment.",
+                "Close another picture that says \"transcoded\". Where the machine has processor "
+                "left, raise transcoders in [gateway]; or have the camera send H.264 with AAC, "
+                "which needs no transcoding." },
+        [FAULT_TRANSCODER_FAILED] = { "transcoder-failed",
+                "The pictures could not be transcoded; the process that did it has ended.",
+                "Watch again. If it stays with one camera, what it sends is broken, or made to "
+                "break decoders: restart that camera, then look at it. Recording goes on." },
+        [FAULT_NOTHING_RECORDED] = { "nothing-recorded", "Nothing was recorded at that time.",
+                "The text says why. Choose a time within the ranges of the timeline." },
 };
 
 const char *fault_name(enum fault f)

@@ -126,6 +126,10 @@ enum fault {
         FAULT_SETUP_DONE,
         FAULT_SETUP_CODE,
         FAULT_SETUP_NOT_HERE,
+        /* pictures for people */
+        FAULT_TRANSCODERS,
+        FAULT_TRANSCODER_FAILED,
+        FAULT_NOTHING_RECORDED,
         FAULTS, /* how many there are; no fault */
 };
 

@@ -44,7 +44,8 @@ enum settings_key {
         SETTINGS_WEB_DAYS,
         SETTINGS_WEB_CERTIFICATE, /* a file's path, or empty; with SETTINGS_WEB_KEY */
         SETTINGS_WEB_KEY,
-        SETTINGS_LOG_LEVEL, /* an enum log_level */
+        SETTINGS_TRANSCODERS, /* 0: none */
+        SETTINGS_LOG_LEVEL,   /* an enum log_level */
         SETTINGS_COUNT
 };
 

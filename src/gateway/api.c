@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "gateway/api_parts.h"
 #include "gateway/exports.h"
+#include "gateway/still.h"
 #include "net/link.h"
 
 #define API_HEADERS_MAX 24
@@ -33,6 +34,7 @@ static void api_free_request(struct api_request *q)
         gateway_links_forget(q->api->o.links, q->ticket);
         if (q->job)
                 exports_leave(q->job);
+        still_forget(q->still);
         json_decref(q->body);
         free(q);
 }

@@ -11,15 +11,19 @@
 #include "gateway/gateway_links.h"
 #include "net/http_server.h"
 
-struct api;     /* owned */
-struct live;    /* gateway/live.h */
-struct exports; /* gateway/exports.h */
+struct api;         /* owned */
+struct exports;     /* gateway/exports.h */
+struct live;        /* gateway/live.h */
+struct stills;      /* gateway/still.h */
+struct transcoders; /* gateway/transcoders.h */
 
 struct api_options {
         struct loop *loop;
         struct gateway_links *links;
         struct live *live;
         struct exports *exports;
+        struct stills *stills;
+        struct transcoders *transcoders;
         const struct buf *root_der; /* what people install, borrowed; may be empty, and change */
         const char *metrics_token;  /* borrowed; NULL: there are no figures to be had */
 };

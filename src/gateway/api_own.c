@@ -109,7 +109,9 @@ void api_own_metrics(struct api_request *q)
                 { "media_in_bytes_total", "counter", "Media from recorders.", live.bytes_in },
                 { "media_out_bytes_total", "counter", "Media to viewers.", live.bytes_out },
                 { "skips_total", "counter", "Times that a slow viewer skipped to a key frame.",
-                        live.skips } };
+                        live.skips },
+                { "transcoders", "gauge", "Processes that transcode now.",
+                        transcoders_running(a->o.transcoders) } };
         buf_init(&text, 16u << 10);
         for (size_t i = 0; i < ARRAY_LEN(figures); i++)
                 (void)own_figure(&text, figures[i].name, figures[i].type, figures[i].about,

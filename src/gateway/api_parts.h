@@ -83,6 +83,7 @@ struct api_request {
         uint64_t ticket;        /* what it waits for */
         struct export_job *job; /* that it makes or reads; NULL: none */
         bool begun;             /* its answer is */
+        struct still *still;    /* likewise */
         struct api_session who;
         uint8_t token_hash[HASH_BYTES];
 };
@@ -143,6 +144,10 @@ void api_own_playback(struct api_request *q);
 void api_own_exports(struct api_request *q);
 void api_own_export(struct api_request *q);
 void api_own_export_file(struct api_request *q);
+
+/* api_still.c */
+void api_still_thumbnail(struct api_request *q);
+void api_still_snapshot(struct api_request *q);
 
 /* api_asset.c: a file of the page; false: there is none of that path. */
 bool api_asset_answer(struct api_request *q, const char *path);

@@ -60,9 +60,9 @@ const struct api_route api_routes[] = {
         { "GET", V1 "status", "status", 0, 200, "recorder after limit#", API_WHOLE, "", "", NULL },
         { "GET", V1 "streams", "status", 0, 200, "recorder after limit#", API_LIST,
                 "recorder.streams", "stream", NULL },
-        { "GET", V1 "streams/{stream}/live", NULL, API_ORIGIN, 101, "", API_WHOLE, "", "",
+        { "GET", V1 "streams/{stream}/live", NULL, API_ORIGIN, 101, "as", API_WHOLE, "", "",
                 api_own_live },
-        { "GET", V1 "streams/{stream}/playback", NULL, API_ORIGIN, 101, "from until keys_only?",
+        { "GET", V1 "streams/{stream}/playback", NULL, API_ORIGIN, 101, "from until keys_only? as",
                 API_WHOLE, "", "", api_own_playback },
         /* exports */
         { "POST", V1 "exports", NULL, API_BODY, 201, "", API_WHOLE, "", "", api_own_exports },
@@ -70,6 +70,10 @@ const struct api_route api_routes[] = {
         { "GET", V1 "exports/{id}", NULL, 0, 200, "", API_WHOLE, "", "", api_own_export },
         { "DELETE", V1 "exports/{id}", NULL, 0, 204, "", API_EMPTY, "", "", api_own_export },
         { "GET", V1 "exports/{id}/file", NULL, 0, 200, "", API_WHOLE, "", "", api_own_export_file },
+        { "GET", V1 "streams/{stream}/thumbnail", NULL, 0, 200, "at width#", API_WHOLE, "", "",
+                api_still_thumbnail },
+        { "GET", V1 "streams/{stream}/snapshot", NULL, 0, 200, "width#", API_WHOLE, "", "",
+                api_still_snapshot },
         /* storage */
         { "GET", V1 "storage", "storage.list", 0, 200, "recorder after limit#", API_WHOLE, "", "",
                 NULL },

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/pack.h"
+#include "base/str.h"
 
 #define CODEC_TEXT_WORD_ROOM 36
 #define CODEC_TEXT_VISUAL_BYTES 78 /* of a VisualSampleEntry before its boxes */
@@ -158,4 +159,28 @@ char *codec_text(struct bytes header, char to[static CODEC_TEXT_ROOM])
                 tracks++;
         }
         return to;
+}
+
+static bool codec_word_is_common(struct bytes word)
+{
+        static const char *const common[] = { "avc1.42", "avc1.4d", "avc1.64", "mp4a.40.2" };
+
+        for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+                size_t n = strlen(common[i]);
+                if (word.n >= n && memcmp(word.p, common[i], n) == 0 &&
+                        (i < 3 || word.n == n)) /* mp4a.40.29 is another */
+                        return true;
+        }
+        return false;
+}
+
+bool codec_text_is_common(const char *text)
+{
+        struct bytes rest = bytes_str(text);
+
+        while (rest.n) {
+                if (!codec_word_is_common(str_cut(&rest, ',')))
+                        return false;
+        }
+        return text[0] != '\0';
 }

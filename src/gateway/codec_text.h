@@ -14,5 +14,7 @@
 /* "avc1.64001f,mp4a.40.2" of ftyp and moov; a track whose codec has no such word by its four
  * letters; "" where the bytes are no header. Returns to. */
 char *codec_text(struct bytes header, char to[static CODEC_TEXT_ROOM]);
+/* Whether every browser plays that: H.264 of 8 bits and 4:2:0, AAC-LC, or one of them. */
+bool codec_text_is_common(const char *text);
 
 #endif

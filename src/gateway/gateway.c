@@ -14,6 +14,7 @@
 #include "gateway/gateway_links.h"
 #include "gateway/gateway_listen.h"
 #include "gateway/live.h"
+#include "gateway/still.h"
 #include "net/http_server.h"
 #include "os/file.h"
 #include "os/role.h"
@@ -32,8 +33,10 @@ struct gateway {
         bool serves;
         struct gateway_certificate *certificate;
         struct gateway_links *links;
+        struct transcoders *transcoders;
         struct live *live;
         struct exports *exports;
+        struct stills *stills;
         struct api *api;
         struct http_server *http;
 };
@@ -108,6 +111,13 @@ static void gateway_on_recorder_gone(void *owner, const char *recorder)
 
         live_on_recorder_gone(g->live, recorder);
         exports_on_recorder_gone(g->exports, recorder);
+}
+
+static void gateway_on_transcoder(void *owner, uint32_t number, int fd)
+{
+        struct gateway *g = owner;
+
+        transcoders_on_channel(g->transcoders, number, fd);
 }
 
 static void gateway_on_stop(void *owner)
@@ -190,11 +200,11 @@ static int gateway_confine(const struct gateway *g, struct err *e)
         return r < 0 ? r : 0;
 }
 
-static int gateway_serve(struct gateway *g, struct err *e)
+static int gateway_serve(struct gateway *g, const struct role_options *o, struct err *e)
 {
         static const struct gateway_links_events links = { gateway_on_manager,
                 gateway_on_session_ended, gateway_on_media, gateway_on_recorder_event,
-                gateway_on_recorder_gone };
+                gateway_on_recorder_gone, gateway_on_transcoder };
         static const struct gateway_certificate_events certificate = { gateway_on_config,
                 gateway_on_shown };
         static struct http_server_events http = { .on_request = api_on_request,
@@ -204,12 +214,17 @@ static int gateway_serve(struct gateway *g, struct err *e)
                 .headers = api_headers };
 
         g->links = gateway_links_new(g->loop, g->site, &links, g);
-        g->live = live_new(g->loop, g->links);
+        g->transcoders = transcoders_new(
+                g->loop, g->links, (unsigned)settings_get(&o->settings, SETTINGS_TRANSCODERS));
+        g->live = live_new(g->loop, g->links, g->transcoders);
+        g->stills = stills_new(g->loop, g->links, g->live, g->transcoders);
         g->exports = exports_new(g->loop, g->links);
         const struct api_options api = { .loop = g->loop,
                 .links = g->links,
                 .live = g->live,
                 .exports = g->exports,
+                .stills = g->stills,
+                .transcoders = g->transcoders,
                 .root_der = gateway_certificate_root(g->certificate),
                 .metrics_token = g->metrics_token.n ? (const char *)g->metrics_token.p : NULL };
         g->api = api_new(&api);
@@ -232,7 +247,7 @@ static int gateway_run(struct gateway *g, const struct role_options *o, struct e
         if (r == 0)
                 r = gateway_confine(g, e);
         if (r == 0)
-                r = gateway_serve(g, e);
+                r = gateway_serve(g, o, e);
         if (r == 0) {
                 gateway_say_serving(g);
                 if (!g->serves)
@@ -243,8 +258,10 @@ static int gateway_run(struct gateway *g, const struct role_options *o, struct e
         http_server_free(g->http);
         api_free(g->api);
         gateway_certificate_free(g->certificate);
+        stills_free(g->stills);
         live_free(g->live);
         exports_free(g->exports);
+        transcoders_free(g->transcoders);
         gateway_links_free(g->links);
         stream_shared_free(g->shared);
         loop_free(g->loop);

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "net/porter_link.h"
+#include "proto/transcode_message.h"
 
 /* No more than a role_link has places: then each of these gets its answer. */
 #define GATEWAY_LINKS_ASKED_MAX 256
@@ -341,6 +343,30 @@ static void gateway_links_on_not_let_in(
                         "The site's manager does not let this gateway in: %s", why->text);
 }
 
+static int gateway_links_on_supervisor(void *owner, struct chan_message *m, struct err *e)
+{
+        struct gateway_links *k = owner;
+        struct unpack u = unpack_of(m->body);
+        uint32_t number = unpack_u32(&u);
+
+        if (m->type != TRANSCODE_CHANNEL || m->fds_n != 1 || !unpack_complete(&u))
+                return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
+        int fd = m->fds[0];
+        m->fds[0] = -1;
+        k->events.on_transcoder(k->owner, number, fd);
+        return 0;
+}
+
+int gateway_links_transcoder(struct gateway_links *k, uint16_t type, uint32_t number, struct err *e)
+{
+        CLEANUP(buf_done) struct buf body;
+
+        buf_init(&body, sizeof number);
+        struct pack p = pack_to(&body);
+        pack_u32(&p, number);
+        return porter_link_ask_supervisor(k->porter, type, buf_bytes(&body), e);
+}
+
 void gateway_links_supervise(struct gateway_links *k, void (*on_end)(void *owner), void *owner)
 {
         porter_link_supervise(k->porter, on_end, owner);
@@ -379,7 +405,8 @@ struct gateway_links *gateway_links_new(
         static const struct porter_link_events porter = { .on_up = gateway_links_on_porter,
                 .on_peer = gateway_links_on_peer,
                 .on_not_let_in = gateway_links_on_not_let_in,
-                .on_answer = gateway_links_on_answer };
+                .on_answer = gateway_links_on_answer,
+                .on_supervisor = gateway_links_on_supervisor };
         static const struct role_link_events manager = { .on_event = gateway_links_on_event,
                 .on_answer = gateway_links_on_manager_answer };
         struct gateway_links *k = xcalloc(1, sizeof *k);

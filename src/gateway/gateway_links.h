@@ -35,6 +35,8 @@ struct gateway_links_events {
         void (*on_recorder_event)(
                 void *owner, const char *recorder, const char *type, json_t *body);
         void (*on_recorder_gone)(void *owner, const char *recorder);
+        /* Of a process that was asked for; takes fd. */
+        void (*on_transcoder)(void *owner, uint32_t number, int fd);
 };
 
 struct gateway_links *gateway_links_new(
@@ -54,6 +56,10 @@ uint64_t gateway_links_ask_recorder(struct gateway_links *k, const char *recorde
         json_t *body, gateway_then then, void *owner);
 /* 0 is fine. */
 void gateway_links_forget(struct gateway_links *k, uint64_t ticket);
+
+/* TRANSCODE_WANTED or TRANSCODE_UNWANTED, to the supervisor. */
+int gateway_links_transcoder(
+        struct gateway_links *k, uint16_t type, uint32_t number, struct err *e) MUST_USE;
 
 /* An event for the manager, where it is there; takes body. */
 void gateway_links_tell_manager(struct gateway_links *k, const char *type, json_t *body);

@@ -9,7 +9,6 @@
 #include "os/clock.h"
 
 #define LIVE_TICK_MS 1000
-#define LIVE_GRANT_S 300
 #define LIVE_RENEW_US INT64_C(200000000)
 #define LIVE_AGAIN_US INT64_C(10000000) /* a renewal that failed */
 #define LIVE_SEEN_US INT64_C(60000000)
@@ -52,6 +51,13 @@ static void live_on_not_granted(struct live_viewer *v, const struct err *why)
                 live_viewer_end(v, true, why);
 }
 
+static void live_show_grant(struct live_viewer *v)
+{
+        v->renew_us = v->made_us + LIVE_RENEW_US;
+        v->expires_us = v->made_us + (int64_t)LIVE_GRANT_S * 1000000;
+        live_stream_show(v);
+}
+
 static void live_on_grant(void *owner, const struct gateway_answer *a)
 {
         struct live_viewer *v = owner;
@@ -69,22 +75,47 @@ static void live_on_grant(void *owner, const struct gateway_answer *a)
         }
         free(v->grant);
         v->grant = xstrdup(grant);
-        v->renew_us = v->made_us + LIVE_RENEW_US;
-        v->expires_us = v->made_us + (int64_t)LIVE_GRANT_S * 1000000;
-        live_stream_show(v);
+        if (v->look)
+                live_grants_keep(v->live, v, grant);
+        live_show_grant(v);
+}
+
+/* Whether one that is there already will do: shown. */
+static bool live_use_again(struct live_viewer *v)
+{
+        const struct live_grant *known = v->look ? live_grants_find(v->live, v) : NULL;
+
+        if (!known)
+                return false;
+        v->grant = xstrdup(known->token);
+        v->made_us = known->made_us;
+        live_show_grant(v);
+        return true;
+}
+
+static void live_ask_span(const struct live_viewer *v, json_t *body)
+{
+        char from[STR_TIME_ROOM], until[STR_TIME_ROOM];
+        int64_t from_us, until_us;
+
+        if (v->look)
+                live_grants_span(v, &from_us, &until_us);
+        json_object_set_new(body, "from", json_string(v->look ? str_time(from, from_us) : v->from));
+        json_object_set_new(
+                body, "until", json_string(v->look ? str_time(until, until_us) : v->until));
 }
 
 static void live_ask_grant(struct live_viewer *v)
 {
+        if (live_use_again(v))
+                return;
         json_t *body =
                 json_pack("{s:[s], s:[s], s:s, s:i}", "use", v->playback ? "playback" : "live",
                         "streams", v->path, "session", v->live->session, "seconds", LIVE_GRANT_S);
         struct err why;
 
-        if (v->playback) {
-                json_object_set_new(body, "from", json_string(v->from));
-                json_object_set_new(body, "until", json_string(v->until));
-        }
+        if (v->playback)
+                live_ask_span(v, body);
         v->made_us = clock_boot_us();
         v->ticket =
                 gateway_links_ask(v->live->links, v->session, "grant.make", body, live_on_grant, v);
@@ -191,7 +222,11 @@ int live_check(const struct live_wish *w, struct err *e)
 {
         char camera[LIVE_PATH_ROOM];
 
+        const json_t *as = json_object_get(w->asked, "as");
         int r = live_camera_of(w->stream, camera, e);
+
+        if (r == 0 && as && (!json_is_string(as) || strcmp(json_string_value(as), "h264") != 0))
+                r = err_set(e, ERR_INVALID, "as can be h264, nothing else");
         return r == 0 && w->playback ? live_check_times(w->asked, e) : r;
 }
 
@@ -208,53 +243,93 @@ static int live_admit(const struct live *l, const char *session, struct err *e)
         return 0;
 }
 
-static void live_begin(struct live_viewer *v)
+static int live_begin(struct live_viewer *v, struct err *e)
 {
         char camera[LIVE_PATH_ROOM] = "";
-        struct err why;
 
-        int r = live_camera_of(v->path, camera, &why);
-        if (r == 0)
-                v->ticket = gateway_links_ask(v->live->links, v->session, "camera.show",
-                        json_pack("{s:s}", "name", camera), live_on_camera, v);
-        if (r == 0 && !v->ticket)
-                r = err_set(&why, ERR_EXHAUSTED, "too many requests wait for the manager");
-        if (r < 0)
-                live_viewer_end(v, true, &why);
-}
-
-int live_open(struct live *l, struct http_exchange *x, const struct live_wish *w, struct err *e)
-{
-        static const struct http_socket_events events = { live_on_said, live_on_drain,
-                live_on_end };
-        const char *from = json_string_value(json_object_get(w->asked, "from"));
-        const char *until = json_string_value(json_object_get(w->asked, "until"));
-
-        int r = live_admit(l, w->session, e);
+        int r = live_camera_of(v->path, camera, e);
         if (r < 0)
                 return r;
+        v->ticket = gateway_links_ask(v->live->links, v->session, "camera.show",
+                json_pack("{s:s}", "name", camera), live_on_camera, v);
+        return v->ticket ? 0 : err_set(e, ERR_EXHAUSTED, "too many requests wait for the manager");
+}
+
+static struct live_viewer *live_viewer_new(struct live *l, const struct live_wish *w)
+{
+        const char *from = json_string_value(json_object_get(w->asked, "from"));
+        const char *until = json_string_value(json_object_get(w->asked, "until"));
         struct live_viewer *v = xcalloc(1, sizeof *v);
+
         v->live = l;
         v->playback = w->playback;
         v->keys_only = json_is_true(json_object_get(w->asked, "keys_only"));
+        v->as_h264 = json_object_get(w->asked, "as") != NULL;
         snprintf(v->path, sizeof v->path, "%s", w->stream);
         snprintf(v->session, sizeof v->session, "%s", w->session);
         snprintf(v->person, sizeof v->person, "%s", w->person);
         snprintf(v->from, sizeof v->from, "%s", from ? from : "");
         snprintf(v->until, sizeof v->until, "%s", until ? until : "");
-        r = http_exchange_socket(x, LIVE_PROTOCOL, LIVE_TEXT_MAX, 0, &events, v, &v->socket, e);
-        if (r < 0) {
-                free(v);
-                return r;
-        }
+        return v;
+}
+
+static void live_viewer_add(struct live_viewer *v)
+{
+        struct live *l = v->live;
+
         v->next = l->viewers;
         v->at = &l->viewers;
         if (v->next)
                 v->next->at = &v->next;
         l->viewers = v;
         l->viewers_n++;
-        live_begin(v);
+}
+
+int live_open(struct live *l, struct http_exchange *x, const struct live_wish *w, struct err *e)
+{
+        static const struct http_socket_events events = { live_on_said, live_on_drain,
+                live_on_end };
+        struct err why;
+
+        int r = live_admit(l, w->session, e);
+        if (r < 0)
+                return r;
+        struct live_viewer *v = live_viewer_new(l, w);
+        r = http_exchange_socket(x, LIVE_PROTOCOL, LIVE_TEXT_MAX, 0, &events, v, &v->socket, e);
+        if (r < 0) {
+                free(v);
+                return r;
+        }
+        live_viewer_add(v);
+        if (live_begin(v, &why) < 0)
+                live_viewer_end(v, true, &why);
         return 0;
+}
+
+int live_look(struct live *l, const struct live_wish *w, const struct live_look_events *events,
+        void *owner, struct live_viewer **ret, struct err *e)
+{
+        int r = live_check(w, e);
+
+        if (r == 0)
+                r = live_admit(l, w->session, e);
+        if (r < 0)
+                return r;
+        struct live_viewer *v = live_viewer_new(l, w);
+        v->look = events;
+        v->look_owner = owner;
+        live_viewer_add(v);
+        r = live_begin(v, e);
+        if (r < 0)
+                live_viewer_free(v);
+        else
+                *ret = v;
+        return r;
+}
+
+void live_look_end(struct live_viewer *v)
+{
+        live_viewer_free(v);
 }
 
 /* --- time --- */
@@ -264,6 +339,7 @@ void live_session_ended(struct live *l, const char *session, const char *why)
         struct live_viewer *next;
         struct err e;
 
+        live_grants_forget(l, session);
         err_set(&e, ERR_AUTH, "the session has ended: %s", why);
         for (struct live_viewer *v = l->viewers; v; v = next) {
                 next = v->next;
@@ -338,13 +414,15 @@ void live_figures(const struct live *l, struct live_figures *ret)
                 ret->streams += !s->playback;
 }
 
-struct live *live_new(struct loop *loop, struct gateway_links *links)
+struct live *live_new(
+        struct loop *loop, struct gateway_links *links, struct transcoders *transcoders)
 {
         uint8_t public_key[HPKE_PUBLIC_BYTES];
         struct live *l = xcalloc(1, sizeof *l);
 
         l->loop = loop;
         l->links = links;
+        l->transcoders = transcoders;
         l->seen_us = clock_boot_us();
         hpke_generate(l->private_key, public_key);
         str_hex(l->session, BYTES(public_key, sizeof public_key));
@@ -362,6 +440,7 @@ struct live *live_free(struct live *l)
                 live_viewer_free(l->viewers);
         while (l->streams)
                 live_stream_free(l->streams);
+        live_grants_forget(l, NULL);
         explicit_bzero(l->private_key, sizeof l->private_key);
         buf_done(&l->message);
         free(l);

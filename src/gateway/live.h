@@ -2,7 +2,7 @@
 /*
  * Pictures to people, over WebSockets of sub-protocol custos.live.1 (docs/spec/live.md): binary
  * messages are parts of one MP4 stream (a header, then fragments) in their order; text messages are
- * JSON objects with one member: codec, gap, skipped or ended.
+ * JSON objects with one member: codec, transcoded, gap, skipped or ended.
  *
  * Live, one copy of a stream comes from its recorder however many watch; each of them has a grant
  * of his own all the same, made in the name of his session and shown to the recorder. A slow one
@@ -15,6 +15,7 @@
 #define CUSTOS_GATEWAY_LIVE_H
 
 #include "gateway/gateway_links.h"
+#include "gateway/transcoders.h"
 #include "net/http_server.h"
 
 #define LIVE_PROTOCOL "custos.live.1"
@@ -27,16 +28,24 @@ struct live_wish {
         const char *stream; /* path CAMERA-STREAM */
         const char *session, *person;
         bool playback;
-        const json_t *asked; /* of playback: from, until, keys_only */
+        const json_t *asked; /* as; of playback: from, until, keys_only */
 };
+
+/* A look: what a stream sends, for this process and no socket. */
+struct live_look_events {
+        void (*on_thing)(void *owner, struct hub_thing *t);
+        /* Last of all; body: as media.ended. It is freed. */
+        void (*on_ended)(void *owner, json_t *body);
+};
+struct live_viewer;
 
 struct live_figures {
         unsigned viewers, streams;
         uint64_t bytes_in, bytes_out, skips;
 };
 
-struct live *live_new(struct loop *l, struct gateway_links *links);
-/* All its sockets have ended. */
+struct live *live_new(struct loop *l, struct gateway_links *links, struct transcoders *transcoders);
+/* All its sockets and looks have ended. */
 struct live *live_free(struct live *v);
 
 #define LIVE_PATH_ROOM 96
@@ -47,6 +56,12 @@ int live_check(const struct live_wish *w, struct err *e) MUST_USE;
 /* x becomes a WebSocket; what goes wrong from there on is said in it. */
 int live_open(
         struct live *v, struct http_exchange *x, const struct live_wish *w, struct err *e) MUST_USE;
+/* As live_open, with the same limits and grants, which it uses again while they are good. events is
+ * borrowed; none is called from within. */
+int live_look(struct live *v, const struct live_wish *w, const struct live_look_events *events,
+        void *owner, struct live_viewer **ret, struct err *e) MUST_USE;
+/* Ends it, also from within on_thing; on_ended does not follow. */
+void live_look_end(struct live_viewer *v);
 /* What it watches ends now. */
 void live_session_ended(struct live *v, const char *session, const char *why);
 /* Asks the manager which of those who watch still may: when it is there again, having perhaps ended

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What live.c (who watches, and by which grant), live_stream.c (what comes from a recorder) and
- * live_viewer.c (what goes to a WebSocket) share. For these alone.
+ * What live.c (who watches, and by which grant), live_stream.c (what comes from a recorder),
+ * live_transcode.c (what is made of it), live_viewer.c (what goes to a WebSocket) and live_grants.c
+ * (grants that are used again) share. For these alone.
  */
 #ifndef CUSTOS_GATEWAY_LIVE_PARTS_H
 #define CUSTOS_GATEWAY_LIVE_PARTS_H
 
 #include "crypto/hpke.h"
 #include "crypto/media_box.h"
+#include "gateway/codec_text.h"
 #include "gateway/live.h"
 #include "hub/hub_reader.h"
 
@@ -21,10 +23,12 @@ struct live_viewer {
         struct live *live;
         struct live_viewer *next, **at;           /* of all */
         struct live_viewer *next_same, **at_same; /* of its stream */
-        struct http_socket *socket;
+        struct http_socket *socket;               /* NULL: a look */
+        const struct live_look_events *look;
+        void *look_owner;
         struct live_stream *stream; /* NULL until it has a grant */
         char path[LIVE_PATH_ROOM], recorder[LIVE_NAME_ROOM], session[33], person[260];
-        bool playback, keys_only;
+        bool playback, keys_only, as_h264;
         char from[40], until[40];
         uint64_t ticket, seen_ticket; /* asked the manager */
         char *grant;                  /* that the recorder has not seen yet; owned */
@@ -54,13 +58,31 @@ struct live_stream {
         struct media_box *box;
         struct hub_gather gather;
         struct hub_thing *header; /* the newest: for who comes later */
+        /* Of those who asked for H.264. */
+        bool plain;                      /* the header is of what every browser plays */
+        struct transcoding *transcoding; /* NULL: none is needed */
+        struct hub_thing *made_header;   /* its newest */
+        char made_of[CODEC_TEXT_ROOM];
+        json_t *last; /* how it ended, to be said behind what is transcoded yet */
         struct buf opened;
         uint64_t owed; /* credit that goes back */
 };
 
+/* A grant that a look had: good for the next ones of the same session, stream and time. */
+struct live_grant {
+        char session[33], path[LIVE_PATH_ROOM], *token; /* owned; NULL: free */
+        bool playback;
+        int64_t from_us, until_us; /* of footage */
+        int64_t made_us;           /* boot clock */
+};
+#define LIVE_GRANTS_MAX 64
+#define LIVE_GRANT_S 300
+
 struct live {
         struct loop *loop;
         struct gateway_links *links;
+        struct transcoders *transcoders;
+        struct live_grant grants[LIVE_GRANTS_MAX];
         uint8_t private_key[HPKE_PRIVATE_BYTES];
         char session[2 * HPKE_PUBLIC_BYTES + 1];
         struct live_viewer *viewers;
@@ -81,6 +103,28 @@ void live_stream_leave(struct live_viewer *v);
 struct live_stream *live_stream_free(struct live_stream *s);
 /* The viewer of recorded footage has taken something: what he has no room for waits there. */
 void live_stream_taken(struct live_stream *s);
+/* Somebody may have left: where nobody is there any more it is freed. */
+void live_stream_look(struct live_stream *s);
+
+/* live_transcode.c */
+/* v asked for H.264, and is watching now; he may be gone behind this. */
+void live_transcode_join(struct live_viewer *v);
+/* One of them left. */
+void live_transcode_leave(struct live_stream *s);
+/* The stream's next thing, for them. */
+void live_transcode_push(struct live_stream *s, struct hub_thing *t);
+/* The stream is over: whether they are told (body: media.ended) once all is transcoded. */
+bool live_transcode_last(struct live_stream *s, json_t *body);
+void live_transcode_close(struct live_stream *s);
+
+/* live_grants.c */
+/* What a look's grant is to be for: more than it looks at, so that the next ones need none. */
+void live_grants_span(const struct live_viewer *v, int64_t *ret_from_us, int64_t *ret_until_us);
+/* One that is good for v for some time yet, or NULL. Borrowed. */
+const struct live_grant *live_grants_find(struct live *l, const struct live_viewer *v);
+void live_grants_keep(struct live *l, const struct live_viewer *v, const char *token);
+/* session NULL: all. */
+void live_grants_forget(struct live *l, const char *session);
 
 /* live_viewer.c */
 void live_viewer_push(struct live_viewer *v, struct hub_thing *t);
@@ -90,6 +134,8 @@ void live_viewer_pump(struct live_viewer *v);
 void live_viewer_end(struct live_viewer *v, bool at_once, const struct err *why);
 /* The same with a body as media.ended has it. */
 void live_viewer_ended(struct live_viewer *v, json_t *body);
+/* Bytes that wait for him. */
+uint64_t live_viewer_waiting(const struct live_viewer *v);
 
 /* live.c */
 struct live_viewer *live_viewer_free(struct live_viewer *v);

@@ -36,7 +36,9 @@ static void live_stream_join(struct live_stream *s, struct live_viewer *v)
                     NULL) < 0)
                 abort();
         v->watching = true;
-        if (s->header)
+        if (v->as_h264)
+                live_transcode_join(v);
+        else if (s->header)
                 live_viewer_push(v, s->header);
 }
 
@@ -174,6 +176,8 @@ struct live_stream *live_stream_free(struct live_stream *s)
         media_box_free(s->box);
         hub_gather_done(&s->gather);
         hub_thing_unref(s->header);
+        live_transcode_close(s);
+        json_decref(s->last);
         buf_done(&s->opened);
         own_freep(&s->grant);
         free(s);
@@ -210,8 +214,14 @@ void live_stream_leave(struct live_viewer *v)
                 v->next_same->at_same = v->at_same;
         if (s->before == v)
                 s->before = NULL;
-        /* While the recorder is asked, it is closed when that has answered: it may have opened it.
-         */
+        if (v->as_h264)
+                live_transcode_leave(s);
+        live_stream_look(s);
+}
+
+/* While the recorder is asked, it is closed when that has answered: it may have opened it. */
+void live_stream_look(struct live_stream *s)
+{
         if (!s->viewers && !s->ticket && !s->busy)
                 live_stream_free(s);
 }
@@ -221,8 +231,12 @@ void live_stream_leave(struct live_viewer *v)
 void live_stream_taken(struct live_stream *s)
 {
         const struct live_viewer *v = s->viewers;
-        uint64_t waiting = s->playback && v ? v->reader.window - v->reader.credit : 0;
+        uint64_t waiting = s->playback && v ? live_viewer_waiting(v) : 0;
 
+        if (s->transcoding && waiting <= LIVE_VIEWER_WINDOW / 2)
+                transcoding_hold(s->transcoding, false);
+        if (s->transcoding && s->playback)
+                waiting += transcoding_waiting(s->transcoding);
         if (s->owed < LIVE_WINDOW / 4 || waiting > LIVE_WINDOW / 2 || !s->open)
                 return;
         live_stream_tell(s, "media.credit",
@@ -254,16 +268,24 @@ static int live_stream_opened(struct live_stream *s, struct bytes message, struc
 
 static void live_stream_fan_out(struct live_stream *s, struct hub_thing *t)
 {
+        bool made = false, busy = s->busy;
         struct live_viewer *next;
 
+        s->busy = true; /* the last one may leave in here */
         if (t->kind == MEDIA_MESSAGE_HEADER) {
                 hub_thing_unref(s->header);
                 s->header = hub_thing_ref(t);
         }
         for (struct live_viewer *v = s->viewers; v; v = next) {
                 next = v->next_same;
-                live_viewer_push(v, t);
+                made = made || v->as_h264;
+                if (!v->as_h264)
+                        live_viewer_push(v, t);
         }
+        if (made)
+                live_transcode_push(s, t);
+        s->busy = busy;
+        live_stream_look(s);
 }
 
 static struct live_stream *live_stream_of(
@@ -309,12 +331,18 @@ static void live_stream_ended(struct live_stream *s, json_t *body)
 {
         struct live_viewer *next;
 
+        bool busy = s->busy, later = live_transcode_last(s, body);
+
         s->open = false; /* there is nothing to close */
         s->ended = true;
+        s->busy = true;
         for (struct live_viewer *v = s->viewers; v; v = next) {
                 next = v->next_same;
-                live_viewer_ended(v, body);
+                if (!later || !v->as_h264)
+                        live_viewer_ended(v, body);
         }
+        s->busy = busy;
+        live_stream_look(s);
 }
 
 void live_on_recorder_event(struct live *l, const char *recorder, const char *type, json_t *body)

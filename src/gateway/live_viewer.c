@@ -31,7 +31,11 @@ static int viewer_say_codec(struct live_viewer *v, struct bytes header)
         char codec[CODEC_TEXT_ROOM];
 
         codec_text(header, codec);
-        return viewer_say(v, json_pack("{s:s}", "codec", codec));
+        int r = viewer_say(v, json_pack("{s:s}", "codec", codec));
+        if (r < 0 || !v->as_h264 || !v->stream || v->stream->plain)
+                return r;
+        return viewer_say(v,
+                json_pack("{s:{s:s, s:s}}", "transcoded", "from", v->stream->made_of, "to", codec));
 }
 
 /* One message of the stream, in clear form. */
@@ -55,6 +59,17 @@ static int viewer_send(struct live_viewer *v, struct bytes message)
                 return viewer_say_gap(v, body);
         v->live->bytes_out += body.n;
         return r < 0 ? r : http_socket_send(v->socket, WEBSOCKET_BINARY, body, NULL);
+}
+
+static void viewer_close_look(struct live_viewer *v)
+{
+        const struct live_look_events *events = v->look;
+        void *owner = v->look_owner;
+        json_t *last = json_incref(v->last);
+
+        live_viewer_free(v);
+        events->on_ended(owner, last);
+        json_decref(last);
 }
 
 static void viewer_close(struct live_viewer *v)
@@ -92,6 +107,11 @@ void live_viewer_pump(struct live_viewer *v)
 {
         struct buf *out = &v->live->message;
 
+        if (v->look) {
+                if (v->last)
+                        viewer_close_look(v);
+                return;
+        }
         while (http_socket_queued(v->socket) < LIVE_SOCKET_HIGH) {
                 buf_clear(out);
                 int r = viewer_turn(v);
@@ -116,6 +136,10 @@ void live_viewer_push(struct live_viewer *v, struct hub_thing *t)
 
         if (!v->watching || v->last)
                 return;
+        if (v->look) {
+                v->look->on_thing(v->look_owner, t); /* v may be gone */
+                return;
+        }
         if (t->kind == MEDIA_MESSAGE_GAP && !v->reader.begun && !v->reader.header) {
                 (void)viewer_send(v, hub_thing_message(t, &at)); /* nothing stands before it */
                 return;
@@ -145,4 +169,9 @@ void live_viewer_end(struct live_viewer *v, bool at_once, const struct err *why)
         if (body)
                 live_viewer_ended(v, body);
         json_decref(body);
+}
+
+uint64_t live_viewer_waiting(const struct live_viewer *v)
+{
+        return v->watching ? v->reader.window - v->reader.credit : 0;
 }

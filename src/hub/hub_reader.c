@@ -58,7 +58,7 @@ static void reader_send(struct hub_reader *r, struct hub_thing *t, bool skipped)
         r->begun = true;
 }
 
-static void reader_leave_out(struct hub_reader *r)
+void hub_reader_leave_out(struct hub_reader *r)
 {
         r->waiting = true;
         r->skipped |= r->begun; /* before its first frame nothing was its own */
@@ -81,7 +81,7 @@ void hub_reader_push(struct hub_reader *r, struct hub_thing *t)
                 return; /* came before its header: the sender makes one for whoever begins */
         size_t cost = t->cost + (r->header ? r->header->cost : 0);
         if ((r->waiting && !key) || cost > r->credit) {
-                reader_leave_out(r);
+                hub_reader_leave_out(r);
                 return;
         }
         if (r->header)

@@ -37,6 +37,9 @@ int hub_reader_init(
 void hub_reader_done(struct hub_reader *r);
 /* The stream's next thing; counted where it is kept. */
 void hub_reader_push(struct hub_reader *r, struct hub_thing *t);
+/* The stream's next thing is left out for another reason, and so is what follows, up to a key frame
+ * that is pushed. */
+void hub_reader_leave_out(struct hub_reader *r);
 /* The reader has taken so many bytes. ERR_INVALID where it was never given that many. */
 int hub_reader_credit(struct hub_reader *r, uint64_t bytes, struct err *e) MUST_USE;
 bool hub_reader_empty(const struct hub_reader *r);

@@ -46,6 +46,10 @@ int fmp4_read_header(struct bytes in, struct fmp4_header *ret, struct err *e) MU
 int fmp4_write_clear_header(
         const struct fmp4_track *tracks, unsigned n, struct buf *out, struct err *e) MUST_USE;
 
+/* Of such a header: how many tracks. Strict as fmp4_read_header. */
+int fmp4_read_clear_header(
+        struct bytes in, struct fmp4_track ret[static FMP4_TRACKS_MAX], struct err *e) MUST_USE;
+
 struct fmp4_sample {
         uint32_t size;
         uint32_t duration;
@@ -79,6 +83,10 @@ int fmp4_write_moof(const struct fmp4_fragment *f, struct buf *out, struct err *
 int fmp4_write_clear_moof(const struct fmp4_fragment *f, struct buf *out, struct err *e) MUST_USE;
 /* moof: the whole box. Allocates the samples; free with fmp4_fragment_done. Strict as above. */
 int fmp4_read_moof(struct bytes moof, struct fmp4_fragment *ret, struct err *e) MUST_USE;
+/* in: moof and mdat of a clear file, nothing more. ret as fmp4_read_moof; ret_data: the samples'
+ * bytes, a view of in, track behind track. */
+int fmp4_read_clear_fragment(
+        struct bytes in, struct fmp4_fragment *ret, struct bytes *ret_data, struct err *e) MUST_USE;
 void fmp4_fragment_done(struct fmp4_fragment *f);
 
 struct fmp4_index_entry {

@@ -251,6 +251,15 @@ void fmp4_entry_put(struct pack *p, const struct fmp4_track *t, const uint8_t *k
 
 /* --- reading: only the values that vary; the rest shows where the header is written again --- */
 
+static const struct fmp4_codec *codec_of_format(uint32_t format)
+{
+        for (size_t i = 0; i < ARRAY_LEN(fmp4_entry_codecs); i++)
+                if (fmp4_entry_codecs[i].format == format)
+                        return &fmp4_entry_codecs[i];
+        return NULL;
+}
+
+/* Of an encrypted entry. */
 static int read_codec(struct bytes children, const struct fmp4_codec **ret, struct err *e)
 {
         struct box sinf, frma;
@@ -262,12 +271,9 @@ static int read_codec(struct bytes children, const struct fmp4_codec **ret, stru
                 return r;
         struct unpack u = unpack_of(frma.payload);
         uint32_t format = unpack_u32(&u);
-        for (size_t i = 0; i < ARRAY_LEN(fmp4_entry_codecs); i++)
-                if (fmp4_entry_codecs[i].format == format) {
-                        *ret = &fmp4_entry_codecs[i];
-                        return 0;
-                }
-        return err_set(e, ERR_CORRUPT, "sample entry of an unknown codec, 0x%08x", format);
+        *ret = codec_of_format(format);
+        return *ret ? 0
+                    : err_set(e, ERR_CORRUPT, "sample entry of an unknown codec, 0x%08x", format);
 }
 
 static int read_parameters(struct bytes children, const struct fmp4_codec *codec,
@@ -315,7 +321,6 @@ static void read_fixed(struct bytes fixed, const struct fmp4_track *t,
 
 int fmp4_entry_read(struct bytes entries, struct fmp4_track *t, struct err *e)
 {
-        const struct fmp4_codec *codec = NULL;
         struct media_config c = { .clock_rate = t->timescale };
         struct box entry;
         uint64_t at = 0;
@@ -323,13 +328,15 @@ int fmp4_entry_read(struct bytes entries, struct fmp4_track *t, struct err *e)
 
         if (r <= 0)
                 return r < 0 ? r : err_set(e, ERR_CORRUPT, "no sample entry");
+        const struct fmp4_codec *codec = codec_of_format(entry.type); /* clear */
         /* The kind tells where the children begin. */
-        size_t fixed = fmp4_entry_fixed_bytes(entry.type == T('e', 'n', 'c', 'v') ? MEDIA_H264
+        size_t fixed = fmp4_entry_fixed_bytes(codec                                 ? codec->codec
+                                              : entry.type == T('e', 'n', 'c', 'v') ? MEDIA_H264
                                               : entry.type == T('e', 'n', 'c', 'a')
                                                       ? MEDIA_AAC
                                                       : MEDIA_ONVIF_METADATA);
         struct bytes children = bytes_sub(entry.payload, fixed, entry.payload.n);
-        r = read_codec(children, &codec, e);
+        r = codec ? 0 : read_codec(children, &codec, e);
         if (r < 0)
                 return r;
         c.codec = codec->codec;

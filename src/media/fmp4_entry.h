@@ -20,7 +20,7 @@ size_t fmp4_entry_fixed_bytes(enum media_codec codec);
 int fmp4_entry_check(const struct fmp4_track *t, struct err *e) MUST_USE;
 /* Of an encrypted track, or of a clear one (kid NULL); t was checked. */
 void fmp4_entry_put(struct pack *p, const struct fmp4_track *t, const uint8_t *kid);
-/* entries: behind the count in stsd. t->timescale is known; fills t->config. */
+/* entries: behind the count in stsd, encrypted or clear. t->timescale is known; fills t->config. */
 int fmp4_entry_read(struct bytes entries, struct fmp4_track *t, struct err *e) MUST_USE;
 
 #endif

@@ -345,43 +345,76 @@ static int read_moof_child(const struct box *b, struct fmp4_fragment *f, struct 
         return r;
 }
 
-static int compare_moof(struct bytes moof, const struct fmp4_fragment *f, struct err *e)
+/* As far as `again` goes; where it is to go to the end, all of it. */
+static int compare_moof(struct bytes in, const struct buf *again, bool whole, struct err *e)
 {
-        CLEANUP(buf_done) struct buf again;
-
-        buf_init(&again, moof.n);
-        int r = fmp4_write_moof(f, &again, e);
-        if (r < 0)
-                return r;
         size_t i = 0;
-        while (i < moof.n && i < again.n && moof.p[i] == again.p[i])
+
+        while (i < in.n && i < again->n && in.p[i] == again->p[i])
                 i++;
-        if (i < moof.n || i < again.n)
+        if (i < again->n || (whole && i < in.n))
                 return err_set(e, ERR_CORRUPT, "byte %zu is not as Custos writes it", i);
         return 0;
+}
+
+/* in: a moof; clear: what begins with one, *ret_front bytes with mdat's header. */
+static int read_moof(
+        struct bytes in, bool clear, struct fmp4_fragment *f, size_t *ret_front, struct err *e)
+{
+        CLEANUP(buf_done) struct buf again;
+        struct box b, child;
+        uint64_t at = 0;
+        int r = box_next(in, &at, &b, e);
+
+        if (r <= 0 || (!clear && at != in.n) || b.type != T('m', 'o', 'o', 'f'))
+                return err_set(e, ERR_CORRUPT, "not one moof box");
+        at = 0;
+        while ((r = box_next(b.payload, &at, &child, e)) > 0) {
+                r = read_moof_child(&child, f, e);
+                if (r < 0)
+                        return r == ERR_EXHAUSTED ? r : ERR_CORRUPT;
+        }
+        if (r < 0)
+                return r;
+        buf_init(&again, b.whole.n + MDAT_HEADER);
+        r = clear ? fmp4_write_clear_moof(f, &again, e) : fmp4_write_moof(f, &again, e);
+        if (r == 0)
+                r = compare_moof(in, &again, !clear, e);
+        *ret_front = again.n;
+        return r < 0 ? ERR_CORRUPT : 0;
 }
 
 int fmp4_read_moof(struct bytes moof, struct fmp4_fragment *ret, struct err *e)
 {
         CLEANUP(fmp4_fragment_done) struct fmp4_fragment f = { 0 };
-        struct box b, child;
-        uint64_t at = 0;
-        int r = box_next(moof, &at, &b, e);
+        size_t front;
 
-        if (r <= 0 || at != moof.n || b.type != T('m', 'o', 'o', 'f'))
-                return err_set(e, ERR_CORRUPT, "not one moof box");
-        at = 0;
-        while ((r = box_next(b.payload, &at, &child, e)) > 0) {
-                r = read_moof_child(&child, &f, e);
-                if (r < 0)
-                        return err_wrap(e, r == ERR_EXHAUSTED ? r : ERR_CORRUPT, "moof");
-        }
-        if (r == 0)
-                r = compare_moof(moof, &f, e);
+        int r = read_moof(moof, false, &f, &front, e);
         if (r < 0)
-                return err_wrap(e, ERR_CORRUPT, "moof");
+                return err_wrap(e, r == ERR_EXHAUSTED ? r : ERR_CORRUPT, "moof");
         *ret = f;
         f = (struct fmp4_fragment){ 0 };
+        return 0;
+}
+
+int fmp4_read_clear_fragment(
+        struct bytes in, struct fmp4_fragment *ret, struct bytes *ret_data, struct err *e)
+{
+        CLEANUP(fmp4_fragment_done) struct fmp4_fragment f = { 0 };
+        size_t front = 0;
+        uint64_t bytes = 0;
+
+        int r = read_moof(in, true, &f, &front, e);
+        for (unsigned i = 0; i < f.tracks_n; i++)
+                bytes += f.tracks[i].bytes;
+        if (r == 0 && bytes != in.n - front)
+                r = err_set(
+                        e, ERR_CORRUPT, "samples of %" PRIu64 " bytes in %zu", bytes, in.n - front);
+        if (r < 0)
+                return err_wrap(e, ERR_CORRUPT, "fragment");
+        *ret = f;
+        f = (struct fmp4_fragment){ 0 };
+        *ret_data = bytes_sub(in, front, in.n);
         return 0;
 }
 

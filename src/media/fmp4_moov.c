@@ -298,12 +298,13 @@ static int read_moov_child(const struct box *b, struct fmp4_header *h, struct er
         return 0;
 }
 
-static int compare_header(struct bytes in, const struct fmp4_header *h, struct err *e)
+static int compare_header(struct bytes in, const struct fmp4_header *h, bool clear, struct err *e)
 {
         CLEANUP(buf_done) struct buf again;
 
         buf_init(&again, in.n);
-        int r = fmp4_write_header(h, &again, e);
+        int r = clear ? fmp4_write_clear_header(h->tracks, h->tracks_n, &again, e)
+                      : fmp4_write_header(h, &again, e);
         if (r < 0)
                 return err_wrap(e, ERR_CORRUPT, "moov");
         size_t i = 0;
@@ -315,9 +316,8 @@ static int compare_header(struct bytes in, const struct fmp4_header *h, struct e
         return 0;
 }
 
-int fmp4_read_header(struct bytes in, struct fmp4_header *ret, struct err *e)
+static int read_header(struct bytes in, struct fmp4_header *h, bool clear, struct err *e)
 {
-        struct fmp4_header h = { 0 };
         struct box moov, child;
         uint64_t at = 0;
         int r = box_find(in, T('m', 'o', 'o', 'v'), &moov, e);
@@ -325,15 +325,34 @@ int fmp4_read_header(struct bytes in, struct fmp4_header *ret, struct err *e)
         if (r < 0)
                 return err_wrap(e, ERR_CORRUPT, "header");
         while ((r = box_next(moov.payload, &at, &child, e)) > 0) {
-                r = read_moov_child(&child, &h, e);
+                r = read_moov_child(&child, h, e);
                 if (r < 0)
                         return r;
         }
         if (r < 0)
                 return err_wrap(e, ERR_CORRUPT, "moov");
-        r = compare_header(in, &h, e);
+        return compare_header(in, h, clear, e);
+}
+
+int fmp4_read_header(struct bytes in, struct fmp4_header *ret, struct err *e)
+{
+        struct fmp4_header h = { 0 };
+
+        int r = read_header(in, &h, false, e);
         if (r < 0)
                 return r;
         *ret = h;
         return 0;
+}
+
+int fmp4_read_clear_header(
+        struct bytes in, struct fmp4_track ret[static FMP4_TRACKS_MAX], struct err *e)
+{
+        struct fmp4_header h = { 0 };
+
+        int r = read_header(in, &h, true, e);
+        if (r < 0)
+                return r;
+        memcpy(ret, h.tracks, sizeof h.tracks);
+        return (int)h.tracks_n;
 }

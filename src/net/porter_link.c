@@ -147,6 +147,8 @@ static int porter_link_on_supervisor(
         struct porter_link *p = owner;
 
         (void)c;
+        if (m->type != PORTER_LINK_NEW && p->events.on_supervisor)
+                return p->events.on_supervisor(p->owner, m, e);
         if (m->type != PORTER_LINK_NEW || m->fds_n != 1 || m->body.n)
                 return err_set(e, ERR_PROTOCOL, "message %u from the supervisor", m->type);
         int fd = m->fds[0];
@@ -172,6 +174,13 @@ void porter_link_supervise(struct porter_link *p, void (*on_end)(void *owner), v
         p->on_end = on_end;
         p->end_owner = owner;
         p->supervisor = chan_new(p->loop, PORTER_LINK_FD, &events, p);
+}
+
+int porter_link_ask_supervisor(
+        struct porter_link *p, uint16_t type, struct bytes body, struct err *e)
+{
+        return p->supervisor ? chan_send(p->supervisor, type, body, NULL, 0, e)
+                             : err_set(e, ERR_UNAVAILABLE, "no supervisor is there");
 }
 
 void porter_link_ask(

@@ -40,6 +40,8 @@ struct porter_link_events {
         /* A peer that is dialed does not let this node in: why, with a fault. May be NULL. */
         void (*on_not_let_in)(
                 void *owner, const char *role, const char *name, const struct err *why);
+        /* Of porter_link_supervise: another message of the supervisor. NULL: there is none. */
+        int (*on_supervisor)(void *owner, struct chan_message *m, struct err *e);
 };
 
 /* role: "manager", for texts; site: whose nodes its peers are. Both are copied. */
@@ -48,9 +50,12 @@ struct porter_link *porter_link_new(struct loop *l, const char *role, const char
 struct porter_link *porter_link_free(struct porter_link *p);
 /* The channel to a new porter; takes fd. What was asked of the one before fails. */
 void porter_link_attach(struct porter_link *p, int fd);
-/* For a role to which the supervisor says nothing else: takes descriptor PORTER_LINK_FD, and
- * attaches what comes by it. on_end, borrowing owner: the supervisor is gone. */
+/* Takes descriptor PORTER_LINK_FD, the supervisor's, and attaches the porters that come by it.
+ * on_end, borrowing owner: the supervisor is gone. */
 void porter_link_supervise(struct porter_link *p, void (*on_end)(void *owner), void *owner);
+/* Asks the supervisor for something else. ERR_UNAVAILABLE. */
+int porter_link_ask_supervisor(
+        struct porter_link *p, uint16_t type, struct bytes body, struct err *e) MUST_USE;
 /* As role_link_ask: fails with ERR_UNAVAILABLE where there is no porter. */
 void porter_link_ask(
         struct porter_link *p, const char *type, json_t *body, uint64_t tag, unsigned patience_ms);

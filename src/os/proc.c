@@ -21,6 +21,8 @@
 
 #define PROC_ARGS_MAX 64
 
+#define PROC_LAST_NICE 10
+
 struct proc {
         uv_poll_t poll;
         int pid;
@@ -283,6 +285,32 @@ struct proc *proc_free(struct proc *p)
         if (p->pidfd >= 0)
                 close(p->pidfd);
         return NULL;
+}
+
+static int proc_limit_set(enum __rlimit_resource which, uint64_t most, struct err *e)
+{
+        const struct rlimit limit = { most, most };
+
+        if (most == 0 || setrlimit(which, &limit) == 0)
+                return 0;
+        return err_os(
+                e, ERR_INTERNAL, errno, "limit %d to %llu", (int)which, (unsigned long long)most);
+}
+
+int proc_limit(const struct proc_limits *l, struct err *e)
+{
+        static const char most[] = "1000";
+
+        if (l->last) { /* as far as that goes: a container may not let it */
+                (void)setpriority(PRIO_PROCESS, 0, PROC_LAST_NICE);
+                CLEANUP(own_closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+                if (fd >= 0 && write(fd, most, sizeof most - 1) < 0)
+                        errno = 0;
+        }
+        int r = proc_limit_set(RLIMIT_NOFILE, l->files, e);
+        if (r < 0 || SANITIZER_ADDRESS || SANITIZER_THREAD)
+                return r;
+        return proc_limit_set(RLIMIT_AS, l->memory, e);
 }
 
 void proc_harden(const char *name)

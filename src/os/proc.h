@@ -45,6 +45,15 @@ void proc_signal(struct proc *p, int signal); /* by its id; nothing once it was 
 /* Forgets a running child without ending it (it is then reaped by nobody). Allowed in on_exit. */
 struct proc *proc_free(struct proc *p);
 
+/* What a process may use at most, for itself and for good; each 0: as before. */
+struct proc_limits {
+        uint64_t memory; /* bytes of addresses; not in a sanitizer's build, which takes terabytes */
+        unsigned files;  /* descriptors */
+        bool last;       /* others' work goes before (nice 10), and it is the first to go where the
+                            machine's memory is short */
+};
+int proc_limit(const struct proc_limits *l, struct err *e) MUST_USE;
+
 /* For the start of every role: not dumpable, no core, no new privileges, umask 077, SIGPIPE
  * and SIGXFSZ ignored (a write that fails says so), as many open files as the hard limit allows (a
  * worker has four for each stream, and the usual soft limit is 1024); and, where name is given, the

@@ -58,8 +58,9 @@ enum sandbox_role {
         SANDBOX_MANAGER, /* opens files, accepts on given sockets; no socket, connect, exec, ptrace,
                             kill */
         SANDBOX_VOLUME, /* makes, writes and removes files; no socket, accept, exec, ptrace, kill */
-        SANDBOX_SCRUBBER, /* as the worker; the player too */
-        SANDBOX_EDGE,     /* reads files, accepts on given sockets; the rest as the worker */
+        SANDBOX_SCRUBBER,   /* as the worker; the player too */
+        SANDBOX_TRANSCODER, /* likewise */
+        SANDBOX_EDGE,       /* reads files, accepts on given sockets; the rest as the worker */
         /* makes IP sockets and listens, accepts and connects with them, looks names up as the
          * connector does, makes channels for its role, keeps the files of its node; no Unix socket
          * but such a channel, exec, ptrace, kill */

@@ -241,9 +241,9 @@ static void sandbox_allow_option(struct sandbox_filter *f, int level, const int 
 }
 
 /*
- * A worker, a sealer and a scrubber speak to whom their sockets are connected to: no address can be
- * named (sendmsg names it in memory, where no filter looks), so the UDP sockets that bring a
- * camera's media reach nobody, and no descriptor goes out. The kernel's packet filters and
+ * A worker, a sealer, a scrubber and a transcoder speak to whom their sockets are connected to: no
+ * address can be named (sendmsg names it in memory, where no filter looks), so the UDP sockets that
+ * bring a camera's media reach nobody, and no descriptor goes out. The kernel's packet filters and
  * multicast groups are out of reach of their setsockopt. The resolver of connector and porter and
  * the edge's media by UDP name addresses; the others hand descriptors on.
  */
@@ -255,7 +255,8 @@ static void sandbox_allow_talking(struct sandbox_filter *f, enum sandbox_role ro
         static const int of_sockets[] = { SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF };
         static const int of_tcp[] = { TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT };
 
-        bool given = role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER;
+        bool given = role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER ||
+                     role == SANDBOX_TRANSCODER;
 
         sandbox_allow_arg(f, "sendto", 4, UINT64_MAX, 0);
         if (given || role == SANDBOX_VOLUME) {

@@ -6,121 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/pack.h"
-#include "os/chan.h"
 #include "os/clock.h"
-#include "os/proc.h"
-#include "recorder/message_volume.h"
-
-#define SUPERVISOR_EXTRA_MAX 4
-/* More than a recorder has: one of a disk that hangs may outlive the want of it. */
-#define SUPERVISOR_VOLUMES_MAX (2 * VOLUME_MAX)
-/* More than a parent asks for: one that reads from a disk that hangs may outlive the want of it. */
-#define SUPERVISOR_PLAYERS_MAX 16
-/* More than a parent asks for: one that a camera has taken over lives until it is ended. */
-#define SUPERVISOR_PROBERS_MAX 4
-#define SUPERVISOR_PROBER_MS 30000 /* more than the parent's patience with a look */
-#define SUPERVISOR_CHILDREN_MAX                                                                    \
-        (9 + SUPERVISOR_WORKERS_MAX + SUPERVISOR_VOLUMES_MAX + SUPERVISOR_PLAYERS_MAX +            \
-                SUPERVISOR_PROBERS_MAX + SUPERVISOR_EXTRA_MAX)
-#define SUPERVISOR_BACKOFF_MS 50
-#define SUPERVISOR_BACKOFF_MAX_MS 5000
-#define SUPERVISOR_STEADY_US                                                                       \
-        INT64_C(2000000)          /* lived that long: the next restart is quick again              \
-                                   */
-#define SUPERVISOR_FINISH_MS 5000 /* for workers and sealer when the parent is gone */
-#define SUPERVISOR_STOP_MS 8000
-
-enum supervisor_kind {
-        SUPERVISOR_MANAGER,
-        SUPERVISOR_PARENT,
-        SUPERVISOR_SEALER,
-        SUPERVISOR_CONNECTOR,
-        SUPERVISOR_WORKER,
-        SUPERVISOR_VOLUME,
-        SUPERVISOR_SCRUBBER,
-        SUPERVISOR_PORTER,
-        SUPERVISOR_PLAYER,
-        SUPERVISOR_GATEWAY,
-        SUPERVISOR_PROBER,
-        SUPERVISOR_EXTRA
-};
-
-struct supervisor_child {
-        struct supervisor *supervisor;
-        enum supervisor_kind kind;
-        unsigned index; /* of a worker; the number of a volume, player or prober */
-        bool wanted;    /* a volume: by the parent that lives; a player, a prober: begin it */
-        struct message_volume_start start; /* of a volume */
-        struct log_ctx log;                /* the name alone: each has its own count of repeats */
-        char name[32];
-        const char *const *args; /* of an extra */
-        const char *role;        /* of a porter: whose it is */
-        struct proc *proc;       /* NULL when it does not run */
-        struct timer restart;
-        int64_t started_us;
-        uint64_t backoff_ms;
-};
-
-struct supervisor {
-        struct loop *loop;
-        struct supervisor_options options;
-        struct chan *to_parent, *to_manager, *to_gateway, *to_sealer;
-        struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
-        unsigned children_n;
-        bool regrouping; /* the parent died: waiting for workers and sealer to end */
-        struct timer deadline;
-        bool stopping;
-        void (*on_stopped)(void *owner);
-        void *owner;
-};
+#include "run/child_channel.h"
+#include "run/supervisor_parts.h"
 
 static void supervisor_begin(struct supervisor_child *c);
 static struct supervisor_child *supervisor_child(
         struct supervisor *s, enum supervisor_kind kind, const char *name);
-
-/* Channels */
-
-/* One end of a new pair goes over this channel (NULL: nobody is there); *ret_fd is the child's. */
-static int supervisor_pair_by(
-        struct chan *to, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
-{
-        int pair[2];
-
-        if (!to)
-                return err_set(e, ERR_UNAVAILABLE, "its peer does not run");
-        int r = chan_pair(pair, e);
-        if (r < 0)
-                return r;
-        r = chan_send(to, type, body, &pair[0], 1, e);
-        close(pair[0]);
-        if (r < 0) {
-                close(pair[1]);
-                return r;
-        }
-        *ret_fd = pair[1];
-        return 0;
-}
-
-static int supervisor_pair(
-        struct supervisor *s, uint16_t type, struct bytes body, int *ret_fd, struct err *e)
-{
-        return supervisor_pair_by(s->to_parent, type, body, ret_fd, e);
-}
-
-static int supervisor_pair_numbered(
-        struct supervisor *s, uint16_t type, unsigned index, int *ret_fd, struct err *e)
-{
-        struct buf body;
-
-        buf_init(&body, 16);
-        struct pack p = pack_to(&body);
-        pack_u32(&p, index);
-        int r = supervisor_pair(s, type, buf_bytes(&body), ret_fd, e);
-        buf_done(&body);
-        return r;
-}
 
 /* The child of a volume; else, with one that is free, NULL unless there is none. */
 static struct supervisor_child *supervisor_volume(struct supervisor *s, unsigned number)
@@ -176,13 +69,20 @@ static void supervisor_end_volume(struct supervisor_child *c)
                 proc_signal(c->proc, SIGKILL);
 }
 
-static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, struct err *e)
+static int supervisor_number(struct bytes body, uint32_t *ret, struct err *e)
 {
         struct unpack u = unpack_of(body);
-        uint32_t number = unpack_u32(&u);
 
-        if (!unpack_complete(&u))
-                return err_set(e, ERR_PROTOCOL, "volume ended: malformed message");
+        *ret = unpack_u32(&u);
+        return unpack_complete(&u) ? 0 : err_set(e, ERR_PROTOCOL, "a malformed number");
+}
+
+static int supervisor_unwant_volume(struct supervisor *s, struct bytes body, struct err *e)
+{
+        uint32_t number;
+
+        if (supervisor_number(body, &number, e) < 0)
+                return ERR_PROTOCOL;
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
                 if (c->kind == SUPERVISOR_VOLUME && c->wanted && c->index == number)
@@ -201,19 +101,22 @@ static void supervisor_on_overdue(void *owner)
                 proc_signal(c->proc, SIGKILL);
 }
 
-/* A player or a prober. Begun once, and not again: it ends with what it was asked for. */
+/* A player, a prober or a transcoder. Begun once, and not again: it ends with what it was asked
+ * for.
+ */
 static int supervisor_want_once(
         struct supervisor *s, enum supervisor_kind kind, struct bytes body, struct err *e)
 {
-        const char *name = kind == SUPERVISOR_PLAYER ? "player" : "prober";
-        unsigned max = kind == SUPERVISOR_PLAYER ? SUPERVISOR_PLAYERS_MAX : SUPERVISOR_PROBERS_MAX;
-        struct unpack u = unpack_of(body);
-        uint32_t number = unpack_u32(&u);
+        static const unsigned most[] = { [SUPERVISOR_PLAYER] = SUPERVISOR_PLAYERS_MAX,
+                [SUPERVISOR_PROBER] = SUPERVISOR_PROBERS_MAX,
+                [SUPERVISOR_TRANSCODER] = SUPERVISOR_TRANSCODERS_MAX };
+        const char *name = supervisor_roles[kind];
         struct supervisor_child *c = NULL;
+        uint32_t number;
         unsigned n = 0;
 
-        if (!unpack_complete(&u))
-                return err_set(e, ERR_PROTOCOL, "%s wanted: malformed message", name);
+        if (supervisor_number(body, &number, e) < 0)
+                return ERR_PROTOCOL;
         for (unsigned i = 0; i < s->children_n; i++) {
                 if (s->children[i].kind != kind)
                         continue;
@@ -221,9 +124,10 @@ static int supervisor_want_once(
                 if (!s->children[i].proc)
                         c = &s->children[i];
         }
-        if (!c && n == max) {
-                log_warn(NULL, "supervisor.full", "of=%s effect=\"no more is begun\"", name);
-                return 0; /* whoever waits for it is told by the parent */
+        if (!c && n == most[kind]) {
+                log_warn(NULL, "supervisor.full", "of=%s running=%u effect=\"no more is begun\"",
+                        name, n);
+                return 0; /* whoever waits for it is told by who asked */
         }
         if (!c)
                 c = supervisor_child(s, kind, name);
@@ -281,11 +185,31 @@ static int supervisor_pair_parent(struct supervisor *s, int *ret_fd, struct err 
         return 0;
 }
 
-/* Those by which nothing comes: the manager's, the gateway's, the sealer's. */
+/* --- the gateway's transcoders: it cannot end a process --- */
+
+/* number NULL: all. */
+static void supervisor_end_transcoders(struct supervisor *s, const uint32_t *number)
+{
+        for (unsigned i = 0; i < s->children_n; i++) {
+                struct supervisor_child *c = &s->children[i];
+                if (c->kind == SUPERVISOR_TRANSCODER && c->proc && (!number || c->index == *number))
+                        proc_signal(c->proc, SIGKILL);
+        }
+}
+
+/* Those by which nothing comes: the manager's, the sealer's; the gateway's but for transcoders. */
 static int supervisor_on_silent(void *owner, struct chan *c, struct chan_message *m, struct err *e)
 {
-        (void)owner;
-        (void)c;
+        struct supervisor *s = owner;
+        uint32_t number;
+
+        if (c == s->to_gateway && m->fds_n == 0 && m->type == TRANSCODE_WANTED)
+                return supervisor_want_once(s, SUPERVISOR_TRANSCODER, m->body, e);
+        if (c == s->to_gateway && m->fds_n == 0 && m->type == TRANSCODE_UNWANTED &&
+                supervisor_number(m->body, &number, NULL) == 0) {
+                supervisor_end_transcoders(s, &number);
+                return 0;
+        }
         return err_set(e, ERR_PROTOCOL, "message %u from a role that has nothing to ask", m->type);
 }
 
@@ -324,18 +248,17 @@ static int supervisor_key_channel(struct supervisor_child *c, int *ret_fd, struc
         struct supervisor *s = c->supervisor;
 
         if (c->kind == SUPERVISOR_PLAYER)
-                return supervisor_pair_by(
-                        s->to_sealer, MESSAGE_KEY_CHANNEL, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_sealer, MESSAGE_KEY_CHANNEL, BYTES(NULL, 0), ret_fd, e);
         return c->kind == SUPERVISOR_SEALER ? supervisor_pair_silent(s, &s->to_sealer, ret_fd, e)
                                             : 0;
 }
 
-static bool supervisor_is_gateways(const struct supervisor_child *c)
+bool supervisor_{ f }(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "gateway") == 0;
 }
 
-static bool supervisor_is_managers(const struct supervisor_child *c)
+bool supervisor_{ f }(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "manager") == 0;
 }
@@ -348,28 +271,31 @@ static int supervisor_channel(struct supervisor_child *c, int *ret_fd, struct er
         case SUPERVISOR_PARENT:
                 return supervisor_pair_parent(s, ret_fd, e);
         case SUPERVISOR_SEALER:
-                return supervisor_pair(s, MESSAGE_SEALER, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_parent, MESSAGE_SEALER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_CONNECTOR:
-                return supervisor_pair(s, MESSAGE_CONNECTOR, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_parent, MESSAGE_CONNECTOR, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_WORKER:
-                return supervisor_pair_numbered(s, MESSAGE_WORKER, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_WORKER, c->index, ret_fd, e);
         case SUPERVISOR_VOLUME:
-                return supervisor_pair_numbered(s, MESSAGE_VOLUME, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_VOLUME, c->index, ret_fd, e);
         case SUPERVISOR_PLAYER:
-                return supervisor_pair_numbered(s, MESSAGE_PLAYER, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_PLAYER, c->index, ret_fd, e);
         case SUPERVISOR_PROBER:
-                return supervisor_pair_numbered(s, MESSAGE_PROBER, c->index, ret_fd, e);
+                return child_channel_numbered(s->to_parent, MESSAGE_PROBER, c->index, ret_fd, e);
         case SUPERVISOR_SCRUBBER:
-                return supervisor_pair(s, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
+                return child_channel(s->to_parent, MESSAGE_SCRUBBER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_PORTER:
-                return supervisor_pair_by(supervisor_is_managers(c)   ? s->to_manager
-                                          : supervisor_is_gateways(c) ? s->to_gateway
-                                                                      : s->to_parent,
+                return child_channel(supervisor_is_managers(c)   ? s->to_manager
+                                     : supervisor_is_gateways(c) ? s->to_gateway
+                                                                 : s->to_parent,
                         MESSAGE_PORTER, BYTES(NULL, 0), ret_fd, e);
         case SUPERVISOR_MANAGER:
                 return supervisor_pair_silent(s, &s->to_manager, ret_fd, e);
         case SUPERVISOR_GATEWAY:
                 return supervisor_pair_silent(s, &s->to_gateway, ret_fd, e);
+        case SUPERVISOR_TRANSCODER:
+                return child_channel_numbered(
+                        s->to_gateway, TRANSCODE_CHANNEL, c->index, ret_fd, e);
         case SUPERVISOR_EXTRA:
                 break;
         }
@@ -390,7 +316,7 @@ static unsigned supervisor_running(const struct supervisor *s)
 
 /* A volume's process, what reads from one, and what a camera may have taken over: a disk that hangs
  * would keep the next supervisor, and the recorder, from beginning again. */
-static bool supervisor_may_hang(const struct supervisor_child *c)
+bool supervisor_{ f }(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_VOLUME || c->kind == SUPERVISOR_SCRUBBER ||
                c->kind == SUPERVISOR_PLAYER || c->kind == SUPERVISOR_PROBER;
@@ -510,6 +436,8 @@ static bool supervisor_may_run(const struct supervisor_child *c)
                 return s->to_manager != NULL;
         if (supervisor_is_gateways(c))
                 return s->to_gateway != NULL;
+        if (c->kind == SUPERVISOR_TRANSCODER)
+                return s->to_gateway != NULL && c->wanted;
         if (!supervisor_of_recorder(c))
                 return true;
 
@@ -526,8 +454,10 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                 timer_done(&c->restart);
         if (c->kind == SUPERVISOR_MANAGER)
                 s->to_manager = chan_free(s->to_manager);
-        if (c->kind == SUPERVISOR_GATEWAY)
+        if (c->kind == SUPERVISOR_GATEWAY) {
                 s->to_gateway = chan_free(s->to_gateway);
+                supervisor_end_transcoders(s, NULL);
+        }
         if (c->kind == SUPERVISOR_SEALER)
                 s->to_sealer = chan_free(s->to_sealer);
         if (s->stopping) {
@@ -535,7 +465,9 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
                         s->on_stopped(s->owner);
                 return;
         }
-        if ((c->kind == SUPERVISOR_PLAYER || c->kind == SUPERVISOR_PROBER) && status == 0) {
+        /* A transcoder is killed where its work is done. */
+        if (((c->kind == SUPERVISOR_PLAYER || c->kind == SUPERVISOR_PROBER) && status == 0) ||
+                (c->kind == SUPERVISOR_TRANSCODER && (status == 0 || signal == SIGKILL))) {
                 log_debug(&c->log, "process.ended", "status=0");
         } else if (c->kind == SUPERVISOR_VOLUME && status == 0) { /* it asked to begin again */
                 log_info(&c->log, "process.ended", "status=0");
@@ -555,95 +487,6 @@ static void supervisor_on_exit(void *owner, struct proc *p, int status, int sign
         supervisor_regroup(s);
 }
 
-static int supervisor_lock(const struct supervisor_child *c)
-{
-        const struct supervisor_options *o = &c->supervisor->options;
-
-        if (c->kind == SUPERVISOR_MANAGER || supervisor_is_managers(c))
-                return o->manager_lock_fd;
-        return c->kind == SUPERVISOR_GATEWAY || supervisor_is_gateways(c) ? o->gateway_lock_fd
-                                                                          : o->recorder_lock_fd;
-}
-
-static const char *const supervisor_roles[] = { "manager", "parent", "sealer", "connector",
-        "worker", "volume", "scrubber", "porter", "player", "gateway", "prober" };
-
-/* Whom it runs as. The demo's cameras are no role: they stay with whoever started the demo. */
-static int supervisor_user(
-        const struct supervisor_child *c, const struct proc_user **ret, struct err *e)
-{
-        const struct role_users *users = c->supervisor->options.users;
-        enum role_user_of user;
-
-        *ret = NULL;
-        if (!users || c->kind == SUPERVISOR_EXTRA)
-                return 0;
-        if (!role_users_of(supervisor_roles[c->kind], c->role, &user))
-                return err_set(e, ERR_INTERNAL, "no user is named for the role %s",
-                        supervisor_roles[c->kind]);
-        *ret = &users->list[user];
-        return 0;
-}
-
-static int supervisor_spawn(struct supervisor_child *c, int fd, int key_fd, struct err *e)
-{
-        struct supervisor *s = c->supervisor;
-        const struct proc_user *user;
-        const char *args[16];
-        unsigned n = 0;
-        char index[16];
-
-        int r = supervisor_user(c, &user, e);
-        if (r < 0)
-                return r;
-        if (c->kind != SUPERVISOR_EXTRA) {
-                args[n++] = supervisor_roles[c->kind];
-                args[n++] = "--state";
-                args[n++] = s->options.state;
-                if (s->options.config) {
-                        args[n++] = "--config";
-                        args[n++] = s->options.config;
-                }
-        }
-        if (c->kind == SUPERVISOR_MANAGER || c->kind == SUPERVISOR_GATEWAY)
-                args[n++] = "--supervised";
-        if (c->kind == SUPERVISOR_PORTER) {
-                args[n++] = "--role";
-                args[n++] = c->role;
-        }
-        if (c->kind == SUPERVISOR_WORKER || c->kind == SUPERVISOR_VOLUME) {
-                snprintf(index, sizeof index, "%u", c->index);
-                args[n++] = "--index";
-                args[n++] = index;
-        }
-        if (c->kind == SUPERVISOR_VOLUME) {
-                args[n++] = "--path";
-                args[n++] = c->start.path;
-                args[n++] = "--name";
-                args[n++] = c->start.name;
-                if (c->start.claim)
-                        args[n++] = "--claim";
-        }
-        args[n] = NULL;
-        /* Its channels where it has them, then the lock, which only needs to be held. */
-        bool holds_lock = c->kind != SUPERVISOR_EXTRA && !supervisor_may_hang(c);
-        int fds[3];
-        unsigned fds_n = 0;
-        if (fd >= 0)
-                fds[fds_n++] = fd;
-        if (key_fd >= 0)
-                fds[fds_n++] = key_fd;
-        if (holds_lock)
-                fds[fds_n++] = supervisor_lock(c);
-        struct proc_options o = { .args = c->kind == SUPERVISOR_EXTRA ? c->args : args,
-                .fds = fds,
-                .fds_n = fds_n,
-                .user = user,
-                .on_exit = supervisor_on_exit,
-                .owner = c };
-        return proc_start(s->loop, &o, &c->proc, e);
-}
-
 static void supervisor_begin(struct supervisor_child *c)
 {
         struct supervisor *s = c->supervisor;
@@ -657,14 +500,17 @@ static void supervisor_begin(struct supervisor_child *c)
         if (r == 0)
                 r = supervisor_key_channel(c, &key_fd, &e);
         if (r == 0)
-                r = supervisor_spawn(c, fd, key_fd, &e);
+                r = supervisor_start(c, fd, key_fd, supervisor_on_exit, &e);
         c->started_us = clock_boot_us();
         if (r < 0) {
                 log_error(&c->log, "process.not_started", "err=\"%s\"", e.text);
                 supervisor_restart_later(c);
                 return;
         }
-        log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
+        if (c->kind == SUPERVISOR_TRANSCODER)
+                log_debug(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
+        else
+                log_info(&c->log, "process.started", "pid=%d", proc_pid(c->proc));
         c->start.claim = false; /* asked for once: later its path may be the mount point alone */
         if (c->kind == SUPERVISOR_PARENT)
                 supervisor_begin_recorder(s);
@@ -781,12 +627,13 @@ static void supervisor_ask_to_end(struct supervisor_child *c)
 void supervisor_stop(struct supervisor *s, void (*on_stopped)(void *owner), void *owner)
 {
         s->stopping = true;
+        supervisor_end_transcoders(s, NULL);
         s->on_stopped = on_stopped;
         s->owner = owner;
         for (unsigned i = 0; i < s->children_n; i++) {
                 struct supervisor_child *c = &s->children[i];
                 timer_done(&c->restart);
-                if (c->proc && !supervisor_of_recorder(c))
+                if (c->proc && !supervisor_of_recorder(c) && c->kind != SUPERVISOR_TRANSCODER)
                         supervisor_ask_to_end(c);
         }
         if (supervisor_running(s) == 0)

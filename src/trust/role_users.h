@@ -23,6 +23,7 @@ enum role_user_of {
         ROLE_USER_CONNECTOR,
         ROLE_USER_PLAYER, /* and the scrubber: both read footage that others opened */
         ROLE_USER_GATEWAY,
+        ROLE_USER_TRANSCODER, /* its decoders are where a camera's bytes are most likely to win */
         ROLE_USER_MANAGER_PORTER,
         ROLE_USER_RECORDER_PORTER,
         ROLE_USER_GATEWAY_PORTER, /* in the gateway's group: it writes what the gateway reads */

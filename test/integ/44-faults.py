@@ -47,6 +47,7 @@ ELSEWHERE = {
     "setup-not-here": "integ/95-people.py",
     "other-manager": "integ/97-manager-history.py",
     "web-certificate": "unit/trust/test_web_identity.c", "web-name": "integ/96-web-certificate.py",
+    "transcoders": "integ/62-transcoder.py", "transcoder-failed": "integ/62-transcoder.py", "nothing-recorded": "integ/62-transcoder-recorded.py",
     # Of links between nodes.
     "wrong-role": "integ/80-role-tls.py", "certificate-refused": "integ/80-role-tls.py",
 }

@@ -106,7 +106,8 @@ def test_every_route_answers_as_documented(folder):
                 continue
             answer = page.ask(method, real(path))
             answered(method, path, operation, answer)
-            if method == "GET" and path not in ("/metrics", "/api/v1/certificates/{serial}") and not path.startswith("/api/v1/exports/"):
+            if method == "GET" and path not in ("/metrics", "/api/v1/certificates/{serial}", "/api/v1/streams/{stream}/thumbnail",
+                                                  "/api/v1/streams/{stream}/snapshot") and not path.startswith("/api/v1/exports/"):
                 check(answer.status == 200, f"{method} {path}: {answer.status} {answer.body[:300]}")
             if "requestBody" in operation:
                 for body in ({}, {"unknown": 1}):

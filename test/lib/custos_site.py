@@ -369,6 +369,10 @@ class Site:
                 found[f"{role}.{argv[argv.index('--index') + 1]}" if "--index" in argv else role] = pid
         return found
 
+    def transcoders(self):
+        """Their pids: each is there for one stream or picture."""
+        return [pid for pid, argv in self.processes().items() if argv[1:2] == ["transcoder"]]
+
     def cli(self, *words, ok=True, timeout=60):
         return custos(*words[:1], *words[1:], "--state", self.state, program=self.program, ok=ok, timeout=timeout)
 

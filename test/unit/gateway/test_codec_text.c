@@ -121,11 +121,27 @@ static void test_survives_what_is_no_header(void **state)
         buf_done(&b);
 }
 
+static void test_what_needs_no_transcoder(void **state)
+{
+        static const char *const common[] = { "avc1.42c01e", "avc1.4d0029,mp4a.40.2", "avc1.64001f",
+                "mp4a.40.2" };
+        static const char *const others[] = { "", "hvc1.1.6.L90.90", "avc1.64001f,alaw",
+                "avc1.7a1032", "avc1.64001f,mp4a.40.29", "avc1.64001f,opus", "jpeg", ",",
+                "mp4a.6b" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(common); i++)
+                assert_true(codec_text_is_common(common[i]));
+        for (size_t i = 0; i < ARRAY_LEN(others); i++)
+                assert_false(codec_text_is_common(others[i]));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_says_what_browsers_ask),
                 cmocka_unit_test(test_survives_what_is_no_header),
+                cmocka_unit_test(test_what_needs_no_transcoder),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,24 @@ static void one_copy_for_all(void **state)
         reader_free(b);
 }
 
+/* For another reason than its credit: as if it had none, up to a key frame. */
+static void what_is_left_out(void **state)
+{
+        struct hub_reader *r = reader(1, 64 * KIB);
+
+        (void)state;
+        header(900);
+        key(KIB);
+        hub_reader_leave_out(r);
+        frame(KIB);
+        frame(KIB);
+        key(KIB);
+        frame(KIB);
+        assert_takes(r, "HK!Kf");
+        assert_int_equal(r->left_out, 3);
+        reader_free(r);
+}
+
 static void credit_that_was_never_given(void **state)
 {
         struct hub_reader *r = reader(1, 64 * KIB);
@@ -359,6 +377,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_header_is_never_left_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_slow_one_delays_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(one_copy_for_all, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_left_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(credit_that_was_never_given, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_no_thing, setup, teardown),
         };

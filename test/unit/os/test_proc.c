@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include "base/buf.h"
 #include "os/chan.h"
 #include "os/proc.h"
+#include "os/sanitizer.h"
 
 struct watch {
         struct loop *loop;
@@ -445,6 +447,42 @@ static int child(int argc, char **argv)
         return 1;
 }
 
+/* 0: as it should be; the number of what is not. */
+static int limited(void)
+{
+        static const struct proc_limits limits = {
+                .memory = 256u << 20, .files = 20, .last = true
+        };
+        struct rlimit files, memory;
+
+        if (proc_limit(&limits, NULL) < 0)
+                return 1;
+        getrlimit(RLIMIT_NOFILE, &files);
+        getrlimit(RLIMIT_AS, &memory);
+        if (files.rlim_cur != 20 || files.rlim_max != 20 || dup2(0, 30) >= 0 || errno != EBADF)
+                return 2;
+        /* A sanitizer takes terabytes of addresses before main. */
+        if (!SANITIZER_ADDRESS && !SANITIZER_THREAD &&
+                (memory.rlim_max != 256u << 20 ||
+                        mmap(NULL, 512u << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+                                MAP_FAILED))
+                return 3;
+        return getpriority(PRIO_PROCESS, 0) >= 10 ? 0 : 4;
+}
+
+static void test_limits(void **state)
+{
+        int status;
+
+        (void)state;
+        pid_t pid = fork();
+        if (pid == 0)
+                _exit(limited());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = {
@@ -458,6 +496,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_many_at_once),
                 cmocka_unit_test(test_another_user),
                 cmocka_unit_test(test_harden),
+                cmocka_unit_test(test_limits),
         };
 
         if (argc > 1 && strncmp(argv[1], "child-", 6) == 0)

@@ -309,7 +309,7 @@ static int try_apart(try_fn fn, int role)
 
 enum {
         W = 1 << SANDBOX_WORKER,
-        S = 1 << SANDBOX_SEALER | 1 << SANDBOX_SCRUBBER,
+        S = 1 << SANDBOX_SEALER | 1 << SANDBOX_SCRUBBER | 1 << SANDBOX_TRANSCODER,
         P = 1 << SANDBOX_PARENT,
         C = 1 << SANDBOX_CONNECTOR,
         M = 1 << SANDBOX_MANAGER,

@@ -411,7 +411,7 @@ static int way_clock_state(void)
 
 enum {
         W = 1 << SANDBOX_WORKER,
-        S = 1 << SANDBOX_SEALER | 1 << SANDBOX_SCRUBBER,
+        S = 1 << SANDBOX_SEALER | 1 << SANDBOX_SCRUBBER | 1 << SANDBOX_TRANSCODER,
         P = 1 << SANDBOX_PARENT,
         C = 1 << SANDBOX_CONNECTOR,
         M = 1 << SANDBOX_MANAGER,
@@ -479,7 +479,8 @@ static int confine(enum sandbox_role role)
 {
         struct sandbox_path own = { dir, role == SANDBOX_PARENT || role == SANDBOX_MANAGER ||
                                                  role == SANDBOX_VOLUME || role == SANDBOX_PORTER };
-        bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER && role != SANDBOX_SCRUBBER;
+        bool files = role != SANDBOX_WORKER && role != SANDBOX_SEALER && role != SANDBOX_SCRUBBER &&
+                     role != SANDBOX_TRANSCODER;
         struct err e;
 
         proc_harden(NULL);
@@ -624,7 +625,8 @@ static int all_calls(int role)
         if (confine((enum sandbox_role)role) != 0)
                 return BROKEN;
         int wrong = call_all(calls, ARRAY_LEN(calls), role);
-        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER)
+        if (role == SANDBOX_WORKER || role == SANDBOX_SEALER || role == SANDBOX_SCRUBBER ||
+                role == SANDBOX_TRANSCODER)
                 wrong += call_all(calls_of_files, ARRAY_LEN(calls_of_files), role);
         return wrong;
 }
