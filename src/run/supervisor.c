@@ -110,7 +110,7 @@ static int supervisor_want_once(
         static const unsigned most[] = { [SUPERVISOR_PLAYER] = SUPERVISOR_PLAYERS_MAX,
                 [SUPERVISOR_PROBER] = SUPERVISOR_PROBERS_MAX,
                 [SUPERVISOR_TRANSCODER] = SUPERVISOR_TRANSCODERS_MAX };
-        const char *name = supervisor_roles[kind];
+        const char *name = supervisor_start_role(kind);
         struct supervisor_child *c = NULL;
         uint32_t number;
         unsigned n = 0;
@@ -253,12 +253,12 @@ static int supervisor_key_channel(struct supervisor_child *c, int *ret_fd, struc
                                             : 0;
 }
 
-bool supervisor_{ f }(const struct supervisor_child *c)
+bool supervisor_is_gateways(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "gateway") == 0;
 }
 
-bool supervisor_{ f }(const struct supervisor_child *c)
+bool supervisor_is_managers(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_PORTER && strcmp(c->role, "manager") == 0;
 }
@@ -316,7 +316,7 @@ static unsigned supervisor_running(const struct supervisor *s)
 
 /* A volume's process, what reads from one, and what a camera may have taken over: a disk that hangs
  * would keep the next supervisor, and the recorder, from beginning again. */
-bool supervisor_{ f }(const struct supervisor_child *c)
+bool supervisor_may_hang(const struct supervisor_child *c)
 {
         return c->kind == SUPERVISOR_VOLUME || c->kind == SUPERVISOR_SCRUBBER ||
                c->kind == SUPERVISOR_PLAYER || c->kind == SUPERVISOR_PROBER;
@@ -500,7 +500,7 @@ static void supervisor_begin(struct supervisor_child *c)
         if (r == 0)
                 r = supervisor_key_channel(c, &key_fd, &e);
         if (r == 0)
-                r = supervisor_start(c, fd, key_fd, supervisor_on_exit, &e);
+                r = supervisor_start_child(c, fd, key_fd, supervisor_on_exit, &e);
         c->started_us = clock_boot_us();
         if (r < 0) {
                 log_error(&c->log, "process.not_started", "err=\"%s\"", e.text);

@@ -50,9 +50,6 @@ enum supervisor_kind {
         SUPERVISOR_EXTRA
 };
 
-/* The word on the command line, by kind; of all but extras. */
-extern const char *const supervisor_roles[];
-
 struct supervisor_child {
         struct supervisor *supervisor;
         enum supervisor_kind kind;
@@ -87,11 +84,14 @@ bool supervisor_is_gateways(const struct supervisor_child *c);
 /* Reads from disks or cameras that may hang: it must not hold a lock that the next start wants. */
 bool supervisor_may_hang(const struct supervisor_child *c);
 
+/* supervisor_start.c */
+/* The word on the command line; of all but extras. */
+const char *supervisor_start_role(enum supervisor_kind kind);
 /*
- * supervisor_start.c: starts the child's process, of which there is none. fd and key_fd: its
+ * Starts the child's process, of which there is none. fd and key_fd: its
  * channels, -1 where it has none; they are the caller's still. on_exit's owner is the child.
  */
-int supervisor_start(struct supervisor_child *c, int fd, int key_fd,
+int supervisor_start_child(struct supervisor_child *c, int fd, int key_fd,
         void (*on_exit)(void *owner, struct proc *p, int status, int signal),
         struct err *e) MUST_USE;
 

@@ -4,8 +4,13 @@
 
 #include "run/supervisor_parts.h"
 
-const char *const supervisor_roles[] = { "manager", "parent", "sealer", "connector", "worker",
-        "volume", "scrubber", "porter", "player", "gateway", "prober", "transcoder" };
+const char *supervisor_start_role(enum supervisor_kind kind)
+{
+        static const char *const roles[] = { "manager", "parent", "sealer", "connector", "worker",
+                "volume", "scrubber", "porter", "player", "gateway", "prober", "transcoder" };
+
+        return roles[kind];
+}
 
 static int start_lock(const struct supervisor_child *c)
 {
@@ -26,9 +31,9 @@ static int start_user(const struct supervisor_child *c, const struct proc_user *
         *ret = NULL;
         if (!users || c->kind == SUPERVISOR_EXTRA)
                 return 0;
-        if (!role_users_of(supervisor_roles[c->kind], c->role, &user))
+        if (!role_users_of(supervisor_start_role(c->kind), c->role, &user))
                 return err_set(e, ERR_INTERNAL, "no user is named for the role %s",
-                        supervisor_roles[c->kind]);
+                        supervisor_start_role(c->kind));
         *ret = &users->list[user];
         return 0;
 }
@@ -42,7 +47,7 @@ static void start_args(
         const struct supervisor_options *o = &c->supervisor->options;
         unsigned n = 0;
 
-        args[n++] = supervisor_roles[c->kind];
+        args[n++] = supervisor_start_role(c->kind);
         args[n++] = "--state";
         args[n++] = o->state;
         if (o->config) {
@@ -71,7 +76,7 @@ static void start_args(
         args[n] = NULL;
 }
 
-int supervisor_start(struct supervisor_child *c, int fd, int key_fd,
+int supervisor_start_child(struct supervisor_child *c, int fd, int key_fd,
         void (*on_exit)(void *owner, struct proc *p, int status, int signal), struct err *e)
 {
         const struct proc_user *user;
