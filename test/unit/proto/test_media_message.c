@@ -83,7 +83,7 @@ static void what_is_none(void **state)
         refuses(0, 0);
         refuses(0, 2);
         refuses(1, 0);
-        refuses(1, 4);
+        refuses(1, 6);
         refuses(2, 1);
         refuses(3, 8);
         refuses(4, 0x80);
