@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The subscription of an export at its recorder. */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "gateway/export_text.h"
 #include "gateway/exports_parts.h"
 #include "gateway/grant_key.h"
 #include "net/link.h"
-#include "proto/media_message.h"
 
 #define EXPORT_FEED_PART (256u << 10) /* to the reader at once */
 
@@ -83,7 +80,8 @@ void exports_feed_show(struct export_job *j)
                 x->subscriptions =
                         (x->subscriptions + 1) % (INT32_MAX - EXPORTS_SUBSCRIPTION_FIRST);
                 j->subscription = EXPORTS_SUBSCRIPTION_FIRST + x->subscriptions;
-                j->number = j->received = j->owed = 0;
+                j->parts = (struct export_text_parts){ 0 };
+                j->owed = 0;
                 j->hash = hash_new();
                 hash_start(j->hash);
                 buf_init(&j->waits, EXPORTS_WINDOW);
@@ -152,29 +150,16 @@ static struct export_job *exports_feed_of(
         return NULL;
 }
 
-/* The length of the file, then its bytes, and no message of them missing. */
 static int exports_feed_take(
         struct export_job *j, const struct media_message *m, struct bytes plain, struct err *e)
 {
-        bool first = m->number == 0;
+        int r = export_text_take(&j->parts, m, plain, e);
 
-        if (m->number != j->number || first != (m->kind == MEDIA_MESSAGE_PLAN) ||
-                (!first && m->kind != MEDIA_MESSAGE_FILE))
-                return err_set(e, ERR_PROTOCOL,
-                        "message %" PRIu64 " (kind %u) of the recorder where %" PRIu64
-                        " belongs: part of the file is missing",
-                        m->number, m->kind, j->number);
-        j->number++;
-        if (first) {
-                int r = export_text_plan(plain, &j->expected, e);
-                if (r == 0)
-                        j->reader->on_begin(j->owner, j->expected);
-                return r;
+        if (r == 1) {
+                j->expected = j->parts.bytes;
+                j->reader->on_begin(j->owner, j->expected);
         }
-        if (plain.n > j->expected - j->received)
-                return err_set(e, ERR_PROTOCOL, "the recorder sends more than the file has");
-        j->received += plain.n;
-        return buf_append(&j->waits, plain, e);
+        return r == 0 ? buf_append(&j->waits, plain, e) : r < 0 ? r : 0;
 }
 
 int exports_on_media(struct exports *x, const char *recorder, struct bytes message, struct err *e)
@@ -223,7 +208,7 @@ static void exports_feed_ended(struct export_job *j, const json_t *body)
         struct err why;
 
         j->open = false; /* there is nothing to close */
-        if (code && strcmp(code, "ok") == 0 && j->expected && j->received == j->expected)
+        if (code && strcmp(code, "ok") == 0 && j->expected && j->parts.received == j->expected)
                 return; /* the rest waits for who reads */
         if (code && strcmp(code, "ok") == 0)
                 err_set(&why, ERR_PROTOCOL, "the recorder ended before the file was whole");

@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "crypto/hpke.h"
 #include "crypto/media_box.h"
+#include "gateway/export_text.h"
 #include "gateway/exports.h"
 #include "gateway/live.h"
 
@@ -43,10 +44,9 @@ struct export_job {
         uint32_t subscription;
         bool open; /* at the recorder */
         struct media_box *box;
-        uint64_t number;   /* of the next message */
-        uint64_t received; /* bytes of the file */
-        struct buf waits;  /* for the reader */
-        uint64_t owed;     /* credit that goes back */
+        struct export_text_parts parts;
+        struct buf waits; /* for the reader */
+        uint64_t owed;    /* credit that goes back */
         struct hash *hash;
 };
 

@@ -7,7 +7,8 @@
 #include "recorder/player_parts.h"
 #include "verify/export_plan.h"
 
-/* What is kept of a whole range: the moofs and seals of about a day at 25 frames a second. */
+/* What is kept of a whole range: headers, moofs and seals of some eight hours at 25 frames a second
+ * with sound; their tables take six times that. */
 #define PLAYER_EXPORT_KEPT_MAX (UINT64_C(64) << 20)
 #define PLAYER_EXPORT_STEP (1u << 20) /* of front or back, in a thing */
 #define PLAYER_EXPORT_PLAN_MAX 128

@@ -333,6 +333,9 @@ static void the_payload_is_exact(void **state)
                 { "{", "{\"v\":1,", "other members" },
                 { "{", "{\"nbf\":1,", "other members" },
                 { "\"person\"", "\"who\"", "texts" },
+                { "{", "{\"receiver\":\"a\",\"purpose\":\"b\",", "with it alone" },
+                { "{", "{\"receiver\":\"a\",", "other members" },
+                { "\"live\",\"playback\"", "\"export\"", "with it alone" },
                 { "\"v\":1,", "", "other members" },
                 { "\"v\":1", "\"v\":2", "another version" },
                 { "\"v\":1", "\"v\":\"1\"", "another version" },
@@ -624,6 +627,27 @@ static void what_it_allows(void **state)
         not_allowed(&c, CAPABILITY_PLAYBACK, "lobby-main", c.from_us, "not for playback");
 }
 
+/* Who gets it and what for goes with an export, both, and with nothing else. */
+static void of_an_export(void **state)
+{
+        const struct capability_trust by = trusted();
+        struct capability c = good(), read;
+        struct err e;
+
+        (void)state;
+        c.use = CAPABILITY_EXPORT;
+        memcpy(c.receiver, "Polizei M\xc3\xbcnchen", 17);
+        memcpy(c.purpose, "case 7", 7);
+        struct buf token = token_of(&c, &manager, &berlin.issuers[NODES]);
+        assert_int_equal(capability_parse(buf_bytes(&token), &by, NOW, &read, &e), 0);
+        assert_string_equal(read.receiver, c.receiver);
+        assert_string_equal(read.purpose, c.purpose);
+        assert_int_equal(
+                capability_allows(&read, CAPABILITY_EXPORT, "lobby-main", c.from_us, &e), 0);
+        not_allowed(&read, CAPABILITY_PLAYBACK, "lobby-main", c.from_us, "not for playback");
+        buf_done(&token);
+}
+
 /* What cannot be taken is not made. */
 static void not_made(const struct capability *c, const char *why)
 {
@@ -671,6 +695,15 @@ static void what_is_not_made(void **state)
         c = good();
         c.session[0] = 0;
         not_made(&c, "uncompressed");
+        c = good();
+        memcpy(c.receiver, "Police", 7);
+        not_made(&c, "export alone");
+        c.use |= CAPABILITY_EXPORT;
+        not_made(&c, "a line of text each"); /* what for? */
+        memcpy(c.purpose, "case\n7", 7);
+        not_made(&c, "a line of text each");
+        memcpy(c.purpose, "\xff\xfe", 3);
+        not_made(&c, "no UTF-8");
 }
 
 int main(void)
@@ -686,6 +719,7 @@ int main(void)
                 cmocka_unit_test(who_may_sign),
                 cmocka_unit_test(a_signer_that_was_revoked),
                 cmocka_unit_test(what_it_allows),
+                cmocka_unit_test(of_an_export),
                 cmocka_unit_test(what_is_not_made),
         };
 
