@@ -143,6 +143,7 @@ def test_a_long_log(folder):
         site.start()
         wait_for(lambda: site.log().count("gateway.serves") == 2, 20, "the gateway serves again")
         page = Page(site)
+        wait_for(lambda: page.get("/api/health", cookie=False).json["manager"] == "connected", 20, "it has its manager again")
         page.sign_in()
         began = page.get("/api/v1/audit?limit=1").ok()["chain"]
         check(began["state"] == "checking" and 0 < began["bytes"] < began["bytes_total"], f"a piece of it beside the first page: {began}")

@@ -12,7 +12,8 @@ async function verdict(page, word) {
   await page.getByRole("heading", { name: word, exact: true, level: 2 }).waitFor();
 }
 
-async function takeAway({ page, given }) {
+async function takeAway({ page, context, given }) {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const button = page.getByRole("button", { name: "Make the export" });
   await page.getByText(/are recorded\./).waitFor();
   await page.getByText("None yet").waitFor();
@@ -30,6 +31,9 @@ async function takeAway({ page, given }) {
   const hash = createHash("sha256").update(readFileSync(given.good)).digest("hex");
   const said = (await job.innerText()).replace(/\s/g, "");
   check(said.includes(hash) && said.includes(given.fingerprint), `the file's SHA-256 ${hash} and the site's fingerprint to pass on: ${said}`);
+  await job.getByRole("button", { name: "Copy: SHA-256 of the file" }).click();
+  await page.getByText("Copied.").waitFor();
+  check(await page.evaluate(() => navigator.clipboard.readText()) === hash, "what is copied is the whole hash");
   await accessible(page, "export, with one that is done");
   await job.getByRole("link", { name: "Note for the receiver" }).click();
   const note = page.getByRole("article");

@@ -188,7 +188,7 @@ export default function Audit() {
         <h1>{text.title}</h1>
         <p class="evidence-quiet">{text.about}</p>
       </header>
-      {shown.chain && <ChainState chain={shown.chain} />}
+      {shown.chain ? <ChainState chain={shown.chain} /> : <div class="audit-chain audit-wait" />}
       <Filters filter={filter} set={set} />
       {filtered && <div class="evidence-row"><Button onClick={() => set({})}>{text.clear}</Button></div>}
       {shown.lines.length > 0 && <div class="evidence-card audit-list"><Table label={text.title} columns={columns} rows={shown.lines} keyOf={(l) => String(l.at)} /></div>}

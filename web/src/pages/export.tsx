@@ -19,7 +19,14 @@ import "./export.css";
 const text = strings.exporting;
 const BUSY_MS = 1000; // between two looks while one is made
 const IDLE_MS = 10_000;
+const STREAM = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?-[a-z0-9]{1,16}$/;
 const TEN_MINUTES = 600_000;
+
+// Of every recorder; and the one of the address, whose camera may be gone while its footage is there.
+function streamsOf(cameras: Schemas["Camera"][], asked: string | null): string[] {
+  const names = cameras.flatMap((c) => c.streams.map((s) => `${c.name}-${(s as unknown as { stream: string }).stream}`));
+  return asked && STREAM.test(asked) && !names.includes(asked) ? [...names, asked] : names;
+}
 
 function startOf(place: Place, streams: string[]): Wish {
   const given = (name: string, instead: number) => inputValue(place.query.get(name) ?? instead) || inputValue(instead);
@@ -28,22 +35,23 @@ function startOf(place: Place, streams: string[]): Wish {
   return { stream: streams.includes(asked) ? asked : streams[0] ?? "", from: given("from", now - TEN_MINUTES), until: given("until", now), sound: true, receiver: "management", name: "", purpose: "" };
 }
 
-function Jobs({ jobs, fingerprint, changed }: { jobs: Job[]; fingerprint: string | null; changed: () => void }) {
+function Jobs({ jobs, fingerprint, changed }: { jobs: Job[] | null; fingerprint: string | null; changed: () => void }) {
+  const list = jobs?.length ? <ul>{jobs.map((j) => <ExportJob key={j.id} job={j} fingerprint={fingerprint} changed={changed} />)}</ul> : null;
   return (
     <section class="export-jobs" aria-label={text.jobs}>
       <h2>{text.jobs}</h2>
       <p class="evidence-quiet">{text.jobsAbout}</p>
-      {jobs.length ? <ul>{jobs.map((j) => <ExportJob key={j.id} job={j} fingerprint={fingerprint} changed={changed} />)}</ul> : <p class="evidence-card evidence-quiet">{text.jobsEmpty}. {text.jobsEmptyHint}</p>}
+      {list ?? <p class="evidence-card evidence-quiet">{jobs ? `${text.jobsEmpty}. ${text.jobsEmptyHint}` : strings.common.loading}</p>}
     </section>
   );
 }
 
 export default function Export() {
   const place = usePlace();
-  const streams = useLoad((signal) => get<{ items: Schemas["Stream"][] }>("/api/v1/streams", { limit: 200 }, signal), []);
+  const cameras = useLoad((signal) => getAll<Schemas["Camera"]>("/api/v1/cameras", {}, undefined, signal), []);
   const site = useLoad((signal) => get<Schemas["Site"]>("/api/v1/site", {}, signal), []);
   const [busy, setBusy] = useState(false);
-  const jobs = useLoad(() => getAll<Job>("/api/v1/exports"), [], busy ? BUSY_MS : IDLE_MS);
+  const jobs = useLoad((signal) => getAll<Job>("/api/v1/exports", {}, undefined, signal), [], busy ? BUSY_MS : IDLE_MS);
   useEffect(() => setBusy(jobs.value?.some((j) => j.state === "running") ?? false), [jobs.value]);
   const fingerprint = site.value?.fingerprint ?? null;
   const note = place.query.get("note");
@@ -53,19 +61,18 @@ export default function Export() {
     if (jobs.problem || site.problem) return <Notice problem={jobs.problem ?? site.problem} again={() => (jobs.again(), site.again())} />;
     return jobs.loading || site.loading ? <Spinner /> : <Empty title={text.noteGone} text={text.noteGoneHint}><a href="/export">{text.back}</a></Empty>;
   }
-  const names = streams.value?.items.map((s) => s.stream) ?? [];
+  const names = streamsOf(cameras.value ?? [], place.query.get("stream"));
   return (
     <div class="evidence-page">
       <header class="evidence-title">
         <h1>{text.title}</h1>
         <p class="evidence-quiet">{text.about}</p>
       </header>
-      {streams.problem && !streams.value && <Notice problem={streams.problem} again={streams.again} />}
-      {!streams.value && !streams.problem && <div class="evidence-card export-wait"><Spinner /></div>}
-      {streams.value && !names.length && <Empty title={text.noCameras} text={text.noCamerasHint}><a href="/cameras">{strings.common.pages.cameras}</a></Empty>}
-      {names.length > 0 && <ExportForm key={place.query.toString()} streams={names} start={startOf(place, names)} made={jobs.again} />}
+      {cameras.problem && !cameras.value && <Notice problem={cameras.problem} again={cameras.again} />}
+      {cameras.value && !names.length && <Empty title={text.noCameras} text={text.noCamerasHint}><a href="/cameras">{strings.common.pages.cameras}</a></Empty>}
+      {(names.length > 0 || (cameras.loading && !cameras.value)) && <ExportForm key={`${names.length > 0} ${place.query}`} streams={names} start={startOf(place, names)} made={jobs.again} />}
       {jobs.problem && !jobs.value && <Notice problem={jobs.problem} again={jobs.again} />}
-      {jobs.value && <Jobs jobs={jobs.value} fingerprint={fingerprint} changed={jobs.again} />}
+      {(jobs.value || !jobs.problem) && <Jobs jobs={jobs.value} fingerprint={fingerprint} changed={jobs.again} />}
     </div>
   );
 }

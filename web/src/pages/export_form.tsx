@@ -12,7 +12,6 @@ import { Field } from "../ui/field";
 import { Icon } from "../ui/icon";
 import { Notice } from "../ui/notice";
 import { Select } from "../ui/select";
-import { Spinner } from "../ui/spinner";
 
 const text = strings.exporting;
 const GAPS_SHOWN = 8;
@@ -51,7 +50,7 @@ function Preview({ stream, from, until }: { stream: string; from: Date; until: D
   const load = (signal: AbortSignal) => get<Recorded>(`/api/v1/cameras/${segment(camera)}/timeline`, { stream: name, from: rfc3339(from), to: rfc3339(until), parts: 500 }, signal);
   const { value, problem, again } = useLoad(load, [stream, from.getTime(), until.getTime()]);
   if (problem) return <Notice problem={problem} again={again} />;
-  if (!value) return <div class="export-bar export-wait"><Spinner /></div>;
+  if (!value) return <div class="export-preview"><div class="export-bar" /><p class="evidence-quiet">{strings.common.loading}</p></div>;
   const begin = from.getTime();
   const whole = until.getTime() - begin;
   const within = value.ranges.map((r) => ({ from: Math.max(time(r.from), begin), to: Math.min(time(r.to), until.getTime()) })).filter((r) => r.to > r.from);
@@ -130,6 +129,7 @@ function wrongTimes(from: Date | null, until: Date | null): { until?: string } {
   return {};
 }
 
+// streams: of which to choose; none while they are fetched.
 export function ExportForm({ streams, start, made }: { streams: string[]; start: Wish; made: () => void }) {
   const allowed = isAdministrator(useSession());
   const [wish, setWish] = useState(start);
@@ -139,7 +139,7 @@ export function ExportForm({ streams, start, made }: { streams: string[]; start:
   const from = useMemo(() => ofInput(wish.from), [wish.from]);
   const until = useMemo(() => ofInput(wish.until), [wish.until]);
   const wrong = wrongTimes(from, until);
-  const ready = from && until && !wrong.until;
+  const ready = from && until && !wrong.until && wish.stream !== "";
   const last = (minutes: number) => set({ from: inputValue(Date.now() - minutes * 60_000), until: inputValue(Date.now()) });
   const make = async (event: Event) => {
     event.preventDefault();
@@ -172,7 +172,7 @@ export function ExportForm({ streams, start, made }: { streams: string[]; start:
             <span class="evidence-quiet">{text.last}</span>
             {text.lasts.map(([minutes, words]) => <Button key={minutes} onClick={() => last(Number(minutes))}>{words}</Button>)}
           </div>
-          {ready && wish.stream && <Preview stream={wish.stream} from={from} until={until} />}
+          {ready ? <Preview stream={wish.stream} from={from} until={until} /> : <div class="export-preview"><div class="export-bar" /></div>}
           <Checkbox label={text.sound} hint={text.soundHint} checked={wish.sound} onInput={(sound) => set({ sound })} />
         </section>
         <section class="evidence-card export-whom" aria-label={text.whom}>

@@ -164,6 +164,7 @@ export default function Verify() {
         <h2 id={`${id}-whose`}>{text.whose}</h2>
         <p class="evidence-quiet">{text.whoseHint}</p>
         <div class="evidence-row"><Segmented label={text.whose} value={whose} options={options} onInput={setWhose} /></div>
+        {whose === "here" && !own && !site.problem && <div class="verify-wait" />}
         {whose === "here" && own && <Copy value={own} name={text.fingerprintOf} />}
         {whose === "here" && site.problem && <Notice problem={site.problem} again={site.again} />}
         {whose === "elsewhere" && <Field label={text.fingerprint} hint={text.fingerprintHint} wrong={wrong} value={typed} onInput={setTyped} spellcheck={false} autocomplete="off" maxLength={200} class="evidence-mono" />}
