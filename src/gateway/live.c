@@ -13,7 +13,7 @@
 #define LIVE_RENEW_US INT64_C(200000000)
 #define LIVE_AGAIN_US INT64_C(10000000) /* a renewal that failed */
 #define LIVE_SEEN_US INT64_C(60000000)
-#define LIVE_TEXT_MAX 1024 /* of what a viewer may say, which is nothing yet */
+#define LIVE_TEXT_MAX 1024 /* of what a viewer may say */
 
 static void live_ask_grant(struct live_viewer *v);
 
@@ -114,13 +114,36 @@ static void live_on_camera(void *owner, const struct gateway_answer *a)
         }
 }
 
+/* { "until": TIME }: how far he wants to read. */
+static int live_take_until(struct live_viewer *v, struct bytes said, struct err *e)
+{
+        json_t *o = json_loadb((const char *)said.p, said.n, JSON_REJECT_DUPLICATES, NULL);
+        const char *until;
+        int64_t us;
+
+        int r = json_unpack_ex(o, NULL, JSON_STRICT, "{s:s}", "until", &until) < 0
+                        ? err_set(e, ERR_PROTOCOL, "nothing but {\"until\": TIME} can be said here")
+                        : str_parse_time(until, &us, e);
+        json_decref(o);
+        if (r < 0)
+                return r;
+        v->paced = true;
+        v->pace_us = us;
+        return 0;
+}
+
 static int live_on_said(
         void *owner, struct http_socket *k, const struct websocket_message *m, struct err *e)
 {
-        (void)owner;
+        struct live_viewer *v = owner;
+
         (void)k;
-        (void)m;
-        return err_set(e, ERR_PROTOCOL, "nothing can be said here");
+        if (!v->playback || m->kind != WEBSOCKET_TEXT)
+                return err_set(e, ERR_PROTOCOL, "nothing can be said here");
+        int r = live_take_until(v, m->payload, e);
+        if (r == 0)
+                live_viewer_pump(v);
+        return r;
 }
 
 static void live_on_drain(void *owner, struct http_socket *k)

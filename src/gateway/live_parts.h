@@ -34,7 +34,10 @@ struct live_viewer {
         int64_t made_us, renew_us, expires_us; /* boot clock */
         struct hub_reader reader;
         bool in_thing; /* the rest of it follows */
-        json_t *last;  /* to be said, and then it is over */
+        bool said_at;  /* when the next fragment is of */
+        bool paced;    /* of playback: what begins behind pace_us waits */
+        int64_t pace_us;
+        json_t *last; /* to be said, and then it is over */
 };
 
 /* One subscription at a recorder. */

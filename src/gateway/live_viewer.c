@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "gateway/codec_text.h"
 #include "gateway/live_parts.h"
 
@@ -69,13 +70,34 @@ static void viewer_close(struct live_viewer *v)
         http_socket_close(socket, status, "");
 }
 
+/* Of recorded footage each fragment's time is said before it, also before it waits for the viewer
+ * to want it: that tells him how far away it is. 1: it has its turn; 0: it waits. */
+static int viewer_turn(struct live_viewer *v)
+{
+        const struct hub_thing *t = v->watching ? hub_reader_next(&v->reader) : NULL;
+        char at[STR_TIME_ROOM];
+
+        if (!v->playback || !t || t->kind != MEDIA_MESSAGE_FRAGMENT)
+                return 1;
+        int r = v->said_at ? 0 : viewer_say(v, json_pack("{s:s}", "at", str_time(at, t->time_us)));
+        v->said_at = true;
+        if (r == 0 && (!v->paced || t->time_us <= v->pace_us)) {
+                v->said_at = false;
+                r = 1;
+        }
+        return r;
+}
+
 void live_viewer_pump(struct live_viewer *v)
 {
         struct buf *out = &v->live->message;
 
         while (http_socket_queued(v->socket) < LIVE_SOCKET_HIGH) {
                 buf_clear(out);
-                if (!v->watching || !hub_reader_pop(&v->reader, out))
+                int r = viewer_turn(v);
+                if (r < 0)
+                        return; /* its end follows */
+                if (r == 0 || !v->watching || !hub_reader_pop(&v->reader, out))
                         break;
                 if (hub_reader_credit(&v->reader, out->n, NULL) < 0)
                         abort(); /* it was paid for */

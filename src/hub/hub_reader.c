@@ -107,6 +107,11 @@ bool hub_reader_empty(const struct hub_reader *r)
         return r->head == NULL;
 }
 
+const struct hub_thing *hub_reader_next(const struct hub_reader *r)
+{
+        return r->head && r->at == 0 ? r->head->thing : NULL;
+}
+
 bool hub_reader_pop(struct hub_reader *r, struct buf *out)
 {
         uint8_t head[MEDIA_MESSAGE_HEADER_BYTES];

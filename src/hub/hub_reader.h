@@ -40,6 +40,8 @@ void hub_reader_push(struct hub_reader *r, struct hub_thing *t);
 /* The reader has taken so many bytes. ERR_INVALID where it was never given that many. */
 int hub_reader_credit(struct hub_reader *r, uint64_t bytes, struct err *e) MUST_USE;
 bool hub_reader_empty(const struct hub_reader *r);
+/* The thing whose first message is the next one; NULL when there is none, or it was begun. */
+const struct hub_thing *hub_reader_next(const struct hub_reader *r);
 /* Appends the next message, as it goes to this reader. False when there is none, or out has no room
  * for MEDIA_MESSAGE_MAX bytes. */
 bool hub_reader_pop(struct hub_reader *r, struct buf *out);

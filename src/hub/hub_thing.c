@@ -48,6 +48,7 @@ static struct hub_thing *thing_new(const struct media_message *m)
         t->refs = 1;
         t->kind = m->kind;
         t->flags = m->flags;
+        t->time_us = m->time_us;
         buf_init(&t->bytes, HUB_THING_BYTES_MAX);
         return t;
 }

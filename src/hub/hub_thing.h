@@ -10,9 +10,10 @@
 
 struct hub_thing {
         unsigned refs;
-        uint8_t kind;   /* enum media_message_kind */
-        uint16_t flags; /* of its first message */
-        size_t cost;    /* bytes of all messages: what it costs in credit */
+        uint8_t kind;    /* enum media_message_kind */
+        uint16_t flags;  /* of its first message */
+        int64_t time_us; /* wall; likewise */
+        size_t cost;     /* bytes of all messages: what it costs in credit */
         unsigned messages_n;
         struct buf bytes; /* the messages, each behind a u32 length */
 };
