@@ -14,6 +14,7 @@ export interface PageRow {
 
 export const pages: PageRow[] = [
   { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
+  { path: "/camera/", title: null, icon: null, load: () => import("../pages/camera") },
   { path: "/people", title: strings.common.pages.people, icon: "people", administrator: true, load: () => import("../pages/people") },
 ];
 

@@ -29,6 +29,13 @@ const drawings = {
   silent: "M2 6h2.5L8 3v10L4.5 10H2zM10.5 6l4 4M14.5 6l-4 4",
   record: "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
   clock: "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM8 4.5V8l2.5 1.5",
+  reverse: "M12 2.5L2.5 8 12 13.5z",
+  "frame-back": "M11.5 3L5 8l6.5 5zM3 3v10",
+  "frame-on": "M4.5 3L11 8l-6.5 5zM13 3v10",
+  picture: "M1.5 4.5h3l1.5-2h4l1.5 2h3v9h-13zM8 6.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+  range: "M3 2.5v11M13 2.5v11M3 8h10M5.5 5.5L3 8l2.5 2.5M10.5 5.5L13 8l-2.5 2.5",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
   more: "M3 8h.01M8 8h.01M13 8h.01",
 } as const;
 
