@@ -113,6 +113,11 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   return (answer.status === 204 ? null : await answer.json()) as T;
 }
 
+// What is no JSON: a picture.
+export async function getBlob(path: string, query: Query, signal?: AbortSignal): Promise<Blob> {
+  return (await send("GET", pathOf(path, query), undefined, signal)).blob();
+}
+
 export const get = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> => ask<T>("GET", pathOf(path, query), undefined, signal);
 
 // Every page of a list, at most `most` items.

@@ -460,9 +460,10 @@ export class Playback {
       else this.goOn();
     } else if (this.over === "all" && this.mode !== "back" && this.isLow() && now - this.triedMs > END_AGAIN_MS && (this.came || Date.now() - wall < END_NEAR_MS)) {
       this.goOn();
-    } else if (this.over === "no" && this.mode !== "back" && now - this.askedMs > ASK_AGAIN_MS) {
+    } else if (this.over === "no" && this.mode !== "back" && (now - this.askedMs > ASK_AGAIN_MS || wall > this.pieces.wallEnd)) {
       this.askedMs = now;
-      const ahead = this.aheadS();
+      // Of what is wanted, which may be further on than the picture; within a gap, which may be long, no more than that.
+      const ahead = Math.min(this.aheadS(), Math.max((this.pieces.wallEnd - wall) / 1000, -AHEAD_S * this.rate));
       if (ahead < AHEAD_S * this.rate) this.sayUntil(Math.max(this.at ?? 0, this.pieces.wallEnd) + (AHEAD_S * this.rate - ahead) * 1000);
     }
     this.unstick();

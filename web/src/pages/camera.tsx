@@ -110,10 +110,6 @@ export default function Camera({ name }: { name: string }) {
     }, FOLLOW_MS);
     return () => clearInterval(timer);
   }, [clock, live]);
-  useEffect(() => {
-    const first = cameras[0];
-    if (live && first) document.title = `${first} - ${strings.common.product}`;
-  }, [live]);
 
   const seek = useCallback((to: number) => {
     const now = Date.now();
@@ -200,11 +196,13 @@ export default function Camera({ name }: { name: string }) {
     { keys: ["f"], show: "F", about: text.help.full, run: full },
   ]);
 
-  const known1 = known.value?.some((k) => k.name === name) ?? true;
+  const shown = timelines.stores[0]?.parts(view, Date.now());
+  const empty = !!shown && shown.known.length > 0 && shown.ranges.length === 0;
+  const exists = known.value?.some((k) => k.name === name) ?? true;
   const rest = (known.value ?? []).map((k) => k.name).filter((n) => !cameras.includes(n));
   const playing = live || !!state?.playing;
   const spoken = live ? text.live : `${text.speedShown(state?.speed ?? 1)}${Math.abs(state?.speed ?? 1) > 4 || (state?.speed ?? 1) < 0 ? `, ${text.keysOnly}` : ""}`;
-  if (!known1 && !timelines.version) return <Notice text={text.noCamera(name)} remedy={text.noCameraRemedy} />;
+  if (!exists && !timelines.version) return <Notice text={text.noCamera(name)} remedy={text.noCameraRemedy} />;
   return (
     <div class="camera" ref={page}>
       <div class="camera-head">
@@ -278,7 +276,7 @@ export default function Camera({ name }: { name: string }) {
         ) : (
           <>
             <Button onClick={select}><Icon name="range" />{text.select}</Button>
-            <span class="camera-hint">{text.rangeHint}</span>
+            <span class={empty ? undefined : "camera-hint"}>{empty ? text.nothing : text.rangeHint}</span>
           </>
         )}
         <span class="sr-only" role="status">{said}</span>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The picture of a time on the timeline, where the server makes one; where it does not, there is none.
 import { useEffect, useState } from "preact/hooks";
-import { pathOf, segment } from "../api";
+import { Problem, getBlob, segment } from "../api";
 import { rfc3339 } from "../app/time";
 
 const WIDTH = 192;
@@ -14,13 +14,13 @@ let notBefore = 0; // by performance.now
 async function fetchOne(stream: string, at: number, signal: AbortSignal): Promise<Blob | null> {
   if (performance.now() < notBefore) return null;
   try {
-    const answer = await fetch(pathOf(`/api/v1/streams/${segment(stream)}/thumbnail`, { at: rfc3339(at), width: WIDTH }), { credentials: "same-origin", signal });
-    if (answer.ok) return await answer.blob();
-    notBefore = performance.now() + (answer.status === 503 || answer.status === 429 ? BUSY_MS : PATIENCE_MS);
-  } catch {
-    // Nothing answers, or it is not wanted any more: the page says the first elsewhere.
+    return await getBlob(`/api/v1/streams/${segment(stream)}/thumbnail`, { at: rfc3339(at), width: WIDTH }, signal);
+  } catch (why) {
+    if (signal.aborted) return null;
+    if (!(why instanceof Problem)) throw why;
+    if (why.fault !== "nothing-recorded") notBefore = performance.now() + ([0, 429, 503].includes(why.status) ? BUSY_MS : PATIENCE_MS);
+    return null;
   }
-  return null;
 }
 
 export function Thumbnail({ stream, at, name }: { stream: string; at: number; name: string }) {
