@@ -132,13 +132,14 @@ def test_addresses(folder):
             check(told["fault"] == "address-not-allowed", f"{address}: {told}")
         check(not here.taken, "nothing was connected to")
         # Who may not, and what is none.
+        url = f"rtsps://127.0.0.1:{here.port}/x"
         page.add("Victor", "viewer")
-        page.other("Victor").post(TEST, {"url": "rtsps://10.0.0.1/x"}).problem(403, "denied")
+        page.other("Victor").post(TEST, {"url": url}).problem(403, "denied")
         page.post(TEST, {}).problem(400, "invalid")
-        page.post(TEST, {"url": "rtsp://10.0.0.1/x"}).problem(403, "denied")
-        page.post(TEST, {"url": "rtsps://10.0.0.1/x", "user": "alone"}).problem(400, "invalid")
+        page.post(TEST, {"url": url.replace("rtsps", "rtsp")}).problem(403, "denied")
+        page.post(TEST, {"url": url, "user": "alone"}).problem(400, "invalid")
         page.post(TEST, {"name": "nobody"}).problem(400, "invalid")
-        page.post(TEST, {"url": "rtsps://10.0.0.1/x", "roots": "x"}).problem(400, "invalid")
+        page.post(TEST, {"url": url, "roots": "x"}).problem(400, "invalid")
 
 
 def test_limits(folder):

@@ -14,6 +14,9 @@ export interface PageRow {
 
 export const pages: PageRow[] = [
   { path: "/", title: strings.common.pages.live, icon: "grid", load: () => import("../pages/live") },
+  { path: "/cameras", title: strings.common.pages.cameras, icon: "camera", load: () => import("../pages/cameras") },
+  { path: "/storage", title: strings.common.pages.storage, icon: "storage", load: () => import("../pages/storage") },
+  { path: "/certificates", title: strings.common.pages.certificates, icon: "certificate", load: () => import("../pages/certificates") },
   { path: "/people", title: strings.common.pages.people, icon: "people", administrator: true, load: () => import("../pages/people") },
 ];
 
