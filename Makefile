@@ -3,7 +3,7 @@ RELEASE := build/release
 CUSTOS  := $(RELEASE)/src/custos
 MESON_RELEASE := --buildtype=release -Ddebug=true
 
-.PHONY: run build test check fuzz bench install clean
+.PHONY: run build test check fuzz bench screenshots install clean
 
 # Starts Custos with its embedded default and two demo cameras. ARGS="..." is passed on.
 run: build
@@ -30,6 +30,11 @@ fuzz:
 bench: build
 	@tools/install_packages.sh bench
 	@python3 bench/bench.py $(ARGS)
+
+# Every page of a real site into docs/screenshots. ARGS="--only live" takes one.
+screenshots: build
+	@tools/install_packages.sh screenshots
+	@CUSTOS=$(abspath $(CUSTOS)) /usr/bin/python3 tools/screenshots.py $(ARGS)
 
 install: build
 	@meson install -C $(RELEASE)

@@ -102,6 +102,12 @@ export async function health(): Promise<Schemas["Health"] | null> {
   }
 }
 
+// What devices install to know the page (DER); null where there is none to give.
+export async function rootCertificate(): Promise<ArrayBuffer | null> {
+  const answer = await fetch("/root.crt", { cache: "no-store" }).catch(() => null);
+  return answer?.ok ? answer.arrayBuffer() : null;
+}
+
 export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const answer = await send(method, path, body, signal);
   return (answer.status === 204 ? null : await answer.json()) as T;

@@ -2,6 +2,7 @@
 // The page's own keys, and the list of them that "?" shows. A key means nothing here while somebody types, in a menu, or behind a dialog.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
+import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import "./keys.css";
 
@@ -64,6 +65,7 @@ export function Keys() {
           </div>
         ))}
       </dl>
+      <div class="dialog-end"><Button onClick={() => setOpen(false)}>{strings.common.close}</Button></div>
     </Dialog>
   );
 }

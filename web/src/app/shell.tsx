@@ -34,7 +34,8 @@ function Navigation({ path }: { path: string }) {
       ))}
       {rest.length > 0 && (
         <div class={`shell-more${within ? " shell-within" : ""}`}>
-          <Menu label={text.more} side="up" bare show={<><Icon name="more" /><span>{text.more}</span></>} choices={rest.map((p) => ({ text: p.title ?? "", icon: p.icon ?? undefined, run: () => go(p.path) }))} />
+          <Menu label={text.more} side="up" bare show={<><Icon name="more" /><span>{text.more}</span></>}
+            choices={rest.map((p) => ({ text: p.title ?? "", icon: p.icon ?? undefined, run: () => go(p.path) }))} />
         </div>
       )}
     </nav>
@@ -90,7 +91,8 @@ export function Shell({ place, leave }: { place: Place; leave: () => void }) {
         <a class="shell-product" href="/" onClick={follow}>{text.product}</a>
         <Navigation path={place.path} />
         <div class="shell-who">
-          <Menu label={text.account(session.person)} bare show={<><Icon name="people" /><span class="shell-name">{session.person}</span></>} choices={[{ text: text.changePassword, icon: "key", run: () => setPassword(true) }, { text: text.signOut, icon: "leave", run: leave }]} />
+          <Menu label={text.account(session.person)} bare show={<><Icon name="people" /><span class="shell-name">{session.person}</span></>}
+            choices={[{ text: text.changePassword, icon: "key", run: () => setPassword(true) }, { text: text.signOut, icon: "leave", run: leave }]} />
         </div>
       </header>
       <Trouble />

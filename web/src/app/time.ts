@@ -75,7 +75,7 @@ export function relative(at: Instant, now: number = Date.now()): string {
 
 // Decimal, as disks are sold: "12.4 GB".
 export function bytes(n: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  const units = words.bytes;
   let size = Math.max(0, n);
   let unit = 0;
   while (size >= 999.5 && unit < units.length - 1) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The byte stream of docs/spec/live.md cut into what a SourceBuffer takes: headers (ftyp, moov) and fragments (moof, mdat). Messages end anywhere.
 // Tracks can be left out: a grid needs no sound, and a sound that the browser does not play must not cost the picture.
-import { boxes, find, full } from "../verify/box";
-import { concat, type Bytes } from "../verify/bytes";
+import { boxes, find, full } from "../verify/box.js";
+import { concat, type Bytes } from "../verify/bytes.js";
 
 const HEAD = 8;
 const MOST_BYTES = 24 << 20; // of one box; the server sends 17 MiB at most

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Setup and sign-in: the two pages for whom nobody knows yet. Behind the setup: what to keep of a new site.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Problem, ask, get } from "../api";
+import { Problem, ask, get, rootCertificate } from "../api";
 import { useLoad } from "../app/load";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -27,12 +27,15 @@ function useWait(problem: Problem | null): number {
   return left;
 }
 
+// As devices show them, and so that they can be read out.
 const pairs = (hex: string): string => hex.toUpperCase().match(/../g)?.join(":") ?? hex;
+const fours = (hex: string): string => hex.match(/.{4}/g)?.join(" ") ?? hex;
 
+// Of the root; "" where the page has a certificate of somebody else's.
 async function rootPrint(): Promise<string> {
-  const answer = await fetch("/root.crt", { cache: "no-store" }).catch(() => null);
-  if (!answer?.ok) return ""; // the page has a certificate of somebody else's
-  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", await answer.arrayBuffer()));
+  const root = await rootCertificate();
+  if (!root) return "";
+  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", root));
   return Array.from(sum, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
@@ -65,7 +68,7 @@ function Keep({ entered }: { entered: () => void }) {
         <section>
           <h2><Icon name="verify" />{text.printTitle}</h2>
           <p>{text.print}</p>
-          {site.problem ? <Notice problem={site.problem} again={site.again} /> : <code class="entry-print">{site.value?.fingerprint ?? ""}</code>}
+          {site.problem ? <Notice problem={site.problem} again={site.again} /> : <code class="entry-print">{fours(site.value?.fingerprint ?? "")}</code>}
         </section>
         <section>
           <h2><Icon name="certificate" />{text.rootTitle}</h2>
@@ -113,6 +116,7 @@ export function Entry({ setup, cut, entered }: Props) {
     }
   };
   if (made) return <Keep entered={entered} />;
+  const word = setup ? text.goSetup : text.go;
   const unready = setup && (!code || !name || passwordWrong(password, name) !== null);
   return (
     <main class="entry">
@@ -122,10 +126,12 @@ export function Entry({ setup, cut, entered }: Props) {
         {setup && <p>{text.setupAbout}</p>}
         {cut && !problem && <Notice kind="info" text={text.cut} />}
         {problem && <Notice problem={problem} />}
-        {setup && <Field label={text.code} value={code} onInput={setCode} hint={text.codeHint} autocomplete="one-time-code" spellcheck={false} autocapitalize="characters" required />}
+        {setup && (
+          <Field label={text.code} value={code} onInput={setCode} hint={text.codeHint} autocomplete="one-time-code" spellcheck={false} autocapitalize="characters" required />
+        )}
         <Field label={text.name} value={name} onInput={setName} autocomplete="username" autocapitalize="off" spellcheck={false} maxLength={64} required />
         <Password label={text.password} value={password} onInput={setPassword} fresh={setup} person={name} />
-        <Button kind="main" type="submit" busy={busy} disabled={wait > 0 || unready}>{wait > 0 ? text.wait(wait) : setup ? text.goSetup : text.go}</Button>
+        <Button kind="main" type="submit" busy={busy} disabled={wait > 0 || unready}>{wait > 0 ? text.wait(wait) : word}</Button>
         {!setup && <p class="field-hint">{text.forgotten}</p>}
         <details class="entry-root" onToggle={(e) => e.currentTarget.open && setAsked(true)}>
           <summary>{text.rootTitle}</summary>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The wall of cameras: n by n pictures, more on further pages; one of them enlarged is part of the address.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useCameras, type Camera } from "../app/cameras";
 import { useKeys } from "../app/keys";
 import { follow, go, usePlace } from "../app/route";
@@ -18,6 +18,7 @@ const text = strings.grid;
 const KEPT = "custos.layout";
 const SIDES = ["1", "2", "3", "4", "5", "6"] as const;
 type Side = (typeof SIDES)[number];
+const LAYOUTS = SIDES.map((side) => ({ value: side, text: text.layoutOf(Number(side) ** 2), show: String(Number(side) ** 2) }));
 const isSide = (s: string | null): s is Side => SIDES.some((x) => x === s);
 
 function useSide(): [Side, (side: Side) => void] {
@@ -48,14 +49,15 @@ interface BarProps {
 
 function Bar({ cameras, side, setSide, page, pages, setPage, search, setSearch, enter, full }: BarProps) {
   const box = useRef<HTMLInputElement>(null);
-  useKeys([{ keys: ["/"], show: "/", about: text.keys.search, run: () => box.current?.focus() }]);
+  useKeys([{ keys: ["/"], show: text.keys.shownSearch, about: text.keys.search, run: () => box.current?.focus() }]);
   const unseen = cameras.filter((c) => !seenOf(c)).length;
   return (
     <div class="live-bar">
       <label class="live-search">
         <Icon name="search" />
         <span class="sr-only">{text.search}</span>
-        <input ref={box} type="search" value={search} placeholder={text.searchShort} spellcheck={false} autocomplete="off" onInput={(e) => setSearch(e.currentTarget.value)}
+        <input ref={box} type="search" value={search} placeholder={text.searchShort} spellcheck={false} autocomplete="off"
+          onInput={(e) => setSearch(e.currentTarget.value)}
           onKeyDown={(e) => {
             if (e.key === "Enter") enter();
             else if (e.key === "Escape") {
@@ -72,7 +74,7 @@ function Bar({ cameras, side, setSide, page, pages, setPage, search, setSearch, 
           <Button kind="bare" aria-label={text.next} disabled={page === pages - 1} onClick={() => setPage(page + 1)}><Icon name="forward" /></Button>
         </div>
       )}
-      <Segmented label={text.layout} value={side} onInput={setSide} options={SIDES.map((s) => ({ value: s, text: text.layoutOf(Number(s) ** 2), show: String(Number(s) ** 2) }))} />
+      <Segmented label={text.layout} value={side} onInput={setSide} options={LAYOUTS} />
       <Button kind="bare" aria-label={text.full} title={text.full} onClick={full}><Icon name="full" /></Button>
     </div>
   );
@@ -111,7 +113,7 @@ export default function Live() {
   const large = place.query.get("camera");
 
   // Rooms with screens are dark, whatever the device says.
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset.dark = "";
     return () => {
       delete document.documentElement.dataset.dark;
@@ -136,15 +138,19 @@ export default function Live() {
     else go("/", true);
     pushed.current = false;
   };
+  const seek = (name: string) => {
+    setSearch(name);
+    setPage(0);
+  };
   const full = () => void (document.fullscreenElement ? document.exitFullscreen() : grid.current?.requestFullscreen().catch(() => {}));
   useKeys([
-    { keys: [...SIDES], show: "1 - 6", about: text.keys.layout, run: (key) => isSide(key) && setSide(key) },
-    { keys: ["PageUp"], show: "Page Up", about: text.previous, run: () => setPage(Math.max(0, at - 1)) },
-    { keys: ["PageDown"], show: "Page Down", about: text.next, run: () => setPage(Math.min(pages - 1, at + 1)) },
-    { keys: ["f"], show: "F", about: text.keys.full, run: full },
-    { keys: [], show: "Arrows", about: text.keys.move, run: () => {} },
-    { keys: [], show: "Enter", about: text.keys.enlarge, run: () => {} },
-    { keys: ["Escape"], show: "Esc", about: text.keys.shrink, run: () => chosen && shrink() },
+    { keys: [...SIDES], show: text.keys.shownLayout, about: text.keys.layout, run: (key) => isSide(key) && setSide(key) },
+    { keys: ["PageUp"], show: text.keys.shownUp, about: text.previous, run: () => setPage(Math.max(0, at - 1)) },
+    { keys: ["PageDown"], show: text.keys.shownDown, about: text.next, run: () => setPage(Math.min(pages - 1, at + 1)) },
+    { keys: ["f"], show: text.keys.shownFull, about: text.keys.full, run: full },
+    { keys: [], show: text.keys.shownArrows, about: text.keys.move, run: () => {} },
+    { keys: [], show: text.keys.shownEnter, about: text.keys.enlarge, run: () => {} },
+    { keys: ["Escape"], show: text.keys.shownEscape, about: text.keys.shrink, run: () => chosen && shrink() },
   ]);
 
   if (!cameras.value) return cameras.problem ? <Notice problem={cameras.problem} again={cameras.again} /> : <Skeleton side={side} />;
@@ -158,7 +164,8 @@ export default function Live() {
   return (
     <div class="live">
       <h1 class="sr-only">{strings.common.pages.live}</h1>
-      <Bar cameras={all} side={side} setSide={setSide} page={at} pages={pages} setPage={setPage} search={search} setSearch={(s) => { setSearch(s); setPage(0); }} enter={() => found[0] && enlarge(found[0].name)} full={full} />
+      <Bar cameras={all} side={side} setSide={setSide} page={at} pages={pages} setPage={setPage} search={search} setSearch={seek}
+        enter={() => found[0] && enlarge(found[0].name)} full={full} />
       {cameras.problem && cameras.problem.status !== 0 && <Notice problem={cameras.problem} again={cameras.again} />}
       {shown.length === 0 ? (
         <Empty title={text.noneTitle} text={text.none(search)}><Button onClick={() => setSearch("")}>{text.all}</Button></Empty>

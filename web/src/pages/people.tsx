@@ -35,18 +35,44 @@ function agentOf(agent: string): string {
 
 const When = ({ at }: { at: string | null }) => (at ? <time dateTime={at} title={stamp(at)}>{relative(at)}</time> : <>{text.never}</>);
 
-type Open = { what: "add" } | { what: "role" | "password" | "disable" | "enable" | "remove" | "end"; person: Person } | null;
+const Named = ({ name, mark }: { name: string; mark: string }) => <span class="people-name">{name}{mark && <span class="people-you">{mark}</span>}</span>;
+
+const State = ({ disabled }: { disabled: boolean }) => (
+  <span class={`people-state people-${disabled ? "off" : "on"}`}>
+    <Icon name={disabled ? "cross" : "check"} />
+    {disabled ? text.disabled : text.active}
+  </span>
+);
+
+const pathOf = (p: Person): string => `/api/v1/people/${segment(p.name)}`;
+
+// What is done after a question, and what is said of it.
+const surely = {
+  disable: (p: Person) => ({ title: text.disableTitle(p.name), about: text.disableText, word: text.disable, run: () => ask("PATCH", pathOf(p), { disabled: true }), said: text.changed(p.name) }),
+  enable: (p: Person) => ({ title: text.enableTitle(p.name), about: text.enableText, word: text.enable, run: () => ask("PATCH", pathOf(p), { disabled: false }), said: text.changed(p.name) }),
+  remove: (p: Person) => ({ title: text.removeTitle(p.name), about: text.removeText, word: text.remove, run: () => ask("DELETE", pathOf(p)), said: text.removed(p.name) }),
+  end: (p: Person) => ({ title: text.endAllTitle(p.name), about: text.endAllText, word: text.endAll, run: () => ask("DELETE", `${pathOf(p)}/sessions`), said: text.ended(p.sessions) }),
+};
+
+type Open = { what: "add" } | { what: "role" | "password" | keyof typeof surely; person: Person };
+
+function OpenDialog({ open, close, done }: { open: Open; close: () => void; done: (said: string) => void }) {
+  if (open.what === "add") return <AddPerson close={close} done={done} />;
+  if (open.what === "role") return <ChangeRole person={open.person} close={close} done={done} />;
+  if (open.what === "password") return <GivePassword person={open.person} close={close} done={done} />;
+  const { said, ...sure } = surely[open.what](open.person);
+  return <Sure {...sure} kind={open.what === "enable" ? "main" : "danger"} close={close} done={() => done(said)} />;
+}
 
 function People({ people, again }: { people: Person[]; again: () => void }) {
   const me = useSession().person;
-  const [open, setOpen] = useState<Open>(null);
+  const [open, setOpen] = useState<Open | null>(null);
   const close = () => setOpen(null);
   const done = (said: string) => {
     toast(said);
     close();
     again();
   };
-  const path = (p: Person) => `/api/v1/people/${segment(p.name)}`;
   const choices = (p: Person): Choice[] => [
     { text: text.changeRole, run: () => setOpen({ what: "role", person: p }) },
     { text: text.newPassword, run: () => setOpen({ what: "password", person: p }) },
@@ -55,9 +81,9 @@ function People({ people, again }: { people: Person[]; again: () => void }) {
     { text: text.remove, run: () => setOpen({ what: "remove", person: p }), danger: true },
   ];
   const columns = [
-    { name: text.name, cell: (p: Person) => <span class="people-name">{p.name}{p.name === me && <span class="people-you">{text.you}</span>}</span> },
+    { name: text.name, cell: (p: Person) => <Named name={p.name} mark={p.name === me ? text.you : ""} /> },
     { name: text.role, cell: (p: Person) => text.roles[p.role] ?? p.role },
-    { name: text.state, cell: (p: Person) => <span class={`people-state people-${p.disabled ? "off" : "on"}`}><Icon name={p.disabled ? "cross" : "check"} />{p.disabled ? text.disabled : text.active}</span> },
+    { name: text.state, cell: (p: Person) => <State disabled={p.disabled} /> },
     { name: text.seen, cell: (p: Person) => <When at={p.seen} /> },
     { name: text.open, cell: (p: Person) => String(p.sessions) },
     { name: text.actions, cell: (p: Person) => <Menu label={text.actionsOf(p.name)} show={<Icon name="more" />} choices={choices(p)} bare /> },
@@ -66,13 +92,7 @@ function People({ people, again }: { people: Person[]; again: () => void }) {
     <>
       <div class="people-do"><Button kind="main" onClick={() => setOpen({ what: "add" })}>{text.add}</Button></div>
       <Table label={text.people} columns={columns} rows={people} keyOf={(p) => p.name} />
-      {open?.what === "add" && <AddPerson close={close} done={done} />}
-      {open?.what === "role" && <ChangeRole person={open.person} close={close} done={done} />}
-      {open?.what === "password" && <GivePassword person={open.person} close={close} done={done} />}
-      {open?.what === "disable" && <Sure title={text.disableTitle(open.person.name)} about={text.disableText} word={text.disable} run={() => ask("PATCH", path(open.person), { disabled: true })} close={close} done={() => done(text.changed(open.person.name))} />}
-      {open?.what === "enable" && <Sure title={text.enableTitle(open.person.name)} about={text.enableText} word={text.enable} kind="main" run={() => ask("PATCH", path(open.person), { disabled: false })} close={close} done={() => done(text.changed(open.person.name))} />}
-      {open?.what === "remove" && <Sure title={text.removeTitle(open.person.name)} about={text.removeText} word={text.remove} run={() => ask("DELETE", path(open.person))} close={close} done={() => done(text.removed(open.person.name))} />}
-      {open?.what === "end" && <Sure title={text.endAllTitle(open.person.name)} about={text.endAllText} word={text.endAll} run={() => ask("DELETE", `${path(open.person)}/sessions`)} close={close} done={() => done(text.ended(open.person.sessions))} />}
+      {open && <OpenDialog open={open} close={close} done={done} />}
     </>
   );
 }
@@ -96,7 +116,7 @@ function Sessions({ sessions, again }: { sessions: Signed[]; again: () => void }
     again();
   };
   const columns = [
-    { name: text.person, cell: (s: Signed) => <span class="people-name">{s.person}{s.session === own && <span class="people-you">{text.thisOne}</span>}</span> },
+    { name: text.person, cell: (s: Signed) => <Named name={s.person} mark={s.session === own ? text.thisOne : ""} /> },
     { name: text.from, cell: (s: Signed) => s.address },
     { name: text.through, cell: (s: Signed) => <span title={s.agent}>{agentOf(s.agent)}</span> },
     { name: text.opened, cell: (s: Signed) => stamp(s.opened) },
@@ -112,8 +132,10 @@ function Sessions({ sessions, again }: { sessions: Signed[]; again: () => void }
   );
 }
 
+const PARTS = [{ value: "people", text: text.people }, { value: "sessions", text: text.sessions }] as const;
+
 export default function PeoplePage() {
-  const [part, setPart] = useState<"people" | "sessions">("people");
+  const [part, setPart] = useState<(typeof PARTS)[number]["value"]>("people");
   const people = useLoad((signal) => getAll<Person>("/api/v1/people", {}, undefined, signal), [], EVERY_MS);
   const sessions = useLoad((signal) => getAll<Signed>("/api/v1/sessions", {}, undefined, signal), [], EVERY_MS);
   const again = () => {
@@ -125,10 +147,12 @@ export default function PeoplePage() {
     <div class="people">
       <header class="people-head">
         <h1>{text.title}</h1>
-        <Segmented label={text.parts} value={part} onInput={setPart} options={[{ value: "people", text: text.people }, { value: "sessions", text: text.sessions }]} />
+        <Segmented label={text.parts} value={part} onInput={setPart} options={PARTS} />
       </header>
       {of.problem && <Notice problem={of.problem} again={of.again} />}
-      {!of.value ? !of.problem && <Spinner /> : part === "people" ? people.value && <People people={people.value} again={again} /> : sessions.value && <Sessions sessions={sessions.value} again={again} />}
+      {!of.value && !of.problem && <Spinner />}
+      {part === "people" && people.value && <People people={people.value} again={again} />}
+      {part === "sessions" && sessions.value && <Sessions sessions={sessions.value} again={again} />}
     </div>
   );
 }

@@ -66,7 +66,8 @@ export function AddPerson({ close, done }: { close: () => void; done: (said: str
   const [password, setPassword] = useState("");
   const [role, setRole] = useState<Role>("viewer");
   return (
-    <Form title={text.addTitle} word={text.add} ready={!!name.trim() && passwordWrong(password, name) === null} run={() => ask("POST", "/api/v1/people", { name, password, role })} close={close} done={() => done(text.added(name))}>
+    <Form title={text.addTitle} word={text.add} ready={!!name.trim() && passwordWrong(password, name) === null} close={close}
+      run={() => ask("POST", "/api/v1/people", { name, password, role })} done={() => done(text.added(name))}>
       <Field label={text.name} value={name} onInput={setName} autocomplete="off" spellcheck={false} maxLength={64} required />
       <RoleSelect role={role} setRole={setRole} />
       <Password label={text.password} value={password} onInput={setPassword} fresh person={name} />
@@ -83,7 +84,8 @@ interface OfPerson {
 export function ChangeRole({ person, close, done }: OfPerson) {
   const [role, setRole] = useState<Role>(person.role);
   return (
-    <Form title={text.roleTitle(person.name)} word={text.save} ready={role !== person.role} run={() => ask("PATCH", `/api/v1/people/${segment(person.name)}`, { role })} close={close} done={() => done(text.changed(person.name))}>
+    <Form title={text.roleTitle(person.name)} word={text.save} ready={role !== person.role} close={close}
+      run={() => ask("PATCH", `/api/v1/people/${segment(person.name)}`, { role })} done={() => done(text.changed(person.name))}>
       <RoleSelect role={role} setRole={setRole} />
     </Form>
   );
@@ -92,7 +94,8 @@ export function ChangeRole({ person, close, done }: OfPerson) {
 export function GivePassword({ person, close, done }: OfPerson) {
   const [password, setPassword] = useState("");
   return (
-    <Form title={text.passwordTitle(person.name)} word={text.save} ready={passwordWrong(password, person.name) === null} run={() => ask("PATCH", `/api/v1/people/${segment(person.name)}`, { password })} close={close} done={() => done(text.changed(person.name))}>
+    <Form title={text.passwordTitle(person.name)} word={text.save} ready={passwordWrong(password, person.name) === null} close={close}
+      run={() => ask("PATCH", `/api/v1/people/${segment(person.name)}`, { password })} done={() => done(text.changed(person.name))}>
       <p>{text.newPasswordAbout}</p>
       <Password label={text.password} value={password} onInput={setPassword} fresh person={person.name} />
     </Form>

@@ -83,6 +83,16 @@ function Badges({ live }: { live: LiveState | null }) {
   );
 }
 
+function Recorded({ recording }: { recording: boolean }) {
+  const word = recording ? text.recorded : text.notRecorded;
+  return (
+    <span class={`tile-record${recording ? " tile-recording" : ""}`} title={word}>
+      <Icon name="record" />
+      <span class="tile-word">{word}</span>
+    </span>
+  );
+}
+
 interface Props {
   camera: Camera;
   large: boolean;
@@ -120,16 +130,20 @@ export function Tile({ camera, large, hidden, toggle }: Props) {
       <div class="tile-bar">
         <span class="tile-name">{camera.name}</span>
         {state?.alarm && <span class="tile-alarm" title={`${state.alarm.text} ${state.alarm.remedy}`}><Icon name="warning" label={state.alarm.text} /></span>}
-        {state && <span class={`tile-record${state.recording ? " tile-recording" : ""}`} title={state.recording ? text.recorded : text.notRecorded}><Icon name="record" /><span class="tile-word">{state.recording ? text.recorded : text.notRecorded}</span></span>}
+        {state && <Recorded recording={state.recording} />}
         {state && <Protection protection={state.protection} state={state.state} />}
       </div>
       <Badges live={live} />
       {large && (
         <div class="tile-tools">
-          {of2?.sound === "there" && <button type="button" class="tile-tool" aria-pressed={!muted} aria-label={text.sound} title={text.sound} onClick={() => setMuted(!muted)}><Icon name={muted ? "silent" : "sound"} /></button>}
+          {of2?.sound === "there" && (
+            <button type="button" class="tile-tool" aria-pressed={!muted} aria-label={text.sound} title={text.sound} onClick={() => setMuted(!muted)}>
+              <Icon name={muted ? "silent" : "sound"} />
+            </button>
+          )}
           {of2?.sound === "unplayable" && <span class="tile-tool" title={text.soundUnplayable}><Icon name="silent" label={text.soundUnplayable} /></span>}
           <a class="tile-tool" href={`/camera/${encodeURIComponent(camera.name)}`} onClick={follow}><Icon name="clock" />{text.past}</a>
-          <button type="button" class="tile-tool" onClick={toggle}><Icon name="cross" />{text.shrink}</button>
+          <button type="button" class="tile-tool" onClick={toggle}><Icon name="cross" />{strings.common.close}</button>
         </div>
       )}
     </div>
@@ -137,7 +151,13 @@ export function Tile({ camera, large, hidden, toggle }: Props) {
 }
 
 function Unseen({ problem, onScreen }: { problem: Reason | null; onScreen: boolean }) {
-  if (!problem || problem.waits) return <div class="tile-unseen"><div class="tile-waits" aria-hidden={!onScreen}><span class="sr-only">{text.connecting}</span></div>{problem && <p>{problem.text}</p>}</div>;
+  if (!problem || problem.waits)
+    return (
+      <div class="tile-unseen">
+        <div class="tile-waits" aria-hidden={!onScreen}><span class="sr-only">{text.connecting}</span></div>
+        {problem && <p>{problem.text}</p>}
+      </div>
+    );
   return (
     <div class="tile-unseen" role="status">
       <p class="tile-why"><Icon name="cross" /><span><strong>{text.notSeen}</strong> {problem.text}</span></p>

@@ -54,13 +54,15 @@ export function Menu({ label, show, choices, side = "end", bare }: Props) {
 
   return (
     <div class="menu" ref={whole}>
-      <button ref={button} type="button" class={`button ${bare ? "button-bare" : "button-quiet"}`} aria-haspopup="menu" aria-expanded={open} aria-controls={open ? id : undefined} aria-label={show ? label : undefined} title={show ? label : undefined} onClick={() => setOpen(!open)}>
+      <button ref={button} type="button" class={`button ${bare ? "button-bare" : "button-quiet"}`} aria-haspopup="menu" aria-expanded={open}
+        aria-controls={open ? id : undefined} aria-label={show ? label : undefined} title={show ? label : undefined} onClick={() => setOpen(!open)}>
         {show ?? label}
       </button>
       {open && (
         <div id={id} class={`menu-list menu-${side}`} role="menu" aria-label={label} onKeyDown={walk}>
           {choices.map((c) => (
-            <button key={c.text} type="button" role="menuitem" tabIndex={-1} class={`menu-item${c.danger ? " menu-danger" : ""}`} disabled={c.disabled} onClick={() => { close(true); c.run(); }}>
+            <button key={c.text} type="button" role="menuitem" tabIndex={-1} class={`menu-item${c.danger ? " menu-danger" : ""}`} disabled={c.disabled}
+              onClick={() => { close(true); c.run(); }}>
               {c.icon && <Icon name={c.icon} />}
               {c.text}
             </button>

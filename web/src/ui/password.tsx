@@ -34,7 +34,9 @@ export function Password({ label, value, onInput, fresh = false, person = "" }: 
     <div class="field">
       <label for={id}>{label}</label>
       <div class="password">
-        <input id={id} type={shown ? "text" : "password"} value={value} required maxLength={MOST} spellcheck={false} autocapitalize="off" autocomplete={fresh ? "new-password" : "current-password"} aria-describedby={fresh ? `${id}-hint ${id}-left` : undefined} onInput={(e) => onInput(e.currentTarget.value)} />
+        <input id={id} type={shown ? "text" : "password"} value={value} required maxLength={MOST} spellcheck={false} autocapitalize="off"
+          autocomplete={fresh ? "new-password" : "current-password"} aria-describedby={fresh ? `${id}-hint ${id}-left` : undefined}
+          onInput={(e) => onInput(e.currentTarget.value)} />
         <button type="button" class="password-show" aria-pressed={shown} aria-label={text.show} title={text.show} onClick={() => setShown(!shown)}>
           <Icon name={shown ? "eye-off" : "eye"} />
         </button>
