@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from browser import browse
-from custos_site import CARS, CUSTOS, DESK, Edge, Site, check, free_port, main
+from custos_site import CARS, CUSTOS, DESK, Edge, Site, check, free_port, main, run
 from page import Page
 
 CUT_MS = 10_000
@@ -22,7 +22,8 @@ def test_wall(folder):
         page = Page(site)
         page.add("Erika")
         site.wait_recording("street-main", "street-sub", "desk-main")
-        said = browse("live.mjs", page, custos=CUSTOS, state=site.state, edge=edge.pid)
+        transcodes = "transcoders" in run(CUSTOS, "settings", "--markdown").stdout
+        said = browse("live.mjs", page, custos=CUSTOS, state=site.state, edge=edge.pid, transcodes=transcodes)
         check(said["cut_ms"] < CUT_MS, f"the revoked session is cut: {said}")
         print(said)
 

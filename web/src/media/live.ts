@@ -33,7 +33,7 @@ const NOTHING: LiveState = { picture: false, transcoded: false, sound: "none", s
 
 const playable = (codecs: string): boolean => MediaSource.isTypeSupported(`video/mp4; codecs="${codecs}"`);
 
-type Told = { codec?: string; skipped?: boolean; ended?: Schemas["Ended"] };
+type Told = { codec?: string; transcoded?: { from: string; to: string }; ended?: Schemas["Ended"] };
 
 type Step = { type: string; header: Bytes } | { bytes: Bytes };
 
@@ -62,6 +62,7 @@ class Feed {
     private readonly on: {
       frames: () => void;
       picture: () => void;
+      transcoded: () => void;
       sound: (s: LiveState["sound"]) => void;
       skipped: (seconds: number) => void;
       unplayable: (codec: string) => void;
@@ -130,6 +131,7 @@ class Feed {
     if (typeof data === "string") {
       const told = JSON.parse(data) as Told;
       if (told.codec !== undefined) this.codecs = told.codec.split(",").map((c) => c.trim());
+      if (told.transcoded) this.on.transcoded();
       if (told.ended) this.ended = told.ended;
       return;
     }
@@ -300,8 +302,9 @@ export class LivePlayer {
       },
       picture: () => {
         this.pictureSince = performance.now();
-        this.say({ picture: true, problem: null, transcoded: this.transcode });
+        this.say({ picture: true, problem: null });
       },
+      transcoded: () => this.say({ transcoded: true }),
       sound: (sound) => this.say({ sound }),
       skipped: (seconds) => this.say({ skipped: { seconds } }),
       unplayable: (codec) => this.unplayable(codec),
