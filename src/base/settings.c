@@ -132,7 +132,7 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_TRANSCODERS] = { "gateway", "transcoders", SETTINGS_NUMBER, NULL, 0, 64, 2,
                 .about = "How many streams are made H.264 at once for browsers that do not play "
                          "them as they are (H.265, G.711), and as many still pictures. A stream of "
-                         "1920 x 1080 takes a third of a core and 200 MB. 0: none." },
+                         "1920 x 1080 takes half a core and 100 MB. 0: none." },
         [SETTINGS_SESSION_HOURS] = { "people", "session_hours", SETTINGS_NUMBER, "hours", 1, 168,
                 12, .about = "Who signed in is signed out after this time, whatever is done." },
         [SETTINGS_SESSION_IDLE_MINUTES] = { "people", "session_idle_minutes", SETTINGS_NUMBER,

@@ -55,7 +55,7 @@ def thumbnails(folder, site, page, begin, end):
     check(likeness(made[1], last) > 30, f"the right one: {likeness(made[1], last)} dB")
     default = page.get(STREAM.format("desk-main", f"thumbnail?at={stamp(moments[0])}"))
     picture(default, folder / "default.jpg", 320, 240)
-    for i in range(4):
+    for i in range(2):
         picture(page.get(STREAM.format("desk-main", f"thumbnail?at={stamp(begin + i * 300000)}&width=100")), folder / "more.jpg", 100, 74)
     # The film has one; the pictures one for their hour, or two where that ended.
     check(grants() - before <= 1 + 2, f"one grant for all the pictures: {grants() - before}")

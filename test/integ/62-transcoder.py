@@ -88,6 +88,7 @@ def the_limit_and_a_death(folder, site, page):
             confined(pids[0])
             async with page.socket("/api/v1/streams/yard-main/live?as=h264") as more:
                 await third.read(more, 8, lambda w: w.closed)
+            check(third.told("ended"), f"it is refused: {third.texts}")
             ended = third.told("ended")[0]
             check(third.closed and ended["code"] == "exhausted" and ended["fault"] == "transcoders" and "transcoders in" in ended["remedy"],
                   f"no more than one, and why: {third.texts}")
