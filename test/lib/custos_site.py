@@ -40,6 +40,8 @@ SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|Undefin
 # Sites of a test run beside each other: ports that are free.
 PORTS = "\n[link]\nmanager_port = 0\nrecorder_port = 0\n"
 PEOPLE = "\n[gateway]\nhttps_port = 0\n"
+# Faults of a connection that ended, which may be another one at the next try.
+PASSING = ("", "connection-closed", "connection-refused", "no-connection", "connection-timeout")
 # The default umask and locale of whoever runs the tests must not matter.
 ENV = dict(os.environ, LC_ALL="C.UTF-8")
 
@@ -432,11 +434,9 @@ class Site:
 
     def wait_refused(self, path, seconds=20, fault=None):
         """The stream's state once it names this fault; where none is asked for, any that is more than a connection's end."""
-        passing = ("", "connection-closed", "connection-refused", "no-connection", "connection-timeout")
-
         def state():
             s = self.stream(path)
-            return s if (s.get("fault") == fault if fault else s.get("fault", "") not in passing) else None
+            return s if (s.get("fault") == fault if fault else s.get("fault", "") not in PASSING) else None
 
         return wait_for(state, seconds,
                         lambda: f"{path} refused; status: {json.dumps(self.stream(path))}")
