@@ -33,6 +33,11 @@ static const struct settings_row settings_table[SETTINGS_COUNT] = {
         [SETTINGS_SITE_NAME] = { "site", "name", SETTINGS_TEXT, .text = "site",
                 .about = "Name of this site, in certificates and seals: a-z, 0-9 and -, at most 40 "
                          "characters." },
+        [SETTINGS_KEY_STORE] = { "site", "key_store", SETTINGS_CHOICE, .number = 0, .text = "file",
+                .choices = { "file", "tpm2" },
+                .about = "Where the first start makes the keys of the site's issuers: in files of "
+                         "the manager, or in this machine's TPM 2.0 (package tpm2-openssl), which "
+                         "they never leave: they are in no backup." },
         [SETTINGS_WORKERS] = { "recorder", "workers", SETTINGS_NUMBER, NULL, 0, 64, 0,
                 .about = "Processes that receive cameras; 0 is one for each processor core." },
         [SETTINGS_FRAGMENT_MS] = { "recorder", "fragment_ms", SETTINGS_NUMBER, "milliseconds", 200,

@@ -15,6 +15,7 @@
 
 enum settings_key {
         SETTINGS_SITE_NAME,
+        SETTINGS_KEY_STORE, /* "file", "tpm2": by number 0, 1 */
         SETTINGS_WORKERS, /* 0: one per core */
         SETTINGS_FRAGMENT_MS,
         SETTINGS_SEGMENT_S,

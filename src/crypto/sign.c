@@ -5,14 +5,18 @@
 
 #include "crypto/hash.h"
 #include "crypto/ossl.h"
+#include "crypto/tpm.h"
 
 /* Hash, key operation and id are made once: a recorder makes hundreds of signatures a second, each
  * of which names its signer, and encoding a key costs more than a signature. */
 struct sign_key {
-        EVP_PKEY *pkey;
+        EVP_PKEY *pkey; /* of one in a TPM the public half */
         EVP_PKEY_CTX *ctx;
         struct hash *hash;
         uint8_t id[32];
+        struct buf tpm_pem; /* empty: the key itself is here */
+        struct tpm *tpm;    /* NULL: away says why */
+        struct err away;
 };
 
 struct verify_key {
@@ -54,9 +58,39 @@ static struct sign_key *sign_key_of(EVP_PKEY *pkey)
         k->pkey = pkey;
         k->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
         k->hash = hash_new();
+        buf_init(&k->tpm_pem, TPM_PEM_MAX);
         ossl_must(k->ctx && EVP_PKEY_sign_init(k->ctx) == 1, "ECDSA");
         sign_id(pkey, k->id);
         return k;
+}
+
+int sign_key_of_tpm(struct tpm *tpm, const struct err *why, struct bytes pem, struct bytes spki_der,
+        struct sign_key **ret, struct err *e)
+{
+        CLEANUP(ossl_pkeyp) EVP_PKEY *public_half = NULL;
+
+        ossl_begin();
+        public_half = ossl_spki(spki_der, e);
+        if (!public_half)
+                return ERR_INVALID;
+        if (!sign_is_p256(public_half))
+                return err_set(e, ERR_INVALID, "the TPM's key is not on the curve P-256");
+        struct sign_key *k = xcalloc(1, sizeof *k);
+        buf_init(&k->tpm_pem, TPM_PEM_MAX);
+        int r = buf_append(&k->tpm_pem, pem, e);
+        if (r < 0) {
+                buf_done(&k->tpm_pem);
+                free(k);
+                return r;
+        }
+        k->pkey = TAKE(public_half);
+        k->hash = hash_new();
+        sign_id(k->pkey, k->id);
+        k->tpm = tpm;
+        if (why)
+                k->away = *why;
+        *ret = k;
+        return 0;
 }
 
 struct sign_key *sign_key_generate(void)
@@ -139,8 +173,11 @@ int sign_key_parse(struct bytes pem, struct sign_key **ret, struct err *e)
 
 int sign_key_format(const struct sign_key *k, struct buf *out, struct err *e)
 {
-        BIO *bio = BIO_new(BIO_s_secmem());
         const uint8_t *text = NULL;
+
+        if (k->tpm_pem.n)
+                return buf_append(out, buf_bytes(&k->tpm_pem), e);
+        BIO *bio = BIO_new(BIO_s_secmem());
 
         ossl_must(
                 bio && PEM_write_bio_PKCS8PrivateKey(bio, k->pkey, NULL, NULL, 0, NULL, NULL) == 1,
@@ -158,6 +195,7 @@ struct sign_key *sign_key_free(struct sign_key *k)
         hash_free(k->hash);
         EVP_PKEY_CTX_free(k->ctx);
         EVP_PKEY_free(k->pkey);
+        buf_done(&k->tpm_pem);
         free(k);
         return NULL;
 }
@@ -184,18 +222,34 @@ static void sign_hash(struct hash *hash, struct bytes message, uint8_t ret[stati
         hash_finish(hash, ret);
 }
 
-int sign_make(
-        struct sign_key *k, struct bytes message, uint8_t ret[static SIGN_BYTES], struct err *e)
+int sign_make_der(struct sign_key *k, struct bytes message, struct buf *der, struct err *e)
 {
-        uint8_t digest[32], der[80];
-        const uint8_t *at = der;
-        size_t n = sizeof der;
+        uint8_t digest[32], made[80];
+        size_t n = sizeof made;
 
         ERR_clear_error();
         sign_hash(k->hash, message, digest);
-        if (EVP_PKEY_sign(k->ctx, der, &n, digest, sizeof digest) != 1)
+        if (k->tpm_pem.n && !k->tpm)
+                return err_set(
+                        e, k->away.code ? k->away.code : ERR_UNAVAILABLE, "%s", k->away.text);
+        if (k->tpm_pem.n)
+                return tpm_key_sign(k->tpm, buf_bytes(&k->tpm_pem), digest, der, e);
+        if (EVP_PKEY_sign(k->ctx, made, &n, digest, sizeof digest) != 1)
                 return ossl_err(e, ERR_INTERNAL, "ECDSA P-256 did not sign");
-        ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)n);
+        return buf_append(der, BYTES(made, n), e);
+}
+
+int sign_make(
+        struct sign_key *k, struct bytes message, uint8_t ret[static SIGN_BYTES], struct err *e)
+{
+        CLEANUP(buf_done) struct buf der;
+
+        buf_init(&der, 80);
+        int r = sign_make_der(k, message, &der, e);
+        if (r < 0)
+                return r;
+        const uint8_t *at = der.p;
+        ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)der.n);
         ossl_must(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret, 32) == 32 &&
                           BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret + 32, 32) == 32,
                 "taking a signature apart");

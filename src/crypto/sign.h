@@ -24,6 +24,11 @@ struct sign_key *sign_key_generate(void);
 int sign_key_parse(struct bytes pem, struct sign_key **ret, struct err *e) MUST_USE;
 /* Appends PEM; out is wiped by the caller. */
 int sign_key_format(const struct sign_key *k, struct buf *out, struct err *e) MUST_USE;
+struct tpm; /* crypto/tpm.h */
+/* One that a TPM has: its PEM, copied, and its public half. tpm is borrowed; NULL where it could
+ * not be opened: then it signs nothing, and says why (copied). ERR_INVALID: not P-256. */
+int sign_key_of_tpm(struct tpm *tpm, const struct err *why, struct bytes pem, struct bytes spki_der,
+        struct sign_key **ret, struct err *e) MUST_USE;
 struct sign_key *sign_key_free(struct sign_key *k);
 void sign_key_freep(struct sign_key **k);
 /* SHA-256 of the DER SubjectPublicKeyInfo. */
@@ -31,6 +36,9 @@ void sign_key_id(const struct sign_key *k, uint8_t ret[static 32]);
 /* The public half, owned. */
 struct verify_key *sign_key_public(const struct sign_key *k);
 struct evp_pkey_st *sign_key_evp(const struct sign_key *k); /* borrowed; crypto/ only */
+/* ECDSA-Sig-Value in DER (RFC 3279 section 2.2.3), appended. */
+int sign_make_der(
+        struct sign_key *k, struct bytes message, struct buf *der, struct err *e) MUST_USE;
 int sign_make(struct sign_key *k, struct bytes message, uint8_t ret[static SIGN_BYTES],
         struct err *e) MUST_USE;
 

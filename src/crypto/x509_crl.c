@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "crypto/ossl.h"
+#include "crypto/x509_sign.h"
 
 #define X509_CRL_TIME_MAX (INT64_C(8000) * 31556952 * 1000000)
 
@@ -135,21 +136,19 @@ static void x509_crl_add_extensions(X509_CRL *list, X509 *issuer, uint64_t numbe
         AUTHORITY_KEYID_free(authority);
 }
 
-static int x509_crl_sign(X509_CRL *list, EVP_PKEY *key, struct buf *out, struct err *e)
+static int x509_crl_sign(X509_CRL *list, struct sign_key *key, struct buf *out, struct err *e)
 {
-        unsigned char *der = NULL;
+        CLEANUP(buf_done) struct buf der;
 
+        buf_init(&der, 2 * X509_CRL_MAX);
         X509_CRL_sort(list);
-        if (X509_CRL_sign(list, key, EVP_sha256()) <= 0)
-                return ossl_err(e, ERR_INTERNAL, "signing a revocation list");
-        int n = i2d_X509_CRL(list, &der);
-        ossl_must(n > 0, "encoding a revocation list");
-        int r = n <= X509_CRL_MAX
-                        ? buf_append(out, BYTES(der, (size_t)n), e)
-                        : err_set(e, ERR_EXHAUSTED, "a revocation list of %d bytes, at most %d", n,
-                                  X509_CRL_MAX);
-        OPENSSL_free(der);
-        return r;
+        int r = x509_sign_crl(list, key, &der, e);
+        if (r < 0)
+                return err_wrap(e, r, "signing a revocation list");
+        return der.n <= X509_CRL_MAX
+                       ? buf_append(out, buf_bytes(&der), e)
+                       : err_set(e, ERR_EXHAUSTED, "a revocation list of %zu bytes, at most %d",
+                                 der.n, X509_CRL_MAX);
 }
 
 int x509_crl_issue(const struct x509_crl_request *r, struct bytes issuer_cert_der,
@@ -162,8 +161,7 @@ int x509_crl_issue(const struct x509_crl_request *r, struct bytes issuer_cert_de
         CLEANUP(ossl_certp) X509 *issuer = ossl_cert(issuer_cert_der, e);
         if (!issuer)
                 return err_wrap(e, ERR_INVALID, "issuer of a revocation list");
-        EVP_PKEY *key = sign_key_evp(issuer_key);
-        if (X509_check_private_key(issuer, key) != 1)
+        if (X509_check_private_key(issuer, sign_key_evp(issuer_key)) != 1)
                 return ossl_err(e, ERR_INVALID,
                         "revocation list: the issuer's key is not the issuer certificate's");
         if (X509_check_ca(issuer) != 1 || !(X509_get_key_usage(issuer) & KU_CRL_SIGN))
@@ -177,7 +175,7 @@ int x509_crl_issue(const struct x509_crl_request *r, struct bytes issuer_cert_de
         for (unsigned i = 0; i < r->n; i++)
                 x509_crl_add(list, &r->revoked[i]);
         x509_crl_add_extensions(list, issuer, r->number);
-        return x509_crl_sign(list, key, out, e);
+        return x509_crl_sign(list, issuer_key, out, e);
 }
 
 int x509_crl_pem_format(struct bytes der, struct buf *out, struct err *e)

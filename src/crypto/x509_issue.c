@@ -5,6 +5,7 @@
 #include "crypto/ossl.h"
 #include "crypto/random.h"
 #include "crypto/x509.h"
+#include "crypto/x509_sign.h"
 #include "crypto/x509_web.h"
 
 #define X509_ISSUE_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A */
@@ -230,25 +231,23 @@ static int x509_check_issuer(
         return 0;
 }
 
-static int x509_sign(X509 *cert, EVP_PKEY *key, struct buf *out, struct err *e)
+static int x509_sign(X509 *cert, struct sign_key *key, struct buf *out, struct err *e)
 {
-        unsigned char *der = NULL;
+        CLEANUP(buf_done) struct buf der;
 
-        if (X509_sign(cert, key, EVP_sha256()) <= 0)
-                return ossl_err(e, ERR_INTERNAL, "signing a certificate");
-        int n = i2d_X509(cert, &der);
-        ossl_must(n > 0, "encoding a certificate");
-        int r = n <= X509_CERT_MAX
-                        ? buf_append(out, BYTES(der, (size_t)n), e)
-                        : err_set(e, ERR_EXHAUSTED, "a certificate of %d bytes, at most %d", n,
-                                  X509_CERT_MAX);
-        OPENSSL_free(der);
-        return r;
+        buf_init(&der, 2 * X509_CERT_MAX);
+        int r = x509_sign_cert(cert, key, &der, e);
+        if (r < 0)
+                return err_wrap(e, r, "signing a certificate");
+        return der.n <= X509_CERT_MAX
+                       ? buf_append(out, buf_bytes(&der), e)
+                       : err_set(e, ERR_EXHAUSTED, "a certificate of %zu bytes, at most %d", der.n,
+                                 X509_CERT_MAX);
 }
 
 /* issuer NULL: self-signed. */
 static int x509_issue_with(const struct x509_request *r, EVP_PKEY *subject, X509 *issuer,
-        EVP_PKEY *key, struct buf *out, struct err *e)
+        struct sign_key *key, struct buf *out, struct err *e)
 {
         CLEANUP(ossl_certp) X509 *cert = X509_new();
         const struct x509_profile *profile = &x509_profiles[r->purpose];
@@ -256,7 +255,7 @@ static int x509_issue_with(const struct x509_request *r, EVP_PKEY *subject, X509
         ossl_must(cert != NULL, "a certificate");
         x509_set_basics(cert, r, subject, issuer);
         if (issuer) {
-                int result = x509_check_issuer(cert, issuer, key, r->common_name, e);
+                int result = x509_check_issuer(cert, issuer, sign_key_evp(key), r->common_name, e);
                 if (result < 0)
                         return result;
         }
@@ -280,7 +279,7 @@ static int x509_issue_below(const struct x509_request *r, EVP_PKEY *subject,
         issuer = ossl_cert(issuer_cert_der, e);
         if (!issuer)
                 return err_wrap(e, ERR_INVALID, "issuer of \"%s\"", r->common_name);
-        return x509_issue_with(r, subject, issuer, sign_key_evp(issuer_key), out, e);
+        return x509_issue_with(r, subject, issuer, issuer_key, out, e);
 }
 
 int x509_issue(const struct x509_request *r, const struct sign_key *subject,
@@ -296,7 +295,7 @@ int x509_issue(const struct x509_request *r, const struct sign_key *subject,
         if (EVP_PKEY_eq(sign_key_evp(subject), sign_key_evp(issuer_key)) != 1)
                 return err_set(e, ERR_INVALID, "certificate \"%s\": self-signed by another key",
                         r->common_name);
-        return x509_issue_with(r, sign_key_evp(subject), NULL, sign_key_evp(issuer_key), out, e);
+        return x509_issue_with(r, sign_key_evp(subject), NULL, issuer_key, out, e);
 }
 
 int x509_issue_spki(const struct x509_request *r, struct bytes spki_der,

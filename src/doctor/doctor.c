@@ -35,6 +35,7 @@ static const struct {
         { "clock", doctor_live_clock },
         { "administrator", doctor_live_administrator, true },
         { "setup-code", doctor_live_setup_code, true },
+        { "key-store", doctor_live_key_store, true },
         { "page-certificate", doctor_live_page_certificate, true },
         { "certificates", doctor_live_certificates, true },
         { "recorders", doctor_live_recorders, true },

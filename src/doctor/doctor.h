@@ -35,6 +35,7 @@ struct doctor {
         const json_t *recorders;    /* [{ name, state, since, status: { streams } or null }] */
         const json_t *storage;      /* by recorder: { volumes } */
         const json_t *certificates; /* as of the certificate watch */
+        const json_t *keys;   /* { store: "file" or "tpm2", error: "" or why nothing is signed } */
         const json_t *people; /* { administrators, people, code: null or { until, remote } } */
 };
 

@@ -248,6 +248,22 @@ void doctor_live_setup_code(const struct doctor *d, struct doctor_finding *f)
                         doctor_member(code, "until"));
 }
 
+void doctor_live_key_store(const struct doctor *d, struct doctor_finding *f)
+{
+        const char *error = doctor_member(d->keys, "error");
+
+        if (!d->keys)
+                doctor_live_silent(f);
+        else if (error[0])
+                doctor_say(f, DOCTOR_FAIL,
+                        "Bring that TPM back and restart; the log of the manager has it too.",
+                        "the site's issuers sign nothing: %.400s", error);
+        else if (strcmp(doctor_member(d->keys, "store"), "tpm2") == 0)
+                doctor_pass(f, "the issuers' keys are in this machine's TPM");
+        else
+                doctor_pass(f, "the issuers' keys are files of the manager");
+}
+
 /* Those that people's browsers see: of the site's own web issuer, and of the user's own. */
 void doctor_live_page_certificate(const struct doctor *d, struct doctor_finding *f)
 {

@@ -50,6 +50,7 @@ void doctor_live_exceptions(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_volumes(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_damage(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_administrator(const struct doctor *d, struct doctor_finding *f);
+void doctor_live_key_store(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_setup_code(const struct doctor *d, struct doctor_finding *f);
 void doctor_live_page_certificate(const struct doctor *d, struct doctor_finding *f);
 

@@ -329,6 +329,12 @@ static int requests_load_site(struct requests *r, struct err *e)
         int done = site_ca_load(path, &r->ca, e);
         if (done < 0)
                 return done;
+        struct err why;
+        (void)site_ca_store_of(r->ca, &why);
+        if (why.code)
+                log_error(NULL, "ca.tpm",
+                        "err=\"%s\" effect=\"nothing is signed: no certificate, no list of what is revoked\"",
+                        why.text);
         site_ca_fingerprint(r->ca, fingerprint);
         str_hex(r->fingerprint, BYTES(fingerprint, sizeof fingerprint));
         snprintf(r->site, sizeof r->site, "%s", site_ca_name(r->ca));

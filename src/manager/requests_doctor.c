@@ -57,12 +57,17 @@ static json_t *requests_doctor_people(struct requests *r)
 static void requests_doctor_end(struct requests *r, uint64_t tag, const json_t *context)
 {
         bool more;
+        struct err why;
+        bool in_tpm = site_ca_store_of(r->ca, &why) == SITE_CA_TPM;
+        json_t *keys = json_pack("{s:s, s:o}", "store", in_tpm ? "tpm2" : "file", "error",
+                requests_text(why.code ? why.text : ""));
         json_t *people = requests_doctor_people(r), *checks = json_array(),
                *certificates = certificate_watch_list(
                        r->watch, 0, CERTIFICATE_WATCH_MAX, clock_wall_us(), &more);
         const struct doctor d = { .recorders = json_object_get(context, "recorders"),
                 .storage = json_object_get(context, "storage"),
                 .certificates = certificates,
+                .keys = keys,
                 .people = people };
         struct doctor_finding f;
 
@@ -75,6 +80,7 @@ static void requests_doctor_end(struct requests *r, uint64_t tag, const json_t *
         desk_answer(r->desk, tag,
                 json_pack("{s:s, s:o}", "verdict", doctor_sum(checks), "checks", checks));
         json_decref(certificates);
+        json_decref(keys);
         json_decref(people);
 }
 

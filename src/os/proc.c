@@ -85,11 +85,14 @@ static int proc_child_fds(struct proc_child *c)
  * before ids, the group before the user: each needs what the next gives up. */
 static int proc_child_become(const struct proc_user *user)
 {
+        const gid_t also = user->also;
+
         for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
                 if (prctl(PR_CAPBSET_DROP, cap) < 0)
                         return -1;
         }
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+                syscall(SYS_setgroups, user->also ? 1 : 0, &also) < 0 ||
                 syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
                 syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0)
                 return -1;

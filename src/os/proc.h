@@ -19,6 +19,7 @@ struct proc;
 /* Another user to run as; neither is 0. */
 struct proc_user {
         unsigned uid, gid;
+        unsigned also; /* one further group; 0: none */
 };
 
 struct proc_options {

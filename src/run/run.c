@@ -280,6 +280,7 @@ static int run_prepare(struct run *r, struct err *e)
         CLEANUP(site_ca_freep) struct site_ca *ca = NULL;
 
         int done = run_claim(r, e);
+        setup.in_tpm = settings_get(&r->settings, SETTINGS_KEY_STORE) == 1;
         setup.site = settings_text(&r->settings, SETTINGS_SITE_NAME);
         setup.node_days = (unsigned)settings_get(&r->settings, SETTINGS_NODE_DAYS);
         setup.web_days = (unsigned)settings_get(&r->settings, SETTINGS_WEB_DAYS);

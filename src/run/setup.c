@@ -28,8 +28,10 @@ static int setup_ca(const struct setup_options *o, struct site_ca **ret, struct 
         char dir[SETUP_PATH_MAX];
 
         setup_path(dir, o->state, "site");
-        return site_ca_exists(dir) ? site_ca_load(dir, ret, e)
-                                   : site_ca_create(dir, o->site, clock_wall_us(), ret, e);
+        return site_ca_exists(dir)
+                       ? site_ca_load(dir, ret, e)
+                       : site_ca_create_in(dir, o->site, o->in_tpm ? SITE_CA_TPM : SITE_CA_FILES,
+                                 clock_wall_us(), ret, e);
 }
 
 /* leaf, issuer, root: what every segment carries. Appends PEM. */

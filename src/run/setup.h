@@ -16,6 +16,7 @@
 struct setup_options {
         const char *state;
         const char *site;         /* name */
+        bool in_tpm;              /* the issuers' keys of a site that is made */
         const char *recovery_kit; /* file for the kit; NULL: the terminal, or where there is none
                                      <state>/recovery-kit.txt */
         unsigned node_days;       /* life of this host's nodes' certificates */

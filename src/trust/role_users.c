@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "trust/role_users.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -94,7 +95,23 @@ static int role_users_look(const char *name, struct proc_user *ret, struct err *
                 return err_set(e, ERR_NOT_FOUND, "there is no user %s", name);
         if (entry.pw_uid == 0 || entry.pw_gid == 0)
                 return err_set(e, ERR_INVALID, "the user %s has root's number", name);
-        *ret = (struct proc_user){ entry.pw_uid, entry.pw_gid };
+        *ret = (struct proc_user){ .uid = entry.pw_uid, .gid = entry.pw_gid };
+        return 0;
+}
+
+/* A TPM's device is its group's: where an administrator put the manager into that, it stays there.
+ */
+static unsigned role_users_tpm_group(void)
+{
+        struct group entry, *found = NULL;
+        CLEANUP(own_freep) char *room = xcalloc(1, ROLE_USERS_ENTRY_MAX);
+
+        if (getgrnam_r("tss", &entry, room, ROLE_USERS_ENTRY_MAX, &found) != 0 || !found)
+                return 0;
+        for (char **member = entry.gr_mem; *member; member++) {
+                if (strcmp(*member, role_users_names[ROLE_USER_MANAGER]) == 0)
+                        return entry.gr_gid;
+        }
         return 0;
 }
 
@@ -117,6 +134,7 @@ int role_users_find(struct role_users *ret, struct err *e)
                 return err_set(e, ERR_INVALID, "the group of the user %s is not that of %s",
                         role_users_names[ROLE_USER_GATEWAY_PORTER],
                         role_users_names[ROLE_USER_GATEWAY]);
+        u.list[ROLE_USER_MANAGER].also = role_users_tpm_group();
         *ret = u;
         return 0;
 }

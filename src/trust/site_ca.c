@@ -39,6 +39,7 @@ struct site_ca *site_ca_free(struct site_ca *ca)
                 sign_key_free(ca->keys[i]);
         }
         issued_done(&ca->issued);
+        tpm_free(ca->tpm);
         free(ca->dir);
         free(ca);
         return NULL;
@@ -210,14 +211,31 @@ int site_ca_web_allows(
 
 /* --- the directory --- */
 
+static int site_ca_make_in_tpm(struct site_ca *ca, enum site_ca_issuer which, struct err *e)
+{
+        CLEANUP(buf_done) struct buf pem, spki;
+
+        buf_init(&pem, TPM_PEM_MAX);
+        buf_init(&spki, SIGN_SPKI_MAX);
+        int r = tpm_key_make(ca->tpm, &pem, &spki, e);
+        return r < 0 ? r
+                     : sign_key_of_tpm(ca->tpm, NULL, buf_bytes(&pem), buf_bytes(&spki),
+                               &ca->keys[which], e);
+}
+
 /* An issuer's key, and its certificate below the root, or below one of its own. */
 static int site_ca_fill_issuer(struct site_ca *ca, const char *dir, enum site_ca_issuer which,
         struct sign_key *root_key, int64_t now_us, struct err *e)
 {
         const char *name = issued_issuer_name((enum issued_issuer)which);
 
-        ca->keys[which] = sign_key_generate();
-        int r = site_ca_write_key(dir, name, ca->keys[which], e);
+        int r = 0;
+        if (ca->in_tpm)
+                r = site_ca_make_in_tpm(ca, which, e);
+        else
+                ca->keys[which] = sign_key_generate();
+        if (r == 0)
+                r = site_ca_write_key(dir, name, ca->keys[which], e);
         if (r == 0 && which == SITE_CA_WEB)
                 return site_ca_put_web(ca, dir, NULL, NULL, now_us, e);
         if (r == 0)
@@ -265,6 +283,12 @@ static int site_ca_put(struct site_ca *ca, const char *dir, int64_t now_us, stru
 int site_ca_create(
         const char *dir, const char *site, int64_t now_us, struct site_ca **ret, struct err *e)
 {
+        return site_ca_create_in(dir, site, SITE_CA_FILES, now_us, ret, e);
+}
+
+int site_ca_create_in(const char *dir, const char *site, enum site_ca_store store, int64_t now_us,
+        struct site_ca **ret, struct err *e)
+{
         CLEANUP(site_ca_freep) struct site_ca *ca = site_ca_new();
 
         if (!site_ca_is_site(site))
@@ -276,7 +300,10 @@ int site_ca_create(
                 return err_set(e, ERR_STATE,
                         "%s holds a site's CA already: it is never written over", dir);
         memcpy(ca->site, site, strlen(site) + 1);
-        int r = site_ca_put(ca, dir, now_us, e);
+        ca->in_tpm = store == SITE_CA_TPM;
+        int r = ca->in_tpm ? tpm_open(&ca->tpm, e) : 0;
+        if (r == 0)
+                r = site_ca_put(ca, dir, now_us, e);
         if (r < 0)
                 return err_wrap(e, r, "making the CA of site %s", site);
         r = x509_key_id(buf_bytes(&ca->root), ca->fingerprint, e);
@@ -339,15 +366,40 @@ static int site_ca_read_cert(
         return r < 0 ? r : 0;
 }
 
-static int site_ca_read_key(const char *dir, const char *name, struct sign_key **ret, struct err *e)
+/* One that a TPM has, by its certificate's public half: whether that TPM is here is another matter.
+ */
+static int site_ca_take_tpm_key(
+        struct site_ca *ca, enum site_ca_issuer which, struct bytes pem, struct err *e)
 {
-        char *path = xasprintf("%s/%s.key", dir, name);
+        CLEANUP(verify_key_freep) struct verify_key *public_half = NULL;
+        CLEANUP(buf_done) struct buf spki;
+
+        buf_init(&spki, SIGN_SPKI_MAX);
+        int r = verify_key_of_cert(buf_bytes(&ca->certs[which]), &public_half, e);
+        if (r == 0)
+                r = verify_key_format(public_half, &spki, e);
+        if (r < 0)
+                return r;
+        if (!ca->in_tpm)
+                (void)!tpm_open(&ca->tpm, &ca->tpm_why);
+        ca->in_tpm = true;
+        if (ca->tpm && !ca->tpm_why.code)
+                (void)!tpm_key_check(ca->tpm, pem, buf_bytes(&spki), &ca->tpm_why);
+        return sign_key_of_tpm(ca->tpm, &ca->tpm_why, pem, buf_bytes(&spki), &ca->keys[which], e);
+}
+
+static int site_ca_read_key(
+        struct site_ca *ca, const char *dir, enum site_ca_issuer which, struct err *e)
+{
+        char *path = xasprintf("%s/%s.key", dir, issued_issuer_name((enum issued_issuer)which));
         struct buf pem;
 
         buf_init(&pem, SIGN_PEM_MAX);
         int r = file_read_secret(path, SIGN_PEM_MAX, &pem, e);
         if (r >= 0) {
-                r = sign_key_parse(buf_bytes(&pem), ret, e);
+                r = tpm_key_is(buf_bytes(&pem))
+                            ? site_ca_take_tpm_key(ca, which, buf_bytes(&pem), e)
+                            : sign_key_parse(buf_bytes(&pem), &ca->keys[which], e);
                 if (r < 0)
                         r = err_wrap(e, ERR_CORRUPT, "%s", path);
         }
@@ -356,6 +408,12 @@ static int site_ca_read_key(const char *dir, const char *name, struct sign_key *
         buf_done(&pem);
         own_freep(&path);
         return r < 0 ? r : 0;
+}
+
+enum site_ca_store site_ca_store_of(const struct site_ca *ca, struct err *ret_why)
+{
+        *ret_why = ca->tpm_why;
+        return ca->in_tpm ? SITE_CA_TPM : SITE_CA_FILES;
 }
 
 /* It stands nowhere but in the root's subject, "CN=SITE root". */
@@ -407,7 +465,7 @@ static int site_ca_read_issuer(
 
         int r = site_ca_read_cert(dir, name, 0, &ca->certs[which], e);
         if (r == 0)
-                r = site_ca_read_key(dir, name, &ca->keys[which], e);
+                r = site_ca_read_key(ca, dir, which, e);
         if (r == 0)
                 r = x509_key_id(buf_bytes(&ca->certs[which]), cert_id, e);
         if (r < 0)

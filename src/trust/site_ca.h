@@ -50,8 +50,16 @@ bool site_ca_exists(const char *dir);
  */
 int site_ca_create(const char *dir, const char *site, int64_t now_us, struct site_ca **ret,
         struct err *e) MUST_USE;
-/* Checks that keys, certificates and root belong together. ERR_CORRUPT where they do not,
- * ERR_NOT_FOUND without one. */
+/* Where the issuers' keys are. In a TPM 2.0 their files are worth nothing without it; the root's,
+ * which is needed for nothing but new issuers, is a file always, for a safe. */
+enum site_ca_store { SITE_CA_FILES, SITE_CA_TPM };
+int site_ca_create_in(const char *dir, const char *site, enum site_ca_store store, int64_t now_us,
+        struct site_ca **ret, struct err *e) MUST_USE;
+/* Of one that was loaded; ret_why: code 0, or why the TPM signs nothing. */
+enum site_ca_store site_ca_store_of(const struct site_ca *ca, struct err *ret_why);
+/* A TPM that is away, or another one, keeps nothing from being read: what is to be signed is
+ * refused, with that reason. Checks that keys, certificates and root belong together. ERR_CORRUPT
+ * where they do not, ERR_NOT_FOUND without one. */
 int site_ca_load(const char *dir, struct site_ca **ret, struct err *e) MUST_USE;
 struct site_ca *site_ca_free(struct site_ca *ca);
 void site_ca_freep(struct site_ca **ca);

@@ -4,6 +4,7 @@
 #ifndef CUSTOS_TRUST_SITE_CA_PARTS_H
 #define CUSTOS_TRUST_SITE_CA_PARTS_H
 
+#include "crypto/tpm.h"
 #include "trust/site_ca.h"
 
 #define SITE_CA_HOUR_US (INT64_C(3600) * 1000000)
@@ -17,6 +18,9 @@ struct site_ca {
         uint8_t fingerprint[32];
         char *dir;
         struct issued issued;
+        bool in_tpm;
+        struct tpm *tpm;    /* NULL: it cannot be used, and tpm_why says why */
+        struct err tpm_why; /* code 0: it can */
 };
 
 /* The register to its file, durably. */

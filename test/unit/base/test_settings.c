@@ -136,7 +136,7 @@ static const char *const names[] = { "name", "workers", "fragment_ms", "segment_
         "chunk_memory_mb", "connect_timeout_ms", "idle_timeout_ms", "backoff_max_ms",
         "camera_networks", "udp_port_first", "udp_port_last", "camera_mbit_max", "sync_ms",
         "queue_memory_mb", "volume_patience_ms", "reserve_mb", "scrub_mb_s", "link_address",
-        "manager_port", "recorder_port", "rekey_seconds", "node_days", "https_port",
+        "manager_port", "recorder_port", "rekey_seconds", "node_days", "https_port", "key_store",
         "https_address", "web_days", "web_certificate", "web_key", "session_hours",
         "session_idle_minutes", "level" };
 

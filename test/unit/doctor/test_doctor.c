@@ -31,7 +31,7 @@
 #define CHECKS_MAX 64
 
 static char state[64], proc[80], path[400];
-static json_t *recorders, *storage, *certificates, *people;
+static json_t *recorders, *storage, *certificates, *people, *key_store;
 
 static const char *at(const char *dir, const char *name)
 {
@@ -122,6 +122,8 @@ static void say(const char *protection, const char *transport, const char *lab, 
         certificates = json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:f, s:s}]", "what",
                 "camera", "subject", "cam-main", "not_after", "2027", "warning", "", "what", "web",
                 "subject", "gateway/main", "not_after", "2028", "days_left", 12.5, "warning", "");
+        json_decref(key_store);
+        key_store = json_pack("{s:s, s:s}", "store", "tpm2", "error", "");
         people = json_pack("{s:i, s:i, s:n}", "administrators", 1, "people", 2, "code");
         snprintf(text, sizeof text, WELL, protection, transport, lab, more);
         recorders = json_loads(text, 0, NULL);
@@ -188,6 +190,7 @@ static const struct doctor *doctor(void)
                 .recorders = recorders,
                 .storage = storage,
                 .certificates = certificates,
+                .keys = key_store,
                 .people = people };
         return &d;
 }
@@ -370,6 +373,8 @@ static void of_people(void **ignored)
         make_all();
         json_object_set_new(people, "administrators", json_integer(0));
         only("administrator", DOCTOR_FAIL, "nobody can sign in");
+        json_object_set_new(key_store, "error", json_string("no TPM is there"));
+        only("key-store", DOCTOR_FAIL, "no TPM is there");
         json_object_set_new(
                 people, "code", json_pack("{s:s, s:b}", "until", "2026", "remote", true));
         only("setup-code", DOCTOR_FAIL, "from other hosts too");
@@ -477,7 +482,8 @@ static void as_json(void **ignored)
 static void unknown(void **ignored)
 {
         static const char *const live[] = { "recorders", "encryption", "exceptions", "certificates",
-                "volumes", "damage", "administrator", "setup-code", "page-certificate" };
+                "volumes", "damage", "administrator", "setup-code", "page-certificate",
+                "key-store" };
         static const char *const running[] = { "seccomp", "privileges", "core-dumps", "ports",
                 "users" };
         struct doctor_finding f;
@@ -487,7 +493,7 @@ static void unknown(void **ignored)
         make_all();
         for (unsigned i = 0; i + 1 < doctor_checks(); i++) {
                 d = *doctor();
-                d.recorders = d.storage = d.certificates = d.people = NULL;
+                d.recorders = d.storage = d.certificates = d.people = d.keys = NULL;
                 doctor_check(&d, i, &f);
                 for (unsigned j = 0; j < ARRAY_LEN(live); j++)
                         if (strcmp(f.name, live[j]) == 0)
@@ -565,6 +571,7 @@ static int clean(void **ignored)
         json_decref(storage);
         json_decref(certificates);
         json_decref(people);
+        json_decref(key_store);
         snprintf(command, sizeof command, "rm -r %s", state);
         return system(command);
 }

@@ -399,7 +399,8 @@ static int child_user(void)
 
 static void test_another_user(void **state)
 {
-        const struct proc_user other = { 12345, 23456 }, roots[] = { { 0, 23456 }, { 12345, 0 } };
+        const struct proc_user other = { 12345, 23456, 0 },
+                               roots[] = { { 0, 23456, 0 }, { 12345, 0, 0 } };
         const char *args[] = { "child-user", NULL };
         struct watch w = { .loop = loop_new() };
         struct proc_options o = { .args = args, .on_exit = on_exit_note, .owner = &w };
