@@ -96,6 +96,17 @@ def check_lengths_and_names():
                         fault(path, first, f"{name} does not carry the prefix {stem}_")
 
 
+def check_cleanups():
+    """What a scope's end frees has a value from the first return on: a compiler does not see it through CLEANUP."""
+    for path in [p for folder in ("src", "test", "bench") for p in sorted((ROOT / folder).rglob("*.c"))]:
+        text = path.read_text()
+        for m in re.finditer(r"CLEANUP\(\w+\)\s*struct \w+ ([\w, ]+);", text):
+            for name in m[1].replace(" ", "").split(","):
+                used = re.search(rf"&{name}\b", text[m.end():])
+                if not used or re.search(r"\breturn\b", text[m.end():m.end() + used.start()]):
+                    fault(path, text.count("\n", 0, m.start()) + 1, f"{name} is freed without a value where this returns early: init it first")
+
+
 def check_stems():
     seen = {}
     for path in sorted(SRC.rglob("*.c")):
@@ -138,7 +149,7 @@ def check_text():
 
 
 def main():
-    for check in (check_layers, check_lengths_and_names, check_stems, check_calls, check_text):
+    for check in (check_layers, check_lengths_and_names, check_cleanups, check_stems, check_calls, check_text):
         check()
     for line in faults:
         print(line)

@@ -148,10 +148,10 @@ static int cli_backup_database(
         CLEANUP(cli_backup_wiped) struct buf image;
         struct stat st;
 
+        buf_init(&image, CLI_BACKUP_MAX);
         if (stat(path, &st) < 0)
                 return err_os(e, ERR_IO, errno, "look at %s", path);
         bool other = geteuid() == 0 && st.st_uid != 0;
-        buf_init(&image, CLI_BACKUP_MAX);
         int r = other ? cli_backup_become(st.st_uid, st.st_gid, e) : 0;
         if (r == 0)
                 r = cli_backup_image(path, &image, e);

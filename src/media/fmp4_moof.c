@@ -361,7 +361,7 @@ static int compare_moof(struct bytes in, const struct buf *again, bool whole, st
 static int read_moof(
         struct bytes in, bool clear, struct fmp4_fragment *f, size_t *ret_front, struct err *e)
 {
-        CLEANUP(buf_done) struct buf again;
+        CLEANUP(buf_done) struct buf again = { 0 };
         struct box b, child;
         uint64_t at = 0;
         int r = box_next(in, &at, &b, e);

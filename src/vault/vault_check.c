@@ -137,11 +137,11 @@ static void check_key_file(
         unsigned at = c->at;
         struct err why;
 
+        buf_init(&text, KEY_STORE_FILE_MAX);
         str_hex(id, BYTES(s->head.hour_key_id, 16));
         snprintf(name, sizeof name, "%u/%s", c->at, id);
         if (table_get(&c->keys, name))
                 return;
-        buf_init(&text, KEY_STORE_FILE_MAX);
         int r = key_store_read(c->set, c->at, &s->head, wall_us, &text, &at, &why);
         if (r == 0)
                 r = key_store_parse(buf_bytes(&text), &file, &why);

@@ -256,12 +256,14 @@ static uint64_t serve(struct loop *l, uint8_t how, struct bytes in, size_t step)
         struct stream_shared shared = { l };
         struct owner o = { .late = how & 4 };
         struct http_server *s = NULL;
+        char config; /* it is there; nobody looks into it */
         int ends[2];
 
         fake.h2 = how & 1;
         fake.late_reader = how & 2;
         if (pipe(ends) < 0 ||
-                http_server_new(&shared, ends[0], NULL, NULL, &fuzz_events, &o, &s, NULL) < 0)
+                http_server_new(&shared, ends[0], (struct tls_server_config *)(void *)&config, NULL,
+                        &fuzz_events, &o, &s, NULL) < 0)
                 abort();
         take_connection(s, -1, &from);
         fake.stream->events->on_ready(fake.stream->owner, fake.stream);

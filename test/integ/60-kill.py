@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import seals
 from custos_site import CARS, CUSTOS, DESK, RELEASE, Edge, Site, check, custos, kill, main, processes, wait_for
 
-KILLS = int(os.environ.get("KILLS", "12"))
+KILLS = int(os.environ.get("KILLS", "20"))
 SEED = int(os.environ.get("KILL_SEED", str(time.time_ns() % 1000000)))
 CAMERAS = {"cars": CARS, "desk": DESK}
 FRAGMENT_MS = 2000  # of a stream, in the memory of what was killed

@@ -152,6 +152,7 @@ void vault_owner_seal(struct vault_owner *o)
         CLEANUP(buf_done) struct buf payload;
         struct err e;
 
+        buf_init(&payload, SEAL_BYTES_MAX);
         o->wants_seal = false;
         if (objection || o->deny_next_seal) {
                 o->refused_n += objection != NULL;
@@ -171,7 +172,6 @@ void vault_owner_seal(struct vault_owner *o)
         seal_commit_key(segment->key, s.kid, s.stream, s.key_commitment);
         s.sealed_us = s.last_arrival_us;
         s.monotonic_us = s.last_arrival_us - VAULT_OWNER_START_US + 1000000000;
-        buf_init(&payload, SEAL_BYTES_MAX);
         must(seal_sign(&s, o->site->seal_key, &payload, &e), &e);
         o->previous = seal_link_of(&s, buf_bytes(&payload));
         o->last_arrival_us = s.last_arrival_us;

@@ -138,7 +138,7 @@ static const char *const names[] = { "name", "workers", "fragment_ms", "segment_
         "queue_memory_mb", "volume_patience_ms", "reserve_mb", "scrub_mb_s", "link_address",
         "manager_port", "recorder_port", "rekey_seconds", "node_days", "https_port", "key_store",
         "https_address", "web_days", "web_certificate", "web_key", "session_hours",
-        "session_idle_minutes", "level" };
+        "session_idle_minutes", "transcoders", "level" };
 
 /* Every setting is in every text, and no line is wider than a terminal. */
 static void check_print(int (*print)(struct buf *, struct err *), size_t width)

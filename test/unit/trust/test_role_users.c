@@ -10,15 +10,16 @@
 #include "base/own.h"
 #include "trust/role_users.h"
 
-/* Two roles of one user: those that read footage which others opened, and no others. */
+/* Two roles of one user: those that read footage which others opened, those that talk to cameras
+ * with their passwords, and no others. */
 static void test_each_role_has_its_own(void **state)
 {
         static const struct {
                 const char *role, *whose;
         } roles[] = { { "manager", NULL }, { "parent", NULL }, { "sealer", NULL },
                 { "connector", NULL }, { "worker", NULL }, { "volume", NULL }, { "player", NULL },
-                { "gateway", NULL }, { "porter", "manager" }, { "porter", "recorder" },
-                { "porter", "gateway" } };
+                { "gateway", NULL }, { "transcoder", NULL }, { "porter", "manager" },
+                { "porter", "recorder" }, { "porter", "gateway" } };
         bool used[ROLE_USERS] = { [ROLE_USER_ROOT] = true };
         enum role_user_of user, player;
 
@@ -33,6 +34,9 @@ static void test_each_role_has_its_own(void **state)
                 assert_true(used[i]);
         assert_true(role_users_of("player", NULL, &player));
         assert_true(role_users_of("scrubber", NULL, &user));
+        assert_int_equal(user, player);
+        assert_true(role_users_of("prober", NULL, &user));
+        assert_true(role_users_of("worker", NULL, &player));
         assert_int_equal(user, player);
         assert_false(role_users_of("porter", "camera", &user));
         assert_false(role_users_of("porter", NULL, &user));
