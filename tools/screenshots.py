@@ -10,7 +10,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +39,8 @@ def shrink(folder):
 
 def take(folder, only):
     pages = [p for p in json.loads((ROOT / "web/src/pages.json").read_text()) if not only or p.strip("/") in only or (p == "/" and "live" in only)]
-    work = Path(tempfile.mkdtemp(prefix="cst-t-"))
+    work = Path("/var/tmp/custos")  # is on the pictures: the same each time
+    work.mkdir(mode=0o700)
     with Site(work) as site, cameras(work, site):
         page = Page(site)
         common = {"folder": folder, "camera": CAMERA}

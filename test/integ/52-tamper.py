@@ -21,7 +21,7 @@ from vault_bytes import Segment
 
 CONFIG = "[recorder]\nsegment_s = 3\nfragment_ms = 200\n"
 SECONDS = 8
-FLIPS, CLEAN_RUNS = int(os.environ.get("TAMPER_FLIPS", "200")), int(os.environ.get("TAMPER_CLEAN_RUNS", "30"))
+FLIPS, CLEAN_RUNS = int(os.environ.get("TAMPER_FLIPS", "1000")), int(os.environ.get("TAMPER_CLEAN_RUNS", "100"))
 FAULTS = {"edited", "removed", "reordered", "duplicated", "truncated", "foreign", "key not trusted"}
 # Hundreds of runs: the build without sanitizers, where there is one (unit tests do the same under them).
 FAST = RELEASE if os.access(RELEASE, os.X_OK) else CUSTOS

@@ -34,6 +34,9 @@ const looks: Record<string, { icon: IconName; tone: string }> = {
   off: { icon: "pause", tone: "quiet" },
 };
 
+// Texts of the system end without a stop, and remedies follow.
+const sentence = (t: string): string => (/[.!?]$/.test(t) ? t : `${t}.`);
+
 // In words, with cause and remedy where something is wrong; the remedy ends the text of many faults already.
 function State({ row: r }: { row: Row }) {
   const state = stateOf(r);
@@ -45,7 +48,7 @@ function State({ row: r }: { row: Row }) {
     <>
       <span class={`cameras-state cameras-${alarm && look.tone === "good" ? "warn" : look.tone}`}><Icon name={look.icon} />{text.states[state]}</span>
       {r.state?.connected && state === "recording" && !alarm && <span class="cameras-more" title={stamp(r.state.connected)}>{text.since(duration(Date.now() - Date.parse(r.state.connected)))}</span>}
-      {why && <span class="cameras-more cameras-why">{why} {fix ?? r.state?.remedy ?? ""}</span>}
+      {why && <span class="cameras-more cameras-why">{sentence(why)} {fix ?? r.state?.remedy ?? ""}</span>}
       {!why && state === "waiting" && <span class="cameras-more">{text.tries}</span>}
       {alarm && <span class="cameras-more cameras-why">{alarm.text} {alarm.remedy}</span>}
     </>

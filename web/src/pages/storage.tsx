@@ -37,6 +37,7 @@ async function load(recorder: string, signal: AbortSignal): Promise<Storage> {
 
 // "3 days", "14 hours": nobody plans by hundredths.
 function span(days: number): string {
+  if (days < 1 / 24) return duration(days * 24 * 3600_000);
   if (days < 2) return text.hours(Math.max(1, Math.round(days * 24)));
   return text.days(String(days < 10 ? Math.round(days * 10) / 10 : Math.round(days)));
 }
