@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import plot  # noqa: E402
 from cameras import RATE, make_clip, make_site  # noqa: E402
 from common import CAMERA_CORE, RECORDER_CORE, ROOT, BenchError, run, say  # noqa: E402
-from page_figures import viewers_figures  # noqa: E402
+from page_figures import browser_figures, viewers_figures  # noqa: E402
 from recorders import PEERS, bench_custos, bench_peer  # noqa: E402
 from vault_figures import check_figures, index_figures  # noqa: E402
 
@@ -86,6 +86,14 @@ def people_table(people):
         f"{p['viewers']['least_bytes'] / 1e6:.1f} in {p['viewers']['seconds']:.0f} s | {p['viewers']['skipped'] + p['viewers']['ended']} | {lost_text(p)} |" for p in people]
 
 
+def page_table(page):
+    names = {"latency_ms": "a camera's frame to the screen, live", "live_ms": "click to the first picture, live", "seeks_ms": "a time typed to its picture"}
+    if not page:
+        return []
+    return ["", "| in a browser | n | median, ms | 95 %, ms | most, ms |", "|---|---|---|---|---|"] + [
+        f"| {text} | {page[key]['n']} | **{page[key]['median']:.0f}** | {page[key]['p95']:.0f} | {page[key]['most']:.0f} |" for key, text in names.items()]
+
+
 def warnings(results, failed):
     lines = [f"\nWarning: {text}" for text in failed]
     for r in results:
@@ -106,7 +114,7 @@ def report(facts, found):
             f"key frame every {facts['gop']} frames; cameras on core {CAMERA_CORE}, the recorder on core {RECORDER_CORE}.")
     results = found["results"]
     return "\n".join([head, ""] + recorder_table(results) + role_table(results) + speed_table(results, found["index"]) + people_table(found["people"]) +
-                     warnings(results, found["failed"])) + "\n"
+                     page_table(found["page"]) + warnings(results, found["failed"])) + "\n"
 
 
 def parse():
@@ -120,6 +128,7 @@ def parse():
     p.add_argument("--viewers", default="100,500", help="numbers of viewers of one stream, by commas; empty: none")
     p.add_argument("--links", default="large,per-packet", help="TLS records of the cameras: large, per-packet")
     p.add_argument("--segments", default=1_000_000, type=int, help="of the index that is measured; 0: none")
+    p.add_argument("--page-segments", default=4_320_000, type=int, help="of the index beside which the page is measured (100 cameras, 30 days); 0: no page")
     p.add_argument("--seconds", default=30, type=float, help="measuring window; at 256 cameras and more 60, which holds one new segment of each")
     p.add_argument("--warm-up", default=8, type=float, help="seconds from the moment that all cameras are recorded")
     p.add_argument("--gop", default=25, type=int, help="frames from key frame to key frame")
@@ -136,7 +145,7 @@ def prepare(bench):
     if os.cpu_count() < 2:
         raise BenchError("two cores are needed: one for the cameras, one for the recorder")
     if bench.quick:
-        bench.cameras, bench.peer_cameras, bench.viewers, bench.seconds, bench.warm_up, bench.segments = "1,8", "1", "20", 5, 2, 10_000
+        bench.cameras, bench.peer_cameras, bench.viewers, bench.seconds, bench.warm_up, bench.segments, bench.page_segments = "1,8", "1", "20", 5, 2, 10_000, 10_000
     bench.dir.mkdir(parents=True, exist_ok=True)
     bench.settings = "".join(s.replace("=", " = ", 1) + "\n" for s in bench.setting)
     bench.clip = make_clip(bench.dir, bench.gop)
@@ -164,13 +173,15 @@ def steps(bench, found):
             yield found["results"].append, lambda: bench_peer(bench, peer, n, bench.seconds)
     for n in numbers(bench.viewers):
         yield found["people"].append, lambda: viewers_figures(bench, n, bench.seconds)
+    if bench.page_segments:
+        yield found["page"].update, lambda: browser_figures(bench, bench.seconds, bench.page_segments)
     if bench.segments:
         yield found["index"].update, lambda: index_figures(bench, bench.segments)
 
 
 def main():
     bench = parse()
-    found = {"results": [], "people": [], "index": {}, "failed": []}
+    found = {"results": [], "people": [], "page": {}, "index": {}, "failed": []}
     prepare(bench)
     facts = machine(bench)
     for keep, step in steps(bench, found):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people cost who watch: viewers of one stream of 4 Mbit/s by the gateway, each a TLS connection with a grant of his own."""
+"""What people cost who watch, each a TLS connection with a grant of his own, and how long they wait for pictures."""
 import base64
 import hashlib
 import json
@@ -7,6 +7,7 @@ import secrets
 import shutil
 import ssl
 import subprocess
+import time
 import urllib.request
 
 from cameras import Cameras
@@ -14,6 +15,7 @@ from common import CAMERA_CORE, ROOT, BenchError, forget, measure, role, run, sa
 from recorders import Recorder, check_custos
 
 VIEWERS = ROOT / "build/release/bench/viewers"
+INDEX = ROOT / "build/release/bench/index_figures"
 STREAMS_OF_A_SESSION = 64   # docs/spec/live.md
 NAME = "bench"
 
@@ -76,20 +78,21 @@ def spki(path):
     return base64.b64encode(hashlib.sha256(run("openssl", "pkey", "-pubin", "-outform", "DER", input=key)).digest()).decode()
 
 
-def browser_figures(bench, seconds, openings=15):
-    """Stamp to picture, and opening to first picture, in Debian's Chromium; all three programs share the machine."""
-    say(f"the page in a browser: {seconds} s")
+def browser_figures(bench, seconds, segments, openings=20, seeks=40):
+    """Stamp to picture, click to first picture, and seek to picture beside an index of so many segments, in Debian's Chromium; all share the machine."""
+    say(f"the page in a browser, an index of {segments} segments: {seconds} s")
     chromium = shutil.which("chromium")
     if not chromium:
         raise BenchError("the page in a browser: chromium is not installed")
     cameras = Cameras(bench, 1)
-    recorder = Recorder(bench, "page")
+    recorder = Recorder(bench, "page", lambda state: run(INDEX, state, segments))
     try:
         recorder.add(cameras.targets)
         recorder.wait(1)
+        begin = time.time()
         page = Page(bench, recorder)
         given = {"origin": f"https://localhost:{page.port}", "spki": spki(recorder.state / "gateway/web.pem"), "chromium": chromium, "person": NAME,
-                 "password": page.password, "seconds": seconds, "openings": openings}
+                 "password": page.password, "seconds": seconds, "openings": openings, "seeks": seeks, "camera": cameras.targets[0][0], "begin": begin}
         said = subprocess.run(["node", ROOT / "web/test/figures.mjs"], input=json.dumps(given), capture_output=True, text=True, timeout=300)
         if said.returncode:
             raise BenchError(f"the page in a browser: {said.stderr[-1500:]}")

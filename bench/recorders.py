@@ -45,10 +45,13 @@ class Link:
 
 
 class Recorder:
-    def __init__(self, bench, name):
+    def __init__(self, bench, name, prepare=None):
+        """prepare: called with the state directory before anything runs there."""
         self.state = bench.dir / f"state-{name}"
         forget(self.state)
         shutil.copytree(bench.site, self.state)
+        if prepare:
+            prepare(self.state)
         config = bench.dir / "custos.ini"
         config.write_text("[recorder]\nworkers = 1\n" + bench.settings)
         self.process = Process(RECORDER_CORE, [bench.custos, "run", "--state", self.state, "--config", config], bench.dir / f"run-{name}.log")

@@ -24,7 +24,7 @@ def test_what_was_one_users_becomes_theirs(folder):
     with Hidden():
         site.start()
         check("users.shared" in site.log(), f"without the users it says so: {site.log()[-1000:]}")
-        check({status_of(p)["Uid"][0] for p in site.pids().values()} == {"0"}, "and all are root")
+        check({status_of(p)["Uid"][0] for p in site.steady_pids().values()} == {"0"}, "and all are root")
         other.mkdir(mode=0o700)
         wait_for(lambda: (site.status() or {}).get("recorder"), 20, "the recorder is there")
         site.cli("storage", "add", "second", other)

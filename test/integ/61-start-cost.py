@@ -52,10 +52,11 @@ def fill(site, n):
 
 def count(folder, site, name):
     """(files opened, bytes read) below the vault and of the index, from the start until the stream has its worker."""
-    trace = folder / f"trace-{name}"
+    trace, logged = folder / f"trace-{name}", len(site.log())
     site.main = Program(site.log_path, ["strace", "-D", "-f", "-y", "-qq", "-s", "0", "-e", "trace=openat,read,pread64", "-o", trace,
                                         site.program, "run", "--state", site.state, *site.options])
-    wait_for(lambda: (site.streams() or {}).get("cars-main", {}).get("fault"), 60, lambda: f"the stream is tried\n{site.log()[-3000:]}")
+    # By the log: each question for the status reads the index.
+    wait_for(lambda: "cam=cars-main camera.lost" in site.log()[logged:], 60, lambda: f"the stream is tried\n{site.log()[-3000:]}")
     time.sleep(1)
     site.stop(60)
     opened, read = [], 0

@@ -264,10 +264,11 @@ def test_nobody_takes_an_image_and_a_crash_leaves_none(folder):
     sleeper = other.begin("sleep", "60")
     try:
         wait_for(lambda: site.status() and len(site.pids()) >= 10, 30, lambda: f"all run: {site.pids()}\n{(other.folder / 'log').read_text()}")
+        pids = site.steady_pids()
+
         def owners():
-            return {role: os.stat(f"/proc/{pid}/environ").st_uid for role, pid in site.pids().items()}
+            return {role: os.stat(f"/proc/{pid}/environ").st_uid for role, pid in pids.items()}
         wait_for(lambda: set(owners().values()) == {0}, 5, lambda: f"what is not to be traced belongs to root in /proc: {owners()}")
-        pids = site.pids()
         check(f"{sleeper.pid} mem" in other.steal(sleeper.pid), "another process of that user can be read: the thief can do what it should not")
         check(not other.steal(*pids.values()), f"nothing of ours: {other.steal(*pids.values())} of {pids}")
         for role, pid in pids.items():

@@ -307,12 +307,16 @@ class Site:
         return custos("run", "--init", "--state", self.state, *self.options, program=self.program)
 
     def start(self, seconds=30, env=None):
-        """Starts; returns when the control socket answers. Also after a kill, as systemd would. env: added to the environment."""
+        """Starts; returns when the control socket answers and the recorder is there. Also after a kill, as systemd would. env: added to the environment."""
         if self.main:
             self.main.process.poll()
         self.main = Program(self.log_path, [self.program, "run", "--state", self.state, *self.options], env)
         wait_for(lambda: not self.main.alive() or self.status() is not None, seconds, lambda: f"custos run answers\n{self.log()}")
         check(self.main.alive(), f"custos run ended at once:\n{self.log()}")
+        # The recorder is a moment behind. Where it cannot come (expired, refused) the test is about that.
+        end = time.monotonic() + 3
+        while self.main.alive() and not (self.status() or {}).get("recorder") and time.monotonic() < end:
+            time.sleep(0.1)
         return self
 
     def stop(self, seconds=20):
@@ -370,6 +374,17 @@ class Site:
             elif role in ("manager", "parent", "sealer", "connector", "worker", "volume", "scrubber", "gateway"):
                 found[f"{role}.{argv[argv.index('--index') + 1]}" if "--index" in argv else role] = pid
         return found
+
+    def steady_pids(self):
+        """The same, once nobody begins again: a volume does when it has been claimed."""
+        seen = [self.pids()]
+
+        def steady():
+            time.sleep(0.5)
+            seen.append(self.pids())
+            return seen[-1] == seen[-2]
+        wait_for(steady, 10, lambda: f"the processes stay: {seen[-2:]}")
+        return seen[-1]
 
     def transcoders(self):
         """Their pids: each is there for one stream or picture."""

@@ -106,7 +106,7 @@ def check_process(role, pid):
 
 
 def check_all(site):
-    pids = wait_for(lambda: (lambda p: p if set(ROLES) <= set(p) else None)(site.pids()), 20, lambda: f"all roles run: {site.pids()}")
+    pids = wait_for(lambda: (lambda p: p if set(ROLES) <= set(p) else None)(site.steady_pids()), 20, lambda: f"all roles run: {site.pids()}")
     for role in ROLES:
         check_process(role, pids[role])
     # worker.1 and so on

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Figures of the page for the benchmark: from the stamp in a frame (camera, counter, wall clock: the edge role's SEI) to that frame on the screen,
-// and from the opening of a stream to its first picture. The page is as it is; its WebSockets and videos are only listened to.
+// from a click to the first picture of a live camera, and from a time that is typed to its picture. The page is as it is; its WebSockets and videos are only listened to.
 import { inBrowser, signIn, unauthorized } from "./browser.mjs";
 
 // In the page, before anything of it runs. __figures: opened (a WebSocket), frames (shown: wall clock, sent: the stamp's or null).
@@ -91,15 +91,18 @@ function spread(values) {
   return sorted.length ? { n: sorted.length, median: at(0.5), p95: at(0.95), most: at(1) } : { n: 0 };
 }
 
-// The next stream that the page opens, until its first frame is on the screen.
+// From what a person does to the first frame of the stream that the page opens for it.
 async function firstPicture(page, act, part) {
-  const before = await page.evaluate(() => window.__figures.opened.length);
+  const before = await page.evaluate(() => {
+    window.__figures.acted = performance.timeOrigin + performance.now();
+    return window.__figures.opened.length;
+  });
   await act();
   const seen = await page.waitForFunction(([n, part]) => {
     const f = window.__figures;
     const opened = f.opened.slice(n).find((o) => o.url.includes(part));
     const first = opened && f.frames.slice(opened.frames).find((x) => x.shown > opened.at);
-    return first ? { at: first.shown - opened.at } : null;
+    return first ? { at: first.shown - f.acted } : null;
   }, [before, part], { polling: 20, timeout: 20_000 });
   return (await seen.jsonValue()).at;
 }
@@ -120,5 +123,20 @@ await inBrowser(async ({ page, given, expect }) => {
     await sleep(1000 + 137 * i); // at another place of the group of pictures each time
     live.push(await firstPicture(page, () => page.getByRole("link", { name: "Live" }).first().click(), "/live"));
   }
-  return { frames: frames.length, unknown: frames.length - known.length, latency_ms: spread(known.map((f) => f.shown - f.sent)), live_ms: spread(live) };
+
+  // A seek by the field, paused: what is shown next is the picture that was sought. Each to a place that the page has not.
+  await page.goto(`/camera/${given.camera}`);
+  await page.locator("video").first().waitFor();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("k");
+  await sleep(2000);
+  const seeks = [];
+  const first = Math.ceil(given.begin + 2), last = Math.floor(Date.now() / 1000 - 10);
+  for (let i = 0; i < given.seeks; i++) {
+    const time = new Date((first + ((i * 17) % (last - first))) * 1000);
+    const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+    seeks.push(await firstPicture(page, () => page.getByLabel("Go to a time").fill(local), "/playback"));
+    await sleep(700);
+  }
+  return { seeks_ms: spread(seeks), frames: frames.length, unknown: frames.length - known.length, latency_ms: spread(known.map((f) => f.shown - f.sent)), live_ms: spread(live) };
 });
