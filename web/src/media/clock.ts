@@ -10,7 +10,8 @@ const TICK_MS = 40;
 const NEAR_S = 0.12; // off by less is let be, at single speed
 const FAR_S = 0.7; // off by more is put right at once
 const NUDGE = 0.08;
-const EXACT_S = 0.004; // while it stands
+const EXACT_S = 0.004; // while it stands, within one picture
+const SAME_S = 0.00001; // what a player rounds
 const CROSSED_MS = 4000; // how long a gap that was jumped over is told
 
 export interface PlayerState {
@@ -65,7 +66,7 @@ export class Clock {
 
   pause(): void {
     this.playing = false;
-    const wall = this.leader()?.wall;
+    const wall = this.leader()?.stand();
     if (wall !== null && wall !== undefined && Math.abs(wall - this.wall) < 1000 * Math.max(1, Math.abs(this.speed))) this.wall = wall;
     if (this.speed < 0 || this.speed > KEYS_ABOVE) this.speed = 1; // a step is one of all frames
     this.tick();
@@ -159,7 +160,7 @@ export class Clock {
     const off = media - video.currentTime;
     const scale = Math.max(1, this.speed);
     if (!runs || this.speed < 0) {
-      if (Math.abs(off) > EXACT_S) video.currentTime = media;
+      if (Math.abs(off) > EXACT_S || (Math.abs(off) > SAME_S && !p.isSame(media, video.currentTime))) video.currentTime = media;
       return;
     }
     if (Math.abs(off) > FAR_S * scale) video.currentTime = media;

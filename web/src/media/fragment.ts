@@ -22,6 +22,7 @@ export interface Fragment {
   bytes: Bytes;
   start: number; // seconds of media time: its first picture, or sound where there is none
   end: number;
+  shortest: number; // the end of its track that ends first
   frames: number[]; // when its pictures are shown, ascending
   only: { durationAt: number; timescale: number } | null; // of one that is a single picture: where in bytes its duration stands
 }
@@ -86,7 +87,7 @@ function fragmentOf(bytes: Bytes, tracks: Track[]): Fragment | null {
   if (!shown) return null;
   const frames = [...shown.frames].sort((a, b) => a - b);
   const single = runs.length === 1 && frames.length === 1 && shown.durationAt !== null;
-  return { kind: "fragment", bytes, start: frames[0] ?? 0, end: shown.end, frames: shown.track.video ? frames : [], only: single ? { durationAt: shown.durationAt ?? 0, timescale: shown.track.timescale } : null };
+  return { kind: "fragment", bytes, start: frames[0] ?? 0, end: shown.end, shortest: Math.min(...runs.map((r) => r.end)), frames: shown.track.video ? frames : [], only: single ? { durationAt: shown.durationAt ?? 0, timescale: shown.track.timescale } : null };
 }
 
 // A single picture stands for so many seconds.
@@ -95,6 +96,7 @@ export function stretch(fragment: Fragment, seconds: number): void {
   if (!only) return;
   new DataView(bytes.buffer, bytes.byteOffset, bytes.length).setUint32(only.durationAt, Math.max(1, Math.round(seconds * only.timescale)));
   fragment.end = start + seconds;
+  fragment.shortest = fragment.end;
 }
 
 // The stream's bytes as they come, cut and looked at. Throws Malformed, or RangeError of a box that is too large.

@@ -56,6 +56,7 @@ export class Pieces {
   // Times of day ascend: where two would overlap, or are a little apart, the one before gives or takes.
   add(piece: Piece): void {
     const last = this.list[this.list.length - 1];
+    if (last) last.end = Math.min(last.end, piece.media);
     const lasts = (piece.end - piece.media) * 1000;
     let { wall } = piece;
     if (last && !holeBetween(last.wallTo, wall, piece.cause)) {

@@ -24,6 +24,9 @@ const LEAD_NEEDED_MS = 200;
 const END_AGAIN_MS = 2500; // whether more has been recorded since
 const END_NEAR_MS = 120_000; // of now: it is asked for again and again
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
+const PICTURE_S = 0.005; // a picture keeps at least so much
+const STUCK_MS = 1500; // a seek that has all it can get
+const WITHIN_S = 0.001; // a picture is sought a little behind its beginning
 const KEY_MAX_S = 30; // a key frame stands no longer
 const HOLE_S = 0.1; // in media time: is closed
 const HOLE_MOST_S = 2.5; // a track lasts at most 2 s longer than another
@@ -62,6 +65,7 @@ export class Playback {
   private codec = "";
   private offset: number | null = null; // media time less the stream's own
   private next = 1; // media time behind all that came
+  private joint = 1; // where other footage is put behind it: sound that ends a little before the last picture does leaves no hole then
   private at: number | null = null; // of the fragment that comes next
   private lastAt: number | null = null; // of the one that came last
   private cause: string | null = null; // of the gap before what comes next
@@ -78,6 +82,9 @@ export class Playback {
   private seekTo: number | null = null; // media time to go to as soon as that can be
   private wantedMs = 0;
   private seekWall: number | null = null; // which the run began for
+  private seekingMs = 0; // when it was not seeking, last
+  private pin: { wall: number; media: number } | null = null; // a picture that was chosen: what comes behind it moves times of day a little
+  private why: Ended | null = null; // of what is tried again
   private rate = 1;
   private ended = false;
   private readonly onPresented = () => {
@@ -108,7 +115,8 @@ export class Playback {
       place = this.place(wall);
     }
     this.tick(wall);
-    return place.kind === "footage" ? { kind: "footage", media: this.reachable(place.media) } : place;
+    if (place.kind !== "footage") return place;
+    return { kind: "footage", media: this.reachable(this.pin?.wall === wall ? this.pin.media : place.media) };
   }
 
   // Forgets what failed, and asks again.
@@ -116,6 +124,7 @@ export class Playback {
     this.problem = null;
     this.lacking = null;
     this.tried = 0;
+    this.why = null;
     this.openedMs = 0;
   }
 
@@ -132,12 +141,21 @@ export class Playback {
     return v.readyState >= 3 || near;
   }
 
+  // The time of day of the picture on screen, which stays there for as long as that time is wanted.
+  stand(): number | null {
+    return this.wall === null ? null : this.pinned(this.video.currentTime);
+  }
+
   // One picture further or back; its time of day, or null where it is not here.
   step(direction: 1 | -1): number | null {
     const media = this.video.currentTime;
     const frame = direction > 0 ? this.pieces.nextFrame(media) : this.pieces.previousFrame(media);
-    const wall = frame === null ? null : this.pieces.wallOf(frame);
-    return wall === null ? null : wall + 1; // well within it
+    return frame === null ? null : this.pinned(frame + WITHIN_S);
+  }
+
+  // Whether both are the same picture.
+  isSame(a: number, b: number): boolean {
+    return this.pieces.frameAt(a) === this.pieces.frameAt(b);
   }
 
   // The picture that a time of day stands at, going back: the newest key frame at or before.
@@ -157,6 +175,12 @@ export class Playback {
   }
 
   // --- which time ---
+
+  private pinned(media: number): number | null {
+    const wall = this.pieces.wallOf(media);
+    this.pin = wall === null ? null : { wall, media };
+    return wall;
+  }
 
   // Sound and pictures do not end together: where pieces meet, the buffer may have a small hole, which can be played over but not sought into.
   private reachable(media: number): number {
@@ -189,7 +213,7 @@ export class Playback {
   private isElsewhere(place: Shown, wall: number): boolean {
     if (place.kind === "before") return true;
     if (place.kind === "end") return wall - this.pieces.wallEnd > 60_000 && wall < Date.now();
-    return place.kind === "wanted" && this.over === "no" && this.mode !== "back" && wall - Math.max(this.pieces.wallEnd, this.at ?? 0) > 5000 * this.rate;
+    return place.kind === "wanted" && this.over === "no" && this.mode !== "back" && wall - Math.max(this.pieces.wallEnd, this.at ?? 0, this.seekWall ?? 0) > 5000 * this.rate;
   }
 
   private open(wall: number, mode: Mode): void {
@@ -202,8 +226,10 @@ export class Playback {
     this.tasks.push({ kind: "remove", to: this.next - 5 });
     this.seekTo = this.next;
     this.offset = null;
+    this.pin = null;
     this.trailing = null;
     this.tried = 0;
+    this.why = null;
     const back = Math.min(BACKWARDS_MS * this.rate, BACKWARDS_MAX_MS);
     const from = mode === "back" ? wall - back : wall - this.lead;
     this.pieces = new Pieces(from);
@@ -296,10 +322,11 @@ export class Playback {
     this.socket = null;
     if (ended.code === "ok") {
       this.over = "all";
-    } else if (["timeout", "unavailable"].includes(ended.code)) {
-      this.over = "later";
-    } else if (this.transcoded && ["invalid", "exhausted", "not_found"].includes(ended.code)) {
+    } else if (this.transcoded && (ended.fault === "transcoders" || ["invalid", "not_found"].includes(ended.code))) {
       this.lacking = this.codec;
+    } else if (["timeout", "unavailable", "exhausted"].includes(ended.code)) {
+      this.over = "later"; // exhausted: who seeks again and again is faster than the recorder's players end
+      this.why = ended;
     } else {
       this.fail(ended.code, ended.text, ended.remedy, ended.fault);
     }
@@ -316,6 +343,7 @@ export class Playback {
     this.cause = null;
     this.came = true;
     this.tried = 0;
+    this.why = null;
     this.trailing = null;
     if (this.lastAt !== null && !this.pieces.empty && at <= this.lastAt) return; // it came by the connection before
     if (this.pieces.empty && this.leadIsNeeded(at, cause)) return;
@@ -349,10 +377,11 @@ export class Playback {
 
   private emit(fragment: Fragment, at: number, cause: string | null, seconds: number | null): void {
     if (seconds !== null) stretch(fragment, Math.min(Math.max(seconds, 0.04), KEY_MAX_S));
-    if (this.offset === null || Math.abs(fragment.start + this.offset - this.next) > HOLE_S || seconds !== null) this.offset = this.next - fragment.start;
+    if (this.offset === null || Math.abs(fragment.start + this.offset - this.next) > HOLE_S || seconds !== null) this.offset = (this.pieces.empty ? this.next : this.joint) - fragment.start;
     const offset = this.offset;
     const media = fragment.start + offset;
     this.next = fragment.end + offset;
+    this.joint = Math.max(fragment.shortest, (fragment.frames[fragment.frames.length - 1] ?? fragment.start) + PICTURE_S) + offset;
     this.lastAt = at;
     this.pieces.add({ wall: at, media, end: this.next, frames: fragment.frames.map((f) => f + offset), cause });
     this.tasks.push({ kind: "media", bytes: fragment.bytes, offset });
@@ -456,7 +485,7 @@ export class Playback {
     this.pump();
     if (this.over === "later" && now - this.triedMs > (RETRY_MS[Math.min(this.tried, RETRY_MS.length - 1)] ?? 0) && this.isLow()) {
       this.tried++;
-      if (this.tried > RETRY_MS.length) this.fail("unavailable", strings.common.unreachable, strings.common.unreachableRemedy);
+      if (this.tried > RETRY_MS.length) this.fail(this.why?.code ?? "unavailable", this.why?.text ?? strings.common.unreachable, this.why?.remedy ?? strings.common.unreachableRemedy, this.why?.fault);
       else this.goOn();
     } else if (this.over === "all" && this.mode !== "back" && this.isLow() && now - this.triedMs > END_AGAIN_MS && (this.came || Date.now() - wall < END_NEAR_MS)) {
       this.goOn();
@@ -466,7 +495,7 @@ export class Playback {
       const ahead = Math.min(this.aheadS(), Math.max((this.pieces.wallEnd - wall) / 1000, -AHEAD_S * this.rate));
       if (ahead < AHEAD_S * this.rate) this.sayUntil(Math.max(this.at ?? 0, this.pieces.wallEnd) + (AHEAD_S * this.rate - ahead) * 1000);
     }
-    this.unstick();
+    this.unstick(wall);
     const behind = this.video.currentTime - BACK_S * this.rate;
     if (this.mode !== "back" && this.seekTo === null && this.buffer?.buffered.length && this.buffer.buffered.start(0) < behind - BACK_S) {
       this.tasks.push({ kind: "remove", to: behind });
@@ -491,12 +520,29 @@ export class Playback {
   }
 
   // Where nothing is between the picture and what comes, it goes there.
-  private unstick(): void {
+  private unstick(wall: number): void {
     const { video, buffer } = this;
-    if (!buffer || this.seekTo !== null || video.readyState > 2 || video.seeking) return;
+    if (!video.seeking) this.seekingMs = performance.now();
+    if (!buffer || this.seekTo !== null || video.readyState > 2) return;
+    if (video.seeking) {
+      if (performance.now() - this.seekingMs > STUCK_MS && !buffer.updating) this.leap(wall, buffer.buffered);
+      return;
+    }
     for (let i = 0; i < buffer.buffered.length; i++) {
       const start = buffer.buffered.start(i);
       if (start > video.currentTime && start - video.currentTime < HOLE_MOST_S) video.currentTime = start + 0.001;
+    }
+  }
+
+  // A decoder shows nothing of the last tenths of a second before a hole, and a seek there never ends: behind the hole, then.
+  private leap(wall: number, buffered: TimeRanges): void {
+    for (let i = 0; i < buffered.length; i++) {
+      const start = buffered.start(i);
+      if (start <= this.video.currentTime || start - this.video.currentTime >= HOLE_MOST_S) continue;
+      this.pin = { wall, media: start + 0.001 };
+      this.seekingMs = performance.now();
+      this.video.currentTime = start + 0.001;
+      return;
     }
   }
 }

@@ -65,6 +65,7 @@ export default function Camera({ name }: { name: string }) {
   const clock = useMemo(() => new Clock(setState), []);
   const streams = cameras.map((c) => { const found = known.value?.find((k) => k.name === c); return pathOfStream(c, found ? mainOf(found) : "main"); });
   const timelines = useTimelines(cameras, view);
+  const there = (known.value?.some((k) => k.name === name) ?? true) || timelines.version > 0;
   const [players, setPlayers] = useState<(Playback | null)[]>([]);
   const at = live ? Date.now() : (state?.wall ?? Date.now());
 
@@ -88,7 +89,7 @@ export default function Camera({ name }: { name: string }) {
       clock.setPlayers([]);
       made.forEach((p) => p?.close());
     };
-  }, [clock, live, streams.join()]);
+  }, [clock, live, streams.join(), there]);
   useEffect(() => {
     if (begin !== null) { clock.wall = begin; clock.play(1); }
   }, [clock]);
@@ -198,11 +199,10 @@ export default function Camera({ name }: { name: string }) {
 
   const shown = timelines.stores[0]?.parts(view, Date.now());
   const empty = !!shown && shown.known.length > 0 && shown.ranges.length === 0;
-  const exists = known.value?.some((k) => k.name === name) ?? true;
   const rest = (known.value ?? []).map((k) => k.name).filter((n) => !cameras.includes(n));
   const playing = live || !!state?.playing;
   const spoken = live ? text.live : `${text.speedShown(state?.speed ?? 1)}${Math.abs(state?.speed ?? 1) > 4 || (state?.speed ?? 1) < 0 ? `, ${text.keysOnly}` : ""}`;
-  if (!exists && !timelines.version) return <Notice text={text.noCamera(name)} remedy={text.noCameraRemedy} />;
+  if (!there) return <Notice text={text.noCamera(name)} remedy={text.noCameraRemedy} />;
   return (
     <div class="camera" ref={page}>
       <div class="camera-head">

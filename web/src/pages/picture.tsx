@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One camera's picture on its page: live or recorded, and where there is none, why.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pathOf } from "../api";
 import { follow } from "../app/route";
 import { clock, day, duration, rfc3339, stamp } from "../app/time";
@@ -136,7 +136,8 @@ export function Picture(props: Props) {
   const [seen, setSeen] = useState<LiveState | null>(null);
   const shown = live ? now : past;
 
-  useEffect(() => {
+  // At once: the page's own effects may run before those of its parts, and make no player where there is no <video> yet.
+  useLayoutEffect(() => {
     const keep = () => hold.current && ((past.current && copy(past.current, hold.current)) || (now.current && copy(now.current, hold.current)));
     if (past.current) props.register({ video: past.current, keep: () => void keep(), save: async (at) => (shown.current ? save(shown.current, name, at) : false) });
     return () => props.register(null);
