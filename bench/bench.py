@@ -50,6 +50,8 @@ def lost_text(r):
 
 
 def recorder_table(results):
+    if not results:
+        return []
     lines = ["| recorder | cameras | CPU-ms per camera-second | of it user + system | core busy, ms | memory per camera, MB | memory in all, MB | frames lost |",
              "|---|---|---|---|---|---|---|---|"]
     lines += [f"| {r['what']} | {r['cameras']} | **{r['cpu_ms']:.2f}** | {r['user_ms']:.2f} + {r['system_ms']:.2f} | {r['core_ms']:.2f} | "
@@ -60,6 +62,8 @@ def recorder_table(results):
 
 def role_table(results):
     own = [r for r in results if r["what"].startswith("Custos")]
+    if not own:
+        return []
     roles = [x for x in ROLES if any(x in r["shares_ms"] for r in own)]
     return ["", "| Custos, by process | cameras | " + " | ".join(roles) + " |", "|---|---|" + "---|" * len(roles)] + [
         f"| {r['what']} | {r['cameras']} | " + " | ".join(f"{r['shares_ms'].get(x, 0):.3f}" for x in roles) + " |" for r in own]
@@ -155,7 +159,8 @@ def prepare(bench):
 def write(bench, facts, found):
     text = report(facts, found)
     (bench.dir / "result.md").write_text(text)
-    (bench.dir / "result.svg").write_text(plot.draw(found["results"], "What a recorded camera costs: 1080p25, 4 Mbit/s"))
+    if found["results"]:
+        (bench.dir / "result.svg").write_text(plot.draw(found["results"], "What a recorded camera costs: 1080p25, 4 Mbit/s"))
     (bench.dir / "result.json").write_text(json.dumps({"machine": facts, **found}, indent=2) + "\n")
     return text
 
