@@ -214,6 +214,7 @@ async function phone(page, given) {
   if (given.shots) await page.screenshot({ path: `${given.shots}/camera-phone.png` });
   const face = page.getByRole("slider", { name: "Timeline" });
   for (let i = 0; i < 16 && (await spanOf(face)) < 120; i++) await page.keyboard.press("-");
-  await page.mouse.click(box.x + box.width * 0.6, box.y + box.height - 10);
+  const there = await face.boundingBox(); // what was selected before is not any more, and the page has moved
+  await page.mouse.click(there.x + there.width * 0.3, there.y + there.height - 10);
   await until(page, "cars", "back in time by a tap", (s) => s.shown !== "live" && s.shown !== "waiting");
 }
