@@ -23,7 +23,7 @@ LANES = 2 * (os.cpu_count() or 1)  # most of a script's time is real time of rea
 QUIET_LANES = 2
 LONGEST, LONGEST_S = {"41-camera-policies", "50-main-job", "53-counters", "90-doctor", "91-trust", "98-expire"}, 40  # where no time is known yet
 TIMES = ROOT / "build/integ-times.json"  # seconds of each script when it passed last
-AGAIN_MAX = 3  # scripts that failed beside another one and get a second try by themselves
+AGAIN_MAX = 5  # scripts that failed beside another one and get a second try by themselves
 SANITIZED = ["-Db_sanitize=address,undefined", "-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]
 ENV = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
            UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1", LC_ALL="C.UTF-8")
