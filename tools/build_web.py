@@ -71,7 +71,7 @@ def asset(i, path, kind, data):
     """The C of one file: its bytes, and packed where that is a tenth less."""
     packed = gzip.compress(data, 9, mtime=0)
     text = f"static const unsigned char asset_{i}[] = {numbers(data)};\n"
-    zipped = f"NULL, 0"
+    zipped = "NULL, 0"
     if len(packed) < len(data) * 0.9:
         text += f"static const unsigned char asset_{i}_gzip[] = {numbers(packed)};\n"
         zipped = f"asset_{i}_gzip, {len(packed)}"

@@ -235,78 +235,80 @@ static int requests_may(enum people_role role, enum people_role least, struct er
                                               "a %s may not do this", people_role_name(role));
 }
 
+static const struct {
+        const char *type;
+        enum people_role least; /* PEOPLE_NOBODY: a gateway asks it for itself */
+        requests_run run;
+        const char *forward; /* without run: the recorder answers, and checks the body */
+} requests_known[] = { { "camera.add", PEOPLE_ADMINISTRATOR, requests_camera_add, NULL },
+        { "camera.set", PEOPLE_ADMINISTRATOR, requests_camera_set, NULL },
+        { "camera.list", PEOPLE_VIEWER, requests_camera_list, NULL },
+        { "camera.show", PEOPLE_VIEWER, requests_camera_show, NULL },
+        { "camera.remove", PEOPLE_ADMINISTRATOR, requests_camera_remove, NULL },
+        { "camera.test", PEOPLE_ADMINISTRATOR, requests_camera_test, NULL },
+        { "camera.clear_tls_memory", PEOPLE_ADMINISTRATOR, requests_trust_clear, NULL },
+        { "camera.certificate", PEOPLE_ADMINISTRATOR, requests_trust_certify, NULL },
+        { "camera.revoke", PEOPLE_ADMINISTRATOR, requests_trust_revoke, NULL },
+        { "trust.add", PEOPLE_ADMINISTRATOR, requests_root_add, NULL },
+        { "trust.list", PEOPLE_VIEWER, requests_root_list, NULL },
+        { "trust.remove", PEOPLE_ADMINISTRATOR, requests_root_remove, NULL },
+        { "certificate.sign", PEOPLE_ADMINISTRATOR, requests_certificate_sign, NULL },
+        { "certificate.list", PEOPLE_VIEWER, requests_certificate_list, NULL },
+        { "certificate.revoke", PEOPLE_ADMINISTRATOR, requests_certificate_revoke, NULL },
+        { "status", PEOPLE_VIEWER, requests_status, NULL },
+        { "site.root", PEOPLE_VIEWER, requests_site_root, NULL },
+        { "site.backup", PEOPLE_HOST, requests_backup_begin, NULL },
+        { "storage.list", PEOPLE_VIEWER, NULL, "storage.get" },
+        { "storage.add", PEOPLE_ADMINISTRATOR, requests_storage_add, NULL },
+        { "storage.set", PEOPLE_ADMINISTRATOR, NULL, "storage.set" },
+        { "storage.retire", PEOPLE_ADMINISTRATOR, requests_storage_retire, NULL },
+        { "storage.damage", PEOPLE_VIEWER, NULL, "storage.damage" },
+        { "timeline.get", PEOPLE_VIEWER, requests_timeline_get, NULL },
+        { "audit.list", PEOPLE_ADMINISTRATOR, requests_audit_list, NULL },
+        { "lock.add", PEOPLE_ADMINISTRATOR, requests_lock_add, NULL },
+        { "lock.list", PEOPLE_VIEWER, NULL, "lock.list" },
+        { "lock.remove", PEOPLE_ADMINISTRATOR, requests_lock_remove, NULL },
+        { "event.start", PEOPLE_ADMINISTRATOR, requests_event_start, NULL },
+        { "event.stop", PEOPLE_ADMINISTRATOR, requests_event_stop, NULL },
+        { "node.add", PEOPLE_ADMINISTRATOR, requests_node_add, NULL },
+        { "node.list", PEOPLE_VIEWER, requests_node_list, NULL },
+        { "node.show", PEOPLE_VIEWER, requests_node_show, NULL },
+        { "node.revoke", PEOPLE_ADMINISTRATOR, requests_node_revoke, NULL },
+        { "node.remove", PEOPLE_ADMINISTRATOR, requests_node_remove, NULL },
+        { "node.names", PEOPLE_ADMINISTRATOR, requests_web_node_names, NULL },
+        { "certificate.watch", PEOPLE_VIEWER, requests_watch_list, NULL },
+        { "security.links", PEOPLE_VIEWER, requests_security_links, NULL },
+        { "doctor.run", PEOPLE_ADMINISTRATOR, requests_doctor_run, NULL },
+        { "grant.make", PEOPLE_VIEWER, requests_grant_make, NULL },
+        { "person.add", PEOPLE_ADMINISTRATOR, requests_people_add, NULL },
+        { "person.list", PEOPLE_ADMINISTRATOR, requests_people_list, NULL },
+        { "person.set", PEOPLE_ADMINISTRATOR, requests_people_set, NULL },
+        { "person.remove", PEOPLE_ADMINISTRATOR, requests_people_remove, NULL },
+        { "person.password", PEOPLE_VIEWER, requests_people_password, NULL },
+        { "session.list", PEOPLE_ADMINISTRATOR, requests_session_list, NULL },
+        { "session.revoke", PEOPLE_ADMINISTRATOR, requests_session_revoke, NULL },
+        { "setup.code", PEOPLE_HOST, requests_setup_code, NULL },
+        { "setup.state", PEOPLE_NOBODY, requests_setup_state, NULL },
+        { "setup.finish", PEOPLE_NOBODY, requests_setup_finish, NULL },
+        { "session.open", PEOPLE_NOBODY, requests_session_open, NULL },
+        { "session.check", PEOPLE_NOBODY, requests_session_check, NULL },
+        { "session.seen", PEOPLE_NOBODY, requests_session_seen, NULL },
+        { "session.close", PEOPLE_NOBODY, requests_session_close, NULL } };
+
 void requests_run_asked(struct requests *r, uint64_t tag, const struct link_message *m)
 {
-        static const struct {
-                const char *type;
-                enum people_role least; /* PEOPLE_NOBODY: a gateway asks it for itself */
-                requests_run run;
-                const char *forward; /* without run: the recorder answers, and checks the body */
-        } known[] = { { "camera.add", PEOPLE_ADMINISTRATOR, requests_camera_add, NULL },
-                { "camera.set", PEOPLE_ADMINISTRATOR, requests_camera_set, NULL },
-                { "camera.list", PEOPLE_VIEWER, requests_camera_list, NULL },
-                { "camera.show", PEOPLE_VIEWER, requests_camera_show, NULL },
-                { "camera.remove", PEOPLE_ADMINISTRATOR, requests_camera_remove, NULL },
-                { "camera.test", PEOPLE_ADMINISTRATOR, requests_camera_test, NULL },
-                { "camera.clear_tls_memory", PEOPLE_ADMINISTRATOR, requests_trust_clear, NULL },
-                { "camera.certificate", PEOPLE_ADMINISTRATOR, requests_trust_certify, NULL },
-                { "camera.revoke", PEOPLE_ADMINISTRATOR, requests_trust_revoke, NULL },
-                { "trust.add", PEOPLE_ADMINISTRATOR, requests_root_add, NULL },
-                { "trust.list", PEOPLE_VIEWER, requests_root_list, NULL },
-                { "trust.remove", PEOPLE_ADMINISTRATOR, requests_root_remove, NULL },
-                { "certificate.sign", PEOPLE_ADMINISTRATOR, requests_certificate_sign, NULL },
-                { "certificate.list", PEOPLE_VIEWER, requests_certificate_list, NULL },
-                { "certificate.revoke", PEOPLE_ADMINISTRATOR, requests_certificate_revoke, NULL },
-                { "status", PEOPLE_VIEWER, requests_status, NULL },
-                { "site.root", PEOPLE_VIEWER, requests_site_root, NULL },
-                { "site.backup", PEOPLE_HOST, requests_backup_begin, NULL },
-                { "storage.list", PEOPLE_VIEWER, NULL, "storage.get" },
-                { "storage.add", PEOPLE_ADMINISTRATOR, requests_storage_add, NULL },
-                { "storage.set", PEOPLE_ADMINISTRATOR, NULL, "storage.set" },
-                { "storage.retire", PEOPLE_ADMINISTRATOR, requests_storage_retire, NULL },
-                { "storage.damage", PEOPLE_VIEWER, NULL, "storage.damage" },
-                { "timeline.get", PEOPLE_VIEWER, requests_timeline_get, NULL },
-                { "audit.list", PEOPLE_ADMINISTRATOR, requests_audit_list, NULL },
-                { "lock.add", PEOPLE_ADMINISTRATOR, requests_lock_add, NULL },
-                { "lock.list", PEOPLE_VIEWER, NULL, "lock.list" },
-                { "lock.remove", PEOPLE_ADMINISTRATOR, requests_lock_remove, NULL },
-                { "event.start", PEOPLE_ADMINISTRATOR, requests_event_start, NULL },
-                { "event.stop", PEOPLE_ADMINISTRATOR, requests_event_stop, NULL },
-                { "node.add", PEOPLE_ADMINISTRATOR, requests_node_add, NULL },
-                { "node.list", PEOPLE_VIEWER, requests_node_list, NULL },
-                { "node.show", PEOPLE_VIEWER, requests_node_show, NULL },
-                { "node.revoke", PEOPLE_ADMINISTRATOR, requests_node_revoke, NULL },
-                { "node.remove", PEOPLE_ADMINISTRATOR, requests_node_remove, NULL },
-                { "node.names", PEOPLE_ADMINISTRATOR, requests_web_node_names, NULL },
-                { "certificate.watch", PEOPLE_VIEWER, requests_watch_list, NULL },
-                { "security.links", PEOPLE_VIEWER, requests_security_links, NULL },
-                { "doctor.run", PEOPLE_ADMINISTRATOR, requests_doctor_run, NULL },
-                { "grant.make", PEOPLE_VIEWER, requests_grant_make, NULL },
-                { "person.add", PEOPLE_ADMINISTRATOR, requests_people_add, NULL },
-                { "person.list", PEOPLE_ADMINISTRATOR, requests_people_list, NULL },
-                { "person.set", PEOPLE_ADMINISTRATOR, requests_people_set, NULL },
-                { "person.remove", PEOPLE_ADMINISTRATOR, requests_people_remove, NULL },
-                { "person.password", PEOPLE_VIEWER, requests_people_password, NULL },
-                { "session.list", PEOPLE_ADMINISTRATOR, requests_session_list, NULL },
-                { "session.revoke", PEOPLE_ADMINISTRATOR, requests_session_revoke, NULL },
-                { "setup.code", PEOPLE_HOST, requests_setup_code, NULL },
-                { "setup.state", PEOPLE_NOBODY, requests_setup_state, NULL },
-                { "setup.finish", PEOPLE_NOBODY, requests_setup_finish, NULL },
-                { "session.open", PEOPLE_NOBODY, requests_session_open, NULL },
-                { "session.check", PEOPLE_NOBODY, requests_session_check, NULL },
-                { "session.seen", PEOPLE_NOBODY, requests_session_seen, NULL },
-                { "session.close", PEOPLE_NOBODY, requests_session_close, NULL } };
         enum people_role role = desk_who(r->desk, tag)->role;
         struct err e = { 0 };
 
-        for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-                if (strcmp(m->type, known[i].type) != 0)
+        for (size_t i = 0; i < ARRAY_LEN(requests_known); i++) {
+                if (strcmp(m->type, requests_known[i].type) != 0)
                         continue;
-                int done = requests_may(role, known[i].least, &e);
+                int done = requests_may(role, requests_known[i].least, &e);
                 if (done == 0)
-                        done = known[i].run
-                                       ? known[i].run(r, tag, m->body, &e)
-                                       : requests_forward(r, tag, known[i].forward, m->body, &e);
+                        done = requests_known[i].run
+                                       ? requests_known[i].run(r, tag, m->body, &e)
+                                       : requests_forward(
+                                                 r, tag, requests_known[i].forward, m->body, &e);
                 if (done < 0)
                         desk_fail(r->desk, tag, &e, fault_remedy(e.fault));
                 return;

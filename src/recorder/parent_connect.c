@@ -29,13 +29,13 @@ struct parent_connect {
         struct parent_connect_asked asked[PARENT_CONNECT_MAX];
 };
 
-unsigned parent_connect_kinds(const struct message_assign *a)
+unsigned parent_connect_kinds(enum camera_transport transport, enum camera_carrier carrier)
 {
         unsigned kinds = 1u << CAMERA_SOCKET_MAIN;
 
-        if (a->transport == CAMERA_TLS_IF_AVAILABLE)
+        if (transport == CAMERA_TLS_IF_AVAILABLE)
                 kinds |= 1u << CAMERA_SOCKET_FALLBACK;
-        if (a->carrier == CAMERA_UDP)
+        if (carrier == CAMERA_UDP)
                 kinds |= 1u << CAMERA_SOCKET_DATAGRAMS;
         return kinds;
 }

@@ -39,7 +39,7 @@ struct parent_connect *parent_connect_free(struct parent_connect *c);
 /* Takes fd: the channel to a new connector. */
 void parent_connect_attach(struct parent_connect *c, int fd);
 /* The kinds (1 << enum camera_socket) that a camera of this transport and carrier needs. */
-unsigned parent_connect_kinds(const struct message_assign *a);
+unsigned parent_connect_kinds(enum camera_transport transport, enum camera_carrier carrier);
 /* The stream's worker gets MESSAGE_SOCKET, MESSAGE_DATAGRAMS or MESSAGE_NO_SOCKET later. An attempt
  * of this kind that is under way serves this one too. */
 void parent_connect_ask(struct parent_connect *c, struct parent_stream *t, enum camera_socket kind);

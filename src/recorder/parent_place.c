@@ -110,7 +110,7 @@ static int parent_place_give(struct parent_stream *t, int worker, struct err *e)
                 r = parent_place_tell(t, MESSAGE_ASSIGN, worker, fd, e);
         if (r < 0)
                 return r;
-        t->told = parent_connect_kinds(&t->assign);
+        t->told = parent_connect_kinds(t->assign.transport, t->assign.carrier);
         t->worker = worker;
         parent_place_placed(t);
         p->workers[worker].streams++;

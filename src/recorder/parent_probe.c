@@ -348,17 +348,6 @@ static int parent_probe_read(json_t *body, struct probe_options *o, struct secre
         return 0;
 }
 
-static unsigned parent_probe_kinds(const struct probe_look *l)
-{
-        unsigned kinds = 1u << CAMERA_SOCKET_MAIN;
-
-        if (l->transport == CAMERA_TLS_IF_AVAILABLE)
-                kinds |= 1u << CAMERA_SOCKET_FALLBACK;
-        if (l->carrier == CAMERA_UDP)
-                kinds |= 1u << CAMERA_SOCKET_DATAGRAMS;
-        return kinds;
-}
-
 /* Into b: what the prober is to be told, and where it may connect to. */
 static int parent_probe_take(struct parent_probe *b, json_t *body, struct err *e)
 {
@@ -371,7 +360,7 @@ static int parent_probe_take(struct parent_probe *b, json_t *body, struct err *e
         if (r == 0)
                 r = probe_message_look_of(&o, &look, e);
         if (r == 0) {
-                b->kinds = parent_probe_kinds(&look);
+                b->kinds = parent_connect_kinds(look.transport, look.carrier);
                 buf_init(&b->look, CHAN_BODY_MAX);
                 r = probe_message_pack_look(&look, &b->look, e);
                 secret_done(&look.password);

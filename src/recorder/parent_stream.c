@@ -154,7 +154,7 @@ static void parent_stream_reassign(struct parent_stream *t)
                 return;
         }
         /* What it was told before may still be asked for by messages on their way. */
-        t->told |= parent_connect_kinds(&t->assign);
+        t->told |= parent_connect_kinds(t->assign.transport, t->assign.carrier);
 }
 
 static bool parent_stream_has_worker(const struct parent_stream *t)
@@ -380,7 +380,7 @@ static int parent_stream_connect(struct parent_stream *t, struct unpack *u, stru
                 return 0;
         if (t->stale)
                 parent_stream_reassign(t); /* its camera asks anew, by what is in force now */
-        else if (parent_connect_kinds(&t->assign) >> kind & 1)
+        else if (parent_connect_kinds(t->assign.transport, t->assign.carrier) >> kind & 1)
                 parent_connect_ask(t->parent->connect, t, (enum camera_socket)kind);
         return 0;
 }

@@ -12,29 +12,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from confinement import confined
 from custos_site import check, kill, main, wait_for
 from gateway import FRAGMENT, KEY, Live, Refused
 from playback import GAP, Viewer, film, plays, recorded, span, us_of
 
 PLAYERS = 8
 SMALL = 128 << 10
-
-
-def confined(pid, vault):
-    """As the kernel tells it; what the same profile refuses from inside, test/unit/os/test_sandbox_escape.c tries."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    check(status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1", f"a filter, and no new privileges: {status}")
-    check(all(int(status[c], 16) == 0 for c in ("CapPrm", "CapEff", "CapInh", "CapAmb")), f"no capability: {status}")
-    check(re.search(r"Max core file size\s+0\s+0", Path(f"/proc/{pid}/limits").read_text()), "no core file")
-    try:
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2]
-    except PermissionError:
-        check(os.getuid() != 0, "root may look")
-        return  # not even its own user may: it is not dumpable
-    quiet = re.compile(r"(socket|pipe):\[\d+\]$|/dev/null$|anon_inode:\[?(eventpoll|eventfd|pidfd|timerfd)\]?$")
-    given = re.compile(re.escape(str(vault)) + r"/(keys/)?cars-main/")  # while it is read
-    check(all(quiet.match(link) or given.match(link) for link in links) and sum("socket" in link for link in links) == 2,
-          f"nothing but the channels to parent and sealer: {links}")
 
 
 def gone(roles, process):
@@ -72,7 +56,7 @@ def test_players_come_and_go(folder):
             text = who.refused("exhausted", "cars-main", who.footage(*span_us), use="playback", credit=SMALL, **span(*span_us))
             check("8 players" in text and "ask again" in text, f"with what to do: {text}")
         for process in eight:
-            confined(process.pid, live.site.state / "vault")
+            confined(process.pid, channels=2, given=re.escape(str(live.site.state / "vault")) + r"/(keys/)?cars-main/")
         front.ask("media.close", subscription=some[0].number)
         some[0].ended = "closed"
         gone(roles, eight[0])

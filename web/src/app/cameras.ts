@@ -5,8 +5,7 @@ import { useLoad, type Loaded } from "./load";
 
 const EVERY_MS = 5000;
 
-// What a stream's state says besides (docs/spec/link.md section 4).
-export type StreamState = Schemas["Stream"] & { alarm?: { fault: string; text: string; remedy: string } | null };
+export type StreamState = Schemas["Stream"];
 
 export interface Camera {
   name: string;
@@ -23,8 +22,7 @@ export const subOf = (c: Camera): string => (c.streams.includes("sub") ? "sub" :
 export const mainOf = (c: Camera): string => c.streams[0] ?? "main";
 
 function namesOf(camera: Schemas["Camera"]): string[] {
-  const names = (camera.streams as { stream?: unknown }[]).flatMap((s) => (typeof s.stream === "string" ? [s.stream] : []));
-  return names.sort((a, b) => Number(b === "main") - Number(a === "main") || a.localeCompare(b));
+  return camera.streams.map((s) => s.stream).sort((a, b) => Number(b === "main") - Number(a === "main") || a.localeCompare(b));
 }
 
 async function statesOf(recorder: string, signal: AbortSignal): Promise<Map<string, StreamState> | Problem> {
@@ -36,14 +34,19 @@ async function statesOf(recorder: string, signal: AbortSignal): Promise<Map<stri
   }
 }
 
-async function load(signal: AbortSignal): Promise<Camera[]> {
-  const cameras = await getAll<Schemas["Camera"]>("/api/v1/cameras", {}, undefined, signal);
+// The inventory, and what each of its recorders says of its streams, by their paths; why, of one that says nothing.
+export async function inventory(signal: AbortSignal): Promise<{ cameras: Schemas["Camera"][]; told: ReadonlyMap<string, ReadonlyMap<string, StreamState> | Problem> }> {
+  const cameras = await getAll<Schemas["Camera"]>("/api/v1/cameras", { limit: 500 }, undefined, signal);
   const recorders = [...new Set(cameras.map((c) => c.recorder))];
-  const told = new Map(await Promise.all(recorders.map(async (r) => [r, await statesOf(r, signal)] as const)));
+  return { cameras, told: new Map(await Promise.all(recorders.map(async (r) => [r, await statesOf(r, signal)] as const))) };
+}
+
+async function load(signal: AbortSignal): Promise<Camera[]> {
+  const { cameras, told } = await inventory(signal);
   return cameras.map((c) => {
     const of = told.get(c.recorder);
     const streams = namesOf(c);
-    const found = of instanceof Map ? streams.flatMap((n) => { const s = of.get(pathOfStream(c.name, n)); return s ? [[n, s] as const] : []; }) : [];
+    const found = of && !(of instanceof Problem) ? streams.flatMap((n) => { const s = of.get(pathOfStream(c.name, n)); return s ? [[n, s] as const] : []; }) : [];
     return { name: c.name, recorder: c.recorder, streams, states: new Map(found), away: of instanceof Problem ? of : null };
   });
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The inventory with what each recorder says of it: a row for each stream.
 import { useEffect, useState } from "preact/hooks";
-import { Problem, getAll, type Schemas } from "../api";
+import { Problem, type Schemas } from "../api";
+import { inventory, pathOfStream, type StreamState } from "../app/cameras";
 import { useLoad, type Loaded } from "../app/load";
 
 const EVERY_MS = 10_000;
 const SOON_MS = 2000;
 
 export type CameraStream = Schemas["CameraStream"];
-export type StreamState = Schemas["Stream"];
 
 export interface Row {
   path: string; // CAMERA-STREAM
@@ -24,24 +24,13 @@ export interface Inventory {
   away: Map<string, Problem>; // recorders that do not answer
 }
 
-async function statesOf(recorder: string, signal: AbortSignal): Promise<Map<string, StreamState> | Problem> {
-  try {
-    return new Map((await getAll<StreamState>("/api/v1/streams", { recorder }, undefined, signal)).map((s) => [s.stream, s]));
-  } catch (why) {
-    if (!(why instanceof Problem) || why.status === 401 || why.status === 0) throw why;
-    return why;
-  }
-}
-
 async function load(signal: AbortSignal): Promise<Inventory> {
-  const cameras = await getAll<Schemas["Camera"]>("/api/v1/cameras", { limit: 500 }, undefined, signal);
-  const names = [...new Set(cameras.map((c) => c.recorder))];
-  const told = new Map(await Promise.all(names.map(async (r) => [r, await statesOf(r, signal)] as const)));
+  const { cameras, told } = await inventory(signal);
   const rows = cameras.flatMap((c) =>
     c.streams.map((asked): Row => {
       const of = told.get(c.recorder);
-      const path = `${c.name}-${asked.stream}`;
-      return { path, camera: c.name, recorder: c.recorder, asked, state: (of instanceof Map && of.get(path)) || null, away: of instanceof Problem };
+      const path = pathOfStream(c.name, asked.stream);
+      return { path, camera: c.name, recorder: c.recorder, asked, state: (of && !(of instanceof Problem) && of.get(path)) || null, away: of instanceof Problem };
     }),
   );
   return { rows, away: new Map([...told].flatMap(([r, of]) => (of instanceof Problem ? [[r, of] as const] : []))) };

@@ -3,6 +3,7 @@
 // sheet for who receives one.
 import { useEffect, useState } from "preact/hooks";
 import { get, getAll, type Schemas } from "../api";
+import { pathOfStream } from "../app/cameras";
 import { useLoad } from "../app/load";
 import { usePlace, type Place } from "../app/route";
 import { inputValue } from "../app/time";
@@ -24,7 +25,7 @@ const TEN_MINUTES = 600_000;
 
 // Of every recorder; and the one of the address, whose camera may be gone while its footage is there.
 function streamsOf(cameras: Schemas["Camera"][], asked: string | null): string[] {
-  const names = cameras.flatMap((c) => c.streams.map((s) => `${c.name}-${(s as unknown as { stream: string }).stream}`));
+  const names = cameras.flatMap((c) => c.streams.map((s) => pathOfStream(c.name, s.stream)));
   return asked && STREAM.test(asked) && !names.includes(asked) ? [...names, asked] : names;
 }
 
